@@ -1,0 +1,245 @@
+package components
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
+const DefaultRunAsUser = 10001
+
+// WritableTmp is the one directory that is always writable, since nearly every runtime wants one.
+const WritableTmp = "/tmp"
+
+// MaxReplicas bounds replicas.max: beyond it a typo is likelier than a wish.
+const MaxReplicas = 200
+
+// WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common.
+type WorkloadArgs struct {
+	// Image is the container image, best by digest. Required.
+	Image string
+	// Port is where the container listens. Default: DefaultBackendPort, DefaultFrontendPort.
+	Port *int
+	// Command replaces the image's entrypoint. Default: the image's own.
+	Command []string
+	// Args replace the image's command. Default: the image's own.
+	Args []string
+	// HealthPath answers 2xx or 3xx when the app can serve: readiness and startup.
+	// Default: DefaultBackendHealthPath, DefaultFrontendHealthPath.
+	HealthPath string
+	// LivePath fails only when a restart would help; it should not look at the database.
+	// Default: a check that the port accepts connections.
+	LivePath string
+	// Replicas bound the number of pods.
+	Replicas ReplicaArgs
+	// Resources are what one pod gets.
+	Resources ResourceArgs
+	// RunAsUser is the uid and gid, for images that insist on their own. Default: DefaultRunAsUser.
+	RunAsUser *int
+	// WritablePaths are directories that the app writes to, empty at start. Default: WritableTmp alone, which is always there.
+	WritablePaths []string
+	// Env are environment variables. A value that isn't a plain pulumi.String may be
+	// secret, so it goes into the workload's Secret.
+	Env map[string]pulumi.StringInput
+	// SecretEnv are environment variables whose values go into the workload's Secret.
+	SecretEnv map[string]pulumi.StringInput
+}
+
+// ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
+type ReplicaArgs struct {
+	// Min is the least number of pods, 1 or more. Default: the component's, lowered to Max.
+	Min *int
+	// Max is the largest number of pods, up to MaxReplicas. Default: the component's, raised to Min.
+	Max *int
+}
+
+// ResourceArgs are what one pod gets.
+type ResourceArgs struct {
+	// CPU is the share that the scheduler reserves: "100m" or "2". The limit is the next
+	// whole core, so a single-threaded process is never throttled. Default: the component's.
+	CPU string
+	// Memory is reserved and is the limit: "256Mi" or "1Gi". Default: the component's.
+	Memory string
+}
+
+// workloadDefaults are a component's own values for what its args leave out.
+type workloadDefaults struct {
+	port        int
+	healthPath  string
+	minReplicas int
+	maxReplicas int
+	cpu         string
+	memory      string
+}
+
+var (
+	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	urlPath    = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`)
+	imageName  = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
+	cpuValue   = regexp.MustCompile(`^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`)
+	memoryUnit = regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`)
+)
+
+// Problems are what the args can't run with.
+func (a WorkloadArgs) Problems() Problems {
+	var ps Problems
+	ps = append(ps, imageProblems("image", a.Image, true)...)
+	ps = append(ps, rangeProblems("port", a.Port, 1, 65535)...)
+	ps = append(ps, rangeProblems("runAsUser", a.RunAsUser, 1, 1<<31-1)...)
+	for key, value := range map[string]string{"healthPath": a.HealthPath, "livePath": a.LivePath} {
+		if value != "" && !urlPath.MatchString(value) {
+			ps = append(ps, Problem{key, strconv.Quote(value), "a path that starts with /"})
+		}
+	}
+	ps = append(ps, a.Replicas.Problems().Under("replicas")...)
+	ps = append(ps, a.Resources.Problems().Under("resources")...)
+	ps = append(ps, writablePathProblems(a.WritablePaths)...)
+	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(a.Env)))...)
+	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(a.SecretEnv)))...)
+	for name := range a.Env {
+		if _, twice := a.SecretEnv[name]; twice {
+			ps = append(ps, Problem{"env." + name, "in secretEnv too", "it in one of the two"})
+		}
+	}
+	return ps.sorted()
+}
+
+// Problems are what the bounds can't be.
+func (r ReplicaArgs) Problems() Problems {
+	ps := rangeProblems("min", r.Min, 1, MaxReplicas)
+	ps = append(ps, rangeProblems("max", r.Max, 1, MaxReplicas)...)
+	if len(ps) == 0 && r.Min != nil && r.Max != nil && *r.Max < *r.Min {
+		ps = append(ps, Problem{"max", strconv.Itoa(*r.Max), fmt.Sprintf("min (%d) or more", *r.Min)})
+	}
+	return ps
+}
+
+// Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
+func (r ResourceArgs) Problems() Problems {
+	var ps Problems
+	if r.CPU != "" && (!cpuValue.MatchString(r.CPU) || milliCPU(r.CPU) == 0) {
+		ps = append(ps, Problem{"cpu", strconv.Quote(r.CPU), `cores, like "100m" or "2"`})
+	}
+	if r.Memory != "" && !memoryUnit.MatchString(r.Memory) {
+		ps = append(ps, Problem{"memory", strconv.Quote(r.Memory), `a size, like "256Mi" or "1Gi"`})
+	}
+	return ps
+}
+
+func imageProblems(key, image string, required bool) Problems {
+	if image == "" && !required {
+		return nil
+	}
+	if image == "" {
+		return Problems{{key, "", "an image, like registry/name@sha256:…"}}
+	}
+	if !imageName.MatchString(image) {
+		return Problems{{key, strconv.Quote(image), "an image, like registry/name@sha256:…"}}
+	}
+	return nil
+}
+
+func rangeProblems(key string, value *int, low, high int) Problems {
+	if value == nil || (*value >= low && *value <= high) {
+		return nil
+	}
+	return Problems{{key, strconv.Itoa(*value), fmt.Sprintf("%d to %d", low, high)}}
+}
+
+func writablePathProblems(paths []string) Problems {
+	var ps Problems
+	seen := map[string]bool{}
+	for i, p := range paths {
+		key := fmt.Sprintf("writablePaths[%d]", i)
+		switch {
+		case !path.IsAbs(p) || path.Clean(p) != p || p == "/":
+			ps = append(ps, Problem{key, strconv.Quote(p), "an absolute directory below /, without a trailing slash"})
+		case p == databaseCADir || strings.HasPrefix(databaseCADir, p+"/"):
+			ps = append(ps, Problem{key, strconv.Quote(p), "a directory that doesn't hold " + DatabaseCAFile})
+		case seen[p]:
+			ps = append(ps, Problem{key, strconv.Quote(p), "each directory once"})
+		}
+		seen[p] = true
+	}
+	return ps
+}
+
+// envProblems names no value: it could be secret.
+func envProblems(key string, names []string) Problems {
+	var ps Problems
+	for _, name := range names {
+		if !envName.MatchString(name) {
+			ps = append(ps, Problem{key, strconv.Quote(name), "names of letters, digits and _ that don't start with a digit"})
+		}
+	}
+	return ps
+}
+
+// sorted makes the order of problems that come from maps the same in every run.
+func (ps Problems) sorted() Problems {
+	slices.SortStableFunc(ps, func(a, b Problem) int { return strings.Compare(a.Path+a.Value, b.Path+b.Value) })
+	return ps
+}
+
+// milliCPU reads a value that cpuValue accepts.
+func milliCPU(cpu string) int {
+	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
+		n, _ := strconv.Atoi(milli)
+		return n
+	}
+	cores, _ := strconv.ParseFloat(cpu, 64)
+	return int(cores*1000 + 0.5)
+}
+
+// wholeCores is the CPU limit: the request, rounded up.
+func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
+
+// withDefaults fills in what the args leave out; the args themselves stay as they are.
+func (a WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
+	if a.Port == nil {
+		a.Port = &d.port
+	}
+	if a.HealthPath == "" {
+		a.HealthPath = d.healthPath
+	}
+	if a.RunAsUser == nil {
+		uid := DefaultRunAsUser
+		a.RunAsUser = &uid
+	}
+	a.Replicas = a.Replicas.withDefaults(d)
+	a.Resources = a.Resources.withDefaults(d)
+	if !slices.Contains(a.WritablePaths, WritableTmp) {
+		a.WritablePaths = append([]string{WritableTmp}, a.WritablePaths...)
+	}
+	return a
+}
+
+func (r ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
+	low, high := d.minReplicas, d.maxReplicas
+	switch {
+	case r.Min != nil && r.Max != nil:
+		low, high = *r.Min, *r.Max
+	case r.Min != nil:
+		low, high = *r.Min, max(high, *r.Min)
+	case r.Max != nil:
+		low, high = min(low, *r.Max), *r.Max
+	}
+	return ReplicaArgs{Min: &low, Max: &high}
+}
+
+func (r ResourceArgs) withDefaults(d workloadDefaults) ResourceArgs {
+	if r.CPU == "" {
+		r.CPU = d.cpu
+	}
+	if r.Memory == "" {
+		r.Memory = d.memory
+	}
+	return r
+}
