@@ -1,0 +1,1 @@
+"""The sample backend: items in a PostgreSQL table, behind an HTTP API."""
