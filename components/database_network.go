@@ -1,0 +1,135 @@
+package components
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// MinZones is how many availability zones a database needs: RDS refuses a subnet group with fewer.
+const MinZones = 2
+
+var (
+	eksName         = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	vpcID           = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
+	subnetID        = regexp.MustCompile(`^subnet-[0-9a-z]+$`)
+	securityGroupID = regexp.MustCompile(`^sg-[0-9a-z]+$`)
+)
+
+// Network is where a database lives, and who may reach it.
+type Network struct {
+	// VPCID is the VPC. Required.
+	VPCID string
+	// SubnetIDs are private subnets in at least two availability zones. Required.
+	SubnetIDs []string
+	// ClientSecurityGroupIDs are the security groups whose members may connect. Required, at least one.
+	ClientSecurityGroupIDs []string
+}
+
+// Given tells whether any part of the network was named.
+func (n Network) Given() bool {
+	return n.VPCID != "" || len(n.SubnetIDs) > 0 || len(n.ClientSecurityGroupIDs) > 0
+}
+
+// Problems are all that is wrong with the network.
+func (n Network) Problems() Problems {
+	var problems Problems
+	switch {
+	case n.VPCID == "":
+		problems = append(problems, Problem{Path: "vpcId", Want: "the id of a VPC, as vpc-0123abcd"})
+	case !vpcID.MatchString(n.VPCID):
+		problems = append(problems, Problem{Path: "vpcId", Value: n.VPCID, Want: "the id of a VPC, as vpc-0123abcd"})
+	}
+	if len(n.SubnetIDs) < MinZones {
+		problems = append(problems, Problem{
+			Path: "subnetIds", Value: fmt.Sprintf("%q", n.SubnetIDs), Want: "subnets in at least two availability zones",
+		})
+	}
+	problems = append(problems, idProblems("subnetIds", n.SubnetIDs, subnetID, "the id of a subnet, as subnet-0123abcd")...)
+	if len(n.ClientSecurityGroupIDs) == 0 {
+		problems = append(problems, Problem{
+			Path: "clientSecurityGroupIds", Want: "at least one security group: that of the cluster's nodes",
+		})
+	}
+	return append(problems, idProblems("clientSecurityGroupIds", n.ClientSecurityGroupIDs, securityGroupID,
+		"the id of a security group, as sg-0123abcd")...)
+}
+
+func idProblems(path string, ids []string, format *regexp.Regexp, want string) Problems {
+	var problems Problems
+	for i, id := range ids {
+		switch {
+		case !format.MatchString(id):
+			problems = append(problems, Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: fmt.Sprintf("%q", id), Want: want})
+		case slices.Contains(ids[:i], id):
+			problems = append(problems, Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: id, Want: "each id once"})
+		}
+	}
+	return problems
+}
+
+// privateSubnets are those of the candidates that no internet gateway reaches.
+// Fewer than two zones is an error that lists what was found, since somebody has to add a subnet then.
+func privateSubnets(ctx *pulumi.Context, vpc string, candidates []string) ([]string, error) {
+	public, err := internetGatewaySubnets(ctx, vpc)
+	if err != nil {
+		return nil, err
+	}
+	var private, seen []string
+	zones := map[string]bool{}
+	for _, id := range slices.Sorted(slices.Values(candidates)) {
+		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id})
+		if err != nil {
+			return nil, fmt.Errorf("look subnet %s up: %w", id, err)
+		}
+		if public(id) {
+			seen = append(seen, fmt.Sprintf("%s (%s, public)", id, subnet.AvailabilityZone))
+			continue
+		}
+		seen = append(seen, fmt.Sprintf("%s (%s, private)", id, subnet.AvailabilityZone))
+		private = append(private, id)
+		zones[subnet.AvailabilityZone] = true
+	}
+	if len(zones) < MinZones {
+		return nil, fmt.Errorf("a database wants private subnets in at least %d availability zones, VPC %s has: %s",
+			MinZones, vpc, strings.Join(seen, ", "))
+	}
+	return private, nil
+}
+
+// internetGatewaySubnets tells which subnets of a VPC have a route to an internet gateway.
+// A subnet without a route table of its own uses the VPC's main one.
+func internetGatewaySubnets(ctx *pulumi.Context, vpc string) (func(subnet string) bool, error) {
+	tables, err := ec2.GetRouteTables(ctx, &ec2.GetRouteTablesArgs{VpcId: &vpc})
+	if err != nil {
+		return nil, fmt.Errorf("look route tables of %s up: %w", vpc, err)
+	}
+	public := map[string]bool{}
+	mainIsPublic := false
+	for _, id := range tables.Ids {
+		table, err := ec2.LookupRouteTable(ctx, &ec2.LookupRouteTableArgs{RouteTableId: &id})
+		if err != nil {
+			return nil, fmt.Errorf("look route table %s up: %w", id, err)
+		}
+		reachable := slices.ContainsFunc(table.Routes, func(route ec2.GetRouteTableRoute) bool {
+			return strings.HasPrefix(route.GatewayId, "igw-")
+		})
+		for _, association := range table.Associations {
+			if association.Main {
+				mainIsPublic = reachable
+			} else {
+				public[association.SubnetId] = reachable
+			}
+		}
+	}
+	return func(subnet string) bool {
+		if reachable, own := public[subnet]; own {
+			return reachable
+		}
+		return mainIsPublic
+	}, nil
+}

@@ -1,0 +1,192 @@
+// Package settings turns the stack config into the components' args. All that is wrong comes in one error, a line
+// each, before anything is registered.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components"
+	"threetier/internal/rdsca"
+)
+
+// Namespace is what the program's own config keys begin with, whatever the project is called.
+const Namespace = "threetier"
+
+// Settings are what a stack config asks for.
+type Settings struct {
+	// Region is the AWS region: the aws provider's own setting.
+	Region string
+	// Cluster is where the app runs.
+	Cluster components.ClusterArgs
+	// Database is where it keeps its data. Its network is empty where the cluster's is meant.
+	Database components.DatabaseArgs
+	// App is what runs, without its database connection.
+	App components.AppArgs
+}
+
+// Load reads the stack config.
+func Load(ctx *pulumi.Context) (*Settings, error) {
+	settings := &Settings{}
+	problems := Unknown(configNames())
+	for _, key := range keys(settings) {
+		problems = append(problems, load(ctx, key)...)
+	}
+	settings.complete(ctx)
+	problems = slices.Concat(problems, without(settings.problems(ctx), problems))
+	if len(problems) == 0 {
+		return settings, nil
+	}
+	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), problems.Err())
+}
+
+// load reads one top-level key.
+func load(ctx *pulumi.Context, key Key) components.Problems {
+	raw, given := ctx.GetConfig(key.Name)
+	if !given {
+		return nil
+	}
+	r := &reader{secret: ctx.IsConfigSecret(key.Name), used: key.Secret}
+	var value any = raw
+	if len(key.Kind.Keys) > 0 {
+		decoder := json.NewDecoder(strings.NewReader(raw))
+		decoder.UseNumber()
+		if decoder.Decode(&value) != nil {
+			value = raw
+		}
+	}
+	key.Kind.read(r, key.Name, value)
+	if r.secret && !r.used {
+		r.refuse(key.Name, raw, "no secret value here: only "+strings.Join(secretKeys(), ", ")+" are kept secret")
+	}
+	return r.problems
+}
+
+// complete fills in what one part of the config says for another.
+func (s *Settings) complete(ctx *pulumi.Context) {
+	s.Cluster.Region = s.Region
+	s.Database.Region = s.Region
+	if s.App.Namespace == "" {
+		s.App.Namespace = defaultNamespace(ctx)
+	}
+}
+
+var notInNamespaces = regexp.MustCompile(`[^a-z0-9]+`)
+
+// defaultNamespace is <project>-<stack>, in the letters that Kubernetes takes.
+func defaultNamespace(ctx *pulumi.Context) string {
+	return strings.Trim(notInNamespaces.ReplaceAllString(strings.ToLower(ctx.Project()+"-"+ctx.Stack()), "-"), "-")
+}
+
+// problems are the components' own, with whole keys as paths.
+func (s *Settings) problems(ctx *pulumi.Context) components.Problems {
+	problems := slices.Concat(
+		s.regionProblems(),
+		s.Cluster.Problems().Under("cluster"),
+		s.Database.Problems().Under("database"),
+		s.App.Problems(),
+	)
+	if s.Database.Network.Given() || s.Cluster.EKS == "" {
+		problems = append(problems, s.Database.Network.Problems().Under("database.network")...)
+	}
+	for i, problem := range problems {
+		problems[i] = whole(ctx, problem)
+	}
+	return problems
+}
+
+func (s *Settings) regionProblems() components.Problems {
+	want := "one of " + strings.Join(rdsca.Regions(), ", ")
+	if _, err := rdsca.Bundle(s.Region); err != nil {
+		return components.Problems{{Path: "aws:region", Value: s.Region, Want: want}}
+	}
+	return nil
+}
+
+// whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds
+// a secret, only values that no secret looks like are shown.
+func whole(ctx *pulumi.Context, problem components.Problem) components.Problem {
+	switch problem.Path {
+	case "aws:region", "database.region":
+		problem.Path = "aws:region"
+		return problem
+	case "database.alarms.topicArn":
+		problem.Path = "alarms.topicArn"
+	}
+	key, _, _ := strings.Cut(problem.Path, ".")
+	problem.Path = Namespace + ":" + problem.Path
+	if ctx.IsConfigSecret(Namespace+":"+key) && problem.Value != "" && !plainValue.MatchString(problem.Value) {
+		problem.Value = hidden
+	}
+	return problem
+}
+
+// plainValue is a small number or a boolean.
+var plainValue = regexp.MustCompile(`^(-?\d{1,6}|true|false)$`)
+
+// without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
+// reported as missing.
+func without(problems, known components.Problems) components.Problems {
+	var kept components.Problems
+	for _, problem := range problems {
+		told := func(earlier components.Problem) bool {
+			return problem.Path == earlier.Path || strings.HasPrefix(problem.Path, earlier.Path+".") ||
+				strings.HasPrefix(problem.Path, earlier.Path+"[")
+		}
+		if !slices.ContainsFunc(known, told) && !slices.ContainsFunc(kept, told) {
+			kept = append(kept, problem)
+		}
+	}
+	return kept
+}
+
+// Unknown are the top-level keys of the program's namespace that it doesn't know.
+func Unknown(given []string) components.Problems {
+	known := Keys()
+	var problems components.Problems
+	for _, name := range slices.Sorted(slices.Values(given)) {
+		isKnown := slices.ContainsFunc(known, func(key Key) bool { return key.Name == name })
+		if strings.HasPrefix(name, Namespace+":") && !isKnown {
+			problems = append(problems, components.Problem{Path: name, Value: "unknown", Want: "one of " + names(known)})
+		}
+	}
+	return problems
+}
+
+// configNames are all keys of the stack config, from where Pulumi hands them to a program: its Context can't list them.
+// A program that runs inside another has none there; whoever runs it may ask Unknown itself.
+func configNames() []string {
+	var config map[string]string
+	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &config) != nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(config))
+}
+
+// Keys are the top-level keys of the stack config, with all below them: the one source for the reference.
+func Keys() []Key { return keys(&Settings{}) }
+
+// secretKeys are the paths whose values may be secret.
+func secretKeys() []string {
+	var paths []string
+	var walk func(prefix string, keys []Key)
+	walk = func(prefix string, keys []Key) {
+		for _, key := range keys {
+			if key.Secret {
+				paths = append(paths, prefix+key.Name)
+			}
+			walk(prefix+key.Name+".", key.Kind.Keys)
+		}
+	}
+	walk("", Keys())
+	return paths
+}
+
+func sorted(fields map[string]any) []string { return slices.Sorted(maps.Keys(fields)) }

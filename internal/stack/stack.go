@@ -1,0 +1,56 @@
+// Package stack is the whole program: one function that Pulumi runs for every stack.
+package stack
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components"
+	"threetier/internal/settings"
+)
+
+// Deploy registers a stack: the database first, then what runs on Kubernetes.
+func Deploy(ctx *pulumi.Context) error {
+	config, err := settings.Load(ctx)
+	if err != nil {
+		return err
+	}
+	cluster, err := components.NewCluster(ctx, "cluster", &config.Cluster)
+	if err != nil {
+		return err
+	}
+	if !config.Database.Network.Given() {
+		config.Database.Network = cluster.Network
+	}
+	database, err := components.NewDatabase(ctx, "database", &config.Database)
+	if err != nil {
+		return err
+	}
+	config.App.Database = connection(database)
+	app, err := components.NewApp(ctx, "app", &config.App,
+		pulumi.Providers(cluster.Provider), pulumi.DependsOn([]pulumi.Resource{database}))
+	if err != nil {
+		return err
+	}
+
+	ctx.Export("url", app.URL)
+	ctx.Export("databaseEndpoint", pulumi.Sprintf("%s:%d", database.Address, database.Port))
+	ctx.Export("databaseIdentifier", database.Identifier)
+	ctx.Export("namespace", pulumi.String(config.App.Namespace))
+	ctx.Export("kubectl", pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)))
+	return nil
+}
+
+// connection is what the backend needs to know of its database.
+func connection(database *components.Database) components.DatabaseConnection {
+	return components.DatabaseConnection{
+		Host:       database.Address,
+		ReaderHost: database.ReaderAddress,
+		Port:       database.Port,
+		Name:       database.Name,
+		Username:   database.Username,
+		Password:   database.Password,
+		CABundle:   database.CABundle,
+	}
+}
