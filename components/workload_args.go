@@ -18,6 +18,9 @@ const DefaultRunAsUser = 10001
 // WritableTmp is the one directory that is always writable, since nearly every runtime wants one.
 const WritableTmp = "/tmp"
 
+// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
+const DefaultRolloutSeconds = 300
+
 // MaxReplicas bounds replicas.max: beyond it a typo is likelier than a wish.
 const MaxReplicas = 200
 
@@ -45,6 +48,12 @@ type WorkloadArgs struct {
 	RunAsUser *int
 	// WritablePaths are directories that the app writes to, empty at start. Default: WritableTmp alone, which is always there.
 	WritablePaths []string
+	// RolloutSeconds is how long a rollout may take before it counts as failed.
+	// Default: DefaultRolloutSeconds.
+	RolloutSeconds *int
+	// RequestSeconds is the longest request: a pod that stops waits that long for its last
+	// ones. Default: DefaultTimeoutSeconds; App sets it from the routes.
+	RequestSeconds *int
 	// Env are environment variables. A value that isn't a plain pulumi.String may be
 	// secret, so it goes into the workload's Secret.
 	Env map[string]pulumi.StringInput
@@ -79,6 +88,9 @@ type workloadDefaults struct {
 	memory      string
 }
 
+// minRolloutSeconds leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting.
+const minRolloutSeconds = 20
+
 var (
 	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	urlPath    = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`)
@@ -93,6 +105,7 @@ func (a WorkloadArgs) Problems() Problems {
 	ps = append(ps, imageProblems("image", a.Image, true)...)
 	ps = append(ps, rangeProblems("port", a.Port, 1, 65535)...)
 	ps = append(ps, rangeProblems("runAsUser", a.RunAsUser, 1, 1<<31-1)...)
+	ps = append(ps, rangeProblems("rolloutSeconds", a.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
 	for key, value := range map[string]string{"healthPath": a.HealthPath, "livePath": a.LivePath} {
 		if value != "" && !urlPath.MatchString(value) {
 			ps = append(ps, Problem{key, strconv.Quote(value), "a path that starts with /"})
@@ -203,15 +216,12 @@ func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
 // withDefaults fills in what the args leave out; the args themselves stay as they are.
 func (a WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
-	if a.Port == nil {
-		a.Port = &d.port
-	}
+	a.Port = orDefault(a.Port, d.port)
+	a.RunAsUser = orDefault(a.RunAsUser, DefaultRunAsUser)
+	a.RolloutSeconds = orDefault(a.RolloutSeconds, DefaultRolloutSeconds)
+	a.RequestSeconds = orDefault(a.RequestSeconds, DefaultTimeoutSeconds)
 	if a.HealthPath == "" {
 		a.HealthPath = d.healthPath
-	}
-	if a.RunAsUser == nil {
-		uid := DefaultRunAsUser
-		a.RunAsUser = &uid
 	}
 	a.Replicas = a.Replicas.withDefaults(d)
 	a.Resources = a.Resources.withDefaults(d)
@@ -219,6 +229,13 @@ func (a WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 		a.WritablePaths = append([]string{WritableTmp}, a.WritablePaths...)
 	}
 	return a
+}
+
+func orDefault(value *int, fallback int) *int {
+	if value != nil {
+		return value
+	}
+	return &fallback
 }
 
 func (r ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
