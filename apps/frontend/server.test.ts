@@ -108,7 +108,11 @@ test("each request is one line of JSON, except for probes", async () => {
     expect(text).toContain("find-me");
     return text.trim().split("\n").map((line) => JSON.parse(line));
   });
-  expect(lines.find((line) => line.request_id === "find-me")).toMatchObject({ method: "GET", status: 200 });
+  expect(lines.find((line) => line.request_id === "find-me")).toMatchObject({
+    method: "GET",
+    path: "/%22quoted%22",
+    status: 200,
+  });
   expect(lines.some((line) => line.request_id === "probe")).toBe(false);
   expect(JSON.stringify(lines)).not.toContain("secret");
 });

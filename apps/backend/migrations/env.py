@@ -3,7 +3,10 @@
 import logging.config
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app import logs, settings
@@ -17,10 +20,21 @@ LOCK_TIMEOUT = "10s"
 
 
 def run() -> None:
-    """Migrates in one transaction, which also holds the lock."""
+    """Migrates; a failure is one line, the last one in the log."""
     logging.config.dictConfig(logs.config("INFO"))
+    try:
+        migrate(settings.database_url())
+    except settings.SettingsError as error:
+        raise CommandError(str(error)) from None
+    except DBAPIError as error:
+        message = f"{error.orig} [{error.statement or 'connect'}]"
+        raise CommandError(" ".join(message.split())) from None
+
+
+def migrate(url: URL) -> None:
+    """Migrates in one transaction, which also holds the lock."""
     # The URL is not passed through alembic.ini, where % has a meaning.
-    engine = create_engine(settings.database_url(), poolclass=NullPool, connect_args={"connect_timeout": 10})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=metadata)
         with context.begin_transaction():

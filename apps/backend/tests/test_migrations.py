@@ -6,9 +6,9 @@ from tests.conftest import alembic
 
 @pytest.fixture
 def unmigrated(postgres):
-    postgres.query("DROP TABLE items")
-    postgres.query("DROP TABLE alembic_version")
+    postgres.query("DROP TABLE items, alembic_version")
     yield postgres
+    postgres.query("DROP TABLE IF EXISTS items, alembic_version")
     finish(alembic(postgres.env(), "upgrade", "head"))
 
 
@@ -50,8 +50,15 @@ def test_migrations_and_code_agree_on_the_table(postgres):
     ]
 
 
-def test_failed_migration_says_why():
-    migration = alembic({"DB_HOST": "localhost"}, "upgrade", "head")
-    output, _ = migration.communicate(timeout=60)
-    assert migration.returncode != 0
-    assert "DB_NAME, DB_USER, DB_PASSWORD not set" in output
+def test_failed_migration_says_why_in_its_last_line(unmigrated):
+    unmigrated.query("CREATE TABLE items ()")
+    for env, reason in (
+        ({"DB_HOST": "localhost"}, "DB_NAME, DB_USER, DB_PASSWORD not set"),
+        (unmigrated.env(DB_PASSWORD="wrong"), "password authentication failed"),
+        (unmigrated.env(), 'relation "items" already exists'),
+    ):
+        migration = alembic(env, "upgrade", "head")
+        output, _ = migration.communicate(timeout=60)
+        assert migration.returncode != 0
+        assert reason in output.splitlines()[-1]
+        assert "Traceback" not in output
