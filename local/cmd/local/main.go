@@ -1,0 +1,38 @@
+// Command local runs the program and its stacks on this one machine. Called as
+// aws, it is the one call of the AWS CLI that a kubeconfig for EKS makes.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	if filepath.Base(os.Args[0]) == "aws" {
+		exit(awsCommand(os.Args[1:]))
+	}
+	exit(rootCommand().Execute())
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "local",
+		Short:         "An AWS account and an EKS cluster on this machine, for this checkout",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(upCommand(), previewCommand(), destroyCommand(), downCommand(), cleanCommand(),
+		execCommand(), loadCommand(), statusCommand(), installCommand(), superviseCommand(), deployCommand())
+	return root
+}

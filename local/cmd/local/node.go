@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"threetier/local/internal/home"
+	"threetier/local/internal/images"
+	"threetier/local/internal/node"
+	"threetier/local/internal/tools"
+)
+
+// running finds the node, and says what to do where it doesn't run.
+func running(h home.Home) (int, error) {
+	pid, err := node.PID(h)
+	if err == nil && pid == 0 {
+		err = errors.New("the local node isn't running: start it with make up")
+	}
+	return pid, err
+}
+
+func superviseCommand() *cobra.Command {
+	return &cobra.Command{Use: "supervise", Hidden: true, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		if os.Getpid() == 1 {
+			return node.Init()
+		}
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+		defer stop()
+		return node.Supervise(ctx, h, os.NewFile(3, "hostnet"))
+	}}
+}
+
+func downCommand() *cobra.Command {
+	return &cobra.Command{Use: "down", Short: "stop the node; its data stays", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		lock, err := h.Lock()
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		return node.Stop(h)
+	}}
+}
+
+func cleanCommand() *cobra.Command {
+	return &cobra.Command{Use: "clean", Short: "stop the node and remove .local, its data and tools with it", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		lock, err := h.Lock()
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		if err := node.Stop(h); err != nil {
+			return err
+		}
+		return os.RemoveAll(h.Path())
+	}}
+}
+
+func execCommand() *cobra.Command {
+	return &cobra.Command{Use: "exec -- COMMAND [ARGUMENT…]", Short: "run a command inside the node, kubectl, curl or psql for one", Args: cobra.MinimumNArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		pid, err := running(h)
+		if err != nil {
+			return err
+		}
+		cmd := node.Command(h, pid, args...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		err = cmd.Run()
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			os.Exit(exit.ExitCode())
+		}
+		return err
+	}}
+}
+
+func loadCommand() *cobra.Command {
+	return &cobra.Command{Use: "load FILE…", Short: "import docker- or OCI-archive images", Args: cobra.MinimumNArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		pid, err := running(h)
+		if err != nil {
+			return err
+		}
+		store := images.Store{Home: h, PID: pid}
+		before, err := store.Loaded()
+		if err != nil {
+			return err
+		}
+		if err := store.Load(args...); err != nil {
+			return err
+		}
+		after, err := store.Loaded()
+		if err != nil {
+			return err
+		}
+		for _, name := range after {
+			if !slices.Contains(before, name) && !strings.HasPrefix(name, "sha256:") {
+				fmt.Println("loaded", name)
+			}
+		}
+		return nil
+	}}
+}
+
+func installCommand() *cobra.Command {
+	return &cobra.Command{Use: "install", Short: "install the packages that the tests want", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(h.Path("logs"), 0o700); err != nil {
+			return fmt.Errorf("make the folder of the logs: %w", err)
+		}
+		return tools.Install(h, "test")
+	}}
+}
+
+// statusReport is what `local status` says.
+type statusReport struct {
+	Running bool              `json:"running"`
+	Ready   bool              `json:"ready"`
+	URLs    map[string]string `json:"urls"`
+	Logs    string            `json:"logs"`
+}
+
+func statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{Use: "status", Short: "what runs, its URLs, where the logs are", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		report, err := status(h)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(os.Stdout).Encode(report)
+		}
+		if !report.Running {
+			fmt.Println("node    not running")
+		} else {
+			fmt.Printf("node    running, ready: %t\n", report.Ready)
+		}
+		for stack, url := range report.URLs {
+			fmt.Printf("%-7s %s\n", stack, url)
+		}
+		fmt.Printf("logs    %s\n", report.Logs)
+		return nil
+	}}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as one line of JSON")
+	return cmd
+}
+
+func status(h home.Home) (statusReport, error) {
+	report := statusReport{URLs: map[string]string{}, Logs: filepath.Clean(h.Path("logs"))}
+	pid, err := node.PID(h)
+	if err != nil || pid == 0 {
+		return report, err
+	}
+	report.Running = true
+	s, err := node.Connect(h).Status()
+	if err != nil {
+		return report, err
+	}
+	report.Ready = s.Ready
+	for stack, f := range s.Forwards {
+		if f.Target != "" {
+			report.URLs[stack] = localURL(f.Port)
+		}
+	}
+	return report, nil
+}
+
+func localURL(port int) string { return fmt.Sprintf("http://127.0.0.1:%d", port) }

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
+
+	"threetier/components"
+	"threetier/local/internal/deploy"
+	"threetier/local/internal/home"
+	"threetier/local/internal/images"
+	"threetier/local/internal/node"
+	"threetier/local/internal/step"
+	"threetier/local/internal/tools"
+)
+
+// target is a stack and where its config comes from.
+type target struct {
+	name       string
+	configFile string
+	port       int
+}
+
+func (t *target) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.name, "stack", "dev", "the stack: its config is Pulumi.<stack>.yaml")
+	cmd.Flags().StringVar(&t.configFile, "config-file", "", "the stack's config, where it isn't Pulumi.<stack>.yaml")
+}
+
+var stackName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+
+// check finds the stack's config, and says in one line what is wrong with what was asked.
+func (t *target) check(h home.Home) error {
+	if !stackName.MatchString(t.name) {
+		return fmt.Errorf("the stack's name is %q, want a lower-case letter, then at most 30 letters, digits and hyphens", t.name)
+	}
+	if t.configFile == "" {
+		t.configFile = h.Source("Pulumi." + t.name + ".yaml")
+	}
+	path, err := filepath.Abs(t.configFile)
+	if err != nil {
+		return fmt.Errorf("find the config: %w", err)
+	}
+	t.configFile = path
+	if _, err := os.Stat(t.configFile); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the stack %s has no config: there is no file %s, want one like Pulumi.dev.yaml", t.name, t.configFile)
+	} else if err != nil {
+		return fmt.Errorf("read the config: %w", err)
+	}
+	return nil
+}
+
+func upCommand() *cobra.Command {
+	var t target
+	cmd := &cobra.Command{Use: "up", Short: "install, build and start what is missing, then pulumi up", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, lock, err := begin(&t)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		return up(h, lock, &t)
+	}}
+	t.flags(cmd)
+	cmd.Flags().IntVar(&t.port, "port", 0, "the port on 127.0.0.1 (default: the stack's last one, or the first free one from 8080)")
+	return cmd
+}
+
+func previewCommand() *cobra.Command {
+	var t target
+	cmd := &cobra.Command{Use: "preview", Short: "pulumi preview --diff", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, lock, err := begin(&t)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		pid, err := start(h, lock)
+		if err != nil {
+			return err
+		}
+		return inside(h, pid, &t, "preview")
+	}}
+	t.flags(cmd)
+	return cmd
+}
+
+func destroyCommand() *cobra.Command {
+	var t target
+	cmd := &cobra.Command{Use: "destroy", Short: "pulumi destroy", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, lock, err := begin(&t)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		pid, err := start(h, lock)
+		if err != nil {
+			return err
+		}
+		if err := inside(h, pid, &t, "destroy"); err != nil {
+			return err
+		}
+		return node.Connect(h).RemoveForward(t.name)
+	}}
+	t.flags(cmd)
+	return cmd
+}
+
+// begin checks the machine and the request before anything is touched, and takes the lock.
+func begin(t *target) (home.Home, *os.File, error) {
+	h, err := home.Find()
+	if err != nil {
+		return h, nil, err
+	}
+	if err := tools.CheckMachine(h); err != nil {
+		return h, nil, err
+	}
+	if err := t.check(h); err != nil {
+		return h, nil, err
+	}
+	lock, err := h.Lock()
+	return h, lock, err
+}
+
+// start brings the machine to where a stack can be deployed, and returns the node's first process.
+func start(h home.Home, lock *os.File) (int, error) {
+	for _, dir := range []string{"logs", "bin", "images"} {
+		if err := os.MkdirAll(h.Path(dir), 0o700); err != nil {
+			return 0, fmt.Errorf("make %s: %w", dir, err)
+		}
+	}
+	if err := tools.Install(h, "up"); err != nil {
+		return 0, err
+	}
+	if err := tools.Build(h); err != nil {
+		return 0, err
+	}
+	if err := tools.Plugins(h); err != nil {
+		return 0, err
+	}
+	pid, err := node.PID(h)
+	if err != nil || pid != 0 {
+		return pid, err
+	}
+	if err := step.Run("start the node", func() error { return node.Start(h, lock) }); err != nil {
+		return 0, err
+	}
+	if pid, err = node.PID(h); err != nil {
+		return 0, err
+	}
+	return pid, images.Store{Home: h, PID: pid}.EnsurePause()
+}
+
+func up(h home.Home, lock *os.File, t *target) error {
+	pid, err := start(h, lock)
+	if err != nil {
+		return err
+	}
+	if err := ensureImages(h, pid, t); err != nil {
+		return err
+	}
+	forward, err := reservePort(h, t)
+	if err != nil {
+		return err
+	}
+	err = step.Run("pulumi up", func() error { return inside(h, pid, t, "up") })
+	if err != nil {
+		return err
+	}
+	address, err := os.ReadFile(h.Path("stacks", t.name, "url"))
+	if err != nil {
+		return fmt.Errorf("read the stack's URL: %w", err)
+	}
+	u, err := url.Parse(string(address))
+	if err != nil {
+		return fmt.Errorf("read the stack's URL: %w", err)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	forward.Target = net.JoinHostPort(u.Hostname(), port)
+	if err := node.Connect(h).SetForward(t.name, forward); err != nil {
+		return err
+	}
+	fmt.Println(localURL(forward.Port))
+	return nil
+}
+
+// reservePort opens the stack's port before anything is deployed: a port in use is no reason to stop halfway.
+func reservePort(h home.Home, t *target) (node.Forward, error) {
+	s, err := node.Connect(h).Status()
+	if err != nil {
+		return node.Forward{}, err
+	}
+	f, known := s.Forwards[t.name]
+	switch {
+	case t.port != 0:
+		f.Port = t.port
+	case !known:
+		taken := map[int]bool{}
+		for _, other := range s.Forwards {
+			taken[other.Port] = true
+		}
+		for f.Port = 8080; taken[f.Port]; f.Port++ {
+		}
+	}
+	return f, node.Connect(h).SetForward(t.name, f)
+}
+
+// stackImages is what of a stack's config names images.
+type stackImages struct {
+	Config map[string]yaml.Node `yaml:"config"`
+}
+
+// imagesOf reads the images that a stack config names, by tier.
+func imagesOf(file string) (map[string]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the config: %w", err)
+	}
+	var s stackImages
+	if err := yaml.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("%s is not a stack config: %w", file, err)
+	}
+	found := map[string]string{"nginx": components.DefaultNginxImage}
+	for _, tier := range []string{"backend", "frontend", "nginx"} {
+		var workload struct {
+			Image string `yaml:"image"`
+		}
+		value := s.Config["threetier:"+tier]
+		// What isn't an object here is the program's to refuse, with all else that is wrong.
+		if err := value.Decode(&workload); err == nil && workload.Image != "" {
+			found[tier] = workload.Image
+		}
+	}
+	return found, nil
+}
+
+// ensureImages builds the images that the checkout's own stack configs name
+// and that have a Dockerfile here, and refuses a config that names any other that isn't loaded.
+func ensureImages(h home.Home, pid int, t *target) error {
+	store := images.Store{Home: h, PID: pid}
+	wanted, err := imagesOf(t.configFile)
+	if err != nil {
+		return err
+	}
+	dirs := map[string]string{
+		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"), "nginx": h.Source("local/images/nginx"),
+	}
+	var build []images.Image
+	for _, tier := range []string{"nginx", "frontend", "backend"} {
+		own, err := ownImage(h, tier, wanted[tier])
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(filepath.Join(dirs[tier], "Dockerfile")); err == nil && own {
+			build = append(build, images.Image{Name: wanted[tier], Dir: dirs[tier]})
+		}
+	}
+	if err := store.Ensure(build); err != nil {
+		return err
+	}
+	loaded, err := store.Loaded()
+	if err != nil {
+		return err
+	}
+	for tier, image := range wanted {
+		name, err := images.Normal(image)
+		if err != nil {
+			return fmt.Errorf("threetier:%s.image: %w", tier, err)
+		}
+		if !slices.Contains(loaded, name) {
+			return fmt.Errorf("threetier:%s.image is %s, which is neither built here nor loaded: load its archive with bin/local load FILE", tier, image)
+		}
+	}
+	return nil
+}
+
+// ownImage says whether an image is one that the checkout's own configs give to this tier.
+func ownImage(h home.Home, tier, image string) (bool, error) {
+	if tier == "nginx" {
+		return image == components.DefaultNginxImage, nil
+	}
+	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
+	if err != nil {
+		return false, fmt.Errorf("list the stack configs: %w", err)
+	}
+	for _, c := range configs {
+		named, err := imagesOf(c)
+		if err != nil {
+			return false, err
+		}
+		if named[tier] == image {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
+func inside(h home.Home, pid int, t *target, verb string) error {
+	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	// An interrupt from the keyboard reaches the whole group: the engine finishes what it has begun, and this waits.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt)
+	defer signal.Stop(signals)
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			os.Exit(exit.ExitCode())
+		}
+		return fmt.Errorf("run pulumi: %w", err)
+	}
+	return nil
+}
+
+func deployCommand() *cobra.Command {
+	var t target
+	cmd := &cobra.Command{Use: "deploy up|preview|destroy", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		s, err := deploy.Open(ctx, h, t.name, t.configFile)
+		if err != nil {
+			return err
+		}
+		switch args[0] {
+		case "up":
+			url, err := s.Up(ctx)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(h.Path("stacks", t.name, "url"), []byte(url), 0o600)
+		case "preview":
+			return s.Preview(ctx)
+		case "destroy":
+			return s.Destroy(ctx)
+		}
+		return fmt.Errorf("deploy %q, want up, preview or destroy", args[0])
+	}}
+	t.flags(cmd)
+	return cmd
+}

@@ -1,0 +1,77 @@
+// Package home knows where the local node keeps its things: all of them below
+// one folder, which git ignores and `make clean` removes.
+package home
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Home is the folder .local at the root of a checkout.
+type Home struct {
+	// Root is the checkout, as an absolute path.
+	Root string
+}
+
+// Find is the home of the checkout that THREETIER_ROOT names: the bin/local script sets it.
+func Find() (Home, error) {
+	root := os.Getenv("THREETIER_ROOT")
+	if root == "" {
+		return Home{}, fmt.Errorf("THREETIER_ROOT is not set, want the checkout's folder: start this command as bin/local")
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return Home{}, fmt.Errorf("find the checkout: %w", err)
+	}
+	h := Home{Root: root}
+	// A Unix socket's address holds 107 bytes, and containerd puts its own below its state folder.
+	if len(h.Path("run/containerd/containerd.sock.ttrpc")) > 107 {
+		return Home{}, fmt.Errorf("the checkout's path %q is too long for the sockets below it, want at most 65 characters", root)
+	}
+	return h, nil
+}
+
+// Path is a place below .local.
+func (h Home) Path(elem ...string) string {
+	return filepath.Join(append([]string{h.Root, ".local"}, elem...)...)
+}
+
+// Bin is one of the built tools.
+func (h Home) Bin(name string) string { return h.Path("bin", name) }
+
+// Source is a place in the checkout.
+func (h Home) Source(elem ...string) string {
+	return filepath.Join(append([]string{h.Root}, elem...)...)
+}
+
+// Lock is held by the one command that changes things here. It stays held by
+// the commands that it started, should it be killed itself, so that the next
+// one never works beside their rest.
+func (h Home) Lock() (*os.File, error) {
+	if err := os.MkdirAll(h.Path("run"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the lock: %w", err)
+	}
+	f, err := os.OpenFile(h.Path("run", "command.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		fmt.Fprintln(os.Stderr, "another command is at work on this node: waiting for it to end")
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			return nil, fmt.Errorf("wait for the lock: %w", err)
+		}
+	}
+	return f, Inherit(f)
+}
+
+// Inherit hands an open file to every command that is started from now on.
+func Inherit(f *os.File) error {
+	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
+		return fmt.Errorf("let commands inherit the lock: %w", err)
+	}
+	return nil
+}

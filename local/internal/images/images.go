@@ -1,0 +1,230 @@
+// Package images gives the local node its container images. Nothing is pulled:
+// each is built here from a Dockerfile, or loaded from an archive, under the very
+// name that the stack config gives it.
+package images
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"threetier/local/internal/home"
+	"threetier/local/internal/node"
+	"threetier/local/internal/step"
+)
+
+// Image is one that is built from a Dockerfile in the checkout.
+type Image struct {
+	// Name is the image's, as the stack config gives it.
+	Name string
+	// Dir holds the Dockerfile.
+	Dir string
+}
+
+// Store builds and loads the images of a running node.
+type Store struct {
+	Home home.Home
+	// PID is the node's first process.
+	PID int
+}
+
+const base = "docker.io/library/debian:bookworm-slim"
+
+// Normal is an image's full name: nginx:1 is docker.io/library/nginx:1.
+func Normal(name string) (string, error) {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return "", fmt.Errorf("image %q is not a valid name: %w", name, err)
+	}
+	return reference.TagNameOnly(ref).String(), nil
+}
+
+// Loaded lists the full names of the images that pods can use.
+func (s Store) Loaded() ([]string, error) {
+	out, err := s.ctr("images", "ls", "-q").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the node's images: %w", err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
+// Load imports docker- or OCI-archives, and returns the names that are new.
+func (s Store) Load(files ...string) error {
+	for _, f := range files {
+		path, err := filepath.Abs(f)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", f, err)
+		}
+		cmd := s.ctr("images", "import", path)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("import %s: %w: %s", f, err, strings.TrimSpace(string(out)))
+		}
+	}
+	return nil
+}
+
+func (s Store) ctr(args ...string) *exec.Cmd {
+	all := []string{"ctr", "--address", s.Home.Path("run/containerd/containerd.sock"), "--namespace", "k8s.io"}
+	return node.Command(s.Home, s.PID, append(all, args...)...)
+}
+
+// Ensure builds and loads what is missing, or is no longer what its sources
+// say. An image that somebody loaded under the same name is theirs, and stays.
+func (s Store) Ensure(list []Image) error {
+	loaded, err := s.Loaded()
+	if err != nil {
+		return err
+	}
+	for _, image := range list {
+		name, err := Normal(image.Name)
+		if err != nil {
+			return err
+		}
+		want, err := hashDir(image.Dir)
+		if err != nil {
+			return err
+		}
+		stampFile := s.Home.Path("images", strings.NewReplacer("/", "_", ":", "_").Replace(name))
+		have, err := os.ReadFile(stampFile)
+		if present := slices.Contains(loaded, name); present && (err != nil || string(have) == want) {
+			continue
+		}
+		if err := step.Run("build the image "+name, func() error { return s.build(name, image.Dir) }); err != nil {
+			return err
+		}
+		if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
+			return fmt.Errorf("note the build of %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// EnsurePause builds the image that every pod begins with.
+func (s Store) EnsurePause() error {
+	dir := s.Home.Path("images", "pause-context")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the pause image's folder: %w", err)
+	}
+	binary, err := os.ReadFile(s.Home.Bin("pause"))
+	if err != nil {
+		return fmt.Errorf("read the pause program: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pause"), binary, 0o755); err != nil {
+		return fmt.Errorf("copy the pause program: %w", err)
+	}
+	dockerfile := "FROM scratch\nCOPY pause /pause\nENTRYPOINT [\"/pause\"]\n"
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
+		return fmt.Errorf("write the pause image's Dockerfile: %w", err)
+	}
+	return s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
+}
+
+func (s Store) build(name, dir string) error {
+	if err := s.ensureBase(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "package.json")); err == nil {
+		for _, args := range [][]string{{"npm", "ci"}, {"npm", "run", "build"}} {
+			cmd := exec.Command(args[0], args[1:]...)
+			cmd.Dir = dir
+			if err := step.Command(s.log("npm", dir), cmd); err != nil {
+				return err
+			}
+		}
+	}
+	if err := step.Command(s.log("image", dir), s.buildah("bud", "--isolation", "chroot", "--pull-never", "--tag", name, dir)); err != nil {
+		return err
+	}
+	archive := s.Home.Path("images", "archive.tar")
+	defer os.Remove(archive)
+	if err := os.RemoveAll(archive); err != nil {
+		return fmt.Errorf("clear %s: %w", archive, err)
+	}
+	if err := step.Command(s.log("push", dir), s.buildah("push", name, "docker-archive:"+archive+":"+name)); err != nil {
+		return err
+	}
+	return s.Load(archive)
+}
+
+// ensureBase makes Debian's base image from its packages, once.
+func (s Store) ensureBase() error {
+	if s.buildah("inspect", "--type", "image", base).Run() == nil {
+		return nil
+	}
+	return step.Run("build the base image", func() error {
+		tar := s.Home.Path("images", "base.tar")
+		defer os.Remove(tar)
+		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", "bookworm", tar)
+		if err := step.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
+			return err
+		}
+		out, err := s.buildah("from", "scratch").Output()
+		if err != nil {
+			return fmt.Errorf("begin the base image: %w", err)
+		}
+		container := strings.TrimSpace(string(out))
+		for _, args := range [][]string{
+			{"add", container, tar, "/"},
+			{"config", "--cmd", "bash", container},
+			{"commit", "--rm", container, base},
+		} {
+			if err := step.Command(s.Home.Path("logs", "base.log"), s.buildah(args...)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s Store) buildah(args ...string) *exec.Cmd {
+	global := []string{"--root", s.Home.Path("buildah"), "--runroot", s.Home.Path("run", "buildah"), "--storage-driver", "overlay"}
+	return exec.Command("buildah", append(global, args...)...)
+}
+
+func (s Store) log(what, dir string) string {
+	return s.Home.Path("logs", what+"-"+filepath.Base(dir)+".log")
+}
+
+// hashDir names the content of a Dockerfile's folder, without what is installed or built into it.
+func hashDir(dir string) (string, error) {
+	sum := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains([]string{"node_modules", "dist", "tests", "__pycache__", ".pytest_cache"}, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(sum, rel)
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(sum, f)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", dir, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}

@@ -1,0 +1,271 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"threetier/local/internal/home"
+)
+
+// Status is what the running node says of itself.
+type Status struct {
+	// Ready says that pods and databases can run.
+	Ready bool `json:"ready"`
+	// Forwards are the ports on 127.0.0.1, by stack.
+	Forwards map[string]Forward `json:"forwards"`
+}
+
+// Forward leads a port on 127.0.0.1 to a stack's load balancer.
+type Forward struct {
+	// Port listens on 127.0.0.1.
+	Port int `json:"port"`
+	// Target is the load balancer's address and port; empty before the first up has ended.
+	Target string `json:"target,omitempty"`
+}
+
+// control answers the commands over a Unix socket.
+type control struct {
+	home    home.Home
+	hostNet *os.File
+
+	mu        sync.Mutex
+	status    Status
+	listeners map[string]net.Listener
+}
+
+func newControl(h home.Home, hostNet *os.File) *control {
+	return &control{home: h, hostNet: hostNet, status: Status{Forwards: map[string]Forward{}}, listeners: map[string]net.Listener{}}
+}
+
+func (c *control) setReady() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.Ready = true
+}
+
+// serve opens the socket, and the forwards of the last run.
+func (c *control) serve(ctx context.Context) error {
+	data, err := os.ReadFile(c.home.Path("node", "forwards.json"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the forwards: %w", err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(data, &c.status.Forwards); err != nil {
+			return fmt.Errorf("read the forwards: %w", err)
+		}
+	}
+	for stack := range c.status.Forwards {
+		// A port that somebody else has taken meanwhile is that stack's trouble, at its next up.
+		if err := c.listen(ctx, stack); err != nil {
+			log.Printf("forward for %s: %v", stack, err)
+		}
+	}
+	if err := os.RemoveAll(socket(c.home)); err != nil {
+		return fmt.Errorf("clear the control socket: %w", err)
+	}
+	l, err := net.Listen("unix", socket(c.home))
+	if err != nil {
+		return fmt.Errorf("open the control socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if err := json.NewEncoder(w).Encode(c.status); err != nil {
+			log.Printf("answer a status request: %v", err)
+		}
+	})
+	mux.HandleFunc("PUT /forwards/{stack}", func(w http.ResponseWriter, r *http.Request) {
+		var f Forward
+		if err := json.NewDecoder(r.Body).Decode(&f); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := c.forward(ctx, r.PathValue("stack"), f); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+		}
+	})
+	mux.HandleFunc("DELETE /forwards/{stack}", func(w http.ResponseWriter, r *http.Request) {
+		if err := c.remove(r.PathValue("stack")); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+			log.Printf("control socket: %v", err)
+		}
+	}()
+	return nil
+}
+
+// forward opens, moves or retargets a stack's port, and remembers it for the next start.
+func (c *control) forward(ctx context.Context, stack string, f Forward) error {
+	c.mu.Lock()
+	old := c.status.Forwards[stack]
+	c.status.Forwards[stack] = f
+	open := c.listeners[stack] != nil && old.Port == f.Port
+	c.mu.Unlock()
+	if !open {
+		c.close(stack)
+		if err := c.listen(ctx, stack); err != nil {
+			c.mu.Lock()
+			delete(c.status.Forwards, stack)
+			c.mu.Unlock()
+			return err
+		}
+	}
+	return c.save()
+}
+
+func (c *control) remove(stack string) error {
+	c.close(stack)
+	c.mu.Lock()
+	delete(c.status.Forwards, stack)
+	c.mu.Unlock()
+	return c.save()
+}
+
+func (c *control) close(stack string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.listeners[stack]; l != nil {
+		l.Close()
+		delete(c.listeners, stack)
+	}
+}
+
+func (c *control) save() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	data, err := json.Marshal(c.status.Forwards)
+	if err != nil {
+		return fmt.Errorf("encode the forwards: %w", err)
+	}
+	return writeFile(c.home.Path("node", "forwards.json"), data)
+}
+
+// listen opens the stack's port outside and copies every connection inside.
+func (c *control) listen(ctx context.Context, stack string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	port := c.status.Forwards[stack].Port
+	l, err := listenIn(c.hostNet, fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return fmt.Errorf("port %d of 127.0.0.1 is in use, want a free one: give it as PORT=…: %w", port, err)
+	}
+	c.listeners[stack] = l
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.mu.Lock()
+			target := c.status.Forwards[stack].Target
+			c.mu.Unlock()
+			go pipe(ctx, conn.(*net.TCPConn), target)
+		}
+	}()
+	return nil
+}
+
+// pipe copies both ways until both sides have said that they are done.
+func pipe(ctx context.Context, client *net.TCPConn, target string) {
+	defer client.Close()
+	if target == "" {
+		return
+	}
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", target)
+	if err != nil {
+		log.Printf("forward to %s: %v", target, err)
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer server.Close()
+	done := make(chan struct{}, 2)
+	oneWay := func(to, from *net.TCPConn) {
+		// Either side may go away at any time; there is nobody to tell but the other.
+		_, _ = io.Copy(to, from)
+		_ = to.CloseWrite()
+		done <- struct{}{}
+	}
+	go oneWay(server, client)
+	go oneWay(client, server)
+	<-done
+	<-done
+}
+
+func socket(h home.Home) string { return h.Path("run", "control.sock") }
+
+// Control is the running node, as commands see it.
+type Control struct{ client *http.Client }
+
+// Connect makes a client of the node's control socket.
+func Connect(h home.Home) Control {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket(h))
+	}}
+	return Control{&http.Client{Transport: transport, Timeout: 10 * time.Second}}
+}
+
+// Status asks how the node is.
+func (c Control) Status() (Status, error) {
+	var s Status
+	resp, err := c.client.Get("http://node/status")
+	if err != nil {
+		return s, fmt.Errorf("ask the node for its status: %w", err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
+		return s, fmt.Errorf("read the node's status: %w", err)
+	}
+	return s, nil
+}
+
+// SetForward opens a stack's port, or leads it to a new target.
+func (c Control) SetForward(stack string, f Forward) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("encode the forward: %w", err)
+	}
+	return c.do(http.MethodPut, stack, body)
+}
+
+// RemoveForward closes a stack's port.
+func (c Control) RemoveForward(stack string) error {
+	return c.do(http.MethodDelete, stack, nil)
+}
+
+func (c Control) do(method, stack string, body []byte) error {
+	req, err := http.NewRequest(method, "http://node/forwards/"+stack, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask the node for a forward: %w", err)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the node for a forward: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	message, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("read the node's answer: %w", err)
+	}
+	return errors.New(string(bytes.TrimSpace(message)))
+}

@@ -1,0 +1,93 @@
+package tools
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"threetier/local/internal/home"
+	"threetier/local/internal/step"
+)
+
+// need is a distribution package, and the file that shows that what it gives is
+// there: somebody may have it from elsewhere, as Docker's containerd.
+type need struct{ pkg, file string }
+
+var needs = map[string][]need{
+	"up": {
+		{"containerd", "containerd"}, {"containerd", "ctr"}, {"runc", "runc"},
+		{"containernetworking-plugins", "/usr/lib/cni/bridge"},
+		{"iptables", "iptables"}, {"ipset", "ipset"}, {"conntrack", "conntrack"}, {"ethtool", "ethtool"},
+		{"iproute2", "ip"}, {"procps", "sysctl"}, {"util-linux", "nsenter"}, {"kmod", "modprobe"},
+		{"mmdebstrap", "mmdebstrap"}, {"debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"},
+		{"buildah", "buildah"}, {"crun", "crun"},
+		{"postgresql", "/usr/lib/postgresql/*/bin/postgres"}, {"postgresql-client", "psql"},
+		{"curl", "curl"},
+	},
+	"test": {
+		{"nginx-light", "nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"},
+		{"python3-fastapi", "/usr/lib/python3/dist-packages/fastapi"},
+		{"python3-uvicorn", "/usr/lib/python3/dist-packages/uvicorn"},
+		{"python3-psycopg", "/usr/lib/python3/dist-packages/psycopg"},
+		{"python3-pytest", "/usr/lib/python3/dist-packages/pytest"},
+		{"python3-httpx", "/usr/lib/python3/dist-packages/httpx"},
+		{"alembic", "/usr/bin/alembic"},
+	},
+}
+
+func (n need) met() bool {
+	if strings.HasPrefix(n.file, "/") {
+		found, err := filepath.Glob(n.file)
+		return err == nil && len(found) > 0
+	}
+	_, err := exec.LookPath(n.file)
+	return err == nil
+}
+
+// Install installs the distribution packages that are missing for a purpose: "up" or "test".
+func Install(h home.Home, purpose string) error {
+	var missing []string
+	for _, n := range needs[purpose] {
+		if !n.met() {
+			missing = append(missing, n.pkg)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	names := strings.Join(missing, " ")
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fmt.Errorf("missing, and there is no apt-get to install them with: %s", names)
+	}
+	if err := noDefaultCluster(); err != nil {
+		return err
+	}
+	return step.Run("install "+names, func() error {
+		env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		update := exec.Command("apt-get", "update")
+		update.Env = env
+		if err := step.Command(h.Path("logs", "apt-update.log"), update); err != nil {
+			return err
+		}
+		install := exec.Command("apt-get", append([]string{"install", "-y", "--no-install-recommends"}, missing...)...)
+		install.Env = env
+		return step.Command(h.Path("logs", "apt-install.log"), install)
+	})
+}
+
+// noDefaultCluster keeps a first installation of PostgreSQL from starting a server of its own on this machine.
+func noDefaultCluster() error {
+	const conf = "/etc/postgresql-common/createcluster.conf"
+	if _, err := os.Stat(conf); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(conf), 0o755); err != nil {
+		return fmt.Errorf("make the folder of %s: %w", conf, err)
+	}
+	if err := os.WriteFile(conf, []byte("create_main_cluster = false\n"), 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", conf, err)
+	}
+	return nil
+}
