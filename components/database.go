@@ -37,6 +37,10 @@ type Database struct {
 	Identifier pulumi.StringOutput `pulumi:"identifier"`
 	// ARN is the instance's Amazon resource name.
 	ARN pulumi.StringOutput `pulumi:"arn"`
+
+	// Ready are the resources that a client needs before it can connect: instances and ingress rules. To depend on
+	// them is safer than to depend on the component, whose children the Go SDK only gets to know one after the other.
+	Ready []pulumi.Resource
 }
 
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
@@ -89,6 +93,10 @@ func (database *Database) set(parts databaseBuilder, instance *rds.Instance, rep
 	database.SecurityGroupID = parts.securityGroup.ID()
 	database.Identifier = instance.Identifier
 	database.ARN = instance.Arn
+	database.Ready = append(parts.before, instance)
+	for _, replica := range replicas {
+		database.Ready = append(database.Ready, replica)
+	}
 }
 
 func (database *Database) registerOutputs(ctx *pulumi.Context) error {

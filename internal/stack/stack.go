@@ -29,7 +29,7 @@ func Deploy(ctx *pulumi.Context) error {
 	}
 	config.App.Database = connection(database)
 	app, err := components.NewApp(ctx, "app", &config.App,
-		pulumi.Providers(cluster.Provider), pulumi.DependsOn([]pulumi.Resource{database}))
+		pulumi.Providers(cluster.Provider), pulumi.DependsOn(database.Ready))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,110 @@
+package recorder
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/stretchr/testify/require"
+)
+
+// Config is a stack config, read as Pulumi reads one.
+type Config struct {
+	values config.Map
+}
+
+// Root is the project's folder.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// StackConfig is the content of Pulumi.<stack>.yaml.
+func StackConfig(t testing.TB, stack string) *Config {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(Root(), "Pulumi."+stack+".yaml"))
+	require.NoError(t, err)
+	return YAML(t, string(file))
+}
+
+// YAML is a stack config given as the text of a Pulumi.<stack>.yaml. A value {secure: …} holds what Secure made.
+func YAML(t testing.TB, text string) *Config {
+	t.Helper()
+	project, err := workspace.LoadProject(filepath.Join(Root(), "Pulumi.yaml"))
+	require.NoError(t, err)
+	stack, err := workspace.LoadProjectStackBytes(nil, project, []byte(text), "Pulumi.test.yaml", encoding.YAML)
+	require.NoError(t, err)
+	// What Pulumi.yaml gives a default is always set.
+	for name, key := range project.Config {
+		parsed := config.MustParseKey(name)
+		if _, given := stack.Config[parsed]; given || key.Default == nil {
+			continue
+		}
+		if text, isText := key.Default.(string); isText {
+			stack.Config[parsed] = config.NewValue(text)
+			continue
+		}
+		object, err := json.Marshal(key.Default)
+		require.NoError(t, err)
+		stack.Config[parsed] = config.NewObjectValue(string(object))
+	}
+	return &Config{values: stack.Config}
+}
+
+// Set sets a value by path, as `pulumi config set --path` does, and returns the config.
+func (c *Config) Set(t testing.TB, path string, value any) *Config {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	set := config.NewObjectValue(string(text))
+	if plain, isText := value.(string); isText {
+		set = config.NewTypedValue(plain, config.TypeString)
+	}
+	require.NoError(t, c.values.Set(config.MustParseKey(path), set, true))
+	return c
+}
+
+// SetSecret sets a secret value by path, as `pulumi config set --path --secret` does, and returns the config.
+func (c *Config) SetSecret(t testing.TB, path, value string) *Config {
+	t.Helper()
+	require.NoError(t, c.values.Set(config.MustParseKey(path), config.NewSecureValue(Secure(t, value)), true))
+	return c
+}
+
+// Remove removes a value by path, and returns the config.
+func (c *Config) Remove(t testing.TB, path string) *Config {
+	t.Helper()
+	require.NoError(t, c.values.Remove(config.MustParseKey(path), true))
+	return c
+}
+
+// Secure is the value as it stands below `secure:` in a test's config.
+func Secure(t testing.TB, value string) string {
+	t.Helper()
+	encrypted, err := config.Base64Crypter.EncryptValue(t.Context(), value)
+	require.NoError(t, err)
+	return encrypted
+}
+
+// program is the config as a program sees it: text by key, and which keys hold a secret.
+func (c *Config) program() (map[string]string, []string, error) {
+	decrypted, err := c.values.Decrypt(config.Base64Crypter)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decrypt config: %w", err)
+	}
+	values := map[string]string{}
+	for key, value := range decrypted {
+		values[key.String()] = value
+	}
+	var secret []string
+	for _, key := range c.values.SecureKeys() {
+		secret = append(secret, key.String())
+	}
+	return values, secret, nil
+}

@@ -1,0 +1,101 @@
+package recorder
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// Network is the VPC of the EKS cluster that lookups find.
+type Network struct {
+	// VPC is its id.
+	VPC string
+	// Subnets are the cluster's.
+	Subnets []Subnet
+	// MainIsPublic gives the VPC's main route table a route to its internet gateway.
+	MainIsPublic bool
+}
+
+// Subnet is one of the cluster's.
+type Subnet struct {
+	// ID and Zone are the subnet's.
+	ID, Zone string
+	// Public gives it a route table with an internet gateway, Main the VPC's main table, instead of a private one.
+	Public, Main bool
+}
+
+// TwoZones is a VPC as it should be: in each of two zones a private and a public subnet.
+func TwoZones() *Network {
+	return &Network{VPC: "vpc-0123", Subnets: []Subnet{
+		{ID: "subnet-publica", Zone: "eu-west-1a", Public: true},
+		{ID: "subnet-publicb", Zone: "eu-west-1b", Public: true},
+		{ID: "subnet-privatea", Zone: "eu-west-1a"},
+		{ID: "subnet-privateb", Zone: "eu-west-1b"},
+	}}
+}
+
+// The ids of the route tables, and of the security group that EKS gives the cluster.
+const (
+	mainTable    = "rtb-main"
+	publicTable  = "rtb-public"
+	privateTable = "rtb-private"
+	// ClusterSecurityGroup is what EKS puts nodes and pods into.
+	ClusterSecurityGroup = "sg-cluster"
+)
+
+func (n *Network) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
+	switch token {
+	case "aws:eks/getCluster:getCluster":
+		return properties(n.cluster(args["name"].StringValue())), nil
+	case "aws:ec2/getSubnet:getSubnet":
+		id := args["id"].StringValue()
+		for _, subnet := range n.Subnets {
+			if subnet.ID == id {
+				return properties(fields{"id": id, "availabilityZone": subnet.Zone, "vpcId": n.VPC}), nil
+			}
+		}
+		return nil, fmt.Errorf("there is no subnet %s", id)
+	case "aws:ec2/getRouteTables:getRouteTables":
+		if vpc := args["vpcId"].StringValue(); vpc != n.VPC {
+			return nil, fmt.Errorf("there is no VPC %s", vpc)
+		}
+		return properties(fields{"ids": []any{mainTable, publicTable, privateTable}}), nil
+	case "aws:ec2/getRouteTable:getRouteTable":
+		return properties(n.routeTable(args["routeTableId"].StringValue())), nil
+	}
+	return nil, fmt.Errorf("the program is not known to look %s up", token)
+}
+
+func (n *Network) cluster(name string) fields {
+	var ids []any
+	for _, subnet := range n.Subnets {
+		ids = append(ids, subnet.ID)
+	}
+	return fields{
+		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": "ACTIVE",
+		"certificateAuthorities": []any{fields{"data": "Y2VydGlmaWNhdGU="}},
+		"vpcConfig":              fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
+	}
+}
+
+func (n *Network) routeTable(id string) fields {
+	internet := []any{
+		fields{"cidrBlock": "10.0.0.0/16", "gatewayId": "local"},
+		fields{"cidrBlock": "0.0.0.0/0", "gatewayId": "igw-0123"},
+	}
+	private := []any{fields{"cidrBlock": "0.0.0.0/0", "natGatewayId": "nat-0123"}}
+	routes := map[string][]any{mainTable: private, publicTable: internet, privateTable: private}[id]
+	if id == mainTable && n.MainIsPublic {
+		routes = internet
+	}
+	associations := []any{}
+	if id == mainTable {
+		associations = append(associations, fields{"main": true, "subnetId": "", "routeTableId": id})
+	}
+	for _, subnet := range n.Subnets {
+		if (subnet.Public && id == publicTable) || (!subnet.Public && !subnet.Main && id == privateTable) {
+			associations = append(associations, fields{"main": false, "subnetId": subnet.ID, "routeTableId": id})
+		}
+	}
+	return fields{"routeTableId": id, "vpcId": n.VPC, "routes": routes, "associations": associations}
+}

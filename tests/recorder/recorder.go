@@ -1,0 +1,233 @@
+// Package recorder runs a Pulumi program without an engine: it records what the program registers, answers the
+// lookups that the program is known to make, and fails on any other.
+package recorder
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+)
+
+// Resource is one that the program registered.
+type Resource struct {
+	// Type is the type token, Name the logical name.
+	Type, Name string
+	// URN is the resource's own, Parent its parent's; the stack's own children have an empty Parent.
+	URN, Parent string
+	// Provider is the explicit provider that manages it, as <urn>::<id>; empty for the default one.
+	Provider string
+	// Inputs are what the program asked for; secrets are marked as such.
+	Inputs resource.PropertyMap
+	// DependsOn are the URNs of what it waits for.
+	DependsOn []string
+	// IgnoreChanges are the inputs that count at creation only.
+	IgnoreChanges []string
+	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement.
+	Protect, DeleteBeforeReplace bool
+	// Component tells that it only groups others.
+	Component bool
+}
+
+// Options are what a run starts from. The zero value is an empty stack config in the usual AWS account.
+type Options struct {
+	// Stack is the stack's name. Default: dev.
+	Stack string
+	// Config is the stack config. Default: empty.
+	Config *Config
+	// Network is what the lookups find. Default: TwoZones.
+	Network *Network
+	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
+	Answer func(Resource) resource.PropertyMap
+	// Preview runs as `pulumi preview` does.
+	Preview bool
+}
+
+// Recording is what a run registered, in order of registration.
+type Recording struct {
+	Resources []Resource
+	// Lookups are the functions that the program called, in order.
+	Lookups []string
+
+	options Options
+	mutex   sync.Mutex
+}
+
+// Run runs a program to its end. The recording is there even where it failed.
+func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
+	if options.Stack == "" {
+		options.Stack = "dev"
+	}
+	if options.Network == nil {
+		options.Network = TwoZones()
+	}
+	recording := &Recording{options: options}
+	var configError error
+	configure := func(info *pulumi.RunInfo) {
+		info.DryRun = options.Preview
+		if options.Config != nil {
+			info.Config, info.ConfigSecretKeys, configError = options.Config.program()
+		}
+	}
+	err := pulumi.RunErr(program, pulumi.WithMocks("threetier", options.Stack, recording), configure)
+	return recording, errors.Join(configError, err)
+}
+
+// MustRun fails the test where the program fails.
+func MustRun(t testing.TB, program pulumi.RunFunc, options Options) *Recording {
+	t.Helper()
+	recording, err := Run(program, options)
+	require.NoError(t, err)
+	return recording
+}
+
+// NewResource records a registration, and answers as the provider would.
+func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	if args.RegisterRPC == nil {
+		return "", nil, fmt.Errorf("read of %s %s: the program is to read nothing", args.TypeToken, args.Name)
+	}
+	rpc := args.RegisterRPC
+	registered := Resource{
+		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: rpc.GetProvider(), Inputs: args.Inputs,
+		URN:           urn(r.options.Stack, rpc.GetParent(), args.TypeToken, args.Name),
+		DependsOn:     rpc.GetDependencies(),
+		IgnoreChanges: rpc.GetIgnoreChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
+		Component: !rpc.GetCustom(),
+	}
+	if resource.URN(registered.Parent).Type() == resource.RootStackType {
+		registered.Parent = ""
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.Resources = append(r.Resources, registered)
+	id, state := answer(registered, r.options)
+	return id, state, nil
+}
+
+// Call answers a lookup.
+func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.Lookups = append(r.Lookups, args.Token)
+	return r.options.Network.answer(args.Token, args.Args)
+}
+
+func urn(stack, parent, typ, name string) string {
+	parentType := resource.URN(parent).QualifiedType()
+	if parent == "" || parentType == resource.RootStackType {
+		parentType = ""
+	}
+	return string(resource.NewURN(pulumiName(stack), "threetier", parentType, typeName(typ), name))
+}
+
+// One is the only resource of a type; anything else fails the test.
+func (r *Recording) One(t testing.TB, typ string) Resource {
+	t.Helper()
+	found := r.All(typ)
+	require.Len(t, found, 1, "resources of type %s", typ)
+	return found[0]
+}
+
+// All are the resources of a type.
+func (r *Recording) All(typ string) []Resource {
+	return slices.DeleteFunc(slices.Clone(r.Resources), func(res Resource) bool { return res.Type != typ })
+}
+
+// Named is the resource of that type and name; none fails the test.
+func (r *Recording) Named(t testing.TB, typ, name string) Resource {
+	t.Helper()
+	for _, res := range r.All(typ) {
+		if res.Name == name {
+			return res
+		}
+	}
+	require.Failf(t, "not registered", "%s %s, among %s", typ, name, strings.Join(r.Names(), ", "))
+	return Resource{}
+}
+
+// Names are all resources as "type name", sorted.
+func (r *Recording) Names() []string {
+	names := make([]string, len(r.Resources))
+	for i, res := range r.Resources {
+		names[i] = res.Type + " " + res.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Children are the resources whose parent is that one, as "type name", sorted.
+func (r *Recording) Children(parent Resource) []string {
+	var names []string
+	for _, res := range r.Resources {
+		if res.Parent == parent.URN {
+			names = append(names, res.Type+" "+res.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Input is an input by its path, as "spec.template.spec"; nil where there is none. Secrets are opened.
+func (res Resource) Input(t testing.TB, path string) any {
+	t.Helper()
+	parsed, err := resource.ParsePropertyPath(path)
+	require.NoError(t, err)
+	value, found := parsed.Get(open(resource.NewProperty(res.Inputs)))
+	if !found {
+		return nil
+	}
+	return value.Mappable()
+}
+
+// IsSecret tells whether the input at the path, or what holds it, is a secret.
+func (res Resource) IsSecret(t testing.TB, path string) bool {
+	t.Helper()
+	parsed, err := resource.ParsePropertyPath(path)
+	require.NoError(t, err)
+	for i := 1; i <= len(parsed); i++ {
+		if value, found := parsed[:i].Get(resource.NewProperty(res.Inputs)); found && value.IsSecret() {
+			return true
+		}
+	}
+	return false
+}
+
+// Plain are the inputs with every secret replaced: what may be shown.
+func (res Resource) Plain() any {
+	return hide(resource.NewProperty(res.Inputs)).Mappable()
+}
+
+// open takes the secret marks off, hide takes the secrets off.
+func open(value resource.PropertyValue) resource.PropertyValue {
+	return rewrite(value, func(secret resource.PropertyValue) resource.PropertyValue { return open(secret) })
+}
+
+func hide(value resource.PropertyValue) resource.PropertyValue {
+	return rewrite(value, func(resource.PropertyValue) resource.PropertyValue { return resource.NewProperty("[secret]") })
+}
+
+func rewrite(value resource.PropertyValue, secret func(resource.PropertyValue) resource.PropertyValue) resource.PropertyValue {
+	switch {
+	case value.IsSecret():
+		return secret(value.SecretValue().Element)
+	case value.IsObject():
+		object := resource.PropertyMap{}
+		for key, field := range value.ObjectValue() {
+			object[key] = rewrite(field, secret)
+		}
+		return resource.NewProperty(object)
+	case value.IsArray():
+		items := make([]resource.PropertyValue, len(value.ArrayValue()))
+		for i, item := range value.ArrayValue() {
+			items[i] = rewrite(item, secret)
+		}
+		return resource.NewProperty(items)
+	}
+	return value
+}
