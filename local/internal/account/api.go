@@ -1,0 +1,204 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// call is one request: who asks for what, and what is to be said about it beside the answer.
+type call struct {
+	ctx      context.Context
+	region   string
+	owner    string
+	inputs   map[string]any
+	warnings []string
+}
+
+func (c *call) warn(warnings ...string) {
+	for _, warning := range warnings {
+		if warning != "" {
+			c.warnings = append(c.warnings, warning)
+		}
+	}
+}
+
+func (c *call) record(kind, id string) *record {
+	rec := newRecord(kind, id, c.region, c.owner)
+	rec.Inputs = c.inputs
+	return rec
+}
+
+func newRecord(kind, id, region, owner string) *record {
+	return &record{Kind: kind, ID: id, Region: region, Owner: owner, Created: time.Now().UTC(),
+		Inputs: map[string]any{}, Outputs: map[string]any{}}
+}
+
+// Request is the body of the API's calls.
+type Request struct {
+	// Region is where the resource is or the lookup looks, such as eu-west-1. Required for creation and lookups.
+	Region string `json:"region,omitempty"`
+	// Owner is the URN of the resource that asks.
+	Owner string `json:"owner,omitempty"`
+	// Inputs are the resource's properties, or the lookup's arguments, by their Pulumi names.
+	Inputs map[string]any `json:"inputs,omitempty"`
+}
+
+// Response is the body of the API's answers.
+type Response struct {
+	// ID is the resource's id.
+	ID string `json:"id,omitempty"`
+	// Outputs are all properties of the resource but the secret ones, or the lookup's result.
+	Outputs map[string]any `json:"outputs,omitempty"`
+	// Warnings are for the user to read: what was accepted and yet isn't as asked.
+	Warnings []string `json:"warnings,omitempty"`
+	// Error is set instead of all else when the call was refused.
+	Error *Error `json:"error,omitempty"`
+}
+
+// serve answers on the socket until ctx ends.
+func (a *Account) serve(ctx context.Context) error {
+	if err := os.Remove(a.cfg.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	listener, err := net.Listen("unix", a.cfg.Socket)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if err := os.Chmod(a.cfg.Socket, 0o600); err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler:     a.routes(),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(listener) }()
+	a.log.Info("account is open", "socket", a.cfg.Socket)
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		srv.Close()
+	}
+	return nil
+}
+
+func (a *Account) routes() http.Handler {
+	mux := http.NewServeMux()
+	const resource = "/resources/{service}/{type}"
+	mux.HandleFunc("POST "+resource, a.handle(a.create))
+	mux.HandleFunc("GET "+resource, a.handle(a.read))
+	mux.HandleFunc("PATCH "+resource, a.handle(a.update))
+	mux.HandleFunc("DELETE "+resource, a.handle(a.remove))
+	mux.HandleFunc("POST /lookups/{name}", a.handle(a.lookup))
+	mux.HandleFunc("GET /instances", a.listInstances)
+	mux.HandleFunc("GET /snapshots", a.listSnapshots)
+	actions := map[string]func(*call, *record) error{
+		"reboot": a.reboot, "stop": a.stopInstance, "start": a.startStopped, "maintenance": a.maintain,
+		"snapshots": a.takeSnapshot, "certificate": a.swapCertificate,
+	}
+	for name, action := range actions {
+		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
+	}
+	mux.HandleFunc("DELETE /snapshots/{id}", a.handle(a.removeSnapshot))
+	return mux
+}
+
+// handle decodes the request and encodes what came of it; a refusal is status 400.
+func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body Request
+		err := json.NewDecoder(r.Body).Decode(&body)
+		if r.ContentLength == 0 {
+			err = nil
+		}
+		if body.Inputs == nil {
+			body.Inputs = map[string]any{}
+		}
+		c := &call{ctx: r.Context(), region: body.Region, owner: body.Owner, inputs: body.Inputs}
+		var answer *Response
+		if err == nil {
+			answer, err = do(r, c)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			answer = &Response{Error: asError(err)}
+		}
+		if answer == nil {
+			answer = &Response{}
+		}
+		answer.Warnings = c.warnings
+		writeJSON(w, answer)
+	}
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.Encode(value) // a caller who is gone can't be told
+}
+
+func (a *Account) onInstance(action func(*call, *record) error) func(*http.Request, *call) (*Response, error) {
+	return func(r *http.Request, c *call) (*Response, error) {
+		a.mu.Lock()
+		rec := a.instanceByName(r.PathValue("id"))
+		a.mu.Unlock()
+		if rec == nil {
+			return nil, refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
+		}
+		return nil, action(c, rec)
+	}
+}
+
+func (a *Account) removeSnapshot(r *http.Request, c *call) (*Response, error) {
+	a.mu.Lock()
+	snap := a.store.get(kindSnapshot, r.PathValue("id"))
+	a.mu.Unlock()
+	if snap == nil {
+		return nil, refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
+	}
+	return nil, a.deleteSnapshot(c, snap)
+}
+
+// swapCertificate gives the server a certificate of an authority that nobody trusts, or a good one again: to test
+// that clients verify.
+func (a *Account) swapCertificate(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rec.Instance.Untrusted = fallback(c.inputs, "trusted", true) == false
+	if err := a.store.put(rec); err != nil {
+		return err
+	}
+	return a.refresh(c, rec)
+}
+
+func (a *Account) listInstances(w http.ResponseWriter, _ *http.Request) {
+	a.mu.Lock()
+	out := []description{}
+	for _, rec := range a.store.all(kindInstance) {
+		out = append(out, a.describe(rec))
+	}
+	a.mu.Unlock()
+	writeJSON(w, out)
+}
+
+func (a *Account) listSnapshots(w http.ResponseWriter, _ *http.Request) {
+	a.mu.Lock()
+	out := []snapshot{}
+	for _, rec := range a.store.all(kindSnapshot) {
+		out = append(out, *rec.Snapshot)
+	}
+	a.mu.Unlock()
+	writeJSON(w, out)
+}

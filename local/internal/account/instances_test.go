@@ -1,0 +1,415 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestInstanceTakesConnectionsOverVerifiedTLSOnly(t *testing.T) {
+	f := newFixture(t)
+	out := f.create(kindInstance, f.instanceInputs("shop", nil))
+	if out.Outputs["port"] != 5433.0 || !strings.HasPrefix(out.ID, "db-") {
+		t.Errorf("outputs: %v", out.Outputs)
+	}
+	if _, found := out.Outputs["password"]; found {
+		t.Error("the answer holds the password")
+	}
+	f.mustQuery("shop", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "t")
+	f.mustQuery("shop", "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user", "f|t|t")
+	f.mustQuery("shop", "CREATE TABLE items (id int); SELECT count(*) FROM items", "0")
+	f.refusesQuery("shop", "no encryption", "sslmode=disable")
+	f.refusesQuery("shop", "password authentication failed", "password=wrong")
+	f.refusesQuery("shop", "pg_hba.conf rejects", "user=rdsadmin")
+	hosts, err := os.ReadFile(f.cfg.HostsFile)
+	d := f.describe("shop")
+	if err != nil || string(hosts) != d.IP+" "+d.Address+"\n" {
+		t.Errorf("hosts file: %q, %v", hosts, err)
+	}
+}
+
+func TestPasswordLeavesNoPlainTextInTheAccount(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	secret := f.create(kindSecret, props{"name": "db"})
+	f.create(kindSecretVersion, props{"secretId": secret.ID, "secretString": masterPassword})
+	out, err := exec.Command("grep", "-rl", masterPassword, f.cfg.Dir).CombinedOutput()
+	if len(out) > 0 || err == nil {
+		t.Errorf("found in: %s", out)
+	}
+}
+
+func TestUntrustedCertificateIsNoticed(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.act("shop", "certificate", props{"trusted": false})
+	f.eventually("the server shows the other certificate", func() error {
+		got, err := f.psql("shop", "SELECT 1")
+		if err != nil && strings.Contains(err.Error(), "certificate verify failed") {
+			return nil
+		}
+		return &Error{Code: "got", Message: got}
+	})
+	f.act("shop", "certificate", props{"trusted": true})
+	f.eventually("the server shows a good certificate", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
+}
+
+func TestSecurityGroupDecidesWhoConnects(t *testing.T) {
+	f := newFixture(t)
+	group := f.create(kindSecurityGroup, props{"name": "db"}).ID
+	f.create(kindInstance, f.instanceInputs("shop", props{"vpcSecurityGroupIds": []string{group}}))
+	f.refusesQuery("shop", "no pg_hba.conf entry")
+	rule := props{"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 5432, "toPort": 5432,
+		"referencedSecurityGroupId": clusterSecurityGroupID}
+	id := f.create(kindIngressRule, rule).ID
+	f.refusesQuery("shop", "no pg_hba.conf entry")
+	f.update(kindIngressRule, id, merge(rule, props{"fromPort": 5433, "toPort": 5433}))
+	f.eventually("the rule lets in", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
+}
+
+func TestPasswordChangesInPlace(t *testing.T) {
+	f := newFixture(t)
+	out := f.create(kindInstance, f.instanceInputs("shop", nil))
+	before := f.describe("shop").PID
+	inputs := f.instanceInputs("shop", props{"password": "another-password-1"})
+	f.update(kindInstance, out.ID, inputs)
+	f.mustQuery("shop", "SELECT 1", "1", "password=another-password-1")
+	f.refusesQuery("shop", "password authentication failed")
+	if f.describe("shop").PID != before {
+		t.Error("the server was restarted")
+	}
+}
+
+func TestPortAndClassChangeNowOnlyWhenAppliedImmediately(t *testing.T) {
+	f := newFixture(t)
+	out := f.create(kindInstance, f.instanceInputs("shop", nil))
+	inputs := f.instanceInputs("shop", props{"port": 6000, "instanceClass": "db.t4g.small", "applyImmediately": false})
+	waiting := f.update(kindInstance, out.ID, inputs)
+	if waiting.Outputs["port"] != 5433.0 || len(waiting.Warnings) != 2 {
+		t.Errorf("port %v, warnings %q", waiting.Outputs["port"], waiting.Warnings)
+	}
+	f.mustQuery("shop", "SHOW max_connections", "112")
+	f.act("shop", "maintenance", nil)
+	if f.describe("shop").Port != 6000 {
+		t.Error("the maintenance window changed nothing")
+	}
+	f.mustQuery("shop", "SHOW max_connections", "225")
+	inputs["port"], inputs["applyImmediately"] = 6001, true
+	if out := f.update(kindInstance, out.ID, inputs); out.Outputs["port"] != 6001.0 {
+		t.Errorf("port: %v", out.Outputs["port"])
+	}
+	f.mustQuery("shop", "SELECT inet_server_port()", "6001")
+}
+
+func TestStaticParametersWaitForTheReboot(t *testing.T) {
+	f := newFixture(t)
+	group := func(connections, duration string) props {
+		return props{"name": "pg", "family": "postgres15", "parameters": []any{
+			props{"name": "max_connections", "value": connections, "applyMethod": "pending-reboot"},
+			props{"name": "log_min_duration_statement", "value": duration, "applyMethod": "immediate"},
+			props{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
+		}}
+	}
+	f.create(kindParameterGroup, group("50", "500"))
+	f.create(kindInstance, f.instanceInputs("shop", props{"parameterGroupName": "pg"}))
+	f.mustQuery("shop", "SHOW max_connections", "50")
+	f.mustQuery("shop", "SHOW log_min_duration_statement", "500ms")
+	out := f.update(kindParameterGroup, "pg", group("60", "700"))
+	if len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0], "max_connections takes effect at the next reboot") {
+		t.Errorf("warnings: %q", out.Warnings)
+	}
+	f.eventually("the dynamic parameter changes", func() error {
+		got, _ := f.psql("shop", "SHOW log_min_duration_statement")
+		if got != "700ms" {
+			return &Error{Code: "got", Message: got}
+		}
+		return nil
+	})
+	f.mustQuery("shop", "SHOW max_connections", "50")
+	if !f.describe("shop").PendingReboot {
+		t.Error("no reboot is pending")
+	}
+	f.act("shop", "reboot", nil)
+	f.mustQuery("shop", "SHOW max_connections", "60")
+	if f.describe("shop").PendingReboot {
+		t.Error("a reboot is still pending")
+	}
+	f.refused(f.remove(kindParameterGroup, "pg", nil), "InvalidDBParameterGroupState")
+}
+
+func TestForcedTLSCanBeTurnedOff(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres15", "parameters": []any{
+		props{"name": "rds.force_ssl", "value": "0"}}})
+	f.create(kindInstance, f.instanceInputs("shop", props{"parameterGroupName": "pg"}))
+	f.mustQuery("shop", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "f", "sslmode=disable")
+}
+
+func TestRowsOutliveRestartAndKill(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.mustQuery("shop", "CREATE TABLE items (id int); INSERT INTO items VALUES (1); SELECT count(*) FROM items", "1")
+	before := f.describe("shop")
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually("the server is back after a kill", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
+	f.mustQuery("shop", "INSERT INTO items VALUES (2); SELECT count(*) FROM items", "2")
+	f.stop()
+	if left := processesIn(filepath.Join(before.DataDir)); len(left) > 0 {
+		t.Errorf("processes %v are left", left)
+	}
+	f.run()
+	f.mustQuery("shop", "SELECT count(*) FROM items", "2")
+	if after := f.describe("shop"); after.Address != before.Address || after.IP != before.IP {
+		t.Errorf("address changed from %s to %s", before.Address, after.Address)
+	}
+}
+
+func TestStaleLockFileIsNoObstacle(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	d := f.describe("shop")
+	lock := filepath.Join(d.DataDir, "postmaster.pid")
+	held, err := os.ReadFile(lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.stop()
+	// the pid of a living process of user postgres, as it happens when pids start over
+	sleeper := exec.Command("sleep", "60")
+	sleeper.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ownerOf(t, d.DataDir)}}
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { sleeper.Process.Kill(); sleeper.Wait() }()
+	_, rest, _ := strings.Cut(string(held), "\n")
+	if err := os.WriteFile(lock, []byte(strconv.Itoa(sleeper.Process.Pid)+"\n"+rest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.run()
+	f.mustQuery("shop", "SELECT 1", "1")
+}
+
+func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	d := f.describe("shop")
+	f.stop()
+	pg, err := findPostgres(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := pg.command(context.Background(), "postgres", "-D", d.DataDir)
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { left.Wait(); close(ended) }()
+	f.eventually("the server that is left runs", func() error {
+		_, err := os.Stat(filepath.Join(d.DataDir, "postmaster.pid"))
+		return err
+	})
+	f.run()
+	<-ended
+	f.mustQuery("shop", "SELECT 1", "1")
+}
+
+func TestInterruptedCreationLeavesRoomForTheNext(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", nil)
+	body, err := json.Marshal(Request{Region: region, Owner: "urn", Inputs: inputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://account/resources/"+kindInstance, strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if _, err := f.client.Do(req); err == nil {
+		t.Fatal("the creation was not interrupted")
+	}
+	f.eventually("the creation is undone", func() error {
+		if f.describe("shop").Identifier != "" {
+			return os.ErrExist
+		}
+		return nil
+	})
+	f.create(kindInstance, inputs)
+	f.mustQuery("shop", "SELECT 1", "1")
+}
+
+func TestKilledDuringCreationStartsAfresh(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", nil)
+	f.stop()
+	half := newRecord(kindInstance, "db-HALF", region, "urn")
+	half.Instance = &instance{Identifier: "shop", Status: statusCreating, IP: "127.99.0.1", Zone: "a", Port: 5433}
+	s, err := openStore(filepath.Join(f.cfg.Dir, "records"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.put(half); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"db-half/data", "db-unknown/data"} {
+		if err := os.MkdirAll(filepath.Join(f.cfg.Dir, "instances", dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.run()
+	f.create(kindInstance, inputs)
+	entries, err := os.ReadDir(filepath.Join(f.cfg.Dir, "instances"))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("folders: %v, %v", entries, err)
+	}
+}
+
+func TestUnconfirmedInstanceIsTakenOverByItsOwner(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", nil)
+	create := func(owner string) Response {
+		return f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: owner, Inputs: inputs})
+	}
+	first := create("urn:a")
+	f.mustQuery("shop", "CREATE TABLE items (id int); SELECT 1", "1")
+	f.refused(create("urn:b").Error, "DBInstanceAlreadyExists")
+	inputs["password"] = "the-second-password"
+	second := create("urn:a")
+	if second.Error != nil || second.ID != first.ID {
+		t.Fatalf("got %v %s, want %s", second.Error, second.ID, first.ID)
+	}
+	f.mustQuery("shop", "SELECT count(*) FROM items", "0", "password=the-second-password")
+	f.call("GET", "/resources/"+kindInstance+"?known=1&id="+first.ID, Request{})
+	f.refused(create("urn:a").Error, "DBInstanceAlreadyExists")
+}
+
+func TestDeletionProtectionAndFinalSnapshot(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", props{"deletionProtection": true, "skipFinalSnapshot": false})
+	id := f.create(kindInstance, inputs).ID
+	f.mustQuery("shop", "CREATE TABLE items AS SELECT 7 AS id; SELECT id FROM items", "7")
+	f.refused(f.remove(kindInstance, id, props{}), "InvalidParameterCombination")
+	inputs["deletionProtection"] = false
+	f.update(kindInstance, id, inputs)
+	f.refused(f.remove(kindInstance, id, props{}), "InvalidParameterCombination")
+	if err := f.remove(kindInstance, id, props{"finalSnapshotIdentifier": "last-one"}); err != nil {
+		t.Fatal(err)
+	}
+	if d := f.describe("shop"); d.Identifier != "" {
+		t.Errorf("instance is still there: %+v", d)
+	}
+	f.create(kindInstance, f.instanceInputs("again", props{
+		"snapshotIdentifier": "last-one", "password": "after-the-restore", "port": 5999, "username": nil, "dbName": nil}))
+	f.mustQuery("again", "SELECT id FROM items", "7", "password=after-the-restore")
+	f.refused(f.remove(kindInstance, "again", props{"finalSnapshotIdentifier": "last-one"}), "DBSnapshotAlreadyExists")
+	f.mustQuery("again", "SELECT id FROM items", "7", "password=after-the-restore")
+}
+
+func TestSnapshotOfARunningInstanceIsConsistent(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.mustQuery("shop", "CREATE TABLE items AS SELECT generate_series(1, 1000) AS id; SELECT count(*) FROM items", "1000")
+	f.act("shop", "snapshots", props{"snapshotIdentifier": "now"})
+	f.mustQuery("shop", "DELETE FROM items; SELECT count(*) FROM items", "0")
+	f.create(kindInstance, f.instanceInputs("copy", props{"snapshotIdentifier": "now"}))
+	f.mustQuery("copy", "SELECT count(*) FROM items", "1000")
+	if out := f.call("DELETE", "/snapshots/now", Request{}); out.Error != nil {
+		t.Fatal(out.Error)
+	}
+	if out := f.call("DELETE", "/snapshots/now", Request{}); out.Error == nil {
+		t.Error("a snapshot could be deleted twice")
+	}
+}
+
+func TestReplicaStreamsAndOutlivesItsSource(t *testing.T) {
+	f := newFixture(t)
+	source := f.create(kindInstance, f.instanceInputs("shop", nil)).ID
+	f.refused(f.call("POST", "/resources/"+kindInstance, Request{Region: region, Inputs: props{
+		"identifier": "r", "replicateSourceDb": "shop", "username": "x", "instanceClass": "db.t4g.micro"}}).Error, "InvalidParameterCombination")
+	replica := f.create(kindInstance, props{"identifier": "shop-reader", "replicateSourceDb": "shop",
+		"instanceClass": "db.t4g.micro", "skipFinalSnapshot": true, "vpcSecurityGroupIds": []string{f.openGroup()}})
+	if f.describe("shop-reader").IP == f.describe("shop").IP {
+		t.Error("replica and source share an address")
+	}
+	f.mustQuery("shop", "CREATE TABLE items AS SELECT 1 AS id; SELECT count(*) FROM items", "1")
+	read := func(want string) {
+		t.Helper()
+		f.eventually("the replica has the row", func() error {
+			got, err := f.psql("shop-reader", "SELECT count(*) FROM items")
+			if err == nil && got != want {
+				err = &Error{Code: "got", Message: got}
+			}
+			return err
+		})
+	}
+	read("1")
+	if _, err := f.psql("shop-reader", "INSERT INTO items VALUES (2)"); err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("a write on the replica: %v", err)
+	}
+	f.stop()
+	f.run()
+	f.mustQuery("shop", "INSERT INTO items VALUES (2); SELECT count(*) FROM items", "2")
+	read("2")
+	if err := f.remove(kindInstance, source, props{"skipFinalSnapshot": true}); err != nil {
+		t.Fatal(err)
+	}
+	f.mustQuery("shop-reader", "INSERT INTO items VALUES (3); SELECT count(*) FROM items", "3")
+	if err := f.remove(kindInstance, replica.ID, props{"skipFinalSnapshot": true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStoppedInstanceStaysStopped(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.act("shop", "stop", nil)
+	f.refusesQuery("shop", "refused")
+	f.stop()
+	f.run()
+	f.refusesQuery("shop", "refused")
+	f.act("shop", "start", nil)
+	f.mustQuery("shop", "SELECT 1", "1")
+}
+
+func TestOlderServerSaysThatItRunsInPlaceOfTheOneAskedFor(t *testing.T) {
+	f := newFixture(t)
+	pg, err := findPostgres(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pg.major >= newestMajor {
+		t.Skip("the installed PostgreSQL is the newest")
+	}
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres" + strconv.Itoa(newestMajor), "parameters": []any{}})
+	inputs := f.instanceInputs("shop", nil)
+	id := f.create(kindInstance, inputs).ID
+	inputs["engineVersion"], inputs["parameterGroupName"] = strconv.Itoa(newestMajor), "new"
+	out := f.call("PATCH", "/resources/"+kindInstance+"?id="+id, Request{Inputs: inputs})
+	f.refused(out.Error, "InvalidParameterCombination")
+	inputs["allowMajorVersionUpgrade"] = true
+	out = f.update(kindInstance, id, inputs)
+	if len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0], "is installed here and runs in its place") {
+		t.Errorf("warnings: %q", out.Warnings)
+	}
+	f.mustQuery("shop", "SELECT 1", "1")
+}
+
+func ownerOf(t *testing.T, path string) uint32 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t).Uid
+}

@@ -1,0 +1,119 @@
+package account
+
+import (
+	"fmt"
+	"maps"
+	"time"
+)
+
+// hostedZoneID is the Route 53 zone of RDS in eu-west-1.
+const hostedZoneID = "Z29XKXDKYMONMX"
+
+// instanceDefaults are what AWS answers for inputs that were not given.
+var instanceDefaults = map[string]any{
+	"autoMinorVersionUpgrade":          true,
+	"backupRetentionPeriod":            0,
+	"backupTarget":                     "region",
+	"backupWindow":                     "03:00-03:30",
+	"caCertIdentifier":                 "rds-ca-rsa2048-g1",
+	"copyTagsToSnapshot":               false,
+	"databaseInsightsMode":             "standard",
+	"dbSubnetGroupName":                "default",
+	"dedicatedLogVolume":               false,
+	"deleteAutomatedBackups":           true,
+	"deletionProtection":               false,
+	"engineLifecycleSupport":           "open-source-rds-extended-support",
+	"iamDatabaseAuthenticationEnabled": false,
+	"iops":                             0,
+	"kmsKeyId":                         "",
+	"licenseModel":                     "postgresql-license",
+	"maintenanceWindow":                "sun:04:00-sun:04:30",
+	"monitoringInterval":               0,
+	"monitoringRoleArn":                "",
+	"multiAz":                          false,
+	"networkType":                      "IPV4",
+	"performanceInsightsEnabled":       false,
+	"publiclyAccessible":               false,
+	"skipFinalSnapshot":                false,
+	"storageEncrypted":                 false,
+	"storageType":                      "gp2",
+}
+
+// viewInstance is what the API answers: the inputs in effect, AWS's defaults, and what was computed. The caller holds
+// a.mu.
+func (a *Account) viewInstance(rec *record) map[string]any {
+	name, region := a.dnsName(rec), rec.Region
+	version := text(rec.Inputs, "engineVersion")
+	if version == "" {
+		version = a.pg.version
+	}
+	defaults := maps.Clone(instanceDefaults)
+	defaults["engineVersion"] = version
+	defaults["optionGroupName"] = fmt.Sprintf("default:postgres-%d", majorOf(version))
+	defaults["parameterGroupName"] = fmt.Sprintf("default.postgres%d", majorOf(version))
+	defaults["vpcSecurityGroupIds"] = []string{defaultSecurityGroupID}
+	replicas := []string{}
+	for _, replica := range a.replicas(rec) {
+		replicas = append(replicas, replica.Instance.Identifier)
+	}
+	status := rec.Instance.Status
+	computed := map[string]any{
+		"address":              name,
+		"arn":                  arn("rds", region, "db:"+rec.Instance.Identifier),
+		"availabilityZone":     region + rec.Instance.Zone,
+		"endpoint":             fmt.Sprintf("%s:%d", name, rec.Instance.Port),
+		"engineVersionActual":  a.pg.version,
+		"hostedZoneId":         hostedZoneID,
+		"identifier":           rec.Instance.Identifier,
+		"latestRestorableTime": "",
+		"listenerEndpoints":    []any{},
+		"masterUserSecrets":    []any{},
+		"port":                 rec.Instance.Port,
+		"replicas":             replicas,
+		"resourceId":           rec.ID,
+		"status":               status,
+	}
+	return merge(defaults, rec.Inputs, computed)
+}
+
+// description is an instance as those see it who look after the node.
+type description struct {
+	Identifier         string         `json:"identifier"`
+	ResourceID         string         `json:"resourceId"`
+	Status             string         `json:"status"`
+	Running            bool           `json:"running"`
+	PID                int            `json:"pid,omitempty"`
+	IP                 string         `json:"ip"`
+	Address            string         `json:"address"`
+	Port               int            `json:"port"`
+	Database           string         `json:"database"`
+	Username           string         `json:"username"`
+	Version            string         `json:"version"`
+	ReplicaOf          string         `json:"replicaOf,omitempty"`
+	PendingReboot      bool           `json:"pendingReboot"`
+	Pending            map[string]any `json:"pending,omitempty"`
+	DataDir            string         `json:"dataDir"`
+	LogFile            string         `json:"logFile"`
+	Owner              string         `json:"owner"`
+	Created            time.Time      `json:"created"`
+	DeletionProtection bool           `json:"deletionProtection"`
+}
+
+// describe needs a.mu held.
+func (a *Account) describe(rec *record) description {
+	d := description{
+		Identifier: rec.Instance.Identifier, ResourceID: rec.ID, Status: rec.Instance.Status,
+		IP: rec.Instance.IP, Address: a.dnsName(rec), Port: rec.Instance.Port,
+		Database: text(rec.Inputs, "dbName"), Username: text(rec.Inputs, "username"), Version: a.pg.version,
+		PendingReboot: rec.Instance.PendingReboot, Pending: rec.Instance.Pending,
+		DataDir: a.dataDir(rec), LogFile: a.instanceDir(rec) + "/postgresql.log",
+		Owner: rec.Owner, Created: rec.Created, DeletionProtection: truth(rec.Inputs, "deletionProtection"),
+	}
+	if source := a.store.get(kindInstance, rec.Instance.Source); source != nil {
+		d.ReplicaOf = source.Instance.Identifier
+	}
+	if srv := a.servers[rec.ID]; srv != nil {
+		d.Running, d.PID = srv.running(), srv.pid()
+	}
+	return d
+}

@@ -1,0 +1,148 @@
+package account
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// admin is the superuser of every server, as on RDS; only the account itself can be it, over the local socket.
+const admin = "rdsadmin"
+
+// postgres is an installed PostgreSQL, run as its own user.
+type postgres struct {
+	bin      string
+	major    int
+	version  string // such as 15.18
+	uid, gid uint32
+	settings map[string]setting
+}
+
+// findPostgres takes the newest of Debian's installations.
+func findPostgres(ctx context.Context) (*postgres, error) {
+	pg := &postgres{}
+	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	for _, initdb := range dirs {
+		bin := filepath.Dir(initdb)
+		if major, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && major > pg.major {
+			pg.bin, pg.major = bin, major
+		}
+	}
+	if pg.bin == "" {
+		return nil, errors.New("no PostgreSQL server under /usr/lib/postgresql: install the package postgresql")
+	}
+	owner, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("find the servers' user: %w", err)
+	}
+	uid, err := strconv.ParseUint(owner.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(owner.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	pg.uid, pg.gid = uint32(uid), uint32(gid)
+	if err := pg.readSettings(ctx); err != nil {
+		return nil, err
+	}
+	out, err := pg.run(ctx, "", "postgres", "--version")
+	if err != nil {
+		return nil, err
+	}
+	if words := strings.Fields(out); len(words) >= 3 {
+		pg.version = words[2]
+	}
+	return pg, nil
+}
+
+// command is one of PostgreSQL's programs as its own user; a server outlives neither its context nor a signal to
+// the terminal's group.
+func (pg *postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(pg.bin, name), args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGAPPNAME=rdsadmin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: pg.uid, Gid: pg.gid},
+		Setpgid:    true,
+	}
+	return cmd
+}
+
+func (pg *postgres) run(ctx context.Context, stdin, name string, args ...string) (string, error) {
+	cmd := pg.command(ctx, name, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return "", fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(stderr.String()))
+	}
+	return stdout.String(), nil
+}
+
+func (pg *postgres) initdb(ctx context.Context, data string) error {
+	_, err := pg.run(ctx, "", "initdb", "--pgdata="+data, "--username="+admin, "--encoding=UTF8", "--locale=C.UTF-8",
+		"--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums", "--no-instructions")
+	return err
+}
+
+// baseBackup copies a running server's data; the log that the copy needs to be consistent comes with it.
+func (pg *postgres) baseBackup(ctx context.Context, from *server, data string, args ...string) error {
+	args = append([]string{"--host=" + from.socket, "--port=" + strconv.Itoa(from.port()), "--username=" + admin,
+		"--pgdata=" + data, "--checkpoint=fast", "--no-password"}, args...)
+	_, err := pg.run(ctx, "", "pg_basebackup", args...)
+	return err
+}
+
+// query runs SQL as the superuser; one statement's failure ends it. The SQL goes over stdin, where no process list
+// shows it.
+func (pg *postgres) query(ctx context.Context, srv *server, database, sql string) (string, error) {
+	out, err := pg.run(ctx, sql, "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
+		"--set=ON_ERROR_STOP=1", "--host="+srv.socket, "--port="+strconv.Itoa(srv.port()), "--username="+admin,
+		"--dbname="+database)
+	return strings.TrimSpace(out), err
+}
+
+// own gives a tree to the servers' user.
+func (pg *postgres) own(path string) error {
+	return filepath.WalkDir(path, func(p string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(p, int(pg.uid), int(pg.gid))
+	})
+}
+
+// reaches says which folder keeps the servers' user from a path.
+func (pg *postgres) reaches(path string) error {
+	for dir := path; dir != "/"; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		owner := info.Sys().(*syscall.Stat_t)
+		open := info.Mode().Perm()&0o001 != 0 ||
+			owner.Uid == pg.uid && info.Mode().Perm()&0o100 != 0 ||
+			owner.Gid == pg.gid && info.Mode().Perm()&0o010 != 0
+		if !open {
+			return fmt.Errorf("user postgres can't reach %s: %s is closed to it (%s)", path, dir, info.Mode())
+		}
+	}
+	return nil
+}
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func quoteText(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }

@@ -1,0 +1,230 @@
+package account
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+)
+
+// kind is how one type of resource behaves. Where a function works with servers it takes a.mu itself; those of the
+// recorded kinds are called with a.mu held.
+type kind struct {
+	create func(*Account, *call) (*record, error)
+	update func(*Account, *call, *record) error
+	remove func(*Account, *call, *record) error
+	// name is the input that has the physical name; empty for a kind that has none.
+	name string
+	// busy marks the kinds whose functions take a.mu themselves.
+	busy bool
+}
+
+var kinds map[string]kind
+
+func init() { // not a literal: the functions refer to the map's keys
+	kinds = map[string]kind{
+		kindInstance: {name: "identifier", busy: true, create: (*Account).createInstance,
+			update: (*Account).modifyInstance, remove: (*Account).deleteInstance},
+		kindSubnetGroup:       {name: "name", create: createSubnetGroup, update: updateSubnetGroup, remove: removeSubnetGroup},
+		kindParameterGroup:    {name: "name", create: createParameterGroup, update: updateParameterGroup, remove: removeParameterGroup},
+		kindEventSubscription: {name: "name", create: createEventSubscription, update: updateEventSubscription},
+		kindSecurityGroup:     {name: "name", create: createSecurityGroup, remove: removeSecurityGroup},
+		kindIngressRule:       {create: createIngressRule, update: updateIngressRule, remove: removeIngressRule},
+		kindRole:              {name: "name", create: createRole, update: updateRole, remove: removeRole},
+		kindAttachment:        {create: createAttachment},
+		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
+		kindAlarm:             {name: "name", create: createAlarm, update: updateAlarm},
+		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},
+		kindSecretVersion:     {create: createSecretVersion},
+	}
+}
+
+func kindOf(r *http.Request) (string, kind, error) {
+	name := r.PathValue("service") + "/" + r.PathValue("type")
+	k, ok := kinds[name]
+	if !ok {
+		return "", kind{}, refuse("UnknownResourceType", "the stand-in for AWS doesn't know resources of type %s", name)
+	}
+	return name, k, nil
+}
+
+// create adopts what an earlier, interrupted run made for the same resource, so that a second try succeeds.
+func (a *Account) create(r *http.Request, c *call) (*Response, error) {
+	name, k, err := kindOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if c.region == "" {
+		return nil, refuse("MissingRegion", "no region is given")
+	}
+	if rec := a.orphan(name, k, c); rec != nil {
+		return a.adopt(c, k, rec)
+	}
+	if k.busy {
+		rec, err := k.create(a, c)
+		return a.answer(rec), err
+	}
+	a.mu.Lock()
+	rec, err := k.create(a, c)
+	if err == nil {
+		err = a.store.put(rec)
+	}
+	if err == nil {
+		err = a.changed(c, rec)
+	}
+	a.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return a.answer(rec), nil
+}
+
+// orphan is a resource that was made for the same URN under the same name, and whose id the engine never showed that
+// it has: it was interrupted before it could write it down.
+func (a *Account) orphan(name string, k kind, c *call) *record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if c.owner == "" {
+		return nil
+	}
+	for _, rec := range a.store.all(name) {
+		if rec.Owner != c.owner || rec.Known || rec.Deleted != nil {
+			continue
+		}
+		if k.name != "" && same(rec.Inputs[k.name], c.inputs[k.name]) || k.name == "" && reflect.DeepEqual(rec.Inputs, c.inputs) {
+			return rec
+		}
+	}
+	return nil
+}
+
+func (a *Account) adopt(c *call, k kind, rec *record) (*Response, error) {
+	if rec.Instance != nil && rec.Instance.Status == statusCreating {
+		return nil, refuse("InvalidDBInstanceState", "an earlier creation of %s is still being undone, try again",
+			rec.Instance.Identifier)
+	}
+	c.warn(fmt.Sprintf("%s was left by an interrupted run and is taken over", rec.ID))
+	if err := a.change(c, k, rec); err != nil {
+		return nil, err
+	}
+	return a.answer(rec), nil
+}
+
+func (a *Account) change(c *call, k kind, rec *record) error {
+	if k.busy {
+		return k.update(a, c, rec)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if k.update != nil {
+		if err := k.update(a, c, rec); err != nil {
+			return err
+		}
+	}
+	if rec.Kind != kindSecretVersion {
+		rec.Inputs = c.inputs
+	}
+	if err := a.store.put(rec); err != nil {
+		return err
+	}
+	return a.changed(c, rec)
+}
+
+func (a *Account) found(r *http.Request) (*record, kind, error) {
+	name, k, err := kindOf(r)
+	if err != nil {
+		return nil, k, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := r.URL.Query().Get("id")
+	rec := a.store.get(name, id)
+	if rec == nil && name == kindInstance {
+		rec = a.instanceByName(id) // what one imports by
+	}
+	if rec == nil || rec.Deleted != nil {
+		return nil, k, refuse("NotFound", "%s %s does not exist", name, id)
+	}
+	if !rec.Known && r.URL.Query().Has("known") {
+		rec.Known = true
+		err = a.store.put(rec)
+	}
+	return rec, k, err
+}
+
+// read answers with the resource; ?known=1 says that the caller keeps its id.
+func (a *Account) read(r *http.Request, _ *call) (*Response, error) {
+	rec, _, err := a.found(r)
+	return a.answer(rec), err
+}
+
+func (a *Account) update(r *http.Request, c *call) (*Response, error) {
+	rec, k, err := a.found(r)
+	if err != nil {
+		return nil, err
+	}
+	c.region = rec.Region
+	if err := a.change(c, k, rec); err != nil {
+		return nil, err
+	}
+	return a.answer(rec), nil
+}
+
+func (a *Account) remove(r *http.Request, c *call) (*Response, error) {
+	rec, k, err := a.found(r)
+	if err != nil {
+		return nil, err
+	}
+	c.region = rec.Region
+	if truth(rec.Inputs, "skipDestroy") { // it stays, and the stack forgets it
+		return nil, nil
+	}
+	if k.busy {
+		return nil, k.remove(a, c, rec)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if k.remove != nil {
+		if err := k.remove(a, c, rec); err != nil {
+			return nil, err
+		}
+	}
+	if rec.Deleted != nil {
+		return nil, a.store.put(rec)
+	}
+	if err := a.store.remove(rec); err != nil {
+		return nil, err
+	}
+	return nil, a.changed(c, rec)
+}
+
+// changed lets the instances see what concerns them: the rules of their security groups.
+func (a *Account) changed(c *call, rec *record) error {
+	if rec.Kind != kindIngressRule {
+		return nil
+	}
+	for _, other := range a.store.all(kindInstance) {
+		uses := slices.Contains(list(other.Inputs, "vpcSecurityGroupIds"), text(rec.Inputs, "securityGroupId"))
+		if uses && other.Instance.Status == statusAvailable {
+			if err := a.refresh(c, other); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *Account) answer(rec *record) *Response {
+	if rec == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if rec.Kind == kindInstance {
+		return &Response{ID: rec.ID, Outputs: a.viewInstance(rec)}
+	}
+	outputs := merge(rec.Outputs, rec.Inputs)
+	maps.DeleteFunc(outputs, func(_ string, v any) bool { return v == nil })
+	return &Response{ID: rec.ID, Outputs: outputs}
+}

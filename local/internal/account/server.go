@@ -1,0 +1,301 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	startPatience  = 120 * time.Second // crash recovery of a large write-ahead log takes its time
+	stopPatience   = 60 * time.Second
+	firstBackoff   = 500 * time.Millisecond
+	longestBackoff = 30 * time.Second
+	maxLogBytes    = 20 << 20
+)
+
+// server is one running PostgreSQL: started, watched, restarted when it dies, stopped.
+type server struct {
+	pg     *postgres
+	log    *slog.Logger
+	data   string // the data directory, under the path that the server's user can reach
+	socket string // abstract, so that nothing is left of it when the process is gone
+	logTo  string
+
+	mu       sync.Mutex
+	portNow  int
+	process  *os.Process
+	stopping chan struct{} // closed when the server is to end
+	gone     chan struct{} // closed once nothing runs and nothing will restart it
+}
+
+var errStopped = errors.New("the server is being stopped")
+
+func (s *server) port() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.portNow
+}
+
+// start returns once the server takes connections. A server that doesn't get that far is not retried.
+func (s *server) start(ctx context.Context, port int) error {
+	if err := s.clearStale(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.portNow, s.stopping, s.gone = port, make(chan struct{}), make(chan struct{})
+	gone := s.gone
+	s.mu.Unlock()
+	exited, err := s.launch()
+	if err != nil {
+		close(gone)
+		return err
+	}
+	if err := s.ready(ctx, exited); err != nil {
+		s.giveUp()
+		s.signal(syscall.SIGQUIT)
+		<-exited
+		close(gone)
+		return err
+	}
+	go s.watch(exited, gone)
+	return nil
+}
+
+// launch starts the process; the channel closes when it has ended.
+func (s *server) launch() (<-chan struct{}, error) {
+	if info, err := os.Stat(s.logTo); err == nil && info.Size() > maxLogBytes {
+		os.Rename(s.logTo, s.logTo+".1")
+	}
+	out, err := os.OpenFile(s.logTo, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := s.pg.command(context.Background(), "postgres", "-D", s.data)
+	cmd.Stdout, cmd.Stderr = out, out
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isStopping() {
+		return nil, errStopped
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	s.process = cmd.Process
+	exited := make(chan struct{})
+	go func() { s.reap(cmd); close(exited) }()
+	return exited, nil
+}
+
+func (s *server) reap(cmd *exec.Cmd) {
+	err := cmd.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.process = nil
+	if !s.isStopping() {
+		s.log.Warn("PostgreSQL ended by itself", "reason", err, "log", s.logTo)
+	}
+}
+
+// watch restarts a server that died, later each time, until it is stopped.
+func (s *server) watch(exited <-chan struct{}, gone chan struct{}) {
+	defer close(gone)
+	backoff := firstBackoff
+	for {
+		began := time.Now()
+		<-exited
+		if time.Since(began) > time.Minute {
+			backoff = firstBackoff
+		}
+		for exited = nil; exited == nil; backoff = min(backoff*2, longestBackoff) {
+			select {
+			case <-s.stopping:
+				return
+			case <-time.After(backoff):
+			}
+			next, err := s.relaunch()
+			if err != nil {
+				s.log.Error("PostgreSQL doesn't start again", "error", err)
+				continue
+			}
+			exited = next
+		}
+	}
+}
+
+func (s *server) relaunch() (<-chan struct{}, error) {
+	if err := s.clearStale(); err != nil {
+		return nil, err
+	}
+	return s.launch()
+}
+
+func (s *server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// giveUp marks the server as one that nothing restarts.
+func (s *server) giveUp() (gone <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone != nil && !s.isStopping() {
+		close(s.stopping)
+	}
+	return s.gone
+}
+
+// stop ends all sessions and shuts down cleanly; a server that can't is killed, and recovers at its next start.
+func (s *server) stop() {
+	gone := s.giveUp()
+	if gone == nil {
+		return
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+		s.signal(sig)
+		select {
+		case <-gone:
+			return
+		case <-time.After(stopPatience):
+			s.log.Warn("PostgreSQL doesn't stop", "after", sig)
+		}
+	}
+	<-gone
+}
+
+func (s *server) signal(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		s.process.Signal(sig)
+	}
+}
+
+// reload makes the server read its configuration, its client rules and its certificate again.
+func (s *server) reload() { s.signal(syscall.SIGHUP) }
+
+// running says whether the server takes connections.
+func (s *server) running() bool {
+	s.mu.Lock()
+	process := s.process
+	s.mu.Unlock()
+	return process != nil && s.status(process.Pid) == "ready"
+}
+
+// status is the last line of postmaster.pid, which the server keeps for those who wait for it.
+func (s *server) status(pid int) string {
+	data, err := os.ReadFile(filepath.Join(s.data, "postmaster.pid"))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(string(data), "\n")
+	if len(lines) < 8 || strings.TrimSpace(lines[0]) != strconv.Itoa(pid) {
+		return ""
+	}
+	return strings.TrimSpace(lines[7])
+}
+
+func (s *server) ready(ctx context.Context, exited <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !s.running() {
+		select {
+		case <-exited:
+			return fmt.Errorf("PostgreSQL doesn't start: %s", s.lastWords())
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL isn't ready: %w", context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// lastWords are the newest lines of the log that say what is wrong.
+func (s *server) lastWords() string {
+	data, err := os.ReadFile(s.logTo)
+	if err != nil {
+		return err.Error()
+	}
+	var words []string
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	for _, line := range lines[max(0, len(lines)-8):] {
+		if strings.Contains(line, "FATAL:") || strings.Contains(line, "HINT:") || strings.Contains(line, "DETAIL:") ||
+			strings.Contains(line, "LOG:  invalid") || strings.Contains(line, "LOG:  unrecognized") {
+			words = append(words, line)
+		}
+	}
+	if len(words) == 0 {
+		return "see " + s.logTo
+	}
+	return strings.Join(words, "; ")
+}
+
+// clearStale ends what a killed account left running on this data, then removes the lock file that names a process
+// which by now may be anyone's.
+func (s *server) clearStale() error {
+	deadline := time.Now().Add(stopPatience)
+	for {
+		left := processesIn(s.data)
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v still use %s", left, s.data)
+		}
+		for _, pid := range left {
+			syscall.Kill(pid, syscall.SIGQUIT)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	err := os.Remove(filepath.Join(s.data, "postmaster.pid"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// processesIn lists the processes whose working directory is dir: PostgreSQL's all have their data directory.
+func processesIn(dir string) []int {
+	want, err := os.Stat(dir)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	links, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, link := range links {
+		have, err := os.Stat(link)
+		if err != nil || !os.SameFile(want, have) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// pid is 0 for a server that isn't running.
+func (s *server) pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return 0
+	}
+	return s.process.Pid
+}

@@ -1,0 +1,190 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const kindSnapshot = "rds/snapshot"
+
+// snapshot is what a record of a snapshot holds: the inputs of the record are those of the instance.
+type snapshot struct {
+	Identifier string `json:"identifier"`
+	Status     string `json:"status"`
+	Source     string `json:"source"` // the instance's identifier
+	Type       string `json:"type"`   // manual or automated
+}
+
+func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
+
+// planSnapshot reserves the identifier. The caller holds a.mu.
+func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
+	if err := checkIdentifier("DBSnapshotIdentifier", id, 255); err != nil {
+		return nil, err
+	}
+	if a.store.get(kindSnapshot, id) != nil {
+		return nil, refuse("DBSnapshotAlreadyExists",
+			"Cannot create the snapshot because a snapshot with the identifier %s already exists.", id)
+	}
+	snap := newRecord(kindSnapshot, id, rec.Region, "")
+	snap.Inputs = maps.Clone(rec.Inputs)
+	snap.Inputs["port"] = rec.Instance.Port
+	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier, Type: "manual"}
+	return snap, a.store.put(snap)
+}
+
+// takeSnapshot copies a running instance.
+func (a *Account) takeSnapshot(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	err := a.mustBe(rec, statusAvailable)
+	var snap *record
+	if err == nil {
+		snap, err = a.planSnapshot(rec, text(c.inputs, "snapshotIdentifier"))
+	}
+	a.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	copied := filepath.Join(a.instanceDir(rec), "snapshot")
+	err = a.pg.baseBackup(c.ctx, a.serverOf(rec), filepath.Join(a.serverDir(rec), "snapshot"), "--wal-method=fetch")
+	if err == nil {
+		err = a.keepData(copied, snap)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(copied), a.eraseSnapshot(snap))
+	}
+	return nil
+}
+
+// keepData moves a data directory into a snapshot, which then is complete.
+func (a *Account) keepData(data string, snap *record) error {
+	dir := a.snapshotDir(snap.ID)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "data")); err != nil { // it may have been moved before a crash
+		if err := os.Rename(data, filepath.Join(dir, "data")); err != nil {
+			return err
+		}
+	}
+	if err := syncDir(dir); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	snap.Snapshot.Status = statusAvailable
+	return a.store.put(snap)
+}
+
+// copySnapshot makes an instance's data of a snapshot.
+func (a *Account) copySnapshot(ctx context.Context, id, data string) error {
+	from := filepath.Join(a.snapshotDir(id), "data")
+	out, err := exec.CommandContext(ctx, "cp", "--archive", "--reflink=auto", from, data).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("copy snapshot %s: %w: %s", id, err, strings.TrimSpace(string(out)))
+	}
+	for _, name := range []string{"standby.signal", "postmaster.pid", "server.crt", "server.key"} {
+		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Account) deleteSnapshot(_ *call, snap *record) error {
+	a.mu.Lock()
+	status := snap.Snapshot.Status
+	a.mu.Unlock()
+	if status != statusAvailable {
+		return refuse("InvalidDBSnapshotState", "snapshot %s is not in available state", snap.ID)
+	}
+	return a.eraseSnapshot(snap)
+}
+
+func (a *Account) eraseSnapshot(snap *record) error {
+	if err := os.RemoveAll(a.snapshotDir(snap.ID)); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.store.remove(snap)
+}
+
+// tidySnapshots removes copies that were interrupted. A final snapshot's data is moved, not copied: its deletion was
+// finished before.
+func (a *Account) tidySnapshots() error {
+	for _, snap := range a.store.all(kindSnapshot) {
+		if snap.Snapshot.Status == statusCreating {
+			if err := a.eraseSnapshot(snap); err != nil {
+				return err
+			}
+		}
+	}
+	leftovers, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "snapshot"))
+	for _, path := range leftovers {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+// deleteInstance refuses as RDS does, then lets the data go, or become the final snapshot.
+func (a *Account) deleteInstance(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	err := a.planDeletion(c, rec)
+	a.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return a.finishDeletion(context.WithoutCancel(c.ctx), rec)
+}
+
+// planDeletion checks, and reserves the final snapshot. The caller holds a.mu.
+func (a *Account) planDeletion(c *call, rec *record) error {
+	final, skip := text(c.inputs, "finalSnapshotIdentifier"), truth(c.inputs, "skipFinalSnapshot")
+	switch {
+	case truth(rec.Inputs, "deletionProtection"):
+		return refuse("InvalidParameterCombination",
+			"Cannot delete protected DB Instance, please disable deletion protection and try again.")
+	case rec.Instance.Source != "":
+		// RDS takes no final snapshot of a replica
+	case !skip && final == "":
+		return refuse("InvalidParameterCombination",
+			"FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
+	case !skip:
+		if _, err := a.planSnapshot(rec, final); err != nil {
+			return err
+		}
+		rec.Instance.FinalSnapshot = final
+	}
+	rec.Instance.Status = statusDeleting
+	return a.store.put(rec)
+}
+
+// finishDeletion can be interrupted anywhere and called again.
+func (a *Account) finishDeletion(ctx context.Context, rec *record) error {
+	for _, replica := range a.replicasOf(rec) {
+		release := a.hold(replica)
+		err := a.promote(ctx, replica)
+		release()
+		if err != nil {
+			return err
+		}
+	}
+	if srv := a.serverOf(rec); srv != nil {
+		srv.stop()
+	}
+	if snap := a.store.get(kindSnapshot, rec.Instance.FinalSnapshot); snap != nil {
+		if err := a.keepData(a.dataDir(rec), snap); err != nil {
+			return err
+		}
+	}
+	return a.erase(rec)
+}

@@ -1,0 +1,297 @@
+package account
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	identifierPattern = regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`)
+	namePattern       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
+	// reservedUsers are refused by RDS as the master user of PostgreSQL, which reserves them or the engine's keywords.
+	reservedUsers = strings.Fields(`admin all analyse analyze and any array as asc asymmetric authorization binary both
+		case cast check collate column constraint create current_role current_user default deferrable desc distinct do
+		else end except false for foreign from grant group having in initially intersect into leading like limit
+		localtime new not null off offset old on only or order placing primary public rdsadmin rds_iam
+		rds_password rds_replication rds_superuser references returning select session_user some symmetric table then
+		to trailing true union unique user using when where with`)
+)
+
+func checkIdentifier(what, id string, longest int) error {
+	if identifierPattern.MatchString(strings.ToLower(id)) && len(id) <= longest {
+		return nil
+	}
+	return refuse("InvalidParameterValue", "The parameter %s is not a valid identifier. Identifiers must begin with a "+
+		"letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "+
+		"consecutive hyphens.", what)
+}
+
+// inherited is what a replica and a restored instance have in common with what they were made of.
+var inherited = slices.Clip([]string{"engine", "engineVersion", "username", "dbName", "allocatedStorage",
+	"storageEncrypted", "kmsKeyId", "storageType", "port"})
+
+// inherit fills in what a replica has from its source and a restored instance from its snapshot. The caller holds
+// a.mu.
+func (a *Account) inherit(inputs map[string]any) error {
+	keys := inherited
+	var from map[string]any
+	if name := text(inputs, "replicateSourceDb"); name != "" {
+		source := a.instanceByName(name)
+		if source == nil {
+			return refuse("DBInstanceNotFound", "DBInstance %s not found.", name)
+		}
+		from, keys = source.Inputs, append(keys, "dbSubnetGroupName", "parameterGroupName")
+	} else if id := text(inputs, "snapshotIdentifier"); id != "" {
+		snap := a.store.get(kindSnapshot, id)
+		if snap == nil {
+			return refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", id)
+		}
+		from = snap.Inputs
+		inputs["username"], inputs["dbName"] = from["username"], from["dbName"] // these are in the data
+	}
+	for _, key := range keys {
+		if given, ok := inputs[key]; (!ok || given == nil) && from[key] != nil {
+			inputs[key] = from[key]
+		}
+	}
+	return nil
+}
+
+// checkNewInstance needs a.mu held.
+func (a *Account) checkNewInstance(c *call, inputs map[string]any) error {
+	identifier := text(inputs, "identifier")
+	if err := checkIdentifier("DBInstanceIdentifier", identifier, 63); err != nil {
+		return err
+	}
+	if a.instanceByName(identifier) != nil {
+		return refuse("DBInstanceAlreadyExists", "DB instance already exists")
+	}
+	if text(inputs, "replicateSourceDb") != "" {
+		if err := a.checkReplica(c.inputs); err != nil {
+			return err
+		}
+	} else if err := checkMaster(inputs); err != nil {
+		return err
+	}
+	if id := text(inputs, "snapshotIdentifier"); id != "" {
+		if snap := a.store.get(kindSnapshot, id); snap.Snapshot.Status != statusAvailable {
+			return refuse("InvalidDBSnapshotState", "snapshot %s is not in available state", id)
+		}
+	}
+	return a.checkInstance(c, inputs)
+}
+
+// checkReplica sees what the caller gave, before anything was inherited.
+func (a *Account) checkReplica(given map[string]any) error {
+	source := a.instanceByName(text(given, "replicateSourceDb"))
+	for _, key := range []string{"username", "password", "dbName", "allocatedStorage"} {
+		if given[key] != nil {
+			return refuse("InvalidParameterCombination", "%s can't be given for a read replica", key)
+		}
+	}
+	if source.Instance.Status != statusAvailable {
+		return refuse("InvalidDBInstanceState", "DB Instance %s is not in available state.", source.Instance.Identifier)
+	}
+	if number(source.Inputs, "backupRetentionPeriod") == 0 && source.Instance.Source == "" {
+		return refuse("InvalidDBInstanceState", "Automated backups are not enabled for this database instance. To enable "+
+			"automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.")
+	}
+	return nil
+}
+
+func checkMaster(inputs map[string]any) error {
+	username, password := text(inputs, "username"), text(inputs, "password")
+	restored := text(inputs, "snapshotIdentifier") != ""
+	switch {
+	case username == "":
+		return refuse("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
+	case !namePattern.MatchString(username) || strings.HasPrefix(strings.ToLower(username), "pg_"):
+		return refuse("InvalidParameterValue", "The parameter MasterUsername is not valid: %s", username)
+	case slices.Contains(reservedUsers, strings.ToLower(username)):
+		return refuse("InvalidParameterValue",
+			"MasterUsername %s cannot be used as it is a reserved word used by the engine", username)
+	case password == "" && !restored:
+		return refuse("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
+	}
+	if password != "" {
+		if err := checkPassword(password); err != nil {
+			return err
+		}
+	}
+	name := text(inputs, "dbName")
+	if name != "" && !namePattern.MatchString(name) {
+		return refuse("InvalidParameterValue",
+			"DBName must begin with a letter and contain only alphanumeric characters.")
+	}
+	if lower := strings.ToLower(name); lower == "db" || lower == "rdsadmin" || strings.HasPrefix(lower, "template") {
+		return refuse("InvalidParameterValue", "Database name cannot be %s", name)
+	}
+	return nil
+}
+
+// checkInstance holds the rules for new and for modified instances. The caller holds a.mu.
+func (a *Account) checkInstance(c *call, inputs map[string]any) error {
+	for _, check := range []func(map[string]any) error{checkEngine, checkStorage, checkOperation, a.checkNetwork,
+		a.checkMonitoring, a.checkParameterGroup} {
+		if err := check(inputs); err != nil {
+			return err
+		}
+	}
+	if zone := text(inputs, "availabilityZone"); zone != "" {
+		letter, ours := strings.CutPrefix(zone, c.region)
+		if _, known := a.cfg.Networks[letter]; !ours || !known {
+			return refuse("InvalidParameterValue", "Invalid availability zone: %s", zone)
+		}
+		if truth(inputs, "multiAz") {
+			return refuse("InvalidParameterCombination",
+				"Requesting a specific availability zone is not valid for Multi-AZ instances.")
+		}
+	}
+	return nil
+}
+
+func checkEngine(inputs map[string]any) error {
+	engine, version, class := text(inputs, "engine"), text(inputs, "engineVersion"), text(inputs, "instanceClass")
+	switch {
+	case engine != "postgres":
+		return refuse("InvalidParameterValue", "Invalid DB engine: %s (this stand-in only has postgres)", engine)
+	case version != "" && majorOf(version) == 0:
+		return refuse("InvalidParameterCombination", "Cannot find version %s for postgres", version)
+	case classMemory(class) == 0:
+		return refuse("InvalidParameterValue", "Invalid DB Instance class: %s", class)
+	}
+	return nil
+}
+
+func checkStorage(inputs map[string]any) error {
+	size, most, kind := number(inputs, "allocatedStorage"), number(inputs, "maxAllocatedStorage"), text(inputs, "storageType")
+	switch {
+	case size < 20 || size > 65536:
+		return refuse("InvalidParameterValue", "Invalid storage size for engine name postgres and storage type %v: %d",
+			fallback(inputs, "storageType", "gp2"), size)
+	case !slices.Contains([]string{"", "gp2", "gp3", "io1", "io2", "standard"}, kind):
+		return refuse("InvalidParameterValue", "Invalid storage type: %s", kind)
+	case most != 0 && most <= size:
+		return refuse("InvalidParameterCombination", "Max storage size must be greater than storage size")
+	case kind == "gp3" && size < 400 && (number(inputs, "iops") != 0 || number(inputs, "storageThroughput") != 0):
+		return refuse("InvalidParameterCombination",
+			"You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
+	case (kind == "io1" || kind == "io2") && number(inputs, "iops") == 0:
+		return refuse("InvalidParameterCombination", "You must specify IOPS for storage type %s.", kind)
+	}
+	return nil
+}
+
+var windowPattern = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$`)
+
+func checkOperation(inputs map[string]any) error {
+	port, backups := portOf(inputs), number(inputs, "backupRetentionPeriod")
+	if port < 1150 || port > 65535 {
+		return refuse("InvalidParameterValue", "The parameter Port is not a valid value: %d, want 1150-65535", port)
+	}
+	if backups < 0 || backups > 35 {
+		return refuse("InvalidParameterValue", "Invalid backup retention period: %d. Must be between 0 and 35.", backups)
+	}
+	if window := text(inputs, "backupWindow"); window != "" && !windowPattern.MatchString(window) {
+		return refuse("InvalidParameterValue", "The parameter PreferredBackupWindow is not valid: %s", window)
+	}
+	for _, export := range list(inputs, "enabledCloudwatchLogsExports") {
+		if !slices.Contains([]string{"postgresql", "upgrade", "iam-db-auth-error"}, export) {
+			return refuse("InvalidParameterCombination",
+				"You cannot use the log type '%s' with engine version postgres %s.", export, text(inputs, "engineVersion"))
+		}
+	}
+	mode := text(inputs, "databaseInsightsMode")
+	if !slices.Contains([]string{"", "standard", "advanced"}, mode) {
+		return refuse("InvalidParameterValue", "Invalid database insights mode: %s", mode)
+	}
+	support := text(inputs, "engineLifecycleSupport")
+	if !slices.Contains([]string{"", "open-source-rds-extended-support", "open-source-rds-extended-support-disabled"}, support) {
+		return refuse("InvalidParameterValue", "Invalid engine lifecycle support: %s", support)
+	}
+	ca := text(inputs, "caCertIdentifier")
+	if !slices.Contains([]string{"", "rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"}, ca) {
+		return refuse("CertificateNotFound", "Certificate not found: %s", ca)
+	}
+	return nil
+}
+
+func (a *Account) checkNetwork(inputs map[string]any) error {
+	if group := text(inputs, "dbSubnetGroupName"); group != "" && a.store.get(kindSubnetGroup, group) == nil {
+		return refuse("DBSubnetGroupNotFoundFault", "DB subnet group '%s' does not exist.", group)
+	}
+	for _, id := range list(inputs, "vpcSecurityGroupIds") {
+		if !a.securityGroupExists(id) {
+			return refuse("InvalidParameterValue", "Invalid security group , groupId= %s, groupName=.", id)
+		}
+	}
+	return nil
+}
+
+func (a *Account) checkMonitoring(inputs map[string]any) error {
+	interval, role := number(inputs, "monitoringInterval"), text(inputs, "monitoringRoleArn")
+	switch {
+	case !slices.Contains([]int{0, 1, 5, 10, 15, 30, 60}, interval):
+		return refuse("InvalidParameterValue", "Invalid monitoring interval: %d", interval)
+	case interval != 0 && role == "":
+		return refuse("InvalidParameterCombination",
+			"A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.")
+	case interval == 0 && role != "":
+		return refuse("InvalidParameterCombination",
+			"You must specify a MonitoringInterval value other than 0 when you specify a MonitoringRoleARN value.")
+	}
+	if role != "" && !slices.ContainsFunc(a.store.all(kindRole), func(r *record) bool { return r.Outputs["arn"] == role }) {
+		return refuse("InvalidParameterValue", "The role %s does not exist", role)
+	}
+	return nil
+}
+
+func (a *Account) checkParameterGroup(inputs map[string]any) error {
+	name := text(inputs, "parameterGroupName")
+	if name == "" || strings.HasPrefix(name, "default.postgres") {
+		return nil
+	}
+	group := a.store.get(kindParameterGroup, name)
+	if group == nil {
+		return refuse("DBParameterGroupNotFound", "DBParameterGroup not found: %s", name)
+	}
+	major, _ := familyMajor(text(group.Inputs, "family"))
+	if want := majorOf(text(inputs, "engineVersion")); want != 0 && want != major {
+		return refuse("InvalidParameterCombination", "The parameter group %s with DBParameterGroupFamily postgres%d can't "+
+			"be used for this instance. Use a parameter group with DBParameterGroupFamily postgres%d.", name, major, want)
+	}
+	return nil
+}
+
+// checkModification needs a.mu held.
+func (a *Account) checkModification(c *call, rec *record, next map[string]any) error {
+	if other := a.instanceByName(text(next, "identifier")); other != nil && other != rec {
+		return refuse("DBInstanceAlreadyExists", "DB instance already exists")
+	}
+	if err := checkIdentifier("DBInstanceIdentifier", text(next, "identifier"), 63); err != nil {
+		return err
+	}
+	if password := text(next, "password"); password != "" {
+		if err := checkPassword(password); err != nil {
+			return err
+		}
+	}
+	have, want := majorOf(text(rec.Inputs, "engineVersion")), majorOf(text(next, "engineVersion"))
+	switch {
+	case want != 0 && want < have:
+		return refuse("InvalidParameterCombination", "Cannot upgrade postgres from %v to %v",
+			rec.Inputs["engineVersion"], next["engineVersion"])
+	case want > have && have != 0 && !truth(next, "allowMajorVersionUpgrade"):
+		return refuse("InvalidParameterCombination",
+			"The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
+	case number(next, "allocatedStorage") < number(rec.Inputs, "allocatedStorage"):
+		return refuse("InvalidParameterCombination", "Requested storage size can't be smaller than the current one: %d < %d",
+			number(next, "allocatedStorage"), number(rec.Inputs, "allocatedStorage"))
+	}
+	if number(next, "backupRetentionPeriod") == 0 && len(a.replicas(rec)) > 0 {
+		return refuse("InvalidParameterCombination",
+			"Backup retention period can't be 0 for a DB instance that has read replicas.")
+	}
+	return a.checkInstance(c, next)
+}

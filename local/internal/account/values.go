@@ -1,0 +1,76 @@
+package account
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+)
+
+// Inputs come as decoded JSON. These read one value; a value of another type counts as absent, since the plugin
+// has checked the types before.
+
+func text(m map[string]any, key string) string {
+	s, _ := m[key].(string)
+	return s
+}
+
+func number(m map[string]any, key string) int {
+	switch n := m[key].(type) {
+	case float64:
+		return int(n)
+	case int:
+		return n
+	}
+	return 0
+}
+
+func truth(m map[string]any, key string) bool {
+	b, _ := m[key].(bool)
+	return b
+}
+
+func list(m map[string]any, key string) []string {
+	var out []string
+	switch items := m[key].(type) {
+	case []string:
+		out = items
+	case []any:
+		for _, item := range items {
+			if s, ok := item.(string); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+func objects(m map[string]any, key string) []map[string]any {
+	var out []map[string]any
+	items, _ := m[key].([]any)
+	for _, item := range items {
+		if object, ok := item.(map[string]any); ok {
+			out = append(out, object)
+		}
+	}
+	return out
+}
+
+// fallback sets a default where the caller gave nothing.
+func fallback(m map[string]any, key string, value any) any {
+	if given, ok := m[key]; ok && given != nil {
+		return given
+	}
+	return value
+}
+
+func same(a, b any) bool {
+	return reflect.DeepEqual(a, b) || fmt.Sprint(a) == fmt.Sprint(b) && a != nil && b != nil
+}
+
+func merge(parts ...map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, part := range parts {
+		maps.Copy(out, part)
+	}
+	return out
+}
