@@ -1,0 +1,116 @@
+// Package nginx runs rendered configs in a real nginx on loopback.
+package nginx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Binary is Debian's; the package is nginx-light, or any other that brings nginx.
+const Binary = "/usr/sbin/nginx"
+
+// Server is a running nginx.
+type Server struct {
+	// URL is where it serves, RedirectURL where it redirects to https, if the config has that.
+	URL, RedirectURL string
+
+	process *exec.Cmd
+}
+
+// Localize makes a config for a pod one for this machine: two ports on loopback, and files below dir.
+func Localize(config, dir string, port, redirectPort int) string {
+	return strings.NewReplacer(
+		"listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", port),
+		"listen 8081", fmt.Sprintf("listen 127.0.0.1:%d", redirectPort),
+		" /tmp/", " "+dir+"/",
+	).Replace(config)
+}
+
+// Test is `nginx -t`: nil, or an error with what nginx says.
+func Test(config, dir string) error {
+	file, err := write(Localize(config, dir, 8080, 8081), dir)
+	if err != nil {
+		return err
+	}
+	said, err := exec.Command(Binary, "-t", "-q", "-e", "stderr", "-c", file).CombinedOutput()
+	if err != nil || len(said) > 0 {
+		return fmt.Errorf("nginx -t: %w\n%s", errors.Join(err, errors.New("a valid config is silent")), said)
+	}
+	return nil
+}
+
+// Start runs nginx until Stop; its log goes to log.
+func Start(config, dir string, log io.Writer) (*Server, error) {
+	port, redirectPort, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	file, err := write(Localize(config, dir, port, redirectPort), dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		URL:         fmt.Sprintf("http://127.0.0.1:%d", port),
+		RedirectURL: fmt.Sprintf("http://127.0.0.1:%d", redirectPort),
+		process:     exec.Command(Binary, "-e", "stderr", "-c", file),
+	}
+	s.process.Stdout, s.process.Stderr = log, log
+	if err := s.process.Start(); err != nil {
+		return nil, fmt.Errorf("start nginx: %w", err)
+	}
+	if err := waitFor(port); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// Stop ends nginx as Kubernetes would, and waits for it.
+func (s *Server) Stop() error {
+	if err := s.process.Process.Signal(syscall.SIGQUIT); err != nil {
+		return fmt.Errorf("stop nginx: %w", err)
+	}
+	forced := time.AfterFunc(10*time.Second, func() { _ = s.process.Process.Kill() })
+	defer forced.Stop()
+	return s.process.Wait()
+}
+
+// PID is the master process's.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
+func write(config, dir string) (string, error) {
+	file := filepath.Join(dir, "nginx.conf")
+	return file, os.WriteFile(file, []byte(config), 0o600)
+}
+
+func freePorts() (int, int, error) {
+	var ports [2]int
+	for i := range ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, 0, fmt.Errorf("find a free port: %w", err)
+		}
+		defer listener.Close()
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
+	}
+	return ports[0], ports[1], nil
+}
+
+func waitFor(port int) error {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		if connection, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			return connection.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("nginx doesn't listen on %s after 5 s", address)
+}

@@ -1,0 +1,560 @@
+package tests
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"threetier/components"
+	"threetier/tests/nginx"
+)
+
+// site is a rendered config in a real nginx, before two stubs that say what reached them.
+type site struct {
+	*nginx.Server
+	log               *lockedBuffer
+	backend, frontend *httptest.Server
+}
+
+// seen is what a stub was sent, as it tells it.
+type seen struct {
+	Upstream, Method, URI, Body string
+	Header                      http.Header
+}
+
+func startSite(t *testing.T, args components.NginxArgs, backend http.Handler) *site {
+	t.Helper()
+	t.Parallel()
+	requireNginx(t)
+	if backend == nil {
+		backend = echo("backend")
+	}
+	s := &site{log: &lockedBuffer{}, backend: httptest.NewServer(backend), frontend: httptest.NewServer(echo("frontend"))}
+	t.Cleanup(s.backend.Close)
+	t.Cleanup(s.frontend.Close)
+	require.NoError(t, args.Problems().Err())
+	config, err := components.RenderNginxConfig(args, s.backend.Listener.Addr().String(), s.frontend.Listener.Addr().String())
+	require.NoError(t, err)
+	s.Server, err = nginx.Start(config, t.TempDir(), s.log)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("nginx didn't stop by itself: %v\n%s", err, s.log)
+		}
+	})
+	return s
+}
+
+func echo(upstream string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Header.Set("Host", r.Host)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(seen{Upstream: upstream, Method: r.Method, URI: r.RequestURI, Body: string(body), Header: r.Header})
+	})
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) seen(t *testing.T) seen {
+	t.Helper()
+	var s seen
+	require.NoError(t, json.Unmarshal([]byte(a.body), &s), "%d %s", a.status, a.body)
+	return s
+}
+
+// ask sends one request with raw path and headers, and follows no redirect.
+func ask(t *testing.T, base, method, uri, body string, header map[string]string) answer {
+	t.Helper()
+	target, err := url.Parse(base)
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), method, base, strings.NewReader(body))
+	require.NoError(t, err)
+	request.URL = &url.URL{Scheme: "http", Host: target.Host, Opaque: uri}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	if host := header["Host"]; host != "" {
+		request.Host = host
+	}
+	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return answer{status: response.StatusCode, header: response.Header, body: string(content)}
+}
+
+func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
+	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
+		{Path: "/", To: components.ToFrontend},
+		{Path: "/api", To: components.ToBackend},
+		{Path: "/api/docs", To: components.ToFrontend},
+		{Path: "/svc", To: components.ToBackend, StripPrefix: true},
+		{Path: "/svc/v2", To: components.ToBackend},
+	}}, nil)
+	for uri, want := range map[string]seen{
+		"/":                       {Upstream: "frontend", URI: "/"},
+		"/index.html":             {Upstream: "frontend", URI: "/index.html"},
+		"/api":                    {Upstream: "backend", URI: "/api"},
+		"/api/":                   {Upstream: "backend", URI: "/api/"},
+		"/api/items?limit=5&x=%2": {Upstream: "backend", URI: "/api/items?limit=5&x=%2"},
+		"/api?x=1":                {Upstream: "backend", URI: "/api?x=1"},
+		"/apix":                   {Upstream: "frontend", URI: "/apix"},
+		"/api.json":               {Upstream: "frontend", URI: "/api.json"},
+		"/API/items":              {Upstream: "frontend", URI: "/API/items"},
+		"/api/docs":               {Upstream: "frontend", URI: "/api/docs"},
+		"/api/docs/a":             {Upstream: "frontend", URI: "/api/docs/a"},
+		"/api/docsx":              {Upstream: "backend", URI: "/api/docsx"},
+		"/api/a%2Fb":              {Upstream: "backend", URI: "/api/a%2Fb"},
+		"/api/a%20b":              {Upstream: "backend", URI: "/api/a%20b"},
+		"/svc":                    {Upstream: "backend", URI: "/"},
+		"/svc?x=1":                {Upstream: "backend", URI: "/?x=1"},
+		"/svc/":                   {Upstream: "backend", URI: "/"},
+		"/svc/items/1?x=a%20b":    {Upstream: "backend", URI: "/items/1?x=a%20b"},
+		"/svc/a%20b":              {Upstream: "backend", URI: "/a%20b"},
+		"/svc/v2/x":               {Upstream: "backend", URI: "/svc/v2/x"},
+		"/svcx":                   {Upstream: "frontend", URI: "/svcx"},
+	} {
+		t.Run(uri, func(t *testing.T) {
+			got := ask(t, s.URL, http.MethodGet, uri, "", nil).seen(t)
+			require.Equal(t, want.Upstream, got.Upstream)
+			require.Equal(t, want.URI, got.URI)
+		})
+	}
+}
+
+func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
+	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
+		{Path: "/", To: components.ToFrontend}, {Path: "/svc", To: components.ToBackend, StripPrefix: true},
+	}}, nil)
+	for name, c := range map[string]struct {
+		uri  string
+		sent map[string]string
+		want map[string]string
+	}{
+		"a plain request": {uri: "/", sent: map[string]string{"Host": "shop.example:8443"}, want: map[string]string{
+			"Host": "shop.example:8443", "X-Forwarded-Host": "shop.example:8443", "X-Forwarded-Proto": "http",
+			"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "X-Forwarded-Prefix": "", "Upgrade": "", "Connection": "",
+		}},
+		"a proxy in a private network is believed": {uri: "/", sent: map[string]string{
+			"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https",
+		}, want: map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "X-Forwarded-Proto": "https"}},
+		"what lies before the first untrusted hop isn't": {uri: "/", sent: map[string]string{
+			"X-Forwarded-For": "198.51.100.1, 203.0.113.7, 10.0.0.5",
+		}, want: map[string]string{"X-Forwarded-For": "203.0.113.7"}},
+		"only schemes that exist": {uri: "/", sent: map[string]string{"X-Forwarded-Proto": "gopher"},
+			want: map[string]string{"X-Forwarded-Proto": "http"}},
+		"what a client has no business saying": {uri: "/", sent: map[string]string{
+			"Forwarded": "for=1.2.3.4", "Proxy": "http://evil", "X-Forwarded-Port": "1", "X-Forwarded-Prefix": "/evil", "X-Real-IP": "1.2.3.4",
+		}, want: map[string]string{"Forwarded": "", "Proxy": "", "X-Forwarded-Port": "", "X-Forwarded-Prefix": "", "X-Real-Ip": "127.0.0.1"}},
+		"an upgrade to anything but a WebSocket": {uri: "/", sent: map[string]string{"Connection": "upgrade", "Upgrade": "h2c"},
+			want: map[string]string{"Upgrade": "", "Connection": ""}},
+		"a route's prefix that was removed": {uri: "/svc/x", want: map[string]string{"X-Forwarded-Prefix": "/svc"}},
+		"the app's own headers":             {uri: "/", sent: map[string]string{"Authorization": "Bearer x", "Cookie": "a=b"}, want: map[string]string{"Authorization": "Bearer x", "Cookie": "a=b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ask(t, s.URL, http.MethodGet, c.uri, "", c.sent).seen(t)
+			for header, value := range c.want {
+				require.Equal(t, value, got.Header.Get(header), header)
+			}
+		})
+	}
+}
+
+func TestNginxBelievesNobodyBehindAnInternalLoadBalancer(t *testing.T) {
+	s := startSite(t, components.NginxArgs{Internal: true}, nil)
+	got := ask(t, s.URL, http.MethodGet, "/", "", map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}).seen(t)
+	require.Equal(t, "127.0.0.1", got.Header.Get("X-Forwarded-For"))
+	require.Equal(t, "http", got.Header.Get("X-Forwarded-Proto"))
+}
+
+func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, nil)
+	for sent, kept := range map[string]bool{
+		"0af7651916cd43dd8448eb211c80319c": true,
+		"Root=1-67891233-abcdef012345678":  true,
+		"":                                 false,
+		"short":                            false,
+		`x", "status":200, "forged":"`:     false,
+		strings.Repeat("a", 129):           false,
+	} {
+		got := ask(t, s.URL, http.MethodGet, "/api", "", map[string]string{"X-Request-ID": sent})
+		id := got.header.Get("X-Request-ID")
+		require.Equal(t, id, got.seen(t).Header.Get("X-Request-ID"), "the client and the upstream see the same id")
+		if kept {
+			require.Equal(t, sent, id)
+		} else {
+			require.Regexp(t, `^[0-9a-f]{32}$`, id)
+		}
+	}
+}
+
+func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
+	s := startSite(t, components.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	for _, base := range []string{s.URL, s.RedirectURL} {
+		got := ask(t, base, http.MethodGet, components.NginxHealthPath, "", nil)
+		require.Equal(t, http.StatusOK, got.status)
+		require.Equal(t, "ok\n", got.body)
+	}
+	ask(t, s.URL, http.MethodGet, "/last", "", nil)
+	lines := s.logLines(t, 1)
+	require.Len(t, lines, 1)
+	require.Equal(t, "/last", lines[0]["path"])
+}
+
+func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, nil)
+	got := ask(t, s.URL, http.MethodPost, "/api/items?token=secret", "0123456789", map[string]string{
+		"User-Agent": `quote " backslash \ end`, "X-Forwarded-For": "203.0.113.7",
+	})
+	line := s.logLines(t, 1)[0]
+	require.Equal(t, got.header.Get("X-Request-ID"), line["request_id"])
+	require.Equal(t, "POST", line["method"])
+	require.Equal(t, "/api/items", line["path"])
+	require.Equal(t, float64(200), line["status"])
+	require.Equal(t, "203.0.113.7", line["client"])
+	require.Equal(t, "backend", line["upstream"])
+	require.Equal(t, s.backend.Listener.Addr().String(), line["upstream_addr"])
+	require.Equal(t, "200", line["upstream_status"])
+	require.Equal(t, `quote " backslash \ end`, line["user_agent"])
+	for _, field := range []string{"upstream_seconds", "upstream_header_seconds", "upstream_connect_seconds"} {
+		require.Regexp(t, `^\d+\.\d{3}$`, line[field], field)
+	}
+	require.IsType(t, float64(0), line["seconds"])
+	require.NotContains(t, s.log.String(), "secret", "query strings carry tokens")
+}
+
+func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
+	s := startSite(t, components.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	got := ask(t, s.RedirectURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
+	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
+	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
+
+	behindTLS := ask(t, s.URL, http.MethodGet, "/", "", nil)
+	require.Equal(t, "https", behindTLS.seen(t).Header.Get("X-Forwarded-Proto"))
+	require.Equal(t, "max-age=31536000", behindTLS.header.Get("Strict-Transport-Security"))
+}
+
+func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Frame-Options", "DENY")
+		w.Header().Set("X-Powered-By", "stub")
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	own := ask(t, s.URL, http.MethodGet, "/api", "", nil)
+	require.Equal(t, []string{"DENY"}, own.header.Values("X-Frame-Options"), "the app's own wins, once")
+	require.Equal(t, []string{"nosniff"}, own.header.Values("X-Content-Type-Options"), "on errors too")
+	require.Empty(t, own.header.Values("X-Powered-By"))
+	require.Equal(t, "nginx", own.header.Get("Server"), "no version")
+
+	ours := ask(t, s.URL, http.MethodGet, "/", "", nil)
+	require.Equal(t, []string{"SAMEORIGIN"}, ours.header.Values("X-Frame-Options"))
+	require.Equal(t, []string{"strict-origin-when-cross-origin"}, ours.header.Values("Referrer-Policy"))
+	require.Empty(t, ours.header.Values("Strict-Transport-Security"), "plain HTTP must not promise TLS")
+}
+
+func TestNginxAnswersItsOwnErrorsInJSONOnAPIRoutes(t *testing.T) {
+	s := startSite(t, components.NginxArgs{MaxBodySize: "1k", Routes: []components.RouteArgs{
+		{Path: "/api", To: components.ToBackend}, {Path: "/big", To: components.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: components.ToFrontend},
+	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprint(w, "the app's own words")
+	}))
+	body := strings.Repeat("x", 1500)
+
+	tooLarge := ask(t, s.URL, http.MethodPost, "/api/items", body, nil)
+	requireProblem(t, tooLarge, http.StatusRequestEntityTooLarge, "The request body is too large")
+	require.Equal(t, []string{"nosniff"}, tooLarge.header.Values("X-Content-Type-Options"))
+
+	require.Equal(t, http.StatusServiceUnavailable, ask(t, s.URL, http.MethodPost, "/big", body, nil).status, "a route's own limit")
+	requireProblem(t, ask(t, s.URL, http.MethodGet, "/nowhere", "", nil), http.StatusNotFound, "Not found")
+
+	appsOwn := ask(t, s.URL, http.MethodGet, "/api/items", "", nil)
+	require.Equal(t, "the app's own words", appsOwn.body)
+
+	s.backend.Close()
+	requireProblem(t, ask(t, s.URL, http.MethodGet, "/api/items", "", nil), http.StatusBadGateway, "The service is not available")
+
+	page := ask(t, s.URL, http.MethodPost, "/ui", body, nil)
+	require.Equal(t, "text/html", page.header.Get("Content-Type"), "a browser gets a page")
+	require.NotRegexp(t, `nginx/\d`, page.body)
+}
+
+func requireProblem(t *testing.T, got answer, status int, detail string) {
+	t.Helper()
+	require.Equal(t, status, got.status)
+	require.Equal(t, "application/json", got.header.Get("Content-Type"))
+	var problem struct {
+		Detail    string
+		Status    int
+		RequestID string `json:"request_id"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(got.body), &problem), got.body)
+	require.Equal(t, status, problem.Status)
+	require.Equal(t, detail, problem.Detail)
+	require.Equal(t, got.header.Get("X-Request-ID"), problem.RequestID)
+}
+
+func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
+	one := 1
+	release := make(chan struct{})
+	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{{Path: "/", To: components.ToBackend, TimeoutSeconds: &one}}},
+		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}))
+	t.Cleanup(func() { close(release) })
+	requireProblem(t, ask(t, s.URL, http.MethodPost, "/", "", nil), http.StatusGatewayTimeout, "The service took too long to answer")
+}
+
+func TestNginxKeepsItsConnectionsToTheUpstream(t *testing.T) {
+	clients := map[string]int{}
+	var mutex sync.Mutex
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		clients[r.RemoteAddr]++
+	}))
+	for range 100 {
+		require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status)
+	}
+	require.Len(t, clients, 1, "one connection for all of them")
+}
+
+func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T) {
+	var requests atomic.Int32
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1)%3 == 1 {
+			connection, _, _ := http.NewResponseController(w).Hijack()
+			_ = connection.Close()
+			return
+		}
+		echo("backend").ServeHTTP(w, r)
+	}))
+	for range 10 {
+		require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status)
+		require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodPut, "/api", "body", nil).status)
+	}
+	requests.Store(0)
+	requireProblem(t, ask(t, s.URL, http.MethodPost, "/api", "body", nil), http.StatusBadGateway, "The service is not available")
+	require.EqualValues(t, 1, requests.Load(), "a POST might have done its work")
+}
+
+func TestNginxPassesEventsOnAsTheyCome(t *testing.T) {
+	release := make(chan struct{})
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		fmt.Fprint(w, "data: one\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-release
+		fmt.Fprint(w, "data: two\n\n")
+	}))
+	for _, contentType := range []string{"text/event-stream", "application/json", "text/plain"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/events?type="+contentType, nil)
+		require.NoError(t, err)
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		lines := bufio.NewScanner(response.Body)
+		require.True(t, lines.Scan(), contentType)
+		require.Equal(t, "data: one", lines.Text(), "the first event is here before the second is sent")
+		release <- struct{}{}
+		rest, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Contains(t, string(rest), "two")
+		require.NoError(t, response.Body.Close())
+	}
+}
+
+func TestNginxUpgradesWebSockets(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Connection") != "upgrade" {
+			w.WriteHeader(http.StatusUpgradeRequired)
+			return
+		}
+		connection, pipe, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer connection.Close()
+		fmt.Fprint(connection, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		line, _ := pipe.ReadString('\n')
+		fmt.Fprint(connection, "heard "+line)
+	}))
+	connection, err := net.DialTimeout("tcp", strings.TrimPrefix(s.URL, "http://"), time.Second)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, connection.SetDeadline(time.Now().Add(5*time.Second)))
+	fmt.Fprint(connection, "GET /api/ws HTTP/1.1\r\nHost: shop.example\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n")
+	reader := bufio.NewReader(connection)
+	response, err := http.ReadResponse(reader, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusSwitchingProtocols, response.StatusCode)
+	fmt.Fprint(connection, "hello\n")
+	line, err := reader.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "heard hello\n", line)
+}
+
+func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
+	text := strings.Repeat("all work and no play ", 200)
+	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		fmt.Fprint(w, text)
+	}))
+	for contentType, compressed := range map[string]bool{"application/json": true, "text/css": true, "image/png": false} {
+		got := ask(t, s.URL, http.MethodGet, "/api?type="+contentType, "", map[string]string{"Accept-Encoding": "gzip"})
+		if !compressed {
+			require.Empty(t, got.header.Get("Content-Encoding"), contentType)
+			require.Equal(t, text, got.body)
+			continue
+		}
+		require.Equal(t, "gzip", got.header.Get("Content-Encoding"), contentType)
+		require.Equal(t, "Accept-Encoding", got.header.Get("Vary"))
+		reader, err := gzip.NewReader(strings.NewReader(got.body))
+		require.NoError(t, err)
+		plain, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		require.Equal(t, text, string(plain))
+	}
+}
+
+func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
+	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
+		{Path: "/svc", To: components.ToBackend, StripPrefix: true}, {Path: "/api", To: components.ToBackend},
+	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", r.URL.Query().Get("to"))
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}))
+	for _, c := range []struct{ route, to, want string }{
+		{"/svc", "/items/", "/svc/items/"},
+		{"/svc", "http://shop.example:8443/items/", "/svc/items/"},
+		{"/svc", "https://shop.example:8443/items/", "/svc/items/"},
+		{"/svc", "/svc/items/", "/svc/items/"},
+		{"/svc", "http://shop.example:8443/svc/items/", "/svc/items/"},
+		{"/svc", "https://login.example/", "https://login.example/"},
+		{"/svc", "items/", "items/"},
+		{"/api", "/items/", "/items/"},
+		{"/api", "http://shop.example:8443/api/items/", "http://shop.example:8443/api/items/"},
+	} {
+		got := ask(t, s.URL, http.MethodGet, c.route+"/items?to="+c.to, "", map[string]string{"Host": "shop.example:8443"})
+		require.Equal(t, c.want, got.header.Get("Location"), "%s → %s", c.route, c.to)
+	}
+}
+
+func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-release
+		fmt.Fprint(w, "done")
+	}))
+	t.Cleanup(backend.Close)
+	t.Parallel()
+	requireNginx(t)
+	config, err := components.RenderNginxConfig(components.NginxArgs{}, backend.Listener.Addr().String(), "127.0.0.1:1")
+	require.NoError(t, err)
+	server, err := nginx.Start(config, t.TempDir(), io.Discard)
+	require.NoError(t, err)
+	body := make(chan string)
+	go func() {
+		response, err := http.Get(server.URL + "/api")
+		if err != nil {
+			body <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		content, _ := io.ReadAll(response.Body)
+		body <- string(content)
+	}()
+	<-arrived
+	stopped := make(chan error)
+	go func() { stopped <- server.Stop() }()
+	require.Eventually(t, func() bool {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err != nil
+	}, 5*time.Second, 10*time.Millisecond, "nothing new is accepted")
+	close(release)
+	require.Equal(t, "done", <-body)
+	require.NoError(t, <-stopped)
+}
+
+func TestNginxCutsOffSlowAndOversizedRequests(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, nil)
+	long := ask(t, s.URL, http.MethodGet, "/api?x="+strings.Repeat("a", 20000), "", nil)
+	require.Equal(t, http.StatusRequestURITooLong, long.status)
+	large := ask(t, s.URL, http.MethodGet, "/api", "", map[string]string{"Cookie": strings.Repeat("a", 20000)})
+	require.Equal(t, http.StatusBadRequest, large.status)
+
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	defer connection.Close()
+	fmt.Fprint(connection, "GET /api HTTP/1.1\r\nHost: shop")
+	require.NoError(t, connection.SetReadDeadline(time.Now().Add(15*time.Second)))
+	_, err = connection.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "nginx still waits for a header after 15 s")
+}
+
+// logLines waits until nginx wrote that many access log lines, which it does once a second.
+func (s *site) logLines(t *testing.T, count int) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	require.Eventually(t, func() bool {
+		lines = nil
+		for _, text := range strings.Split(s.log.String(), "\n") {
+			if !strings.HasPrefix(text, "{") {
+				continue
+			}
+			var line map[string]any
+			if json.Unmarshal([]byte(text), &line) == nil {
+				lines = append(lines, line)
+			}
+		}
+		return len(lines) >= count
+	}, 5*time.Second, 20*time.Millisecond, "%s", s.log)
+	return lines
+}
+
+// lockedBuffer is written by one goroutine and read by another.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}

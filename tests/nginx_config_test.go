@@ -1,0 +1,160 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"threetier/components"
+	"threetier/tests/nginx"
+)
+
+// requireNginx fails where the checks of the config could run but nginx is missing, and
+// skips where the project's own tools can't install it.
+func requireNginx(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(nginx.Binary); err == nil {
+		return
+	}
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skipf("needs %s", nginx.Binary)
+	}
+	t.Fatalf("%s is missing: apt-get install nginx-light", nginx.Binary)
+}
+
+func renderNginx(t *testing.T, args components.NginxArgs) string {
+	t.Helper()
+	require.NoError(t, args.Problems().Err())
+	config, err := components.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
+	require.NoError(t, err)
+	return config
+}
+
+func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
+	requireNginx(t)
+	timeout := 5
+	for name, args := range map[string]components.NginxArgs{
+		"defaults":            {},
+		"with a certificate":  {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
+		"internal":            {Internal: true},
+		"several cores":       {Resources: components.ResourceArgs{CPU: "2500m"}},
+		"no route for /":      {Routes: []components.RouteArgs{{Path: "/api", To: components.ToBackend}}},
+		"one route":           {Routes: []components.RouteArgs{{Path: "/", To: components.ToBackend, StripPrefix: true}}},
+		"route's own numbers": {Routes: []components.RouteArgs{{Path: "/up", To: components.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()))
+		})
+	}
+}
+
+func TestNginxAcceptsTheConfigOfEveryGeneratedRouteTable(t *testing.T) {
+	requireNginx(t)
+	const tables = 40
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range tables {
+		args := components.NginxArgs{Routes: generatedRoutes(random), Internal: random.IntN(2) == 0}
+		if random.IntN(2) == 0 {
+			args.CertificateArn = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
+		}
+		require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()), "table %d: %+v", i, args.Routes)
+	}
+}
+
+// generatedRoutes is a valid table of 1 to 12 routes, deep ones and ones below each other among them.
+func generatedRoutes(random *rand.Rand) []components.RouteArgs {
+	segments := []string{"api", "v1", "v2", "apix", "a.b", "~me", "files", "_x", "0", strings.Repeat("long", 20)}
+	to := []string{components.ToBackend, components.ToFrontend}
+	sizes := []string{"", "1", "512k", "25M", "1g"}
+	byPath := map[string]components.RouteArgs{}
+	for range 1 + random.IntN(12) {
+		path := ""
+		for range random.IntN(4) {
+			path += "/" + segments[random.IntN(len(segments))]
+		}
+		if path == "" {
+			path = "/"
+		}
+		seconds := 1 + random.IntN(3600)
+		route := components.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
+		if random.IntN(2) == 0 {
+			route.TimeoutSeconds = &seconds
+		}
+		byPath[path] = route
+	}
+	var routes []components.RouteArgs
+	for _, route := range byPath {
+		routes = append(routes, route)
+	}
+	return routes
+}
+
+func TestNginxHasAWorkerForEachCoreOfItsLimit(t *testing.T) {
+	for cpu, workers := range map[string]string{"": "1", "50m": "1", "1": "1", "1001m": "2", "2": "2", "3.5": "4"} {
+		config := renderNginx(t, components.NginxArgs{Resources: components.ResourceArgs{CPU: cpu}})
+		require.Contains(t, config, "worker_processes "+workers+";", "cpu %q", cpu)
+	}
+}
+
+func TestNginxConfigIsTheSameInEveryRun(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	routes := generatedRoutes(random)
+	reversed := make([]components.RouteArgs, len(routes))
+	for i, route := range routes {
+		reversed[len(routes)-1-i] = route
+	}
+	require.Equal(t, renderNginx(t, components.NginxArgs{Routes: routes}), renderNginx(t, components.NginxArgs{Routes: reversed}))
+}
+
+func TestNginxWritesNothingOutsideTmp(t *testing.T) {
+	config := renderNginx(t, components.NginxArgs{})
+	for _, match := range regexp.MustCompile(`(?m)^\s*(pid|error_log|access_log|\w+_temp_path) (\S+?);?(\s|$)`).FindAllStringSubmatch(config, -1) {
+		path := match[2]
+		fine := strings.HasPrefix(path, "/tmp/") || path == "stderr" || path == "/dev/stdout" || path == "off"
+		require.True(t, fine, "%s %s", match[1], path)
+	}
+}
+
+func TestNginxRefusesWhatItCannotServe(t *testing.T) {
+	number := func(n int) *int { return &n }
+	route := func(r components.RouteArgs) components.NginxArgs {
+		return components.NginxArgs{Routes: []components.RouteArgs{r}}
+	}
+	for want, args := range map[string]components.NginxArgs{
+		`routes is empty, want at least one route`:          {Routes: []components.RouteArgs{}},
+		`routes[0].path is missing, want a path, like /api`: route(components.RouteArgs{To: "backend"}),
+		`routes[0].path is "api", want / or segments`:       route(components.RouteArgs{Path: "api", To: "backend"}),
+		`routes[0].path is "/api/", want / or segments`:     route(components.RouteArgs{Path: "/api/", To: "backend"}),
+		`routes[0].path is "/a;b", want / or segments`:      route(components.RouteArgs{Path: "/a;b", To: "backend"}),
+		`routes[0].path is "/a/../b", want / or segments`:   route(components.RouteArgs{Path: "/a/../b", To: "backend"}),
+		`routes[0].path is "/-/x", want one that isn't`:     route(components.RouteArgs{Path: "/-/x", To: "backend"}),
+		`routes[0].to is missing, want backend or frontend`: route(components.RouteArgs{Path: "/"}),
+		`routes[0].to is "db", want backend or frontend`:    route(components.RouteArgs{Path: "/", To: "db"}),
+		`routes[0].timeoutSeconds is 0, want 1 to 3600`:     route(components.RouteArgs{Path: "/", To: "backend", TimeoutSeconds: number(0)}),
+		`routes[0].maxBodySize is "10mb", want a size`:      route(components.RouteArgs{Path: "/", To: "backend", MaxBodySize: "10mb"}),
+		`routes[1].path is "/", want each path once`: {Routes: []components.RouteArgs{
+			{Path: "/", To: "backend"}, {Path: "/", To: "frontend"},
+		}},
+		`maxBodySize is "2g", want a size up to 1024m`:          {MaxBodySize: "2g"},
+		`maxBodySize is "0", want a size up to 1024m`:           {MaxBodySize: "0"},
+		`timeoutSeconds is 3601, want 1 to 3600`:                {TimeoutSeconds: number(3601)},
+		`drainSeconds is 1, want 5 to 3600`:                     {DrainSeconds: number(1)},
+		`certificateArn is "cert", want the ARN`:                {CertificateArn: "cert"},
+		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: components.LoadBalancerArgs{Class: "a b"}},
+		`replicas.max is 1, want min (3) or more`:               {Replicas: components.ReplicaArgs{Min: number(3), Max: number(1)}},
+		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: components.ResourceArgs{Memory: "128M"}},
+		`image is "Not An Image", want an image`:                {Image: "Not An Image"},
+	} {
+		t.Run(want, func(t *testing.T) {
+			problems := args.Problems()
+			require.Len(t, problems, 1, "%s", fmt.Sprint(problems))
+			require.Contains(t, problems[0].String(), want)
+		})
+	}
+}
