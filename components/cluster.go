@@ -133,6 +133,7 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs) (foundCluster, error) {
 			VPCID:                  cluster.VpcConfig.VpcId,
 			SubnetIDs:              subnets,
 			ClientSecurityGroupIDs: []string{securityGroup},
+			private:                true,
 		},
 	}, nil
 }

@@ -53,6 +53,10 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := problems.Err(); err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
+	parts := databaseBuilder{ctx: ctx, name: name, args: settled}
+	if err := errors.Join(parts.checkIdentifier(), settled.Network.check(ctx)); err != nil {
+		return nil, fmt.Errorf("create database %s: %w", name, err)
+	}
 	bundle, err := rdsca.Bundle(settled.Region)
 	if err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
@@ -62,7 +66,7 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 		return nil, fmt.Errorf("register database %s: %w", name, err)
 	}
 
-	parts := databaseBuilder{ctx: ctx, name: name, args: settled, parent: database}
+	parts.parent = database
 	instance, err := parts.create()
 	if err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)

@@ -70,7 +70,7 @@ func (p *databaseBuilder) createAlarms(primary *rds.Instance, replicas []*rds.In
 	}
 	alarms = append(alarms, alarm{"lag", "ReplicaLag", "replica more than a minute behind", true, replicaLagSeconds, "missing"})
 	for i, replica := range replicas {
-		if err := p.createInstanceAlarms(fmt.Sprintf("-replica-%d", i+1), replica, alarms); err != nil {
+		if err := p.createInstanceAlarms(replicaSuffix(i+1), replica, alarms); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,9 @@ const (
 	DefaultPasswordVersion = 1
 )
 
+// BackupPlanTag is the tag that AWS Backup plans are to select databases by.
+const BackupPlanTag = "backup-plan"
+
 // Limits of Amazon RDS.
 const (
 	MinStorageGiB           = 20    // of gp3 volumes
@@ -90,6 +93,9 @@ type DatabaseArgs struct {
 	ReadReplicas int
 	// RestoreFrom is the snapshot to create the instance from; without effect once it exists. Default: none.
 	RestoreFrom string
+	// BackupPlan is the value of the instance's tag "backup-plan", by which an AWS Backup plan of the account selects
+	// what it backs up. Default: none.
+	BackupPlan string
 	// Waive are Security Hub controls that this database does without, with the reason. Default: none.
 	Waive map[string]string
 	// AlarmTopicARN is the SNS topic for alarms and events. Default: none, so no alarms and no events.
@@ -154,6 +160,7 @@ var (
 	regionName   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
 	topicARN     = regexp.MustCompile(`^arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
 	postgresName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+	tagValue     = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,256}$`)
 	snapshotName = regexp.MustCompile(`^(rds:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$|^arn:aws(-[a-z]+)*:rds:`)
 )
 
@@ -188,13 +195,19 @@ func leastMaxStorage(storage int) int {
 	return storage + (storage*storageGrowthPercentage+99)/100
 }
 
-// Names that RDS for PostgreSQL keeps for itself.
+// Names that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
 var (
-	reservedUsernames = []string{
-		"admin", "administrator", "all", "authorization", "current_user", "public", "rds_superuser", "rdsadmin",
-		"rdsrepladmin", "rdstopmgr", "root", "session_user", "user",
-	}
-	reservedDatabases = []string{"postgres", "rdsadmin", "template0", "template1"}
+	reservedUsernames = strings.Fields(`
+		admin administrator public rds_iam rds_password rds_replication rds_superuser rdsadmin rdsrepladmin rdstopmgr root
+
+		all analyse analyze and any array as asc asymmetric authorization both case cast check collate column constraint
+		create current_catalog current_date current_role current_time current_timestamp current_user default deferrable
+		desc distinct do else end except false fetch for foreign from grant group having in initially intersect into
+		lateral leading limit localtime localtimestamp not null offset on only or order placing primary references
+		returning select session_user some symmetric system_user table then to trailing true union unique user using
+		variadic when where window with
+	`)
+	reservedDatabases = []string{"db", "postgres", "rdsadmin", "template0", "template1"}
 )
 
 func (args DatabaseArgs) nameProblems() Problems {
@@ -213,6 +226,11 @@ func (args DatabaseArgs) nameProblems() Problems {
 	}
 	name("name", args.Name, reservedDatabases)
 	name("username", args.Username, reservedUsernames)
+	if args.BackupPlan != "" && !tagValue.MatchString(args.BackupPlan) {
+		problems = append(problems, Problem{
+			Path: "backupPlan", Value: fmt.Sprintf("%q", args.BackupPlan), Want: "a tag's value: up to 256 letters, digits, spaces and _.:/=+-@",
+		})
+	}
 	if args.RestoreFrom != "" && !snapshotName.MatchString(args.RestoreFrom) {
 		problems = append(problems, Problem{
 			Path: "restoreFrom", Value: fmt.Sprintf("%q", args.RestoreFrom), Want: "a snapshot's identifier or ARN",

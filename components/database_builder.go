@@ -81,7 +81,26 @@ func (p *databaseBuilder) tags() pulumi.StringMap {
 	}
 }
 
+func (p *databaseBuilder) tagsWith(key, value string) pulumi.StringMap {
+	tags := p.tags()
+	tags[key] = pulumi.String(value)
+	return tags
+}
+
 var notInIdentifiers = regexp.MustCompile(`[^a-z0-9]+`)
+
+// longestIdentifier leaves room for the suffix of a replica in the 63 characters of RDS.
+const longestIdentifier = 52
+
+// checkIdentifier is for names that are chosen outside of the args.
+func (p *databaseBuilder) checkIdentifier() error {
+	identifier := p.identifier()
+	if len(identifier) > longestIdentifier || identifier == "" || identifier[0] < 'a' {
+		return fmt.Errorf("the instance's identifier is %s (from project, stack and component), want a letter and at most %d characters",
+			identifier, longestIdentifier)
+	}
+	return nil
+}
 
 // identifier is explicit, since log groups and alarms carry it in their names before the instance exists.
 func (p *databaseBuilder) identifier() string {
@@ -137,24 +156,35 @@ func (p *databaseBuilder) createParameterGroup() error {
 	return nil
 }
 
-// createLogGroups comes before the instance: RDS would create them itself, and keep the logs for ever.
+// createLogGroups comes before the instances: RDS would create them itself, and keep the logs for ever.
 func (p *databaseBuilder) createLogGroups() error {
 	days := disposableLogDays
 	if p.args.keeps() {
 		days = keptLogDays
 	}
-	for _, log := range databaseLogs {
-		group, err := cloudwatch.NewLogGroup(p.ctx, p.name+"-log-"+log, &cloudwatch.LogGroupArgs{
-			Name:            pulumi.String(fmt.Sprintf("/aws/rds/instance/%s/%s", p.identifier(), log)),
-			RetentionInDays: pulumi.Int(days),
-			Tags:            p.tags(),
-		}, p.child())
-		if err != nil {
-			return fmt.Errorf("create log group for %s: %w", log, err)
+	for instance := range p.args.ReadReplicas + 1 {
+		for _, log := range databaseLogs {
+			suffix := replicaSuffix(instance)
+			group, err := cloudwatch.NewLogGroup(p.ctx, p.name+suffix+"-log-"+log, &cloudwatch.LogGroupArgs{
+				Name:            pulumi.String(fmt.Sprintf("/aws/rds/instance/%s/%s", p.identifier()+suffix, log)),
+				RetentionInDays: pulumi.Int(days),
+				Tags:            p.tags(),
+			}, p.child())
+			if err != nil {
+				return fmt.Errorf("create log group for %s: %w", log, err)
+			}
+			p.before = append(p.before, group)
 		}
-		p.before = append(p.before, group)
 	}
 	return nil
+}
+
+// replicaSuffix tells a replica's names from the primary's, which is number 0.
+func replicaSuffix(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return fmt.Sprintf("-replica-%d", number)
 }
 
 // createMonitoringRole lets RDS write the operating system's metrics; waiving RDS.6 does without them.

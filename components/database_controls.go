@@ -49,6 +49,11 @@ var controls = []control{
 		value: func(args DatabaseArgs) string { return args.Username },
 		met:   func(args DatabaseArgs) bool { return args.Username != "postgres" },
 	},
+	{
+		id: "RDS.26", key: "backupPlan", want: "the tag that an AWS Backup plan selects by",
+		value: func(DatabaseArgs) string { return "" },
+		met:   func(args DatabaseArgs) bool { return args.BackupPlan != "" },
+	},
 }
 
 // eventControl is met where events have a topic to go to.

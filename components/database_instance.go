@@ -15,6 +15,8 @@ func (p *databaseBuilder) createInstance(subnetGroup *rds.SubnetGroup) (*rds.Ins
 	args.EngineVersion = pulumi.String(p.args.EngineVersion)
 	args.AllowMajorVersionUpgrade = pulumi.Bool(p.args.AllowMajorVersionUpgrade)
 	args.Engine = pulumi.String("postgres")
+	// An old major is to be upgraded, rather than paid for by the hour once PostgreSQL has given it up.
+	args.EngineLifecycleSupport = pulumi.String("open-source-rds-extended-support-disabled")
 	args.AllocatedStorage = pulumi.Int(*p.args.StorageGiB)
 	args.DbName = pulumi.String(p.args.Name)
 	args.Username = pulumi.String(p.args.Username)
@@ -25,6 +27,9 @@ func (p *databaseBuilder) createInstance(subnetGroup *rds.SubnetGroup) (*rds.Ins
 	args.DeleteAutomatedBackups = pulumi.Bool(!p.args.keeps())
 	args.SkipFinalSnapshot = pulumi.Bool(!p.args.keeps())
 	args.FinalSnapshotIdentifier = p.finalSnapshot()
+	if p.args.BackupPlan != "" {
+		args.Tags = p.tagsWith(BackupPlanTag, p.args.BackupPlan)
+	}
 
 	// The snapshot matters at creation only: after it, removing or changing the key would replace the instance.
 	ignored := []string{"snapshotIdentifier"}
@@ -49,7 +54,7 @@ func (p *databaseBuilder) createInstance(subnetGroup *rds.SubnetGroup) (*rds.Ins
 func (p *databaseBuilder) createReplicas(primary *rds.Instance) ([]*rds.Instance, error) {
 	replicas := make([]*rds.Instance, p.args.ReadReplicas)
 	for i := range replicas {
-		suffix := fmt.Sprintf("-replica-%d", i+1)
+		suffix := replicaSuffix(i + 1)
 		args := p.instanceArgs(suffix)
 		args.ReplicateSourceDb = primary.Identifier
 		args.BackupRetentionPeriod = pulumi.Int(0)
@@ -78,7 +83,6 @@ func (p *databaseBuilder) instanceArgs(suffix string) *rds.InstanceArgs {
 		CaCertIdentifier:                   pulumi.String(caCertificate),
 		IamDatabaseAuthenticationEnabled:   pulumi.Bool(true),
 		AutoMinorVersionUpgrade:            pulumi.Bool(true),
-		EngineLifecycleSupport:             pulumi.String("open-source-rds-extended-support-disabled"),
 		EnabledCloudwatchLogsExports:       pulumi.ToStringArray(databaseLogs),
 		DatabaseInsightsMode:               pulumi.String("standard"),
 		PerformanceInsightsEnabled:         pulumi.Bool(true),

@@ -28,6 +28,9 @@ type Network struct {
 	SubnetIDs []string
 	// ClientSecurityGroupIDs are the security groups whose members may connect. Required, at least one.
 	ClientSecurityGroupIDs []string
+
+	// private tells that the subnets were chosen for being private.
+	private bool
 }
 
 // Given tells whether any part of the network was named.
@@ -70,6 +73,23 @@ func idProblems(path string, ids []string, format *regexp.Regexp, want string) P
 		}
 	}
 	return problems
+}
+
+// check looks up whether subnets that somebody named are private, and in zones enough.
+func (n Network) check(ctx *pulumi.Context) error {
+	if n.private {
+		return nil
+	}
+	found, err := privateSubnets(ctx, n.VPCID, n.SubnetIDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range n.SubnetIDs {
+		if !slices.Contains(found, id) {
+			return fmt.Errorf("subnet %s has a route to an internet gateway, want private subnets only", id)
+		}
+	}
+	return nil
 }
 
 // privateSubnets are those of the candidates that no internet gateway reaches.

@@ -104,6 +104,8 @@ func (args DatabaseArgs) parameterProblems() Problems {
 			problem.Want = "a PostgreSQL setting that RDS lets a parameter group change"
 		case since > major:
 			problem.Want = fmt.Sprintf("none: PostgreSQL has it since %d, engineVersion is %s", since, args.EngineVersion)
+		case args.Parameters[name] == "true" || args.Parameters[name] == "false":
+			problem.Want = "1 or 0, as RDS writes it"
 		default:
 			continue
 		}

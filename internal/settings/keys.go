@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"threetier/components"
@@ -70,6 +71,10 @@ func clusterKeys(c *components.ClusterArgs) []Key {
 }
 
 func databaseKeys(d *components.DatabaseArgs) []Key {
+	return slices.Concat(databaseSizeKeys(d), databaseAccessKeys(d), databaseDataKeys(d))
+}
+
+func databaseSizeKeys(d *components.DatabaseArgs) []Key {
 	return []Key{
 		{
 			Name: "lifecycle", Kind: text(&d.Lifecycle), Default: string(components.DefaultLifecycle),
@@ -109,6 +114,11 @@ func databaseKeys(d *components.DatabaseArgs) []Key {
 			Range: fmt.Sprintf("the default to %d", components.MaxBackupRetentionDays), Example: "14",
 			Doc: "How long automated backups, and with them any point in time, can be restored.",
 		},
+	}
+}
+
+func databaseAccessKeys(d *components.DatabaseArgs) []Key {
+	return []Key{
 		{
 			Name: "port", Kind: optionalNumber(&d.Port), Default: fmt.Sprint(components.DefaultPort),
 			Range: span(components.MinPort, components.MaxPort), Example: "5433", Doc: "TCP port.",
@@ -131,6 +141,11 @@ func databaseKeys(d *components.DatabaseArgs) []Key {
 			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Default: fmt.Sprint(components.DefaultPasswordVersion),
 			Range: "1 or more", Example: "2", Doc: "Raise it to rotate the generated password.",
 		},
+	}
+}
+
+func databaseDataKeys(d *components.DatabaseArgs) []Key {
+	return []Key{
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
 			Range: "settings that RDS lets a parameter group change",
@@ -143,6 +158,10 @@ func databaseKeys(d *components.DatabaseArgs) []Key {
 		{
 			Name: "restoreFrom", Kind: text(&d.RestoreFrom), Default: "none", Example: "threetier-prod-database-final-0a1b2c3d",
 			Doc: "Snapshot to create the instance from. Without effect once the instance exists.",
+		},
+		{
+			Name: "backupPlan", Kind: text(&d.BackupPlan), Default: "none", Example: "daily",
+			Doc: "Value of the instance's tag " + components.BackupPlanTag + ", by which an AWS Backup plan of the account selects it.",
 		},
 		{
 			Name: "waive", Kind: textMap(&d.Waive), Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
