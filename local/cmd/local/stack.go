@@ -134,8 +134,8 @@ func begin(t *target) (home.Home, *os.File, error) {
 
 // start brings the machine to where a stack can be deployed, and returns the node's first process.
 func start(h home.Home, lock *os.File) (int, error) {
-	for _, dir := range []string{"logs", "bin", "images"} {
-		if err := os.MkdirAll(h.Path(dir), 0o700); err != nil {
+	for _, dir := range []string{h.Path("logs"), h.Path("images"), h.Cache("bin")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return 0, fmt.Errorf("make %s: %w", dir, err)
 		}
 	}

@@ -11,13 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Home is the folder .local at the root of a checkout.
+// Home is where one local node lives.
 type Home struct {
 	// Root is the checkout, as an absolute path.
 	Root string
+	// dir is the folder of the node's state and data.
+	dir string
 }
 
-// Find is the home of the checkout that THREETIER_ROOT names: the bin/local script sets it.
+// Find is the home of the checkout that THREETIER_ROOT names (the bin/local script
+// sets it): its folder .local, or the one that THREETIER_HOME names, for a second
+// node beside it. Tools and the images' layers are the checkout's in any case.
 func Find() (Home, error) {
 	root := os.Getenv("THREETIER_ROOT")
 	if root == "" {
@@ -27,21 +31,31 @@ func Find() (Home, error) {
 	if err != nil {
 		return Home{}, fmt.Errorf("find the checkout: %w", err)
 	}
-	h := Home{Root: root}
+	h := Home{Root: root, dir: filepath.Join(root, ".local")}
+	if dir := os.Getenv("THREETIER_HOME"); dir != "" {
+		if h.dir, err = filepath.Abs(dir); err != nil {
+			return Home{}, fmt.Errorf("find THREETIER_HOME: %w", err)
+		}
+	}
 	// A Unix socket's address holds 107 bytes, and containerd puts its own below its state folder.
 	if len(h.Path("run/containerd/containerd.sock.ttrpc")) > 107 {
-		return Home{}, fmt.Errorf("the checkout's path %q is too long for the sockets below it, want at most 65 characters", root)
+		return Home{}, fmt.Errorf("the path %q is too long for the sockets below it, want at most 68 characters", h.dir)
 	}
 	return h, nil
 }
 
-// Path is a place below .local.
+// Path is a place in the node's own folder.
 func (h Home) Path(elem ...string) string {
+	return filepath.Join(append([]string{h.dir}, elem...)...)
+}
+
+// Cache is a place below the checkout's .local, for what every node of the checkout can use.
+func (h Home) Cache(elem ...string) string {
 	return filepath.Join(append([]string{h.Root, ".local"}, elem...)...)
 }
 
 // Bin is one of the built tools.
-func (h Home) Bin(name string) string { return h.Path("bin", name) }
+func (h Home) Bin(name string) string { return h.Cache("bin", name) }
 
 // Source is a place in the checkout.
 func (h Home) Source(elem ...string) string {

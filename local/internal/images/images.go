@@ -129,8 +129,14 @@ func (s Store) EnsurePause() error {
 }
 
 func (s Store) build(name, dir string) error {
-	if err := s.ensureBase(); err != nil {
-		return err
+	dockerfile, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	if err != nil {
+		return fmt.Errorf("read the Dockerfile: %w", err)
+	}
+	if !strings.Contains(string(dockerfile), "FROM scratch") {
+		if err := s.ensureBase(); err != nil {
+			return err
+		}
 	}
 	if _, err := os.Stat(filepath.Join(dir, "package.json")); err == nil {
 		for _, args := range [][]string{{"npm", "ci"}, {"npm", "run", "build"}} {
@@ -141,7 +147,7 @@ func (s Store) build(name, dir string) error {
 			}
 		}
 	}
-	if err := step.Command(s.log("image", dir), s.buildah("bud", "--isolation", "chroot", "--pull-never", "--tag", name, dir)); err != nil {
+	if err := step.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", name, dir)); err != nil {
 		return err
 	}
 	archive := s.Home.Path("images", "archive.tar")
@@ -186,7 +192,7 @@ func (s Store) ensureBase() error {
 }
 
 func (s Store) buildah(args ...string) *exec.Cmd {
-	global := []string{"--root", s.Home.Path("buildah"), "--runroot", s.Home.Path("run", "buildah"), "--storage-driver", "overlay"}
+	global := []string{"--root", s.Home.Cache("buildah"), "--runroot", s.Home.Cache("run", "buildah"), "--storage-driver", "overlay"}
 	return exec.Command("buildah", append(global, args...)...)
 }
 

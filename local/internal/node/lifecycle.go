@@ -231,7 +231,7 @@ func Command(h home.Home, pid int, args ...string) *exec.Cmd {
 	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--uts", "--pid", "--"}
 	cmd := exec.Command("nsenter", append(enter, args...)...)
 	cmd.Env = append(os.Environ(),
-		"PATH="+h.Path("run", "tools")+":"+h.Path("bin")+":"+os.Getenv("PATH"),
+		"PATH="+h.Path("run", "tools")+":"+h.Cache("bin")+":"+os.Getenv("PATH"),
 		"KUBECONFIG="+h.Path("node", "pki", "admin.kubeconfig"),
 		"THREETIER_ACCOUNT_SOCKET="+h.Path("run", "account.sock"),
 	)

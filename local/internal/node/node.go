@@ -250,9 +250,9 @@ func (n *node) writeToken() error {
 	return writeFile(n.home.Path("node", "tokens.csv"), []byte(string(token)+",local-deployer,local-deployer,system:masters\n"))
 }
 
-// CgroupName is the folder of the node's pods in each cgroup hierarchy: one per checkout.
+// CgroupName is the folder of the node's pods in each cgroup hierarchy: one per node.
 func CgroupName(h home.Home) string {
-	return fmt.Sprintf("threetier-%x", sha256.Sum256([]byte(h.Root)))[:22]
+	return fmt.Sprintf("threetier-%x", sha256.Sum256([]byte(h.Path())))[:22]
 }
 
 // cgroupRoots are the hierarchies that the kubelet and runc use: one with version 2, one per controller with version 1.

@@ -27,13 +27,14 @@ var needs = map[string][]need{
 		{"curl", "curl"},
 	},
 	"test": {
-		{"nginx-light", "nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"},
+		{"nginx-light", "/usr/sbin/nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"},
 		{"python3-fastapi", "/usr/lib/python3/dist-packages/fastapi"},
 		{"python3-uvicorn", "/usr/lib/python3/dist-packages/uvicorn"},
-		{"python3-psycopg", "/usr/lib/python3/dist-packages/psycopg"},
+		{"python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy"},
+		{"python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2"},
 		{"python3-pytest", "/usr/lib/python3/dist-packages/pytest"},
 		{"python3-httpx", "/usr/lib/python3/dist-packages/httpx"},
-		{"alembic", "/usr/bin/alembic"},
+		{"alembic", "/usr/lib/python3/dist-packages/alembic"},
 	},
 }
 

@@ -1,0 +1,93 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// edited is a copy of the checkout's sources that may be changed; it drives the same node.
+func edited(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t %s && ln -s %s/.local %s/.local", dir, root, dir)
+	return dir
+}
+
+func edit(t *testing.T, file, old, new string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("%s has no %q to edit", file, old)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pods(t *testing.T, stack, tier string) string {
+	t.Helper()
+	return kubectl(t, stack, "get pods -l app.kubernetes.io/name="+tier+" --sort-by=.metadata.name -o jsonpath='{.items[*].metadata.uid}'")
+}
+
+func TestEditOfTheNginxTemplateRollsNginxAlone(t *testing.T) {
+	dir := edited(t)
+	edit(t, filepath.Join(dir, "components", "nginx.conf.tmpl"), "    add_header X-Request-ID", "    add_header X-Edited yes always;\n    add_header X-Request-ID")
+	before := kubectl(t, "dev", "get configmaps -o name")
+	backend, frontend, nginx := pods(t, "dev", "backend"), pods(t, "dev", "frontend"), pods(t, "dev", "nginx")
+
+	must(t, "cd %s && make up PORT=%d", dir, devPort)
+	// The first up of the unedited checkout puts things back for the tests that follow.
+	defer must(t, "make up PORT=%d", devPort)
+
+	if got := call(t, http.StatusOK, http.MethodGet, dev+"/", nil, nil).header.Get("X-Edited"); got != "yes" {
+		t.Errorf("the new header is %q, want yes", got)
+	}
+	after := kubectl(t, "dev", "get configmaps -o name")
+	for _, name := range strings.Fields(before) {
+		if strings.Contains(name, "nginx-config") && strings.Contains(after, name) {
+			t.Errorf("the old %s is still there", name)
+		}
+	}
+	if strings.Count(after, "nginx-config") != 1 {
+		t.Errorf("the config maps are %q, want one nginx-config", after)
+	}
+	if pods(t, "dev", "backend") != backend || pods(t, "dev", "frontend") != frontend {
+		t.Error("another tier than nginx was restarted")
+	}
+	if pods(t, "dev", "nginx") == nginx {
+		t.Error("nginx was not restarted")
+	}
+}
+
+func TestProdRunsBesideDevAndOutlivesIt(t *testing.T) {
+	must(t, "make up STACK=prod PORT=%d", prodPort)
+	if namespace("dev") == namespace("prod") || output(t, "dev", "databaseEndpoint") == output(t, "prod", "databaseEndpoint") {
+		t.Error("dev and prod share a namespace or a database")
+	}
+	inDev, inProd := addItem(t, dev, "only in dev"), addItem(t, prod, "only in prod")
+	for site, other := range map[string]string{dev: inProd.Title, prod: inDev.Title} {
+		if all := fmt.Sprint(titles(t, site)); strings.Contains(all, other) {
+			t.Errorf("%s shows the other stack's %q", site, other)
+		}
+	}
+	must(t, "make destroy STACK=dev")
+	if out, err := shell("bin/local exec -- kubectl get namespace " + namespace("dev")); err == nil {
+		t.Errorf("after destroy dev's namespace is there: %s", out)
+	}
+	if all := fmt.Sprint(titles(t, prod)); !strings.Contains(all, inProd.Title) {
+		t.Errorf("after dev's destroy prod shows %s, want %q in it", all, inProd.Title)
+	}
+	if _, err := request(http.MethodGet, dev+"/", nil, nil); err == nil {
+		t.Error("after destroy dev's port still answers")
+	}
+	must(t, "make up PORT=%d", devPort)
+}

@@ -1,0 +1,149 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
+	machine := func() string {
+		return must(t, "ip -o link | cut -d: -f2; iptables-save | grep -v '^[#:]' | sort; find /sys/fs/cgroup -maxdepth 2 -name 'threetier*' -o -maxdepth 2 -name 'kubepods*'")
+	}
+	kept := addItem(t, dev, "outlives the node")
+	pid := strings.TrimSpace(must(t, "cat %s/run/node.pid", home))
+	ns := strings.TrimSpace(must(t, "readlink /proc/%s/ns/net", pid))
+	must(t, "make down")
+	after := machine()
+	if strings.Contains(after, "threetier") || strings.Contains(after, "kubepods") || strings.Contains(after, "KUBE-") || strings.Contains(after, "node0") {
+		t.Errorf("make down left on the machine:\n%s", after)
+	}
+	if left := must(t, "for p in /proc/[0-9]*; do [ \"$(readlink $p/ns/net)\" = '%s' ] && echo $p; done; true", ns); left != "" {
+		t.Errorf("make down left processes: %s", left)
+	}
+	if mounts := must(t, "grep '%s' /proc/mounts || true", home); mounts != "" {
+		t.Errorf("make down left mounts:\n%s", mounts)
+	}
+	must(t, "make up PORT=%d", devPort)
+	if all := fmt.Sprint(titles(t, dev)); !strings.Contains(all, kept.Title) {
+		t.Errorf("after down and up the items are %s, want %q among them", all, kept.Title)
+	}
+	// Prod was up before, and comes back without an up of its own.
+	eventually(t, 2*time.Minute, "prod serving again", func() bool {
+		a, err := request(http.MethodGet, prod+"/api/items", nil, nil)
+		return err == nil && a.status == http.StatusOK
+	})
+}
+
+func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "killed.yaml")
+	must(t, "sed 's/min: 2, max: [0-9]*/min: 1, max: 1/' Pulumi.dev.yaml > %s", config)
+	up := fmt.Sprintf("bin/local up --stack killed --config-file %s --port 18082", config)
+	defer shell(fmt.Sprintf("bin/local destroy --stack killed --config-file %s", config))
+	for i := range 3 {
+		cmd := exec.Command("bash", "-c", up)
+		cmd.Dir = root
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		after := time.Duration(5000+rand.IntN(15000)) * time.Millisecond
+		time.Sleep(after)
+		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed: there is no other answer
+		t.Logf("kill %d after %s", i+1, after)
+	}
+	must(t, "%s", up)
+	site := "http://127.0.0.1:18082"
+	addItem(t, site, "after three kills")
+	for _, tier := range []string{"backend", "frontend", "nginx"} {
+		if n := strings.Fields(kubectl(t, "killed", "get deployments -l app.kubernetes.io/name="+tier+" -o name")); len(n) != 1 {
+			t.Errorf("there are %d deployments of %s, want 1: %v", len(n), tier, n)
+		}
+	}
+	if n := strings.Count(kubectl(t, "killed", "get configmaps -o name"), "nginx-config"); n != 1 {
+		t.Errorf("there are %d nginx-config, want 1", n)
+	}
+	must(t, "bin/local destroy --stack killed --config-file %s", config)
+	if servers, err := filepath.Glob(filepath.Join(home, "account", "instances", "*killed*")); err != nil || len(servers) > 0 {
+		t.Errorf("after destroy there are databases: %v, %v", servers, err)
+	}
+}
+
+func TestSecondUpAtTheSameTimeWaitsAndSaysSo(t *testing.T) {
+	first := exec.Command("make", "up", fmt.Sprintf("PORT=%d", devPort))
+	first.Dir = root
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The lock is taken in the first moments: both may begin at once, and one of them waits.
+	out := must(t, "sleep 2; make up PORT=%d", devPort)
+	if err := first.Wait(); err != nil {
+		t.Errorf("the first up: %v", err)
+	}
+	if !strings.Contains(out, "another command is at work") {
+		t.Errorf("the second up said nothing of the first:\n%s", out)
+	}
+}
+
+func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
+	config := func(edits ...string) string {
+		file := filepath.Join(t.TempDir(), "refused.yaml")
+		must(t, "sed %s Pulumi.dev.yaml > %s", strings.Join(edits, " "), file)
+		return file
+	}
+	cases := []struct{ name, command, want string }{
+		{"not root", "THREETIER_ROOT=$PWD setpriv --reuid 65534 --clear-groups .local/bin/local up", "wants root"},
+		{"too little disk", "THREETIER_DISK_GIB=100000 make up", "GiB free, want 100000"},
+		{"a stack without a config", "make up STACK=nowhere", "there is no file"},
+		{"a port in use", "python3 -m http.server 18099 --bind 127.0.0.1 >/dev/null 2>&1 & trap 'kill $!' EXIT; sleep 1; bin/local up --stack inuse --port 18099 --config-file " + config("-e p"), "port 18099 of 127.0.0.1 is in use"},
+		{"an image that isn't there", "bin/local up --stack noimage --port 18083 --config-file " + config("-e s,acme/backend:1.0.0,acme/backend:9.9.9,"), "neither built here nor loaded"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			out := refused(t, "%s", c.command)
+			if !strings.Contains(out, c.want) || strings.Count(out, "error: ") != 1 {
+				t.Errorf("it said %q, want one error with %q", out, c.want)
+			}
+		})
+	}
+	if out := must(t, "bin/local exec -- kubectl get namespaces -o name"); strings.Contains(out, "inuse") || strings.Contains(out, "noimage") {
+		t.Errorf("a refused up made a namespace: %s", out)
+	}
+}
+
+func TestFiveMistakesAreFiveLinesAndNothingRegistered(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mistakes.yaml")
+	yaml := `config:
+  aws:region: eu-west-1
+  threetier:cluster: {eks: acme-dev}
+  threetier:database: {storageGiB: 5, lifecycle: eternal, colour: blue}
+  threetier:backend: {image: "ghcr.io/acme/backend:1.0.0", port: many}
+  threetier:frontend: {image: "ghcr.io/acme/frontend:1.0.0", replicas: {min: 3, max: 2}}
+`
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := refused(t, "bin/local up --stack mistakes --port 18084 --config-file %s", file)
+	for _, key := range []string{"threetier:database.storageGiB", "threetier:database.lifecycle", "threetier:database.colour", "threetier:backend.port", "threetier:frontend.replicas"} {
+		if !strings.Contains(out, key) {
+			t.Errorf("the error doesn't name %s:\n%s", key, out)
+		}
+	}
+	for _, e := range events(t, "mistakes", "up") {
+		if e.ResOp != nil && e.ResOp.Metadata.Type != "pulumi:pulumi:Stack" {
+			t.Errorf("a %s was registered", e.ResOp.Metadata.Type)
+		}
+	}
+}
