@@ -100,6 +100,8 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("GET "+resource, a.handle(a.read))
 	mux.HandleFunc("PATCH "+resource, a.handle(a.update))
 	mux.HandleFunc("DELETE "+resource, a.handle(a.remove))
+	mux.HandleFunc("POST /orphans/{service}/{type}", a.handle(a.nameOrphan))
+	mux.HandleFunc("POST /known/{service}/{type}", a.handle(a.know))
 	mux.HandleFunc("POST /lookups/{name}", a.handle(a.lookup))
 	mux.HandleFunc("GET /instances", a.listInstances)
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -80,18 +81,55 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 	return a.answer(rec), nil
 }
 
-// orphan is a resource that was made for the same URN under the same name, and whose id the engine never showed that
-// it has: it was interrupted before it could write it down.
+// orphans are what was made for a URN, and whose id the engine never showed that it has: a run was interrupted before
+// it could write it down. The caller holds a.mu.
+func (a *Account) orphans(kind, owner string) []*record {
+	var out []*record
+	for _, rec := range a.store.all(kind) {
+		if rec.Owner == owner && owner != "" && !rec.Known && rec.Deleted == nil {
+			out = append(out, rec)
+		}
+	}
+	return out
+}
+
+// know takes note that the engine holds what was made for a URN, under the name that it says.
+func (a *Account) know(r *http.Request, c *call) (*Response, error) {
+	name, k, err := kindOf(r)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, rec := range a.orphans(name, c.owner) {
+		if k.name == "" || same(rec.Inputs[k.name], c.inputs[k.name]) {
+			rec.Known = true
+			err = errors.Join(err, a.store.put(rec))
+		}
+	}
+	return nil, err
+}
+
+// nameOrphan answers with the name of the newest, so that an automatic name can be that one again.
+func (a *Account) nameOrphan(r *http.Request, c *call) (*Response, error) {
+	name, k, err := kindOf(r)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	found := a.orphans(name, c.owner)
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return &Response{ID: text(found[len(found)-1].Inputs, k.name)}, nil
+}
+
+// orphan is the one that the call would make anew: of the same name, or all the same where there is no name.
 func (a *Account) orphan(name string, k kind, c *call) *record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c.owner == "" {
-		return nil
-	}
-	for _, rec := range a.store.all(name) {
-		if rec.Owner != c.owner || rec.Known || rec.Deleted != nil {
-			continue
-		}
+	for _, rec := range a.orphans(name, c.owner) {
 		if k.name != "" && same(rec.Inputs[k.name], c.inputs[k.name]) || k.name == "" && reflect.DeepEqual(rec.Inputs, c.inputs) {
 			return rec
 		}

@@ -1,0 +1,21 @@
+// Command pulumi-resource-aws is the aws plugin that Pulumi's engine starts on the local node.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"threetier/local/internal/awsplugin"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := awsplugin.Serve(ctx, os.Args[1:], os.Getenv(awsplugin.SocketVariable), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "pulumi-resource-aws:", err)
+		os.Exit(1)
+	}
+}
