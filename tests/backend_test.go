@@ -1,0 +1,229 @@
+package tests
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/require"
+
+	"threetier/components"
+	"threetier/tests/recorder"
+)
+
+func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
+	r := runApp(t, nil)
+	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
+	secret := r.Named(t, secretType, "shop-database")
+	require.Equal(t, "db.example", env["DB_HOST"])
+	require.Equal(t, "5433", env["DB_PORT"])
+	require.Equal(t, "app", env["DB_NAME"])
+	require.Equal(t, "app_admin", env["DB_USER"])
+	require.Equal(t, "verify-full", env["DB_SSLMODE"])
+	require.Equal(t, components.DatabaseCAFile, env["DB_SSLROOTCERT"])
+	require.Regexp(t, `^secret shop-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
+	require.Regexp(t, `^secret shop-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
+	require.Equal(t, testPassword, secret.Input(t, "stringData.DB_PASSWORD"), "verbatim")
+	require.Equal(t,
+		"postgresql://app_admin:p%25ss%2Fw%40rd%3A%3F%23%26%2B%20@db.example:5433/app?sslmode=verify-full&sslrootcert=/etc/database/ca.pem",
+		secret.Input(t, "stringData.DATABASE_URL"))
+}
+
+func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
+	r := runApp(t, nil)
+	secret := r.Named(t, secretType, "shop-database")
+	require.Equal(t, "-----BEGIN CERTIFICATE-----", secret.Input(t, `stringData["ca.pem"]`))
+	for _, res := range []recorder.Resource{r.Named(t, deploymentType, "shop-backend"), r.One(t, jobType)} {
+		mount := res.Input(t, "spec.template.spec.containers[0].volumeMounts[1]").(map[string]any)
+		volume := res.Input(t, "spec.template.spec.volumes[1]").(map[string]any)
+		require.Equal(t, volume["name"], mount["name"])
+		item := volume["secret"].(map[string]any)["items"].([]any)[0].(map[string]any)
+		require.Equal(t, "ca.pem", item["key"])
+		require.Equal(t, components.DatabaseCAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
+	}
+}
+
+func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
+	templates := map[string]struct {
+		template, want string
+		secret         bool
+	}{
+		"HOST":    {"{host}", "db.example", false},
+		"READER":  {"{readerHost}:{port}", "reader.example:5433", false},
+		"DSN":     {"host={host} user={username} password={password} sslrootcert={caFile}", "host=db.example user=app_admin password=" + testPassword + " sslrootcert=/etc/database/ca.pem", true},
+		"URL":     {"postgresql+asyncpg://{username}:{password}@{host}:{port}/{name}", "postgresql+asyncpg://app_admin:p%25ss%2Fw%40rd%3A%3F%23%26%2B%20@db.example:5433/app", true},
+		"SECRET":  {"{password}", testPassword, true},
+		"ANSWER":  {"42", "42", false},
+		"CA_URL":  {"file://{caFile}", "file:///etc/database/ca.pem", false},
+		"DB_NAME": {"{name}", "app", false},
+	}
+	r := runApp(t, func(a *components.AppArgs) {
+		a.Backend.DatabaseEnv = map[string]string{}
+		for name, c := range templates {
+			a.Backend.DatabaseEnv[name] = c.template
+		}
+	})
+	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
+	require.Len(t, env, len(templates)+1, "and HOME")
+	require.Equal(t, "/tmp", env["HOME"])
+	for name, c := range templates {
+		if !c.secret {
+			require.Equal(t, c.want, env[name], name)
+			continue
+		}
+		require.True(t, strings.HasPrefix(env[name], "secret shop-database-"), "%s is %s", name, env[name])
+		require.Equal(t, c.want, r.Named(t, secretType, "shop-database").Input(t, "stringData."+name), name)
+	}
+}
+
+func TestDatabaseEnvCanBeEmpty(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) { a.Backend.DatabaseEnv = map[string]string{} })
+	require.Equal(t, map[string]string{"HOME": "/tmp"}, environment(t, r.Named(t, deploymentType, "shop-backend")))
+}
+
+func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) {
+		a.Database.ReaderHost = nil
+		a.Backend.DatabaseEnv = map[string]string{"READER": "{readerHost}"}
+	})
+	require.Equal(t, "db.example", environment(t, r.Named(t, deploymentType, "shop-backend"))["READER"])
+}
+
+func TestMigrationRunsBeforeThePodsInTheirImageWithTheirEnvironment(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) {
+		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info")}
+		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
+		a.Backend.Command = []string{"serve"}
+		a.Backend.MigrateSeconds = number(90)
+	})
+	job, deployment := r.One(t, jobType), r.Named(t, deploymentType, "shop-backend")
+	require.Contains(t, deployment.DependsOn, job.URN)
+	require.Equal(t, environment(t, deployment), environment(t, job))
+	require.Equal(t, deployment.Input(t, "spec.template.spec.containers[0].image"), job.Input(t, "spec.template.spec.containers[0].image"))
+	require.Equal(t, []any{"alembic", "upgrade", "head"}, job.Input(t, "spec.template.spec.containers[0].command"))
+	require.Equal(t, []any{"serve"}, deployment.Input(t, "spec.template.spec.containers[0].command"))
+	require.EqualValues(t, 90, job.Input(t, "spec.activeDeadlineSeconds"))
+}
+
+func TestMigrationRunsOncePerChangeAndShowsWhyItFailed(t *testing.T) {
+	job := runApp(t, nil).One(t, jobType)
+	require.Nil(t, job.Input(t, "metadata.name"), "a change makes a new Job before the old one goes")
+	require.Nil(t, job.Input(t, "spec.ttlSecondsAfterFinished"), "a Job that is gone would be run again")
+	require.Equal(t, "Never", job.Input(t, "spec.template.spec.restartPolicy"), "failed pods keep their logs")
+	require.Equal(t, "FallbackToLogsOnError", job.Input(t, "spec.template.spec.containers[0].terminationMessagePolicy"))
+	require.Equal(t, "true", job.Input(t, `metadata.annotations["pulumi.com/replaceUnready"]`), "a failed one is tried again")
+}
+
+func TestThereIsNoMigrationWithoutACommand(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) { a.Backend.Migrate = nil })
+	require.Empty(t, r.All(jobType))
+}
+
+func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) {
+		a.Backend.DatabaseEnv = map[string]string{}
+		a.Backend.Env = map[string]pulumi.StringInput{
+			"LOG_LEVEL": pulumi.String("info"),
+			"HOME":      pulumi.String("/home/app"),
+			"OUTPUT":    pulumi.String("maybe secret").ToStringOutput(),
+		}
+		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
+	})
+	secret := r.Named(t, secretType, "shop-backend-env")
+	name := strings.Fields(environment(t, r.Named(t, deploymentType, "shop-backend"))["KEY"])[1]
+	require.Equal(t, map[string]string{
+		"LOG_LEVEL": "info", "HOME": "/home/app",
+		"OUTPUT": "secret " + name + " OUTPUT", "KEY": "secret " + name + " KEY",
+	}, environment(t, r.Named(t, deploymentType, "shop-backend")))
+	require.Equal(t, map[string]any{"KEY": "x", "OUTPUT": "maybe secret"}, secret.Input(t, "stringData"))
+	require.True(t, secret.IsSecret(t, "stringData.KEY"))
+}
+
+func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) {
+		a.Backend.HealthPath = "/readyz"
+		a.Frontend.LivePath = "/alive"
+	})
+	container := func(name, path string) any {
+		return r.Named(t, deploymentType, name).Input(t, "spec.template.spec.containers[0]."+path)
+	}
+	require.Equal(t, "/readyz", container("shop-backend", "readinessProbe.httpGet.path"))
+	require.Equal(t, "/readyz", container("shop-backend", "startupProbe.httpGet.path"))
+	require.Nil(t, container("shop-backend", "livenessProbe.httpGet"), "by default a look at the port")
+	require.NotNil(t, container("shop-backend", "livenessProbe.tcpSocket"))
+	require.Equal(t, "/alive", container("shop-frontend", "livenessProbe.httpGet.path"))
+	startup := container("shop-backend", "startupProbe.failureThreshold").(float64) * container("shop-backend", "startupProbe.periodSeconds").(float64)
+	require.GreaterOrEqual(t, startup, float64(components.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
+	back := container("shop-backend", "readinessProbe.periodSeconds").(float64)
+	require.Less(t, back, 5.0, "back in the Service soon after the database is back")
+}
+
+func TestServicePortIsThePodsPort(t *testing.T) {
+	r := runApp(t, func(a *components.AppArgs) { a.Backend.Port = number(3000) })
+	service := r.Named(t, serviceType, "shop-backend")
+	require.EqualValues(t, 3000, service.Input(t, "spec.ports[0].port"))
+	require.Equal(t, "http", service.Input(t, "spec.ports[0].targetPort"))
+	require.EqualValues(t, 3000, r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].ports[0].containerPort"))
+	require.Contains(t, r.One(t, configMapType).Input(t, `data["nginx.conf"]`), "server backend-service:3000 ")
+}
+
+func TestCPULimitIsTheNextWholeCore(t *testing.T) {
+	for cpu, limit := range map[string]string{"": "1", "250m": "1", "1": "1", "1500m": "2", "0.5": "1", "4": "4"} {
+		r := runApp(t, func(a *components.AppArgs) { a.Backend.Resources.CPU = cpu })
+		got := r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].resources.limits.cpu")
+		require.Equal(t, limit, got, "cpu %q", cpu)
+	}
+}
+
+func TestWorkloadRefusesWhatItCannotRun(t *testing.T) {
+	text := func(values ...string) map[string]pulumi.StringInput {
+		env := map[string]pulumi.StringInput{}
+		for _, name := range values {
+			env[name] = pulumi.String("x")
+		}
+		return env
+	}
+	with := func(change func(*components.BackendArgs)) components.BackendArgs {
+		args := components.BackendArgs{WorkloadArgs: components.WorkloadArgs{Image: "registry.example/backend:1"}}
+		change(&args)
+		return args
+	}
+	for want, args := range map[string]components.BackendArgs{
+		`image is missing, want an image`:                                 {},
+		`image is "a b", want an image`:                                   with(func(a *components.BackendArgs) { a.Image = "a b" }),
+		`port is 0, want 1 to 65535`:                                      with(func(a *components.BackendArgs) { a.Port = number(0) }),
+		`runAsUser is 0, want 1 to`:                                       with(func(a *components.BackendArgs) { a.RunAsUser = number(0) }),
+		`rolloutSeconds is 5, want 20 to 3600`:                            with(func(a *components.BackendArgs) { a.RolloutSeconds = number(5) }),
+		`migrateSeconds is 0, want 1 to 86400`:                            with(func(a *components.BackendArgs) { a.MigrateSeconds = number(0) }),
+		`healthPath is "healthz", want a path that starts with /`:         with(func(a *components.BackendArgs) { a.HealthPath = "healthz" }),
+		`livePath is "live z", want a path that starts with /`:            with(func(a *components.BackendArgs) { a.LivePath = "live z" }),
+		`replicas.max is 300, want 1 to 200`:                              with(func(a *components.BackendArgs) { a.Replicas.Max = number(300) }),
+		`resources.cpu is "0", want cores`:                                with(func(a *components.BackendArgs) { a.Resources.CPU = "0" }),
+		`resources.cpu is "100mi", want cores`:                            with(func(a *components.BackendArgs) { a.Resources.CPU = "100mi" }),
+		`resources.memory is "1", want a size`:                            with(func(a *components.BackendArgs) { a.Resources.Memory = "1" }),
+		`writablePaths[0] is "cache", want an absolute directory`:         with(func(a *components.BackendArgs) { a.WritablePaths = []string{"cache"} }),
+		`writablePaths[0] is "/", want an absolute directory`:             with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/"} }),
+		`writablePaths[1] is "/a", want each directory once`:              with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/a", "/a"} }),
+		`writablePaths[0] is "/etc", want a directory that doesn't hold`:  with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/etc"} }),
+		`env is "1X", want names`:                                         with(func(a *components.BackendArgs) { a.Env = text("1X") }),
+		`secretEnv is "A-B", want names`:                                  with(func(a *components.BackendArgs) { a.SecretEnv = text("A-B") }),
+		`env.X is in secretEnv too, want it in one of the two`:            with(func(a *components.BackendArgs) { a.Env, a.SecretEnv = text("X"), text("X") }),
+		`databaseEnv.DB_HOST is in env or secretEnv too, want it in one`:  with(func(a *components.BackendArgs) { a.Env = text("DB_HOST") }),
+		`databaseEnv.URL is "{pasword}", want the parts {host}, {readerH`: with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "x{pasword}"} }),
+		`databaseEnv.URL is "{", want the parts`:                          with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "{host"} }),
+		`databaseEnv is "A B", want names`:                                with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"A B": "{host}"} }),
+		`migrate is empty, want a command, like [alembic, upgrade, head]`: with(func(a *components.BackendArgs) { a.Migrate = []string{} }),
+	} {
+		t.Run(want, func(t *testing.T) {
+			problems := args.Problems()
+			require.Len(t, problems, 1, "%v", problems)
+			require.Contains(t, problems[0].String(), want)
+		})
+	}
+}
+
+func TestProblemsNeverShowAnEnvironmentsValues(t *testing.T) {
+	args := components.WorkloadArgs{Image: "x", SecretEnv: map[string]pulumi.StringInput{"1X": pulumi.String("hush")}}
+	require.ErrorContains(t, args.Problems().Err(), "1X")
+	require.NotContains(t, args.Problems().Err().Error(), "hush")
+}

@@ -1,0 +1,27 @@
+package tests
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"threetier/components"
+)
+
+func TestFrontendKnowsNothingOfTheDatabase(t *testing.T) {
+	deployment := runApp(t, nil).Named(t, deploymentType, "shop-frontend")
+	require.Equal(t, map[string]string{"HOME": "/tmp"}, environment(t, deployment))
+	require.Len(t, deployment.Input(t, "spec.template.spec.volumes"), 1, "its /tmp")
+}
+
+func TestFrontendRunsWithItsDefaults(t *testing.T) {
+	deployment := runApp(t, nil).Named(t, deploymentType, "shop-frontend")
+	container := func(path string) any {
+		return deployment.Input(t, "spec.template.spec.containers[0]."+path)
+	}
+	require.Equal(t, "registry.example/frontend:1", container("image"))
+	require.EqualValues(t, components.DefaultFrontendPort, container("ports[0].containerPort"))
+	require.Equal(t, components.DefaultFrontendHealthPath, container("readinessProbe.httpGet.path"))
+	require.Equal(t, components.DefaultFrontendMemory, container("resources.limits.memory"))
+	require.Nil(t, container("command"), "the image's own")
+}
