@@ -28,7 +28,8 @@ type Config struct {
 	// Bridge is the network interface that gets the instances' addresses. Empty: they have loopback addresses.
 	Bridge string
 	// MountPoint is an existing folder where the instances' folder is bind-mounted, for a Dir that user postgres can't
-	// reach. Only for a process in a mount namespace of its own. Empty: none.
+	// reach, as below /root. Only for a process in a mount namespace of its own. Default: with Bridge, and where it is
+	// needed, /var/lib/postgresql, which Debian's package makes.
 	MountPoint string
 	// Networks is the network of the instances' addresses by zone letter. Default: 10.0.2.0/24 in a and 10.0.3.0/24 in
 	// b, or 127.77.2.0/24 and 127.77.3.0/24 without Bridge.
@@ -123,10 +124,14 @@ func open(ctx context.Context, cfg Config) (*Account, error) {
 	if a.pg, err = findPostgres(ctx); err != nil {
 		return nil, err
 	}
-	if cfg.MountPoint != "" {
-		err := syscall.Mount(filepath.Join(cfg.Dir, "instances"), cfg.MountPoint, "", syscall.MS_BIND, "")
+	instances := filepath.Join(cfg.Dir, "instances")
+	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.reaches(instances) != nil {
+		a.cfg.MountPoint = "/var/lib/postgresql"
+	}
+	if a.cfg.MountPoint != "" {
+		err := syscall.Mount(instances, a.cfg.MountPoint, "", syscall.MS_BIND, "")
 		if err != nil {
-			return nil, fmt.Errorf("mount the instances at %s: %w", cfg.MountPoint, err)
+			return nil, fmt.Errorf("mount the instances at %s: %w", a.cfg.MountPoint, err)
 		}
 	}
 	if err := a.pg.reaches(a.serverRoot()); err != nil {
