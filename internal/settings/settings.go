@@ -93,7 +93,7 @@ func (s *Settings) problems(ctx *pulumi.Context) components.Problems {
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
 	)
-	if s.Database.Network.Given() || s.Cluster.EKS == "" {
+	if s.Database.Network.Given() || s.Cluster.Kubeconfig != nil {
 		problems = append(problems, s.Database.Network.Problems().Under("database.network")...)
 	}
 	for i, problem := range problems {

@@ -6,13 +6,9 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
 const account = "123456789012"
-
-func pulumiName(stack string) tokens.QName { return tokens.QName(stack) }
-func typeName(typ string) tokens.Type      { return tokens.Type(typ) }
 
 // fields are a resource's answers beside its inputs.
 type fields = map[string]any

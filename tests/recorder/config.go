@@ -25,21 +25,40 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
+// ReadStackConfig is the content of Pulumi.<stack>.yaml.
+func ReadStackConfig(stack string) (*Config, error) {
+	file, err := os.ReadFile(filepath.Join(Root(), "Pulumi."+stack+".yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return parse(file)
+}
+
 // StackConfig is the content of Pulumi.<stack>.yaml.
 func StackConfig(t testing.TB, stack string) *Config {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join(Root(), "Pulumi."+stack+".yaml"))
+	read, err := ReadStackConfig(stack)
 	require.NoError(t, err)
-	return YAML(t, string(file))
+	return read
 }
 
 // YAML is a stack config given as the text of a Pulumi.<stack>.yaml. A value {secure: …} holds what Secure made.
 func YAML(t testing.TB, text string) *Config {
 	t.Helper()
+	read, err := parse([]byte(text))
+	require.NoError(t, err)
+	return read
+}
+
+func parse(text []byte) (*Config, error) {
 	project, err := workspace.LoadProject(filepath.Join(Root(), "Pulumi.yaml"))
-	require.NoError(t, err)
-	stack, err := workspace.LoadProjectStackBytes(nil, project, []byte(text), "Pulumi.test.yaml", encoding.YAML)
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
+	stack, err := workspace.LoadProjectStackBytes(nil, project, text, "Pulumi.test.yaml", encoding.YAML)
+	if err != nil {
+		return nil, err
+	}
 	// What Pulumi.yaml gives a default is always set.
 	for name, key := range project.Config {
 		parsed := config.MustParseKey(name)
@@ -51,10 +70,18 @@ func YAML(t testing.TB, text string) *Config {
 			continue
 		}
 		object, err := json.Marshal(key.Default)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		stack.Config[parsed] = config.NewObjectValue(string(object))
 	}
-	return &Config{values: stack.Config}
+	return &Config{values: stack.Config}, nil
+}
+
+// Text is a top-level key's value as the program gets it.
+func (c *Config) Text(key string) (string, error) {
+	values, _, err := c.program()
+	return values[key], err
 }
 
 // Set sets a value by path, as `pulumi config set --path` does, and returns the config.

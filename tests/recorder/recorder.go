@@ -3,6 +3,7 @@
 package recorder
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 )
@@ -37,6 +39,8 @@ type Resource struct {
 
 // Options are what a run starts from. The zero value is an empty stack config in the usual AWS account.
 type Options struct {
+	// Project is the project's name. Default: threetier.
+	Project string
 	// Stack is the stack's name. Default: dev.
 	Stack string
 	// Config is the stack config. Default: empty.
@@ -45,8 +49,6 @@ type Options struct {
 	Network *Network
 	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
 	Answer func(Resource) resource.PropertyMap
-	// Preview runs as `pulumi preview` does.
-	Preview bool
 }
 
 // Recording is what a run registered, in order of registration.
@@ -61,21 +63,19 @@ type Recording struct {
 
 // Run runs a program to its end. The recording is there even where it failed.
 func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
-	if options.Stack == "" {
-		options.Stack = "dev"
-	}
+	options.Project = cmp.Or(options.Project, "threetier")
+	options.Stack = cmp.Or(options.Stack, "dev")
 	if options.Network == nil {
 		options.Network = TwoZones()
 	}
 	recording := &Recording{options: options}
 	var configError error
 	configure := func(info *pulumi.RunInfo) {
-		info.DryRun = options.Preview
 		if options.Config != nil {
 			info.Config, info.ConfigSecretKeys, configError = options.Config.program()
 		}
 	}
-	err := pulumi.RunErr(program, pulumi.WithMocks("threetier", options.Stack, recording), configure)
+	err := pulumi.RunErr(program, pulumi.WithMocks(options.Project, options.Stack, recording), configure)
 	return recording, errors.Join(configError, err)
 }
 
@@ -95,12 +95,12 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 	rpc := args.RegisterRPC
 	registered := Resource{
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: rpc.GetProvider(), Inputs: args.Inputs,
-		URN:           urn(r.options.Stack, rpc.GetParent(), args.TypeToken, args.Name),
+		URN:           urn(r.options, rpc.GetParent(), args.TypeToken, args.Name),
 		DependsOn:     rpc.GetDependencies(),
 		IgnoreChanges: rpc.GetIgnoreChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
 		Component: !rpc.GetCustom(),
 	}
-	if resource.URN(registered.Parent).Type() == resource.RootStackType {
+	if registered.Parent != "" && resource.URN(registered.Parent).Type() == resource.RootStackType {
 		registered.Parent = ""
 	}
 	r.mutex.Lock()
@@ -118,12 +118,12 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	return r.options.Network.answer(args.Token, args.Args)
 }
 
-func urn(stack, parent, typ, name string) string {
-	parentType := resource.URN(parent).QualifiedType()
-	if parent == "" || parentType == resource.RootStackType {
-		parentType = ""
+func urn(options Options, parent, typ, name string) string {
+	var parentType tokens.Type
+	if parent != "" && resource.URN(parent).QualifiedType() != resource.RootStackType {
+		parentType = resource.URN(parent).QualifiedType()
 	}
-	return string(resource.NewURN(pulumiName(stack), "threetier", parentType, typeName(typ), name))
+	return string(resource.NewURN(tokens.QName(options.Stack), tokens.PackageName(options.Project), parentType, tokens.Type(typ), name))
 }
 
 // One is the only resource of a type; anything else fails the test.

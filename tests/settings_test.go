@@ -1,0 +1,218 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/settings"
+	"threetier/internal/stack"
+	"threetier/tests/recorder"
+)
+
+// load reads a stack config without deploying it.
+func load(t *testing.T, config *recorder.Config) *settings.Settings {
+	t.Helper()
+	var loaded *settings.Settings
+	recorder.MustRun(t, func(ctx *pulumi.Context) (err error) {
+		loaded, err = settings.Load(ctx)
+		return err
+	}, recorder.Options{Config: config})
+	return loaded
+}
+
+func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
+	config := recorder.StackConfig(t, "dev").
+		Set(t, "threetier:database.storageGiB", 5).
+		Set(t, "threetier:database.lifecycel", "durable").
+		Set(t, "threetier:backend.port", "eighty").
+		Set(t, "threetier:frontend.replicas.min", 0).
+		Remove(t, "threetier:backend.image")
+	assert.ElementsMatch(t, []string{
+		"threetier:database.storageGiB is 5, want 20 to 65536",
+		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
+			`instanceClass, storageGiB, maxStorageGiB, multiAz, backupRetentionDays, port, name, username, password, ` +
+			`passwordVersion, parameters, readReplicas, restoreFrom, backupPlan, waive, network`,
+		`threetier:backend.port is "eighty", want a whole number`,
+		"threetier:frontend.replicas.min is 0, want 1 to 200",
+		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
+	}, refusals(t, config))
+}
+
+func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
+	lines := strings.Join(refusals(t, recorder.YAML(t, "config: {}")), "\n")
+	for _, missing := range []string{"aws:region", "threetier:cluster.eks", "threetier:backend.image", "threetier:frontend.image"} {
+		assert.Contains(t, lines, missing+" is missing, want ")
+	}
+}
+
+func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
+	for path, test := range map[string]struct {
+		value any
+		line  string
+	}{
+		"threetier:cluster.eks":               {5, "threetier:cluster.eks is 5, want a string"},
+		"threetier:database.storageGiB":       {"big", `threetier:database.storageGiB is "big", want a whole number`},
+		"threetier:database.port":             {5.5, "threetier:database.port is 5.5, want a whole number"},
+		"threetier:database.multiAz":          {"yes", `threetier:database.multiAz is "yes", want true or false`},
+		"threetier:database.network":          {[]string{"x"}, `threetier:database.network is ["x"], want an object with the keys vpcId, subnetIds, clientSecurityGroupIds`},
+		"threetier:database.parameters":       {"x", `threetier:database.parameters is "x", want a map of strings`},
+		"threetier:database.waive.RDS":        {map[string]int{"5": 1}, `threetier:database.waive.RDS is {"5":1}, want a string`},
+		"threetier:backend.command":           {"uvicorn", `threetier:backend.command is "uvicorn", want a list of strings`},
+		"threetier:backend.migrate[1]":        {7, "threetier:backend.migrate[1] is 7, want a string"},
+		"threetier:backend.env.LOG_LEVEL":     {[]int{1}, "threetier:backend.env.LOG_LEVEL is [1], want a string"},
+		"threetier:nginx.routes":              {map[string]string{}, "threetier:nginx.routes is {}, want a list of objects"},
+		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, to, stripPrefix, timeoutSeconds, maxBodySize`},
+		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
+		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
+		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, env, secretEnv"},
+		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
+		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
+		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
+		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			config := recorder.StackConfig(t, "dev")
+			if strings.Contains(path, "routes[") {
+				config.Set(t, "threetier:nginx.routes", []any{map[string]string{"path": "/", "to": "frontend"}})
+			}
+			assert.Equal(t, []string{test.line}, refusals(t, config.Set(t, path, test.value)))
+		})
+	}
+}
+
+func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
+	assert.Contains(t, refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
+		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
+			`drainSeconds, certificateArn, internal, loadBalancer`)
+}
+
+func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
+	// Pulumi hands the config to a program by this variable; the Context can't list it.
+	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
+	assert.Equal(t, []string{
+		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx",
+	}, refusals(t, recorder.StackConfig(t, "dev")))
+}
+
+func TestNumbersAndBooleansAreTextWhereOnlyTextMakesSense(t *testing.T) {
+	loaded := load(t, recorder.StackConfig(t, "dev").
+		Set(t, "threetier:database.engineVersion", 16).
+		Set(t, "threetier:database.parameters", map[string]any{"work_mem": 8192, "random_page_cost": 1.1}).
+		Set(t, "threetier:backend.resources.cpu", 2))
+	assert.Equal(t, "16", loaded.Database.EngineVersion)
+	assert.Equal(t, map[string]string{"work_mem": "8192", "random_page_cost": "1.1"}, loaded.Database.Parameters)
+	assert.Equal(t, "2", loaded.App.Backend.Resources.CPU)
+}
+
+func TestKeyWithoutValueIsAbsent(t *testing.T) {
+	loaded := load(t, recorder.StackConfig(t, "dev").Set(t, "threetier:database.parameters", nil).Set(t, "threetier:backend.command", nil))
+	assert.Nil(t, loaded.Database.Parameters)
+	assert.Nil(t, loaded.App.Backend.Command)
+}
+
+func TestZeroIsAnotherValueThanNone(t *testing.T) {
+	loaded := load(t, recorder.StackConfig(t, "dev").Set(t, "threetier:database.maxStorageGiB", 0).Set(t, "threetier:database.multiAz", false))
+	require.NotNil(t, loaded.Database.MaxStorageGiB)
+	assert.Zero(t, *loaded.Database.MaxStorageGiB)
+	require.NotNil(t, loaded.Database.MultiAZ)
+	assert.Nil(t, loaded.App.Backend.Port, "the sample config leaves it to the default")
+}
+
+func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
+	lines := refusals(t, recorder.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
+	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
+		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
+		"threetier:frontend.secretEnv are kept secret"}, lines)
+}
+
+func TestRegionWithoutCertificatesIsRefused(t *testing.T) {
+	lines := refusals(t, recorder.StackConfig(t, "dev").Set(t, "aws:region", "eu-west-11"))
+	require.Len(t, lines, 1)
+	assert.Contains(t, lines[0], "aws:region is eu-west-11, want one of af-south-1, ap-east-1, ")
+}
+
+func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
+	config := recorder.StackConfig(t, "dev").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1")
+	assert.Equal(t, []string{
+		"threetier:database.network.vpcId is missing, want the id of a VPC, as vpc-0123abcd",
+		`threetier:database.network.subnetIds is [], want subnets in at least two availability zones`,
+		"threetier:database.network.clientSecurityGroupIds is missing, want at least one security group: that of the cluster's nodes",
+	}, refusals(t, config))
+}
+
+// eachKey visits every key, with its path.
+func eachKey(prefix string, keys []settings.Key, visit func(path string, key settings.Key)) {
+	for _, key := range keys {
+		visit(prefix+key.Name, key)
+		eachKey(prefix+key.Name+".", key.Kind.Keys, visit)
+	}
+}
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	seen := map[string]bool{}
+	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+		assert.False(t, seen[path], "%s is there twice", path)
+		seen[path] = true
+		assert.NotEmpty(t, key.Kind.Name, path)
+		assert.NotEmpty(t, key.Default, "%s has a default, or says that it is required", path)
+		assert.True(t, strings.HasSuffix(key.Doc, "."), "%s: %q is a sentence", path, key.Doc)
+		assert.Equal(t, len(key.Kind.Keys) == 0 || key.Kind.List, key.Example != "", "%s has an example unless its keys have", path)
+	})
+	assert.Greater(t, len(seen), 60)
+}
+
+func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
+	project, err := workspace.LoadProject(filepath.Join(recorder.Root(), "Pulumi.yaml"))
+	require.NoError(t, err)
+	types := map[string]string{"object": "object", "string": "string"}
+	for _, key := range settings.Keys() {
+		if !strings.HasPrefix(key.Name, settings.Namespace+":") {
+			continue // another namespace's key can't be typed in a project file
+		}
+		typed, found := project.Config[key.Name]
+		require.True(t, found, key.Name)
+		assert.Equal(t, types[key.Kind.Name], typed.TypeName(), key.Name)
+		eachKey("", key.Kind.Keys, func(path string, inner settings.Key) {
+			assert.Contains(t, typed.Description, inner.Name, "%s describes %s", key.Name, path)
+		})
+	}
+	for name := range project.Config {
+		assert.Empty(t, settings.Unknown([]string{name}), "%s is a key of the program", name)
+	}
+}
+
+func TestSampleConfigsGiveAReasonBesideEveryValue(t *testing.T) {
+	for _, name := range []string{"dev", "prod"} {
+		text, err := os.ReadFile(filepath.Join(recorder.Root(), "Pulumi."+name+".yaml"))
+		require.NoError(t, err)
+		waive := false
+		for number, line := range strings.Split(string(text), "\n") {
+			trimmed := strings.TrimSpace(line)
+			isKeyAlone := strings.HasSuffix(trimmed, ":")
+			waive = strings.HasPrefix(trimmed, "waive:") || (waive && strings.HasPrefix(trimmed, "RDS."))
+			if trimmed == "" || strings.HasPrefix(trimmed, "#") || isKeyAlone || (waive && strings.HasPrefix(trimmed, "RDS.")) {
+				continue // a waiver's value is its reason
+			}
+			assert.Contains(t, line, " # ", "Pulumi.%s.yaml:%d", name, number+1)
+		}
+	}
+}
+
+func TestLoadRegistersNothing(t *testing.T) {
+	recording := recorder.MustRun(t, func(ctx *pulumi.Context) error {
+		_, err := settings.Load(ctx)
+		return err
+	}, recorder.Options{Config: recorder.StackConfig(t, "prod")})
+	assert.Empty(t, recording.Names())
+	_, err := recorder.Run(stack.Deploy, recorder.Options{})
+	assert.Error(t, err)
+}
