@@ -61,11 +61,13 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
-	database := &Database{CABundle: pulumi.String(bundle).ToStringOutput()}
+	database := &Database{}
 	if err := ctx.RegisterComponentResource(DatabaseType, name, database, opts...); err != nil {
 		return nil, fmt.Errorf("register database %s: %w", name, err)
 	}
 
+	// Not before: registering a component clears its outputs.
+	database.CABundle = pulumi.String(bundle).ToStringOutput()
 	parts.parent = database
 	instance, err := parts.create()
 	if err != nil {
