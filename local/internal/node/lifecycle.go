@@ -226,12 +226,12 @@ func listenIn(netns *os.File, address string) (net.Listener, error) {
 	return r.l, r.err
 }
 
-// Command is a program that runs inside the node, with kubectl, aws and their settings at hand.
+// Command is a program that runs inside the node, with kubectl, pulumi, aws and their settings at hand.
 func Command(h home.Home, pid int, args ...string) *exec.Cmd {
 	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--uts", "--pid", "--"}
 	cmd := exec.Command("nsenter", append(enter, args...)...)
 	cmd.Env = append(os.Environ(),
-		"PATH="+h.Path("run", "tools")+":"+h.Cache("bin")+":"+os.Getenv("PATH"),
+		"PATH="+h.Path("run", "tools")+":"+os.Getenv("PATH"),
 		"KUBECONFIG="+h.Path("node", "pki", "admin.kubeconfig"),
 		"THREETIER_ACCOUNT_SOCKET="+h.Path("run", "account.sock"),
 	)

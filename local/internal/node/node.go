@@ -230,8 +230,10 @@ func (n *node) links() error {
 		}
 	}
 	// The kubeconfig asks the aws command for its token.
-	if err := os.Symlink(n.home.Bin("local"), n.tool("aws")); err != nil {
-		return fmt.Errorf("name aws: %w", err)
+	for name, program := range map[string]string{"aws": "local", "pulumi": "pulumi"} {
+		if err := os.Symlink(n.home.Bin(program), n.tool(name)); err != nil {
+			return fmt.Errorf("name %s: %w", name, err)
+		}
 	}
 	return nil
 }
