@@ -153,7 +153,7 @@ func (args DatabaseArgs) Problems() Problems {
 			Path: "alarms.topicArn", Value: args.AlarmTopicARN, Want: "the ARN of an SNS topic, as arn:aws:sns:eu-west-1:123456789012:alerts",
 		})
 	}
-	return problems
+	return problems.firstOfEach()
 }
 
 var (
@@ -277,6 +277,17 @@ func (args DatabaseArgs) lifecycleProblems() Problems {
 		}}
 	}
 	return nil
+}
+
+// firstOfEach keeps one problem of each path: mending it may well mend the next.
+func (ps Problems) firstOfEach() Problems {
+	var kept Problems
+	for _, problem := range ps {
+		if !slices.ContainsFunc(kept, func(earlier Problem) bool { return earlier.Path == problem.Path }) {
+			kept = append(kept, problem)
+		}
+	}
+	return kept
 }
 
 // or is the value, or the default where it is zero.

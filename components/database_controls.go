@@ -34,6 +34,7 @@ var controls = []control{
 		met:   func(args DatabaseArgs) bool { return args.Lifecycle == Durable },
 	},
 	{
+		// Only a disposable database can leave this unmet: where the lifecycle is another, fewer days contradict it.
 		id: "RDS.11", key: "backupRetentionDays", want: fmt.Sprintf("%d or more", durableBackupDays),
 		value: func(args DatabaseArgs) string { return strconv.Itoa(*args.BackupRetentionDays) },
 		met:   func(args DatabaseArgs) bool { return *args.BackupRetentionDays >= durableBackupDays },
@@ -65,27 +66,39 @@ func eventControl(id string) control {
 	}
 }
 
-// controlProblems hold the database to its controls: a waiver is for a control that is known and unmet, and says why.
+// controlProblems hold the database to its controls: what a lasting one doesn't meet, it must waive.
 // A disposable database may leave controls unmet without a waiver, so that a first try takes two images and a cluster.
 func (args DatabaseArgs) controlProblems() Problems {
-	var problems Problems
-	waivable := map[string]bool{}
-	for _, control := range controls {
-		waivable[control.id] = !control.met(args)
-		if args.Lifecycle != Disposable && !args.waived(control.id) && !control.met(args) {
-			problems = append(problems, Problem{
-				Path: control.key, Value: control.value(args),
-				Want: fmt.Sprintf("%s (%s), or the reason why not as waive.%s", control.want, control.id, control.id),
-			})
-		}
+	problems := args.waiverProblems()
+	if args.Lifecycle != Durable && args.Lifecycle != Retiring {
+		return problems
 	}
+	for _, control := range controls {
+		if control.met(args) || args.waived(control.id) {
+			continue
+		}
+		problems = append(problems, Problem{
+			Path: control.key, Value: control.value(args),
+			Want: fmt.Sprintf("%s (%s), or the reason why not as waive.%s", control.want, control.id, control.id),
+		})
+	}
+	return problems
+}
+
+// waiverProblems want a waiver to be for a control that is known and unmet, and to say why.
+func (args DatabaseArgs) waiverProblems() Problems {
+	unmet := map[string]bool{}
+	for _, control := range controls {
+		unmet[control.id] = !control.met(args)
+	}
+	var problems Problems
 	for _, id := range sortedKeys(args.Waive) {
 		reason := args.Waive[id]
 		problem := Problem{Path: "waive." + id, Value: strconv.Quote(reason)}
-		switch unmet, known := waivable[id]; {
+		switch needed, known := unmet[id]; {
 		case !known:
 			problem.Want = "one of " + strings.Join(controlIDs(), ", ") + ": every database meets the others"
-		case !unmet:
+		case !needed:
 			problem.Want = "no waiver: the control is met"
 		case strings.TrimSpace(reason) == "":
 			problem.Want = "a reason"

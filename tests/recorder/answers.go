@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -60,6 +61,9 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 	}
 	if options.Answer != nil {
 		add(options.Answer(res))
+	}
+	if options.ID != nil {
+		id = cmp.Or(options.ID(res), id)
 	}
 	return id, state
 }

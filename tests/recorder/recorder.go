@@ -49,6 +49,8 @@ type Options struct {
 	Network *Network
 	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
 	Answer func(Resource) resource.PropertyMap
+	// ID is a created resource's id, where it isn't empty. Default: one that stays the same from run to run.
+	ID func(Resource) string
 }
 
 // Recording is what a run registered, in order of registration.

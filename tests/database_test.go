@@ -1,0 +1,535 @@
+package tests
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/components"
+	"threetier/tests/recorder"
+)
+
+const topic = "arn:aws:sns:eu-west-1:123456789012:alerts"
+
+// databaseArgs are args that need no more.
+func databaseArgs(change func(*components.DatabaseArgs)) *components.DatabaseArgs {
+	args := &components.DatabaseArgs{Region: "eu-west-1", Network: components.Network{
+		VPCID:                  "vpc-0123",
+		SubnetIDs:              []string{"subnet-privatea", "subnet-privateb"},
+		ClientSecurityGroupIDs: []string{recorder.ClusterSecurityGroup},
+	}}
+	if change != nil {
+		change(args)
+	}
+	return args
+}
+
+// durable makes args that meet every control.
+func durable(args *components.DatabaseArgs) {
+	args.Lifecycle = components.Durable
+	args.Port = pointer(5433)
+	args.BackupPlan = "daily"
+	args.AlarmTopicARN = topic
+}
+
+func pointer[T any](value T) *T { return &value }
+
+// database records Databases of their own, and what each answers.
+func database(args *components.DatabaseArgs, names ...string) (*recorder.Recording, error) {
+	if len(names) == 0 {
+		names = []string{"database"}
+	}
+	return recorder.Run(func(ctx *pulumi.Context) error {
+		for _, name := range names {
+			if _, err := components.NewDatabase(ctx, name, args); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, recorder.Options{})
+}
+
+func mustDatabase(t *testing.T, change func(*components.DatabaseArgs)) *recorder.Recording {
+	t.Helper()
+	recording, err := database(databaseArgs(change))
+	require.NoError(t, err)
+	return recording
+}
+
+func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.Waive = map[string]string{"RDS.6": "not read"} })
+	assert.Equal(t, []string{
+		"aws:cloudwatch/logGroup:LogGroup database-log-postgresql",
+		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
+		"aws:ec2/securityGroup:SecurityGroup database-security-group",
+		"aws:rds/instance:Instance database",
+		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
+		"aws:rds/subnetGroup:SubnetGroup database-subnets",
+		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
+		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
+	}, recording.Children(recording.One(t, components.DatabaseType)))
+	assert.Len(t, recording.Resources, 10)
+}
+
+func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
+	assert.Equal(t, []string{
+		"aws:cloudwatch/logGroup:LogGroup database-log-postgresql",
+		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
+		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-postgresql",
+		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-upgrade",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-connections",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-cpu",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-memory",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-storage",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-connections",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-cpu",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-lag",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-memory",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-storage",
+		"aws:ec2/securityGroup:SecurityGroup database-security-group",
+		"aws:iam/role:Role database-monitoring",
+		"aws:iam/rolePolicyAttachment:RolePolicyAttachment database-monitoring-policy",
+		"aws:rds/eventSubscription:EventSubscription database-events-instance",
+		"aws:rds/eventSubscription:EventSubscription database-events-parameters",
+		"aws:rds/eventSubscription:EventSubscription database-events-security-groups",
+		"aws:rds/instance:Instance database",
+		"aws:rds/instance:Instance database-replica-1",
+		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
+		"aws:rds/subnetGroup:SubnetGroup database-subnets",
+		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
+		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
+	}, recording.Children(recording.One(t, components.DatabaseType)))
+}
+
+func TestTwoDatabasesFitIntoOneStack(t *testing.T) {
+	recording, err := database(databaseArgs(func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 2 }), "orders", "users")
+	require.NoError(t, err)
+	names, physical := map[string]bool{}, map[string]bool{}
+	for _, res := range recording.Resources {
+		assert.False(t, names[res.URN], "%s is there twice", res.URN)
+		names[res.URN] = true
+		for _, key := range []string{"identifier", "name"} {
+			if name, isText := res.Input(t, key).(string); isText {
+				assert.False(t, physical[name], "%s is the name of two", name)
+				physical[name] = true
+			}
+		}
+	}
+}
+
+func TestArgsAreNotChanged(t *testing.T) {
+	args := databaseArgs(func(args *components.DatabaseArgs) { args.Parameters = map[string]string{"work_mem": "8192"} })
+	before := fmt.Sprintf("%+v", *args)
+	_, err := database(args)
+	require.NoError(t, err)
+	assert.Equal(t, before, fmt.Sprintf("%+v", *args))
+}
+
+// The lifecycle is one word, and all of this follows from it.
+func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
+	for lifecycle, want := range map[components.Lifecycle]map[string]any{
+		components.Disposable: {
+			"deletionProtection": false, "skipFinalSnapshot": true, "backupRetentionPeriod": 1.0,
+			"deleteAutomatedBackups": true, "applyImmediately": true, "multiAz": false,
+		},
+		components.Durable: {
+			"deletionProtection": true, "skipFinalSnapshot": false, "backupRetentionPeriod": 7.0,
+			"deleteAutomatedBackups": false, "applyImmediately": false, "multiAz": true,
+		},
+		components.Retiring: {
+			"deletionProtection": false, "skipFinalSnapshot": false, "backupRetentionPeriod": 7.0,
+			"deleteAutomatedBackups": false, "applyImmediately": false, "multiAz": true,
+		},
+	} {
+		t.Run(string(lifecycle), func(t *testing.T) {
+			recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+				durable(args)
+				args.Lifecycle = lifecycle
+				if lifecycle == components.Retiring {
+					args.Waive = map[string]string{"RDS.8": "moved away"}
+				}
+			})
+			instance := recording.One(t, instanceType)
+			for key, value := range want {
+				assert.Equal(t, value, instance.Input(t, key), key)
+			}
+			assert.Equal(t, lifecycle == components.Durable, instance.Protect)
+			// Always there: a lifecycle may change, and a missing name would only show when the database is deleted.
+			assert.NotEmpty(t, instance.Input(t, "finalSnapshotIdentifier"))
+			recovery := recording.One(t, "aws:secretsmanager/secret:Secret").Input(t, "recoveryWindowInDays")
+			assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == components.Disposable], recovery)
+		})
+	}
+}
+
+func TestFinalSnapshotsOfAStackThatIsCreatedAgainHaveDifferentNames(t *testing.T) {
+	names := map[any]bool{}
+	for _, id := range []string{"sg-0aaa", "sg-0bbb"} {
+		recording, err := recorder.Run(func(ctx *pulumi.Context) error {
+			_, err := components.NewDatabase(ctx, "database", databaseArgs(durable))
+			return err
+		}, recorder.Options{ID: func(res recorder.Resource) string {
+			if res.Type == "aws:ec2/securityGroup:SecurityGroup" {
+				return id
+			}
+			return ""
+		}})
+		require.NoError(t, err)
+		names[recording.One(t, instanceType).Input(t, "finalSnapshotIdentifier")] = true
+	}
+	assert.Equal(t, map[any]bool{"threetier-dev-database-final-0aaa": true, "threetier-dev-database-final-0bbb": true}, names)
+}
+
+func TestInstanceIsWhatThisProgramPromises(t *testing.T) {
+	instance := mustDatabase(t, durable).One(t, instanceType)
+	for key, want := range map[string]any{
+		"engine": "postgres", "engineVersion": "17", "instanceClass": "db.t4g.micro",
+		"storageType": "gp3", "allocatedStorage": 20.0, "maxAllocatedStorage": 100.0,
+		"caCertIdentifier":       "rds-ca-rsa2048-g1",
+		"engineLifecycleSupport": "open-source-rds-extended-support-disabled",
+		"databaseInsightsMode":   "standard", "performanceInsightsEnabled": true, "performanceInsightsRetentionPeriod": 7.0,
+		"dbName": "app", "username": "app_admin", "port": 5433.0,
+		"monitoringInterval": 60.0, "allowMajorVersionUpgrade": false,
+	} {
+		assert.Equal(t, want, instance.Input(t, key), key)
+	}
+	// Below 400 GiB, RDS refuses both for gp3.
+	assert.Nil(t, instance.Input(t, "iops"))
+	assert.Nil(t, instance.Input(t, "storageThroughput"))
+	// A managed password rotates every week behind the backs of the pods.
+	assert.Nil(t, instance.Input(t, "manageMasterUserPassword"))
+	assert.True(t, instance.DeleteBeforeReplace, "its identifier is taken until it is gone")
+}
+
+func TestLogGroupsRulesAndMonitoringComeBeforeTheInstance(t *testing.T) {
+	recording := mustDatabase(t, durable)
+	instance := recording.One(t, instanceType)
+	for _, typ := range []string{
+		"aws:cloudwatch/logGroup:LogGroup", "aws:iam/rolePolicyAttachment:RolePolicyAttachment", ingressType,
+	} {
+		for _, res := range recording.All(typ) {
+			assert.Contains(t, instance.DependsOn, res.URN)
+		}
+	}
+	for _, group := range recording.All("aws:cloudwatch/logGroup:LogGroup") {
+		assert.Equal(t, 30.0, group.Input(t, "retentionInDays"))
+		assert.Contains(t, group.Input(t, "name"), "/aws/rds/instance/threetier-dev-database/")
+	}
+}
+
+func TestOnlyTheClustersSecurityGroupReachesOnlyThePort(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.Port = pointer(6543) })
+	group := recording.One(t, "aws:ec2/securityGroup:SecurityGroup")
+	assert.Nil(t, group.Input(t, "ingress"), "inline rules undo separate ones")
+	assert.Nil(t, group.Input(t, "egress"), "nothing gets out")
+	rule := recording.One(t, ingressType)
+	for key, want := range map[string]any{
+		"referencedSecurityGroupId": recorder.ClusterSecurityGroup, "ipProtocol": "tcp", "fromPort": 6543.0, "toPort": 6543.0,
+		"cidrIpv4": nil, "cidrIpv6": nil, "prefixListId": nil,
+	} {
+		assert.Equal(t, want, rule.Input(t, key), key)
+	}
+	assert.Equal(t, []any{"subnet-privatea", "subnet-privateb"}, recording.One(t, "aws:rds/subnetGroup:SubnetGroup").Input(t, "subnetIds"))
+}
+
+func TestNamedPublicSubnetIsRefused(t *testing.T) {
+	recording, err := database(databaseArgs(func(args *components.DatabaseArgs) {
+		args.Network.SubnetIDs = []string{"subnet-privatea", "subnet-privateb", "subnet-publica"}
+	}))
+	assert.ErrorContains(t, err, "subnet subnet-publica has a route to an internet gateway, want private subnets only")
+	assert.Empty(t, recording.Names())
+}
+
+func TestPasswordIsGeneratedOnceAndReadBackFromSecretsManager(t *testing.T) {
+	generated := map[any]bool{}
+	for range 5 {
+		version := mustDatabase(t, nil).Named(t, versionType, "database-password-v1")
+		assert.Equal(t, []string{"secretString"}, version.IgnoreChanges, "later runs keep the first one")
+		assert.True(t, version.IsSecret(t, "secretString"))
+		assert.Regexp(t, `^[A-Za-z0-9]{32}$`, version.Input(t, "secretString"))
+		generated[version.Input(t, "secretString")] = true
+	}
+	assert.Len(t, generated, 5, "no two are the same")
+
+	// What Secrets Manager holds is what counts, not what this run made up.
+	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
+		_, err := components.NewDatabase(ctx, "database", databaseArgs(nil))
+		return err
+	}, recorder.Options{Answer: func(res recorder.Resource) resource.PropertyMap {
+		if res.Type != versionType {
+			return nil
+		}
+		return resource.PropertyMap{"secretString": resource.MakeSecret(resource.NewProperty("the first one"))}
+	}})
+	require.NoError(t, err)
+	instance := recording.One(t, instanceType)
+	assert.Equal(t, "the first one", instance.Input(t, "password"))
+	assert.True(t, instance.IsSecret(t, "password"))
+}
+
+func TestPasswordVersionMakesAnotherSecret(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.PasswordVersion = pointer(2) })
+	assert.Equal(t, "database-password-v2", recording.One(t, versionType).Name)
+}
+
+func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
+	version := mustDatabase(t, func(args *components.DatabaseArgs) { args.Password = marker }).One(t, versionType)
+	assert.Equal(t, "database-password-own", version.Name)
+	assert.Empty(t, version.IgnoreChanges)
+	assert.Equal(t, marker, version.Input(t, "secretString"))
+	assert.True(t, version.IsSecret(t, "secretString"))
+}
+
+func TestSecretOutputsStaySecret(t *testing.T) {
+	var secret, plain bool
+	_, err := recorder.Run(func(ctx *pulumi.Context) error {
+		database, err := components.NewDatabase(ctx, "database", databaseArgs(nil))
+		if err != nil {
+			return err
+		}
+		secret, plain = pulumi.IsSecret(database.Password), pulumi.IsSecret(database.Address)
+		return nil
+	}, recorder.Options{})
+	require.NoError(t, err)
+	assert.True(t, secret)
+	assert.False(t, plain)
+}
+
+// parameters are a parameter group's, as "name=value method".
+func parameters(t *testing.T, recording *recorder.Recording) []string {
+	t.Helper()
+	var lines []string
+	entries, _ := recording.One(t, "aws:rds/parameterGroup:ParameterGroup").Input(t, "parameters").([]any)
+	for _, entry := range entries {
+		fields := entry.(map[string]any)
+		lines = append(lines, fmt.Sprintf("%v=%v %v", fields["name"], fields["value"], fields["applyMethod"]))
+	}
+	return lines
+}
+
+func TestParametersHaveTheApplyMethodThatFitsThem(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+		args.Parameters = map[string]string{
+			"work_mem": "8192", "max_connections": "300", "shared_preload_libraries": "pg_stat_statements",
+			"log_min_duration_statement": "500", "pg_stat_statements.track": "ALL",
+		}
+	})
+	assert.Equal(t, []string{
+		"log_min_duration_statement=500 immediate",
+		"max_connections=300 pending-reboot",
+		"pg_stat_statements.track=ALL immediate",
+		"rds.force_ssl=1 pending-reboot",
+		"shared_preload_libraries=pg_stat_statements pending-reboot",
+		"work_mem=8192 immediate",
+	}, parameters(t, recording))
+	assert.Equal(t, []string{"rds.force_ssl=1 pending-reboot"}, parameters(t, mustDatabase(t, nil)))
+}
+
+func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+		durable(args)
+		args.EngineVersion = "18"
+		args.AllowMajorVersionUpgrade = true
+	})
+	group := recording.Named(t, "aws:rds/parameterGroup:ParameterGroup", "database-parameters-18")
+	assert.Equal(t, "postgres18", group.Input(t, "family"))
+	assert.Nil(t, group.Input(t, "name"), "an automatic name lets the new group come before the old one goes")
+	instance := recording.One(t, instanceType)
+	assert.Equal(t, "18", instance.Input(t, "engineVersion"))
+	assert.Equal(t, true, instance.Input(t, "allowMajorVersionUpgrade"))
+	assert.Equal(t, true, instance.Input(t, "applyImmediately"), "the old group can only go when the upgrade is through")
+	assert.Contains(t, instance.DependsOn, group.URN)
+}
+
+func TestSnapshotCountsAtCreationOnly(t *testing.T) {
+	restored := mustDatabase(t, func(args *components.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" }).One(t, instanceType)
+	assert.Equal(t, "shop-final-0a1b", restored.Input(t, "snapshotIdentifier"))
+	assert.Subset(t, restored.IgnoreChanges, []string{"snapshotIdentifier", "dbName", "username"})
+
+	fresh := mustDatabase(t, nil).One(t, instanceType)
+	assert.Nil(t, fresh.Input(t, "snapshotIdentifier"))
+	assert.Equal(t, []string{"snapshotIdentifier"}, fresh.IgnoreChanges, "removing the key later doesn't replace the instance")
+}
+
+func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 2 })
+	primary := recording.Named(t, instanceType, "database")
+	for number := 1; number <= 2; number++ {
+		replica := recording.Named(t, instanceType, fmt.Sprintf("database-replica-%d", number))
+		for _, key := range []string{"username", "password", "dbName", "allocatedStorage", "engineVersion", "dbSubnetGroupName", "snapshotIdentifier"} {
+			assert.Nil(t, replica.Input(t, key), key)
+		}
+		assert.Equal(t, primary.Input(t, "identifier"), replica.Input(t, "replicateSourceDb"))
+		assert.Equal(t, fmt.Sprintf("threetier-dev-database-replica-%d", number), replica.Input(t, "identifier"))
+		assert.Equal(t, primary.Input(t, "parameterGroupName"), replica.Input(t, "parameterGroupName"))
+		assert.Equal(t, true, replica.Input(t, "skipFinalSnapshot"))
+		assert.Contains(t, replica.DependsOn, primary.URN)
+	}
+}
+
+func TestAlarmThresholdsFollowClassAndStorage(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*components.DatabaseArgs)
+		want   map[string]float64
+	}{
+		"db.t4g.micro, 20 GiB": {nil, map[string]float64{
+			"cpu": 80, "storage": 1 << 30, "memory": (1 << 30) / 10, "connections": 89,
+		}},
+		"db.m7g.large, 500 GiB": {func(args *components.DatabaseArgs) {
+			args.InstanceClass, args.StorageGiB = "db.m7g.large", pointer(500)
+		}, map[string]float64{"storage": 25 << 30, "memory": (8 << 30) / 10, "connections": 720}},
+		"db.r7g.4xlarge": {func(args *components.DatabaseArgs) { args.InstanceClass = "db.r7g.4xlarge" }, map[string]float64{
+			"memory": (128 << 30) / 10, "connections": 4000,
+		}},
+		"max_connections": {func(args *components.DatabaseArgs) {
+			args.Parameters = map[string]string{"max_connections": "1000"}
+		}, map[string]float64{"connections": 800}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+				durable(args)
+				if test.change != nil {
+					test.change(args)
+				}
+			})
+			for suffix, threshold := range test.want {
+				alarm := recording.Named(t, alarmType, "database-alarm-"+suffix)
+				assert.InDelta(t, threshold, alarm.Input(t, "threshold"), 1, suffix)
+			}
+		})
+	}
+}
+
+func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
+	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
+	comparisons := map[string]string{
+		"cpu": "GreaterThanThreshold", "connections": "GreaterThanThreshold", "lag": "GreaterThanThreshold",
+		"storage": "LessThanThreshold", "memory": "LessThanThreshold",
+	}
+	breaching := 0
+	for _, alarm := range recording.All(alarmType) {
+		before, suffix, _ := strings.Cut(alarm.Name, "-alarm-")
+		assert.Equal(t, "threetier-dev-"+before, alarm.Input(t, "dimensions.DBInstanceIdentifier"), "the name, not the resource id")
+		assert.Equal(t, comparisons[suffix], alarm.Input(t, "comparisonOperator"), alarm.Name)
+		assert.Equal(t, []any{topic}, alarm.Input(t, "alarmActions"))
+		assert.Equal(t, []any{topic}, alarm.Input(t, "okActions"))
+		if alarm.Input(t, "treatMissingData") == "breaching" {
+			breaching++
+		}
+	}
+	assert.Equal(t, 2, breaching, "an instance that is down pages once: the primary and the replica each have one such alarm")
+	for _, subscription := range recording.All(subscriptionType) {
+		assert.Equal(t, topic, subscription.Input(t, "snsTopic"))
+	}
+}
+
+func TestWithoutATopicThereAreNoAlarms(t *testing.T) {
+	recording := mustDatabase(t, nil)
+	assert.Empty(t, recording.All(alarmType))
+	assert.Empty(t, recording.All(subscriptionType))
+}
+
+func TestMonitoringRoleIsOfTheRegionsPartition(t *testing.T) {
+	recording := mustDatabase(t, nil)
+	policy := recording.One(t, "aws:iam/rolePolicyAttachment:RolePolicyAttachment").Input(t, "policyArn")
+	assert.Equal(t, "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole", policy)
+	assert.Contains(t, recording.One(t, "aws:iam/role:Role").Input(t, "assumeRolePolicy"), "monitoring.rds.amazonaws.com")
+}
+
+func TestEveryAWSResourceThatCanBeTaggedIs(t *testing.T) {
+	for _, res := range mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 }).Resources {
+		if res.Component || res.Type == versionType || res.Type == "aws:iam/rolePolicyAttachment:RolePolicyAttachment" {
+			continue
+		}
+		tags, _ := res.Input(t, "tags").(map[string]any)
+		assert.Subset(t, tags, map[string]any{"Project": "threetier", "Stack": "dev", "ManagedBy": "pulumi"}, res.Name)
+	}
+}
+
+// Each is one line, and nothing is registered.
+func TestDatabaseRefusesBadInput(t *testing.T) {
+	for want, change := range map[string]func(*components.DatabaseArgs){
+		"storageGiB is 19, want 20 to 65536":                                                   func(a *components.DatabaseArgs) { a.StorageGiB = pointer(19) },
+		"storageGiB is 70000, want 20 to 65536":                                                func(a *components.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
+		"maxStorageGiB is 50, want 110 to 65536":                                               func(a *components.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
+		"maxStorageGiB is 21, want 22 to 65536":                                                func(a *components.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
+		"port is 80, want 1150 to 65535":                                                       func(a *components.DatabaseArgs) { a.Port = pointer(80) },
+		"readReplicas is -1, want 0 to 15":                                                     func(a *components.DatabaseArgs) { a.ReadReplicas = -1 },
+		"readReplicas is 16, want 0 to 15":                                                     func(a *components.DatabaseArgs) { a.ReadReplicas = 16 },
+		"passwordVersion is 0, want 1 to 1000000":                                              func(a *components.DatabaseArgs) { a.PasswordVersion = pointer(0) },
+		"instanceClass is t4g.micro, want an instance class, as db.t4g.micro or db.m7g.large":  func(a *components.DatabaseArgs) { a.InstanceClass = "t4g.micro" },
+		"instanceClass is db.m7g.micro, want a size of m7g from large on":                      func(a *components.DatabaseArgs) { a.InstanceClass = "db.m7g.micro" },
+		"instanceClass is db.t4g.4xlarge, want a size of t4g from micro to 2xlarge":            func(a *components.DatabaseArgs) { a.InstanceClass = "db.t4g.4xlarge" },
+		"instanceClass is db.q9.large, want a class of the families ":                          func(a *components.DatabaseArgs) { a.InstanceClass = "db.q9.large" },
+		`engineVersion is "17.4", want a PostgreSQL major without a minor: 14, 15, 16, 17, 18`: func(a *components.DatabaseArgs) { a.EngineVersion = "17.4" },
+		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                 func(a *components.DatabaseArgs) { a.Name = "my-app" },
+		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                 func(a *components.DatabaseArgs) { a.Name = "9lives" },
+		"want 1 to 63 letters, digits and _":                                                   func(a *components.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
+		"name is template1, want a name that RDS doesn't keep":                                 func(a *components.DatabaseArgs) { a.Name = "template1" },
+		"username is admin, want a name that RDS doesn't keep":                                 func(a *components.DatabaseArgs) { a.Username = "admin" },
+		"username is USER, want a name that RDS doesn't keep":                                  func(a *components.DatabaseArgs) { a.Username = "USER" },
+		"username is rdsadmin, want a name that RDS doesn't":                                   func(a *components.DatabaseArgs) { a.Username = "rdsadmin" },
+		"username is pg_app, want a name that RDS doesn't":                                     func(a *components.DatabaseArgs) { a.Username = "pg_app" },
+		"password is [secret], want 8 to 128 printable":                                        func(a *components.DatabaseArgs) { a.Password = "short" },
+		`without space, /, @ and "`:                                                            func(a *components.DatabaseArgs) { a.Password = "with@at-sign" },
+		"passwordVersion is 2, want none beside password":                                      func(a *components.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
+		"lifecycle is eternal, want disposable, durable or retiring":                           func(a *components.DatabaseArgs) { a.Lifecycle = "eternal" },
+		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                    func(a *components.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
+		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                 func(a *components.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
+		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":    func(a *components.DatabaseArgs) { durable(a); a.Lifecycle = components.Retiring },
+		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:               parameter("work_memory", "1"),
+		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                     parameter("fsync", "0"),
+		`parameters.rds.force_ssl is "0", want none: it is always 1`:                           parameter("rds.force_ssl", "0"),
+		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:                  parameter("log_connections", "true"),
+		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *components.DatabaseArgs) {
+			a.EngineVersion = "16"
+			parameter("transaction_timeout", "9")(a)
+		},
+		`restoreFrom is "my snapshot", want a snapshot's identifier or ARN`:      func(a *components.DatabaseArgs) { a.RestoreFrom = "my snapshot" },
+		`backupPlan is "daily!", want a tag's value`:                             func(a *components.DatabaseArgs) { a.BackupPlan = "daily!" },
+		"alarms.topicArn is alerts, want the ARN of an SNS topic":                func(a *components.DatabaseArgs) { a.AlarmTopicARN = "alerts" },
+		"region is Ireland, want an AWS region, as eu-west-1":                    func(a *components.DatabaseArgs) { a.Region = "Ireland" },
+		"region eu-west-9 has no RDS root certificates here":                     func(a *components.DatabaseArgs) { a.Region = "eu-west-9" },
+		"network.vpcId is missing, want the id of a VPC":                         func(a *components.DatabaseArgs) { a.Network.VPCID = "" },
+		"network.vpcId is my-vpc, want the id of a VPC":                          func(a *components.DatabaseArgs) { a.Network.VPCID = "my-vpc" },
+		`network.subnetIds is ["subnet-privatea"], want subnets in at least two`: func(a *components.DatabaseArgs) { a.Network.SubnetIDs = a.Network.SubnetIDs[:1] },
+		`network.subnetIds[1] is "private", want the id of a subnet`:             func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "private" },
+		"network.subnetIds[1] is subnet-privatea, want each id once":             func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "subnet-privatea" },
+		"network.clientSecurityGroupIds is missing, want at least one":           func(a *components.DatabaseArgs) { a.Network.ClientSecurityGroupIDs = nil },
+	} {
+		t.Run(want, func(t *testing.T) {
+			recording, err := database(databaseArgs(change))
+			require.ErrorContains(t, err, want)
+			assert.Empty(t, recording.Names())
+			assert.Equal(t, 1, strings.Count(err.Error(), ", want ")+strings.Count(err.Error(), "no RDS root"), "one line: %s", err)
+		})
+	}
+}
+
+func parameter(name, value string) func(*components.DatabaseArgs) {
+	return func(args *components.DatabaseArgs) { args.Parameters = map[string]string{name: value} }
+}
+
+func TestDatabaseRefusesAllAtOnce(t *testing.T) {
+	_, err := database(&components.DatabaseArgs{
+		Region: "Ireland", StorageGiB: pointer(1), Port: pointer(1), Username: "admin", EngineVersion: "9", InstanceClass: "large",
+	})
+	require.Error(t, err)
+	assert.Equal(t, 9, strings.Count(err.Error(), ", want "), err)
+	_, err = database(nil)
+	assert.ErrorContains(t, err, "args are missing")
+}
+
+func TestTooLongAnIdentifierIsRefused(t *testing.T) {
+	recording, err := database(databaseArgs(nil), strings.Repeat("database", 6))
+	assert.ErrorContains(t, err, "want a letter and at most 52 characters")
+	assert.Empty(t, recording.Names())
+}
