@@ -165,9 +165,11 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 	// Failed pods stay, and with them their logs.
 	pod.RestartPolicy = pulumi.String("Never")
 	pod.TopologySpreadConstraints = nil
-	metadata := t.metadata()
+	annotations := lintAnnotations()
 	// A Job that failed is run again by the next update, even when nothing changed.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
+	annotations["pulumi.com/replaceUnready"] = pulumi.String("true")
+	metadata := t.metadata()
+	metadata.Annotations = annotations
 	job, err := batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{

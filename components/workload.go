@@ -103,9 +103,16 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 		spec.Replicas = pulumi.Int(*t.replicas.Min)
 	}
 	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
-	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: t.metadata(), Spec: spec},
+	metadata := t.metadata()
+	metadata.Annotations = lintAnnotations()
+	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec},
 		pulumi.Parent(parent), pulumi.DependsOn(after),
 		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: patience, Update: patience}))
+}
+
+// lintAnnotations tell kube-score of the one finding that is meant: see ImagePullPolicy.
+func lintAnnotations() pulumi.StringMap {
+	return pulumi.StringMap{"kube-score/ignore": pulumi.String("container-image-pull-policy")}
 }
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.

@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components"
+	"threetier/internal/stack"
 	"threetier/tests/nginx"
+	"threetier/tests/recorder"
 )
 
 // requireNginx fails where the checks of the config could run but nginx is missing, and
@@ -51,6 +53,17 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()))
 		})
+	}
+}
+
+func TestNginxAcceptsTheConfigOfEachStack(t *testing.T) {
+	requireNginx(t)
+	for _, name := range []string{"dev", "prod"} {
+		r := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name)})
+		config := r.One(t, configMapType).Input(t, `data["nginx.conf"]`).(string)
+		// Service names resolve in the cluster alone.
+		config = regexp.MustCompile(`server (backend|frontend)-service:`).ReplaceAllString(config, "server 127.0.0.1:")
+		require.NoError(t, nginx.Test(config, t.TempDir()), name)
 	}
 }
 

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	rounds      = 5
+	rounds      = 9
 	connections = 64
-	seconds     = 4
+	seconds     = 2
 	// The rendered config must serve at least wantTimes as many requests, at no more than half the p99.
 	wantTimes = 3.0
 	wantP99   = 0.5
