@@ -245,6 +245,16 @@ func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
 	require.NotContains(t, s.log.String(), "secret", "query strings carry tokens")
 }
 
+func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
+	s := startSite(t, components.NginxArgs{}, nil)
+	s.backend.Close()
+	ask(t, s.URL, http.MethodGet, "/api", "", nil)
+	line := s.logLines(t, 1)[0]
+	require.Equal(t, float64(http.StatusBadGateway), line["status"])
+	require.Equal(t, "backend", line["upstream"])
+	require.Contains(t, line["upstream_status"], "502, 502", "every try")
+}
+
 func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
 	s := startSite(t, components.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	got := ask(t, s.RedirectURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
