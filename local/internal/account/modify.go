@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,12 +54,16 @@ func (a *Account) planModification(c *call, rec *record) (changed []string, err 
 		return nil, err
 	}
 	delete(next, "password")
+	waits := deferrable
+	if !same(rec.Inputs["engineVersion"], next["engineVersion"]) {
+		waits = append(slices.Clip(waits), "parameterGroupName") // its family is the new version's
+	}
 	pending := map[string]any{}
 	for key := range merge(rec.Inputs, next) {
 		if same(rec.Inputs[key], next[key]) {
 			continue
 		}
-		if slices.Contains(deferrable, key) && !truth(next, "applyImmediately") && next[key] != nil {
+		if slices.Contains(waits, key) && !truth(next, "applyImmediately") && next[key] != nil {
 			pending[key] = next[key]
 			next[key] = rec.Inputs[key]
 			continue
@@ -70,7 +75,7 @@ func (a *Account) planModification(c *call, rec *record) (changed []string, err 
 	}
 	rec.Instance.Pending = pending
 	a.take(c, rec, next, changed)
-	return changed, a.store.put(rec)
+	return changed, a.keep(rec)
 }
 
 // take makes the inputs those of the record, and what follows from them.
@@ -81,11 +86,22 @@ func (a *Account) take(c *call, rec *record, next map[string]any, changed []stri
 	if slices.Contains(changed, "engineVersion") {
 		rec.Instance.Applied, rec.Instance.PendingReboot = a.desired(next), false
 		c.warn(a.versionWarning(next))
-	}
-	if slices.Contains(changed, "parameterGroupName") {
+		for _, replica := range a.replicas(rec) { // RDS upgrades them with their source
+			replica.Inputs["engineVersion"] = next["engineVersion"]
+		}
+	} else if slices.Contains(changed, "parameterGroupName") {
 		rec.Instance.PendingReboot = !maps.Equal(rec.Instance.Applied, a.desired(next))
 	}
 	a.createLogGroups(rec)
+}
+
+// keep writes the instance and its replicas, to which a change may have spread.
+func (a *Account) keep(rec *record) error {
+	err := a.store.put(rec)
+	for _, replica := range a.replicas(rec) {
+		err = errors.Join(err, a.store.put(replica))
+	}
+	return err
 }
 
 // applyModification restarts only where it must; the rest is read at a reload.
@@ -126,7 +142,7 @@ func (a *Account) maintain(c *call, rec *record) error {
 	next := merge(rec.Inputs, rec.Instance.Pending)
 	rec.Instance.Pending = nil
 	a.take(c, rec, next, changed)
-	err := a.store.put(rec)
+	err := a.keep(rec)
 	a.mu.Unlock()
 	if err != nil {
 		return err

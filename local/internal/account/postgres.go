@@ -65,8 +65,8 @@ func findPostgres(ctx context.Context) (*postgres, error) {
 	return pg, nil
 }
 
-// command is one of PostgreSQL's programs as its own user; a server outlives neither its context nor a signal to
-// the terminal's group.
+// command is one of PostgreSQL's programs as its own user, in a process group that no terminal's signal reaches and that
+// ends as a whole with the context: initdb has children.
 func (pg *postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(pg.bin, name), args...)
 	cmd.Dir = "/"
@@ -75,6 +75,7 @@ func (pg *postgres) command(ctx context.Context, name string, args ...string) *e
 		Credential: &syscall.Credential{Uid: pg.uid, Gid: pg.gid},
 		Setpgid:    true,
 	}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
 }
 

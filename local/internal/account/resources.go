@@ -59,8 +59,11 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 	if c.region == "" {
 		return nil, refuse("MissingRegion", "no region is given")
 	}
-	if rec := a.orphan(name, k, c); rec != nil {
-		return a.adopt(c, k, rec)
+	for rec := a.orphan(name, k, c); rec != nil; rec = a.orphan(name, k, c) {
+		if rec.Instance == nil || rec.Instance.Status != statusCreating {
+			return a.adopt(c, k, rec)
+		}
+		a.hold(rec)() // another run's plugin is still at it: what it ends with is taken over, or made anew
 	}
 	if k.busy {
 		rec, err := k.create(a, c)
@@ -138,10 +141,6 @@ func (a *Account) orphan(name string, k kind, c *call) *record {
 }
 
 func (a *Account) adopt(c *call, k kind, rec *record) (*Response, error) {
-	if rec.Instance != nil && rec.Instance.Status == statusCreating {
-		return nil, refuse("InvalidDBInstanceState", "an earlier creation of %s is still being undone, try again",
-			rec.Instance.Identifier)
-	}
 	c.warn(fmt.Sprintf("%s was left by an interrupted run and is taken over", rec.ID))
 	if err := a.change(c, k, rec); err != nil {
 		return nil, err
