@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,17 +21,26 @@ import (
 	"time"
 )
 
-const (
-	devPort  = 18080
-	prodPort = 18081
-)
-
 var (
 	root string // the checkout
 	home string // the node's folder
-	dev  = fmt.Sprintf("http://127.0.0.1:%d", devPort)
-	prod = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
+
+	devPort, prodPort, thirdPort = freePort(), freePort(), freePort()
+
+	dev   = fmt.Sprintf("http://127.0.0.1:%d", devPort)
+	prod  = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
+	third = fmt.Sprintf("http://127.0.0.1:%d", thirdPort)
 )
+
+// freePort is one that nobody listens on now.
+func freePort() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
 
 func TestMain(m *testing.M) {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {

@@ -5,10 +5,12 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,7 +49,7 @@ func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
 func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "killed.yaml")
 	must(t, "sed 's/min: 2, max: [0-9]*/min: 1, max: 1/' Pulumi.dev.yaml > %s", config)
-	up := fmt.Sprintf("bin/local up --stack killed --config-file %s --port 18082", config)
+	up := fmt.Sprintf("bin/local up --stack killed --config-file %s --port %d", config, thirdPort)
 	defer shell(fmt.Sprintf("bin/local destroy --stack killed --config-file %s", config))
 	for i := range 3 {
 		cmd := exec.Command("bash", "-c", up)
@@ -65,8 +67,7 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 		t.Logf("kill %d after %s", i+1, after)
 	}
 	must(t, "%s", up)
-	site := "http://127.0.0.1:18082"
-	addItem(t, site, "after three kills")
+	addItem(t, third, "after three kills")
 	for _, tier := range []string{"backend", "frontend", "nginx"} {
 		if n := strings.Fields(kubectl(t, "killed", "get deployments -l app.kubernetes.io/name="+tier+" -o name")); len(n) != 1 {
 			t.Errorf("there are %d deployments of %s, want 1: %v", len(n), tier, n)
@@ -103,12 +104,18 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 		must(t, "sed %s Pulumi.dev.yaml > %s", strings.Join(edits, " "), file)
 		return file
 	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	taken := strconv.Itoa(other.Addr().(*net.TCPAddr).Port)
 	cases := []struct{ name, command, want string }{
 		{"not root", "THREETIER_ROOT=$PWD setpriv --reuid 65534 --clear-groups .local/bin/local up", "wants root"},
 		{"too little disk", "THREETIER_DISK_GIB=100000 make up", "GiB free, want 100000"},
 		{"a stack without a config", "make up STACK=nowhere", "there is no file"},
-		{"a port in use", "python3 -m http.server 18099 --bind 127.0.0.1 >/dev/null 2>&1 & trap 'kill $!' EXIT; sleep 1; bin/local up --stack inuse --port 18099 --config-file " + config("-e p"), "port 18099 of 127.0.0.1 is in use"},
-		{"an image that isn't there", "bin/local up --stack noimage --port 18083 --config-file " + config("-e s,acme/backend:1.0.0,acme/backend:9.9.9,"), "neither built here nor loaded"},
+		{"a port in use", "bin/local up --stack inuse --port " + taken + " --config-file " + config("-e p"), "port " + taken + " of 127.0.0.1 is in use"},
+		{"an image that isn't there", "bin/local up --stack noimage --config-file " + config("-e s,acme/backend:1.0.0,acme/backend:9.9.9,"), "neither built here nor loaded"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,7 +142,7 @@ func TestFiveMistakesAreFiveLinesAndNothingRegistered(t *testing.T) {
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := refused(t, "bin/local up --stack mistakes --port 18084 --config-file %s", file)
+	out := refused(t, "bin/local up --stack mistakes --port %d --config-file %s", thirdPort, file)
 	for _, key := range []string{"threetier:database.storageGiB", "threetier:database.lifecycle", "threetier:database.colour", "threetier:backend.port", "threetier:frontend.replicas"} {
 		if !strings.Contains(out, key) {
 			t.Errorf("the error doesn't name %s:\n%s", key, out)
