@@ -33,31 +33,52 @@ type Network struct {
 	private bool
 }
 
-// Given tells whether any part of the network was named.
-func (n Network) Given() bool {
-	return n.VPCID != "" || len(n.SubnetIDs) > 0 || len(n.ClientSecurityGroupIDs) > 0
+// Or takes what the network leaves open from another one.
+func (n Network) Or(other Network) Network {
+	n.VPCID = or(n.VPCID, other.VPCID)
+	if n.SubnetIDs == nil {
+		n.SubnetIDs, n.private = other.SubnetIDs, other.private
+	}
+	if n.ClientSecurityGroupIDs == nil {
+		n.ClientSecurityGroupIDs = other.ClientSecurityGroupIDs
+	}
+	return n
 }
 
 // Problems are all that is wrong with the network.
 func (n Network) Problems() Problems {
 	var problems Problems
-	switch {
-	case n.VPCID == "":
+	if n.VPCID == "" {
 		problems = append(problems, Problem{Path: "vpcId", Want: "the id of a VPC, as vpc-0123abcd"})
-	case !vpcID.MatchString(n.VPCID):
-		problems = append(problems, Problem{Path: "vpcId", Value: n.VPCID, Want: "the id of a VPC, as vpc-0123abcd"})
 	}
-	if len(n.SubnetIDs) < MinZones {
-		problems = append(problems, Problem{
-			Path: "subnetIds", Value: fmt.Sprintf("%q", n.SubnetIDs), Want: "subnets in at least two availability zones",
-		})
+	if n.SubnetIDs == nil {
+		problems = append(problems, Problem{Path: "subnetIds", Want: "private subnets in at least two availability zones"})
 	}
-	problems = append(problems, idProblems("subnetIds", n.SubnetIDs, subnetID, "the id of a subnet, as subnet-0123abcd")...)
-	if len(n.ClientSecurityGroupIDs) == 0 {
+	if n.ClientSecurityGroupIDs == nil {
 		problems = append(problems, Problem{
 			Path: "clientSecurityGroupIds", Want: "at least one security group: that of the cluster's nodes",
 		})
 	}
+	return append(problems, n.GivenProblems()...)
+}
+
+// GivenProblems are what is wrong with those parts of the network that are given.
+func (n Network) GivenProblems() Problems {
+	var problems Problems
+	if n.VPCID != "" && !vpcID.MatchString(n.VPCID) {
+		problems = append(problems, Problem{Path: "vpcId", Value: n.VPCID, Want: "the id of a VPC, as vpc-0123abcd"})
+	}
+	if n.SubnetIDs != nil && len(n.SubnetIDs) < MinZones {
+		problems = append(problems, Problem{
+			Path: "subnetIds", Value: fmt.Sprintf("%q", n.SubnetIDs), Want: "private subnets in at least two availability zones",
+		})
+	}
+	if n.ClientSecurityGroupIDs != nil && len(n.ClientSecurityGroupIDs) == 0 {
+		problems = append(problems, Problem{
+			Path: "clientSecurityGroupIds", Value: "empty", Want: "at least one security group: that of the cluster's nodes",
+		})
+	}
+	problems = append(problems, idProblems("subnetIds", n.SubnetIDs, subnetID, "the id of a subnet, as subnet-0123abcd")...)
 	return append(problems, idProblems("clientSecurityGroupIds", n.ClientSecurityGroupIDs, securityGroupID,
 		"the id of a security group, as sg-0123abcd")...)
 }

@@ -109,7 +109,7 @@ func TestAnyOtherClusterIsReachedByItsKubeconfig(t *testing.T) {
 	assert.True(t, provider.IsSecret(t, "kubeconfig"))
 	assert.Equal(t, "admin@acme", provider.Input(t, "context"))
 	assert.Equal(t, "threetier-dev-admin@acme", provider.Input(t, "clusterIdentifier"))
-	assert.False(t, made.Network.Given())
+	assert.Equal(t, components.Network{}, made.Network)
 	assert.Empty(t, recording.Lookups)
 }
 

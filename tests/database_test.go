@@ -493,17 +493,17 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 			a.EngineVersion = "16"
 			parameter("transaction_timeout", "9")(a)
 		},
-		`restoreFrom is "my snapshot", want a snapshot's identifier or ARN`:      func(a *components.DatabaseArgs) { a.RestoreFrom = "my snapshot" },
-		`backupPlan is "daily!", want a tag's value`:                             func(a *components.DatabaseArgs) { a.BackupPlan = "daily!" },
-		"alarms.topicArn is alerts, want the ARN of an SNS topic":                func(a *components.DatabaseArgs) { a.AlarmTopicARN = "alerts" },
-		"region is Ireland, want an AWS region, as eu-west-1":                    func(a *components.DatabaseArgs) { a.Region = "Ireland" },
-		"region eu-west-9 has no RDS root certificates here":                     func(a *components.DatabaseArgs) { a.Region = "eu-west-9" },
-		"network.vpcId is missing, want the id of a VPC":                         func(a *components.DatabaseArgs) { a.Network.VPCID = "" },
-		"network.vpcId is my-vpc, want the id of a VPC":                          func(a *components.DatabaseArgs) { a.Network.VPCID = "my-vpc" },
-		`network.subnetIds is ["subnet-privatea"], want subnets in at least two`: func(a *components.DatabaseArgs) { a.Network.SubnetIDs = a.Network.SubnetIDs[:1] },
-		`network.subnetIds[1] is "private", want the id of a subnet`:             func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "private" },
-		"network.subnetIds[1] is subnet-privatea, want each id once":             func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "subnet-privatea" },
-		"network.clientSecurityGroupIds is missing, want at least one":           func(a *components.DatabaseArgs) { a.Network.ClientSecurityGroupIDs = nil },
+		`restoreFrom is "my snapshot", want a snapshot's identifier or ARN`:              func(a *components.DatabaseArgs) { a.RestoreFrom = "my snapshot" },
+		`backupPlan is "daily!", want a tag's value`:                                     func(a *components.DatabaseArgs) { a.BackupPlan = "daily!" },
+		"alarms.topicArn is alerts, want the ARN of an SNS topic":                        func(a *components.DatabaseArgs) { a.AlarmTopicARN = "alerts" },
+		"region is Ireland, want an AWS region, as eu-west-1":                            func(a *components.DatabaseArgs) { a.Region = "Ireland" },
+		"region eu-west-9 has no RDS root certificates here":                             func(a *components.DatabaseArgs) { a.Region = "eu-west-9" },
+		"network.vpcId is missing, want the id of a VPC":                                 func(a *components.DatabaseArgs) { a.Network.VPCID = "" },
+		"network.vpcId is my-vpc, want the id of a VPC":                                  func(a *components.DatabaseArgs) { a.Network.VPCID = "my-vpc" },
+		`network.subnetIds is ["subnet-privatea"], want private subnets in at least two`: func(a *components.DatabaseArgs) { a.Network.SubnetIDs = a.Network.SubnetIDs[:1] },
+		`network.subnetIds[1] is "private", want the id of a subnet`:                     func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "private" },
+		"network.subnetIds[1] is subnet-privatea, want each id once":                     func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "subnet-privatea" },
+		"network.clientSecurityGroupIds is missing, want at least one":                   func(a *components.DatabaseArgs) { a.Network.ClientSecurityGroupIDs = nil },
 	} {
 		t.Run(want, func(t *testing.T) {
 			recording, err := database(databaseArgs(change))

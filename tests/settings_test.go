@@ -144,7 +144,7 @@ func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
 	config := recorder.StackConfig(t, "dev").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1")
 	assert.Equal(t, []string{
 		"threetier:database.network.vpcId is missing, want the id of a VPC, as vpc-0123abcd",
-		`threetier:database.network.subnetIds is [], want subnets in at least two availability zones`,
+		"threetier:database.network.subnetIds is missing, want private subnets in at least two availability zones",
 		"threetier:database.network.clientSecurityGroupIds is missing, want at least one security group: that of the cluster's nodes",
 	}, refusals(t, config))
 }

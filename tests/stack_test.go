@@ -170,6 +170,20 @@ func TestErrorOfTheStackNeverShowsASecret(t *testing.T) {
 	assert.Contains(t, err.Error(), "threetier:backend.unknown is [secret]")
 }
 
+func TestNetworkMayNameOnlyWhatDiffersFromTheClusters(t *testing.T) {
+	subnets := []string{"subnet-isolateda", "subnet-isolatedb"}
+	network := recorder.TwoZones()
+	for i, zone := range []string{"eu-west-1a", "eu-west-1b"} {
+		network.Others = append(network.Others, recorder.Subnet{ID: subnets[i], Zone: zone})
+	}
+	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
+		Network: network, Config: recorder.StackConfig(t, "dev").Set(t, "threetier:database.network.subnetIds", subnets),
+	})
+	assert.Equal(t, []any{subnets[0], subnets[1]}, recording.One(t, "aws:rds/subnetGroup:SubnetGroup").Input(t, "subnetIds"))
+	assert.Equal(t, "vpc-0123", recording.One(t, "aws:ec2/securityGroup:SecurityGroup").Input(t, "vpcId"))
+	assert.Equal(t, recorder.ClusterSecurityGroup, recording.One(t, ingressType).Input(t, "referencedSecurityGroupId"))
+}
+
 func TestAppHasTheDatabasesAddressInItsPods(t *testing.T) {
 	recording := deploy(t, "dev", recorder.StackConfig(t, "dev"))
 	address := "threetier-dev-database.abcdefghijkl.eu-west-1.rds.amazonaws.com"

@@ -5,7 +5,10 @@
 package rdsca
 
 import (
+	"crypto/x509"
 	"embed"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -21,10 +24,10 @@ var (
 
 // Trust makes Bundle return this PEM for every region, until it is called with an empty one. It is for accounts
 // whose instances are signed by another authority than Amazon's, and to be called before the program runs.
-func Trust(pem string) {
+func Trust(bundle string) {
 	mutex.Lock()
 	defer mutex.Unlock()
-	trusted = pem
+	trusted = bundle
 }
 
 // Bundle is the root certificates of a region as PEM. A region without any is an error that lists those with some.
@@ -32,13 +35,27 @@ func Bundle(region string) (string, error) {
 	mutex.RLock()
 	defer mutex.RUnlock()
 	if trusted != "" {
-		return trusted, nil
+		return trusted, check(trusted)
 	}
-	pem, err := certificates.ReadFile("certificates/" + region + ".pem")
+	bundle, err := certificates.ReadFile("certificates/" + region + ".pem")
 	if err != nil {
 		return "", fmt.Errorf("region %s has no RDS root certificates here, only %s", region, strings.Join(Regions(), ", "))
 	}
-	return string(pem), nil
+	return string(bundle), nil
+}
+
+// check wants nothing but certificates: anything else would only show when no client can connect.
+func check(bundle string) error {
+	for rest := []byte(strings.TrimSpace(bundle)); len(rest) > 0; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return errors.New("the certificates to trust are no PEM")
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("read the certificates to trust: %w", err)
+		}
+	}
+	return nil
 }
 
 // Regions are those whose root certificates are here, sorted.

@@ -57,13 +57,24 @@ func TestUnknownRegionIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 }
 
 func TestTrustReplacesTheRootsOfEveryRegion(t *testing.T) {
-	rdsca.Trust("another root")
+	another, err := rdsca.Bundle("us-east-1")
+	require.NoError(t, err)
+	rdsca.Trust(another)
 	defer rdsca.Trust("")
 	bundle, err := rdsca.Bundle("eu-west-1")
 	require.NoError(t, err)
-	assert.Equal(t, "another root", bundle)
+	assert.Equal(t, another, bundle)
 	rdsca.Trust("")
 	bundle, err = rdsca.Bundle("eu-west-1")
 	require.NoError(t, err)
-	assert.Contains(t, bundle, "BEGIN CERTIFICATE")
+	assert.NotEqual(t, another, bundle)
+}
+
+func TestWhatIsNoCertificateIsNotTrusted(t *testing.T) {
+	defer rdsca.Trust("")
+	for _, bad := range []string{"a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
+		rdsca.Trust(bad)
+		_, err := rdsca.Bundle("eu-west-1")
+		assert.ErrorContains(t, err, "certificates to trust")
+	}
 }

@@ -168,21 +168,21 @@ func databaseDataKeys(d *components.DatabaseArgs) []Key {
 			Doc: "Security Hub controls that this stack does without, each with the reason. One that is met, or unknown, is refused.",
 		},
 		{
-			Name: "network", Default: "the EKS cluster's private subnets, open to its security group",
-			Kind: object(networkKeys(&d.Network)...), Doc: "Where the database lives. Required where the cluster is given by kubeconfig.",
+			Name: "network", Default: "as each key's",
+			Kind: object(networkKeys(&d.Network)...), Doc: "Where the database lives. All of it is required where the cluster is given by kubeconfig.",
 		},
 	}
 }
 
 func networkKeys(n *components.Network) []Key {
 	return []Key{
-		{Name: "vpcId", Kind: text(&n.VPCID), Default: "required", Example: "vpc-0123abcd", Doc: "The VPC."},
+		{Name: "vpcId", Kind: text(&n.VPCID), Default: "the EKS cluster's", Example: "vpc-0123abcd", Doc: "The VPC."},
 		{
-			Name: "subnetIds", Kind: texts(&n.SubnetIDs), Default: "required", Range: "two zones at least",
+			Name: "subnetIds", Kind: texts(&n.SubnetIDs), Default: "the EKS cluster's private ones", Range: "two zones at least",
 			Example: "[subnet-0123abcd, subnet-4567cdef]", Doc: "Private subnets.",
 		},
 		{
-			Name: "clientSecurityGroupIds", Kind: texts(&n.ClientSecurityGroupIDs), Default: "required", Range: "one at least",
+			Name: "clientSecurityGroupIds", Kind: texts(&n.ClientSecurityGroupIDs), Default: "the EKS cluster's own", Range: "one at least",
 			Example: "[sg-0123abcd]", Doc: "Security groups whose members may connect.",
 		},
 	}

@@ -93,9 +93,11 @@ func (s *Settings) problems(ctx *pulumi.Context) components.Problems {
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
 	)
-	if s.Database.Network.Given() || s.Cluster.Kubeconfig != nil {
-		problems = append(problems, s.Database.Network.Problems().Under("database.network")...)
+	network := s.Database.Network.GivenProblems()
+	if s.Cluster.Kubeconfig != nil {
+		network = s.Database.Network.Problems()
 	}
+	problems = append(problems, network.Under("database.network")...)
 	for i, problem := range problems {
 		problems[i] = whole(ctx, problem)
 	}

@@ -20,9 +20,7 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if !config.Database.Network.Given() {
-		config.Database.Network = cluster.Network
-	}
+	config.Database.Network = config.Database.Network.Or(cluster.Network)
 	database, err := components.NewDatabase(ctx, "database", &config.Database)
 	if err != nil {
 		return err

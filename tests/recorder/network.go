@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -10,13 +11,13 @@ import (
 type Network struct {
 	// VPC is its id.
 	VPC string
-	// Subnets are the cluster's.
-	Subnets []Subnet
+	// Subnets are the cluster's, Others more of the same VPC.
+	Subnets, Others []Subnet
 	// MainIsPublic gives the VPC's main route table a route to its internet gateway.
 	MainIsPublic bool
 }
 
-// Subnet is one of the cluster's.
+// Subnet is one of the VPC's.
 type Subnet struct {
 	// ID and Zone are the subnet's.
 	ID, Zone string
@@ -43,13 +44,16 @@ const (
 	ClusterSecurityGroup = "sg-cluster"
 )
 
+// All are the VPC's subnets, the cluster's first.
+func (n *Network) All() []Subnet { return slices.Concat(n.Subnets, n.Others) }
+
 func (n *Network) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
 	switch token {
 	case "aws:eks/getCluster:getCluster":
 		return properties(n.cluster(args["name"].StringValue())), nil
 	case "aws:ec2/getSubnet:getSubnet":
 		id := args["id"].StringValue()
-		for _, subnet := range n.Subnets {
+		for _, subnet := range n.All() {
 			if subnet.ID == id {
 				return properties(fields{"id": id, "availabilityZone": subnet.Zone, "vpcId": n.VPC}), nil
 			}
@@ -92,7 +96,7 @@ func (n *Network) routeTable(id string) fields {
 	if id == mainTable {
 		associations = append(associations, fields{"main": true, "subnetId": "", "routeTableId": id})
 	}
-	for _, subnet := range n.Subnets {
+	for _, subnet := range n.All() {
 		if (subnet.Public && id == publicTable) || (!subnet.Public && !subnet.Main && id == privateTable) {
 			associations = append(associations, fields{"main": false, "subnetId": subnet.ID, "routeTableId": id})
 		}

@@ -100,7 +100,7 @@ func Judge(evidence Evidence, waive map[string]string) map[string]Verdict {
 // Evidence of a recorded stack, in a network.
 func Of(recording *recorder.Recording, network *recorder.Network) Evidence {
 	evidence := Evidence{Recording: recording, Instances: recording.All("aws:rds/instance:Instance")}
-	for _, subnet := range network.Subnets {
+	for _, subnet := range network.All() {
 		if subnet.Public || (subnet.Main && network.MainIsPublic) {
 			evidence.PublicSubnets = append(evidence.PublicSubnets, subnet.ID)
 		}
