@@ -79,6 +79,7 @@ type Account struct {
 	suffix string // what all instances' DNS names share
 
 	mu      sync.Mutex // guards the records and the maps below, never held while a server works
+	closing bool       // no server is started any more
 	store   *store
 	servers map[string]*server     // by resource id
 	holds   map[string]*sync.Mutex // by resource id: one operation at a time
@@ -227,6 +228,7 @@ func (a *Account) wanted(rec *record) bool {
 
 func (a *Account) stopAll() {
 	a.mu.Lock()
+	a.closing = true
 	running := maps.Clone(a.servers)
 	a.mu.Unlock()
 	var wait sync.WaitGroup

@@ -73,7 +73,7 @@ func (a *Account) serverSettings(rec *record) (settings string, missing []string
 			socketOf(source), source.Instance.Port, admin, rec.Instance.Identifier),
 			"primary_slot_name = "+quoteConfig(slotOf(rec)))
 	}
-	own, missing := a.pg.configLines(rec.Instance.Applied)
+	own, missing := a.pg.configLines(a.parameters(rec))
 	lines = append(lines, own...)
 	if source := a.store.get(kindInstance, rec.Instance.Source); source != nil {
 		lines = append(lines, "max_connections = "+strconv.Itoa(max(a.connections(rec), a.connections(source))))
@@ -81,9 +81,22 @@ func (a *Account) serverSettings(rec *record) (settings string, missing []string
 	return strings.Join(lines, "\n") + "\n", missing
 }
 
+// parameters are the values in effect, with RDS's formulas worked out for the instance.
+func (a *Account) parameters(rec *record) map[string]string {
+	out := map[string]string{}
+	for name, value := range rec.Instance.Applied {
+		worked, err := evaluate(value, variables(rec))
+		if err != nil { // checked when the parameter group was made
+			worked = value
+		}
+		out[name] = worked
+	}
+	return out
+}
+
 // connections is the instance's max_connections; a replica may not have fewer than what it follows.
 func (a *Account) connections(rec *record) int {
-	if n, err := strconv.Atoi(rec.Instance.Applied["max_connections"]); err == nil {
+	if n, err := strconv.Atoi(a.parameters(rec)["max_connections"]); err == nil {
 		return n
 	}
 	return defaultConnections(text(rec.Inputs, "instanceClass"))

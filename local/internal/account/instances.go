@@ -200,6 +200,10 @@ func (a *Account) serverOf(rec *record) *server {
 // startInstance brings up the address and the server.
 func (a *Account) startInstance(ctx context.Context, rec *record) error {
 	a.mu.Lock()
+	if a.closing {
+		a.mu.Unlock()
+		return errStopped
+	}
 	_, err := a.configure(rec)
 	srv := &server{
 		pg: a.pg, log: a.log.With("instance", rec.Instance.Identifier),
@@ -264,6 +268,13 @@ func (a *Account) instanceByName(identifier string) *record {
 
 // tidy ends what a killed account left half-done: what was being created goes, what was being deleted too.
 func (a *Account) tidy() error {
+	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
+	for _, data := range running {
+		err = errors.Join(err, clearStale(data))
+	}
+	if err != nil {
+		return err
+	}
 	for _, rec := range a.store.all(kindInstance) {
 		var err error
 		switch rec.Instance.Status {

@@ -219,6 +219,6 @@ func (a *Account) desired(inputs map[string]any) map[string]string {
 }
 
 func (a *Account) missingParameters(rec *record) []string {
-	_, missing := a.pg.configLines(rec.Instance.Applied)
+	_, missing := a.pg.configLines(a.parameters(rec))
 	return missing
 }

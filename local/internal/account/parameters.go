@@ -135,7 +135,11 @@ func (pg *postgres) readParameters(ctx context.Context, inputs map[string]any) (
 			return nil, refuse("InvalidParameterCombination",
 				"cannot use immediate apply method for static parameter: %s", name)
 		}
-		if err := known.check(name, value); err != nil {
+		evaluated, err := evaluate(value, smallest)
+		if err != nil {
+			return nil, refuse("InvalidParameterValue", "Invalid parameter value: %s for: %s (%v)", value, name, err)
+		}
+		if err := known.check(name, evaluated); err != nil {
 			return nil, err
 		}
 		out[name] = parameter{value: value, pending: method == "pending-reboot"}
@@ -184,7 +188,10 @@ func (pg *postgres) tryParameters(ctx context.Context, parameters map[string]par
 		if !ok || known.sinceTop {
 			continue
 		}
-		value := parameters[name].value
+		value, err := evaluate(parameters[name].value, smallest)
+		if err != nil {
+			return err
+		}
 		if _, err := pg.run(ctx, "", "postgres", "-D", dir, "-C", name, "-c", name+"="+value); err != nil {
 			_, reason, _ := strings.Cut(err.Error(), "FATAL: ")
 			return refuse("InvalidParameterValue", "Invalid parameter value: %s for: %s (%s)", value, name,

@@ -48,7 +48,7 @@ func (s *server) port() int {
 
 // start returns once the server takes connections. A server that doesn't get that far is not retried.
 func (s *server) start(ctx context.Context, port int) error {
-	if err := s.clearStale(); err != nil {
+	if err := clearStale(s.data); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -134,7 +134,7 @@ func (s *server) watch(exited <-chan struct{}, gone chan struct{}) {
 }
 
 func (s *server) relaunch() (<-chan struct{}, error) {
-	if err := s.clearStale(); err != nil {
+	if err := clearStale(s.data); err != nil {
 		return nil, err
 	}
 	return s.launch()
@@ -248,22 +248,22 @@ func (s *server) lastWords() string {
 
 // clearStale ends what a killed account left running on this data, then removes the lock file that names a process
 // which by now may be anyone's.
-func (s *server) clearStale() error {
+func clearStale(data string) error {
 	deadline := time.Now().Add(stopPatience)
 	for {
-		left := processesIn(s.data)
+		left := processesIn(data)
 		if len(left) == 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("processes %v still use %s", left, s.data)
+			return fmt.Errorf("processes %v still use %s", left, data)
 		}
 		for _, pid := range left {
 			syscall.Kill(pid, syscall.SIGQUIT)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	err := os.Remove(filepath.Join(s.data, "postmaster.pid"))
+	err := os.Remove(filepath.Join(data, "postmaster.pid"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

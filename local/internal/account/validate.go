@@ -19,11 +19,11 @@ var (
 )
 
 func checkIdentifier(what, id string, longest int) error {
-	if identifierPattern.MatchString(strings.ToLower(id)) && len(id) <= longest {
+	if identifierPattern.MatchString(id) && len(id) <= longest {
 		return nil
 	}
 	return refuse("InvalidParameterValue", "The parameter %s is not a valid identifier. Identifiers must begin with a "+
-		"letter; must contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "+
+		"letter; must contain only lowercase ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "+
 		"consecutive hyphens.", what)
 }
 
@@ -276,6 +276,10 @@ func (a *Account) checkModification(c *call, rec *record, next map[string]any) e
 		if err := checkPassword(password); err != nil {
 			return err
 		}
+	}
+	if source := text(next, "replicateSourceDb"); source != "" && source != text(rec.Inputs, "replicateSourceDb") {
+		return refuse("InvalidParameterCombination", "%s can't be made a read replica of %s: it is an instance already",
+			rec.Instance.Identifier, source)
 	}
 	have, want := majorOf(text(rec.Inputs, "engineVersion")), majorOf(text(next, "engineVersion"))
 	switch {
