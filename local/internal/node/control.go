@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -68,7 +67,7 @@ func (c *control) serve(ctx context.Context) error {
 	for stack := range c.status.Forwards {
 		// A port that somebody else has taken meanwhile is that stack's trouble, at its next up.
 		if err := c.listen(ctx, stack); err != nil {
-			log.Printf("forward for %s: %v", stack, err)
+			logger.Printf("forward for %s: %v", stack, err)
 		}
 	}
 	if err := os.RemoveAll(socket(c.home)); err != nil {
@@ -83,7 +82,7 @@ func (c *control) serve(ctx context.Context) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if err := json.NewEncoder(w).Encode(c.status); err != nil {
-			log.Printf("answer a status request: %v", err)
+			logger.Printf("answer a status request: %v", err)
 		}
 	})
 	mux.HandleFunc("PUT /forwards/{stack}", func(w http.ResponseWriter, r *http.Request) {
@@ -104,7 +103,7 @@ func (c *control) serve(ctx context.Context) error {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
-			log.Printf("control socket: %v", err)
+			logger.Printf("control socket: %v", err)
 		}
 	}()
 	return nil
@@ -190,7 +189,7 @@ func pipe(ctx context.Context, client *net.TCPConn, target string) {
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := dialer.DialContext(ctx, "tcp", target)
 	if err != nil {
-		log.Printf("forward to %s: %v", target, err)
+		logger.Printf("forward to %s: %v", target, err)
 		return
 	}
 	server := conn.(*net.TCPConn)

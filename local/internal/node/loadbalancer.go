@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"log"
 	"net"
 	"os/exec"
 	"strings"
@@ -47,7 +46,7 @@ func balanceLoad(ctx context.Context, client kubernetes.Interface) error {
 		}
 		// The next event or resync tries again what failed.
 		if err := reconcileLoadBalancers(ctx, client); err != nil && ctx.Err() == nil {
-			log.Printf("load balancers: %v", err)
+			logger.Printf("load balancers: %v", err)
 			time.AfterFunc(time.Second, notify)
 		}
 	}
@@ -80,7 +79,7 @@ func reconcileLoadBalancers(ctx context.Context, client kubernetes.Interface) er
 		if _, err := client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, &s, metav1.UpdateOptions{}); err != nil {
 			return fmt.Errorf("write the address of %s/%s: %w", s.Namespace, s.Name, err)
 		}
-		log.Printf("%s/%s has the load balancer %s", s.Namespace, s.Name, address)
+		logger.Printf("%s/%s has the load balancer %s", s.Namespace, s.Name, address)
 	}
 	return syncAddresses(taken)
 }

@@ -35,6 +35,9 @@ const (
 	PauseImage = "registry.k8s.io/pause:3.10"
 )
 
+// logger writes the node's log; not the standard one, which Pulumi's packages silence.
+var logger = log.New(os.Stderr, "", log.LstdFlags)
+
 // node is what the supervisor runs.
 type node struct {
 	home   home.Home
@@ -102,7 +105,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 			if err := waitReady(ctx, p); err != nil {
 				return err
 			}
-			log.Printf("%s is ready", p.name)
+			logger.Printf("%s is ready", p.name)
 		}
 		if err := run(n.tool("kubectl"), "--kubeconfig", n.pki("admin.kubeconfig"), "apply", "-f", n.home.Path("node/metrics-server.yaml")); err != nil {
 			return fmt.Errorf("register the metrics server: %w", err)
@@ -128,7 +131,7 @@ func (n *node) keep(ctx context.Context, p process) {
 		if ctx.Err() != nil {
 			return
 		}
-		log.Printf("%s ended after %.0f s and is started again: %v", p.name, time.Since(start).Seconds(), err)
+		logger.Printf("%s ended after %.0f s and is started again: %v", p.name, time.Since(start).Seconds(), err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
