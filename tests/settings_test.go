@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,6 +189,28 @@ func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 	for name := range project.Config {
 		assert.Empty(t, settings.Unknown([]string{name}), "%s is a key of the program", name)
 	}
+}
+
+func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
+	reference := settings.Reference()
+	schema, err := settings.Schema()
+	require.NoError(t, err)
+	var parsed any
+	require.NoError(t, json.Unmarshal(schema, &parsed))
+	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+		assert.Contains(t, reference, key.Doc, path)
+		assert.Contains(t, string(schema), string(mustJSON(t, key.Name)), path)
+	})
+	assert.Contains(t, reference, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` |")
+	assert.Contains(t, reference, "| `routes[].path` | string | required |")
+	assert.Contains(t, reference, "| `password` | string, may be secret | generated |")
+}
+
+func mustJSON(t *testing.T, value any) []byte {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return text
 }
 
 func TestSampleConfigsGiveAReasonBesideEveryValue(t *testing.T) {

@@ -39,6 +39,8 @@ type Kind struct {
 	Keys []Key
 	// List tells that Keys are those of each object in a list.
 	List bool
+	// Loose tells that a number or boolean is taken as the string that it is written as.
+	Loose bool
 
 	read func(r *reader, path string, value any)
 }
@@ -128,7 +130,7 @@ func text[T ~string](into *T) Kind {
 
 // version reads a string that YAML takes for a number where nobody quotes it.
 func version(into *string) Kind {
-	return Kind{Name: "string", read: func(r *reader, path string, value any) {
+	return Kind{Name: "string", Loose: true, read: func(r *reader, path string, value any) {
 		if text, isScalar := scalar(value); isScalar {
 			*into = text
 			return
