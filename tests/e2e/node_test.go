@@ -88,8 +88,11 @@ func TestSecondUpAtTheSameTimeWaitsAndSaysSo(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// The lock is taken in the first moments: both may begin at once, and one of them waits.
-	out := must(t, "sleep 2; make up PORT=%d", devPort)
+	eventually(t, time.Minute, "the first up at work", func() bool {
+		_, err := shell("flock --nonblock " + home + "/run/command.lock true")
+		return err != nil
+	})
+	out := must(t, "make up PORT=%d", devPort)
 	if err := first.Wait(); err != nil {
 		t.Errorf("the first up: %v", err)
 	}
@@ -114,7 +117,7 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 		{"not root", "THREETIER_ROOT=$PWD setpriv --reuid 65534 --clear-groups .local/bin/local up", "wants root"},
 		{"too little disk", "THREETIER_DISK_GIB=100000 make up", "GiB free, want 100000"},
 		{"a stack without a config", "make up STACK=nowhere", "there is no file"},
-		{"a port in use", "bin/local up --stack inuse --port " + taken + " --config-file " + config("-e p"), "port " + taken + " of 127.0.0.1 is in use"},
+		{"a port in use", "bin/local up --stack inuse --port " + taken + " --config-file " + config("-e s/a/a/"), "port " + taken + " of 127.0.0.1 is in use"},
 		{"an image that isn't there", "bin/local up --stack noimage --config-file " + config("-e s,acme/backend:1.0.0,acme/backend:9.9.9,"), "neither built here nor loaded"},
 	}
 	for _, c := range cases {
