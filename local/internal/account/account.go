@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// longestSocket is the kernel's limit for the path of a unix socket.
+const longestSocket = 107
+
 // Config says where the account lives and what it serves.
 type Config struct {
 	// Dir holds everything that outlives a restart. Required.
@@ -48,6 +51,10 @@ type Config struct {
 func (c *Config) setDefaults() error {
 	if c.Dir == "" || c.Socket == "" {
 		return errors.New("the account needs Dir and Socket")
+	}
+	if len(c.Socket) > longestSocket {
+		return fmt.Errorf("the path of the account's socket is too long for a unix socket (%d of %d letters): %s",
+			len(c.Socket), longestSocket, c.Socket)
 	}
 	if c.Networks == nil {
 		c.Networks = map[string]string{"a": "10.0.2.0/24", "b": "10.0.3.0/24"}

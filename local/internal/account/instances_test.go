@@ -394,6 +394,7 @@ func TestOlderServerSaysThatItRunsInPlaceOfTheOneAskedFor(t *testing.T) {
 	f.create(kindParameterGroup, props{"name": "new", "family": "postgres" + strconv.Itoa(newestMajor), "parameters": []any{}})
 	inputs := f.instanceInputs("shop", nil)
 	id := f.create(kindInstance, inputs).ID
+	replica := f.create(kindInstance, props{"identifier": "reader", "replicateSourceDb": "shop", "instanceClass": "db.t4g.micro"}).ID
 	inputs["engineVersion"], inputs["parameterGroupName"] = strconv.Itoa(newestMajor), "new"
 	out := f.call("PATCH", "/resources/"+kindInstance+"?id="+id, Request{Inputs: inputs})
 	f.refused(out.Error, "InvalidParameterCombination")
@@ -403,6 +404,36 @@ func TestOlderServerSaysThatItRunsInPlaceOfTheOneAskedFor(t *testing.T) {
 		t.Errorf("warnings: %q", out.Warnings)
 	}
 	f.mustQuery("shop", "SELECT 1", "1")
+	if have := f.call("GET", "/resources/"+kindInstance+"?id="+replica, Request{}).Outputs["engineVersion"]; have != strconv.Itoa(newestMajor) {
+		t.Errorf("the replica has version %v", have)
+	}
+}
+
+func TestUpgradeWaitsWithItsParameterGroup(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindParameterGroup, props{"name": "old", "family": "postgres15", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres16", "parameters": []any{}})
+	id := f.create(kindInstance, f.instanceInputs("shop", props{"parameterGroupName": "old"})).ID
+	upgraded := f.instanceInputs("shop", props{"parameterGroupName": "new", "engineVersion": "16",
+		"allowMajorVersionUpgrade": true, "applyImmediately": false})
+	if out := f.update(kindInstance, id, upgraded).Outputs; out["engineVersion"] != "15" || out["parameterGroupName"] != "old" {
+		t.Errorf("before the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])
+	}
+	f.act("shop", "maintenance", nil)
+	out := f.call("GET", "/resources/"+kindInstance+"?id="+id, Request{}).Outputs
+	if out["engineVersion"] != "16" || out["parameterGroupName"] != "new" {
+		t.Errorf("after the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])
+	}
+}
+
+func TestInstanceBecomesNoReplicaLater(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	inputs := f.instanceInputs("other", nil)
+	id := f.create(kindInstance, inputs).ID
+	inputs["replicateSourceDb"] = "shop"
+	out := f.call("PATCH", "/resources/"+kindInstance+"?id="+id, Request{Inputs: inputs})
+	f.refused(out.Error, "InvalidParameterCombination")
 }
 
 func ownerOf(t *testing.T, path string) uint32 {

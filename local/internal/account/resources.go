@@ -31,7 +31,7 @@ func init() { // not a literal: the functions refer to the map's keys
 		kindParameterGroup:    {name: "name", create: createParameterGroup, update: updateParameterGroup, remove: removeParameterGroup},
 		kindEventSubscription: {name: "name", create: createEventSubscription, update: updateEventSubscription},
 		kindSecurityGroup:     {name: "name", create: createSecurityGroup, remove: removeSecurityGroup},
-		kindIngressRule:       {create: createIngressRule, update: updateIngressRule, remove: removeIngressRule},
+		kindIngressRule:       {create: createIngressRule, update: updateIngressRule},
 		kindRole:              {name: "name", create: createRole, update: updateRole, remove: removeRole},
 		kindAttachment:        {create: createAttachment},
 		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
