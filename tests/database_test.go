@@ -288,6 +288,27 @@ func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
 	assert.True(t, version.IsSecret(t, "secretString"))
 }
 
+func TestOutputsAreAllThatAClientNeeds(t *testing.T) {
+	var outputs []any
+	_, err := recorder.Run(func(ctx *pulumi.Context) error {
+		d, err := components.NewDatabase(ctx, "database", databaseArgs(func(args *components.DatabaseArgs) { args.ReadReplicas = 1 }))
+		if err != nil {
+			return err
+		}
+		pulumi.All(d.Address, d.ReaderAddress, d.Port, d.Name, d.Username, d.Password, d.CABundle, d.SecurityGroupID, d.Identifier, d.ARN).
+			ApplyT(func(values []any) any { outputs = values; return nil })
+		return nil
+	}, recorder.Options{})
+	require.NoError(t, err)
+	require.Len(t, outputs, 10)
+	host := ".abcdefghijkl.eu-west-1.rds.amazonaws.com"
+	assert.Equal(t, []any{"threetier-dev-database" + host, "threetier-dev-database-replica-1" + host, 5432, "app", "app_admin"}, outputs[:5])
+	assert.Len(t, outputs[5], 32)
+	assert.Contains(t, outputs[6], "Amazon RDS eu-west-1 Root CA RSA2048 G1")
+	assert.Contains(t, outputs[7], pulumi.ID("sg-"))
+	assert.Equal(t, []any{"threetier-dev-database", "arn:aws:rds:eu-west-1:123456789012:db:threetier-dev-database"}, outputs[8:])
+}
+
 func TestSecretOutputsStaySecret(t *testing.T) {
 	var secret, plain bool
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
