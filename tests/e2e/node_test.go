@@ -133,7 +133,7 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
-func TestFiveMistakesAreFiveLinesAndNothingRegistered(t *testing.T) {
+func TestSixMistakesAreSixLinesAndNothingRegistered(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mistakes.yaml")
 	yaml := `config:
   aws:region: eu-west-1
@@ -141,12 +141,13 @@ func TestFiveMistakesAreFiveLinesAndNothingRegistered(t *testing.T) {
   threetier:database: {storageGiB: 5, lifecycle: eternal, colour: blue}
   threetier:backend: {image: "ghcr.io/acme/backend:1.0.0", port: many}
   threetier:frontend: {image: "ghcr.io/acme/frontend:1.0.0", replicas: {min: 3, max: 2}}
+  threetier:databse: {port: 5433}
 `
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out := refused(t, "bin/local up --stack mistakes --port %d --config-file %s", thirdPort, file)
-	for _, key := range []string{"threetier:database.storageGiB", "threetier:database.lifecycle", "threetier:database.colour", "threetier:backend.port", "threetier:frontend.replicas"} {
+	for _, key := range []string{"threetier:database.storageGiB", "threetier:database.lifecycle", "threetier:database.colour", "threetier:backend.port", "threetier:frontend.replicas", "threetier:databse"} {
 		if !strings.Contains(out, key) {
 			t.Errorf("the error doesn't name %s:\n%s", key, out)
 		}

@@ -5,6 +5,7 @@ package deploy
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"gopkg.in/yaml.v3"
 
 	"threetier/internal/rdsca"
 	"threetier/internal/stack"
@@ -51,6 +54,9 @@ func Open(ctx context.Context, h home.Home, name, configFile string) (*Stack, er
 		return nil, fmt.Errorf("read the account's CA: %w", err)
 	}
 	rdsca.Trust(ca)
+	if err := tellConfigNames(configFile); err != nil {
+		return nil, err
+	}
 	s, err := auto.UpsertStackInlineSource(ctx, name, "threetier", stack.Deploy,
 		auto.WorkDir(dir),
 		auto.PulumiHome(h.Path("pulumi")),
@@ -90,6 +96,30 @@ func copyConfig(h home.Home, dir, name, configFile string) error {
 		}
 	}
 	return nil
+}
+
+// tellConfigNames puts the names of all config keys where Pulumi puts them for
+// a program of its own process: by them an unknown key is found.
+func tellConfigNames(configFile string) error {
+	data, err := os.ReadFile(configFile)
+	if err != nil {
+		return fmt.Errorf("read the config: %w", err)
+	}
+	var file struct {
+		Config map[string]yaml.Node `yaml:"config"`
+	}
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return fmt.Errorf("%s is not a stack config: %w", configFile, err)
+	}
+	names := map[string]string{}
+	for name := range file.Config {
+		names[name] = ""
+	}
+	encoded, err := json.Marshal(names)
+	if err != nil {
+		return fmt.Errorf("encode the config's names: %w", err)
+	}
+	return os.Setenv(pulumi.EnvConfig, string(encoded))
 }
 
 // keepSalt hands the passphrase's salt, which Pulumi wrote into the last copy, on to the next.
