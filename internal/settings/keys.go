@@ -200,6 +200,10 @@ func backendKeys(b *components.BackendArgs) []Key {
 			Doc: "Command that brings the schema up to date: runs to success before every rollout, with the backend's image and env.",
 		},
 		{
+			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Default: fmt.Sprint(components.DefaultMigrateSeconds),
+			Range: span(1, 86400), Example: "3600", Doc: "How long migrate may take, in seconds.",
+		},
+		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
 			Default: "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
 			Range:   "the parts {host}, {readerHost}, {port}, {name}, {username}, {password}, {caFile}",
@@ -256,6 +260,7 @@ func workloadKeys(w *components.WorkloadArgs, d workloadDefaults) []Key {
 			Name: "writablePaths", Kind: texts(&w.WritablePaths), Default: "[" + components.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
 			Doc: "Directories that the app writes to, empty at start; the rest of the file system is read-only.",
 		},
+		rolloutSecondsKey(&w.RolloutSeconds, components.DefaultRolloutSeconds),
 		{
 			Name: "env", Kind: environment(&w.Env, false), Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. Where any value of the workload is secret, all of these are kept in its Secret.",
@@ -264,6 +269,14 @@ func workloadKeys(w *components.WorkloadArgs, d workloadDefaults) []Key {
 			Name: "secretEnv", Kind: environment(&w.SecretEnv, true), Default: "{}", Example: "{JWT_SECRET_KEY: {secure: …}}", Secret: true,
 			Doc: "Environment variables that are kept in a Kubernetes Secret.",
 		},
+	}
+}
+
+func rolloutSecondsKey(into **int, byDefault int) Key {
+	return Key{
+		Name: "rolloutSeconds", Kind: optionalNumber(into), Default: fmt.Sprint(byDefault),
+		Range: span(20, 3600), Example: "120",
+		Doc: "How long a rollout may take before it counts as failed, in seconds: pods that start slowly want more.",
 	}
 }
 
@@ -327,6 +340,7 @@ func nginxKeys(n *components.NginxArgs) []Key {
 			Range: span(5, 3600), Example: "10",
 			Doc: "How long a pod that is to stop serves on, in seconds, until the load balancer sends it nothing any more.",
 		},
+		rolloutSecondsKey(&n.RolloutSeconds, components.DefaultNginxRolloutSeconds),
 		{
 			Name: "certificateArn", Kind: text(&n.CertificateArn), Default: "none: plain HTTP", Range: "the ARN of an ACM certificate",
 			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "TLS ends at the load balancer, and HTTP is redirected.",
