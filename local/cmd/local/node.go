@@ -45,8 +45,9 @@ func superviseCommand() *cobra.Command {
 	}}
 }
 
-func downCommand() *cobra.Command {
-	return &cobra.Command{Use: "down", Short: "stop the node; its data stays", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+// alone runs a command that changes the node, when no other one does.
+func alone(do func(home.Home) error) func(*cobra.Command, []string) error {
+	return func(*cobra.Command, []string) error {
 		h, err := home.Find()
 		if err != nil {
 			return err
@@ -56,78 +57,85 @@ func downCommand() *cobra.Command {
 			return err
 		}
 		defer lock.Close()
-		return node.Stop(h)
-	}}
+		return do(h)
+	}
+}
+
+// withNode runs a command that wants the node running.
+func withNode(do func(h home.Home, pid int, args []string) error) func(*cobra.Command, []string) error {
+	return func(_ *cobra.Command, args []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		pid, err := running(h)
+		if err != nil {
+			return err
+		}
+		return do(h, pid, args)
+	}
+}
+
+func downCommand() *cobra.Command {
+	return &cobra.Command{Use: "down", Short: "stop the node; its data stays", Args: cobra.NoArgs, RunE: alone(node.Stop)}
 }
 
 func cleanCommand() *cobra.Command {
-	return &cobra.Command{Use: "clean", Short: "stop the node and remove .local, its data and tools with it", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		h, err := home.Find()
-		if err != nil {
-			return err
-		}
-		lock, err := h.Lock()
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
-		if err := node.Stop(h); err != nil {
-			return err
-		}
-		return os.RemoveAll(h.Path())
-	}}
+	return &cobra.Command{
+		Use: "clean", Short: "stop the node and remove .local, its data and tools with it", Args: cobra.NoArgs,
+		RunE: alone(func(h home.Home) error {
+			if err := node.Stop(h); err != nil {
+				return err
+			}
+			return os.RemoveAll(h.Path())
+		}),
+	}
 }
 
 func execCommand() *cobra.Command {
-	return &cobra.Command{Use: "exec -- COMMAND [ARGUMENT…]", Short: "run a command inside the node, kubectl, curl or psql for one", Args: cobra.MinimumNArgs(1), RunE: func(_ *cobra.Command, args []string) error {
-		h, err := home.Find()
-		if err != nil {
-			return err
-		}
-		pid, err := running(h)
-		if err != nil {
-			return err
-		}
-		cmd := node.Command(h, pid, args...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		err = cmd.Run()
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			os.Exit(exit.ExitCode())
-		}
-		return err
-	}}
+	return &cobra.Command{
+		Use: "exec -- COMMAND [ARGUMENT…]", Short: "run a command inside the node, kubectl, curl or psql for one", Args: cobra.MinimumNArgs(1),
+		RunE: withNode(func(h home.Home, pid int, args []string) error {
+			cmd := node.Command(h, pid, args...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return exitAs(cmd.Run())
+		}),
+	}
+}
+
+// exitAs ends with the status of a command that has already said what was wrong.
+func exitAs(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.ExitCode())
+	}
+	return err
 }
 
 func loadCommand() *cobra.Command {
-	return &cobra.Command{Use: "load FILE…", Short: "import docker- or OCI-archive images", Args: cobra.MinimumNArgs(1), RunE: func(_ *cobra.Command, args []string) error {
-		h, err := home.Find()
-		if err != nil {
-			return err
-		}
-		pid, err := running(h)
-		if err != nil {
-			return err
-		}
-		store := images.Store{Home: h, PID: pid}
-		before, err := store.Loaded()
-		if err != nil {
-			return err
-		}
-		if err := store.Load(args...); err != nil {
-			return err
-		}
-		after, err := store.Loaded()
-		if err != nil {
-			return err
-		}
-		for _, name := range after {
-			if !slices.Contains(before, name) && !strings.HasPrefix(name, "sha256:") {
-				fmt.Println("loaded", name)
+	return &cobra.Command{
+		Use: "load FILE…", Short: "import docker- or OCI-archive images", Args: cobra.MinimumNArgs(1),
+		RunE: withNode(func(h home.Home, pid int, args []string) error {
+			store := images.Store{Home: h, PID: pid}
+			before, err := store.Loaded()
+			if err != nil {
+				return err
 			}
-		}
-		return nil
-	}}
+			if err := store.Load(args...); err != nil {
+				return err
+			}
+			after, err := store.Loaded()
+			if err != nil {
+				return err
+			}
+			for _, name := range after {
+				if !slices.Contains(before, name) && !strings.HasPrefix(name, "sha256:") {
+					fmt.Println("loaded", name)
+				}
+			}
+			return nil
+		}),
+	}
 }
 
 func installCommand() *cobra.Command {

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -62,58 +61,49 @@ func (t *target) check(h home.Home) error {
 	return nil
 }
 
-func upCommand() *cobra.Command {
+// stackCommand is a command about one stack, run when no other command is.
+func stackCommand(use, short string, do func(h home.Home, lock *os.File, t *target) error) *cobra.Command {
 	var t target
-	cmd := &cobra.Command{Use: "up", Short: "install, build and start what is missing, then pulumi up", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 		h, lock, err := begin(&t)
 		if err != nil {
 			return err
 		}
 		defer lock.Close()
-		return up(h, lock, &t)
+		return do(h, lock, &t)
 	}}
 	t.flags(cmd)
-	cmd.Flags().IntVar(&t.port, "port", 0, "the port on 127.0.0.1 (default: the stack's last one, or the first free one from 8080)")
+	if use == "up" {
+		cmd.Flags().IntVar(&t.port, "port", 0, "the port on 127.0.0.1 (default: the stack's last one, or the first from 8080 that no other stack has)")
+	}
 	return cmd
+}
+
+func upCommand() *cobra.Command {
+	return stackCommand("up", "install, build and start what is missing, then pulumi up", up)
 }
 
 func previewCommand() *cobra.Command {
-	var t target
-	cmd := &cobra.Command{Use: "preview", Short: "pulumi preview --diff", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		h, lock, err := begin(&t)
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
+	return stackCommand("preview", "pulumi preview --diff", func(h home.Home, lock *os.File, t *target) error {
 		pid, err := start(h, lock)
 		if err != nil {
 			return err
 		}
-		return inside(h, pid, &t, "preview")
-	}}
-	t.flags(cmd)
-	return cmd
+		return inside(h, pid, t, "preview")
+	})
 }
 
 func destroyCommand() *cobra.Command {
-	var t target
-	cmd := &cobra.Command{Use: "destroy", Short: "pulumi destroy", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		h, lock, err := begin(&t)
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
+	return stackCommand("destroy", "pulumi destroy", func(h home.Home, lock *os.File, t *target) error {
 		pid, err := start(h, lock)
 		if err != nil {
 			return err
 		}
-		if err := inside(h, pid, &t, "destroy"); err != nil {
+		if err := inside(h, pid, t, "destroy"); err != nil {
 			return err
 		}
 		return node.Connect(h).RemoveForward(t.name)
-	}}
-	t.flags(cmd)
-	return cmd
+	})
 }
 
 // begin checks the machine and the request before anything is touched, and takes the lock.
@@ -316,14 +306,7 @@ func inside(h home.Home, pid int, t *target, verb string) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt)
 	defer signal.Stop(signals)
-	if err := cmd.Run(); err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			os.Exit(exit.ExitCode())
-		}
-		return fmt.Errorf("run pulumi: %w", err)
-	}
-	return nil
+	return exitAs(cmd.Run())
 }
 
 func deployCommand() *cobra.Command {

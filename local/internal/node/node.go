@@ -6,15 +6,12 @@ package node
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -178,53 +175,6 @@ func (n *node) apiReady(ctx context.Context) error {
 	return err
 }
 
-// mounts hides the machine's own run-time folders from the node, and the node's from the machine.
-func (n *node) mounts() error {
-	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""); err != nil {
-		return fmt.Errorf("share mounts with the pods: %w", err)
-	}
-	for _, dir := range []string{"/run", "/var/log"} {
-		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
-			return fmt.Errorf("mount a %s of the node's own: %w", dir, err)
-		}
-	}
-	// What the last run left of containers and addresses went with its namespaces.
-	for _, dir := range []string{"run/containerd", "run/cni", "run/tools"} {
-		if err := os.RemoveAll(n.home.Path(dir)); err != nil {
-			return fmt.Errorf("clear %s: %w", dir, err)
-		}
-	}
-	for _, dir := range []string{"run/containerd", "run/tools", "logs", "kubelet", "node/kubelet-plugins"} {
-		if err := os.MkdirAll(n.home.Path(dir), 0o700); err != nil {
-			return fmt.Errorf("make %s: %w", dir, err)
-		}
-	}
-	// The kubelet keeps its plugin sockets there, whatever its root folder.
-	if err := os.MkdirAll(kubeletPlugins, 0o755); err != nil {
-		return fmt.Errorf("make %s: %w", kubeletPlugins, err)
-	}
-	if err := syscall.Mount(n.home.Path("node/kubelet-plugins"), kubeletPlugins, "", syscall.MS_BIND, ""); err != nil {
-		return fmt.Errorf("mount %s: %w", kubeletPlugins, err)
-	}
-	resolv := n.home.Path("node", "resolv.conf")
-	if err := writeFile(resolv, []byte("nameserver "+dnsAddress+"\noptions timeout:2\n")); err != nil {
-		return err
-	}
-	if err := os.Chmod(resolv, 0o644); err != nil {
-		return fmt.Errorf("let everyone read %s: %w", resolv, err)
-	}
-	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
-	if err != nil {
-		return fmt.Errorf("find resolv.conf: %w", err)
-	}
-	if err := syscall.Mount(resolv, target, "", syscall.MS_BIND, ""); err != nil {
-		return fmt.Errorf("mount a resolv.conf of the node's own: %w", err)
-	}
-	return nil
-}
-
-const kubeletPlugins = "/var/lib/kubelet"
-
 // links gives the one Kubernetes binary the names of its components.
 func (n *node) links() error {
 	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"} {
@@ -253,91 +203,4 @@ func (n *node) writeToken() error {
 		return fmt.Errorf("read the token: %w", err)
 	}
 	return writeFile(n.home.Path("node", "tokens.csv"), []byte(string(token)+",local-deployer,local-deployer,system:masters\n"))
-}
-
-// CgroupName is the folder of the node's pods in each cgroup hierarchy: one per node.
-func CgroupName(h home.Home) string {
-	return fmt.Sprintf("threetier-%x", sha256.Sum256([]byte(h.Path())))[:22]
-}
-
-// cgroupRoots are the hierarchies that the kubelet and runc use: one with version 2, one per controller with version 1.
-func cgroupRoots() ([]string, error) {
-	const base = "/sys/fs/cgroup"
-	if _, err := os.Stat(base + "/cgroup.controllers"); err == nil {
-		return []string{base}, nil
-	}
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		return nil, fmt.Errorf("list the cgroup hierarchies: %w", err)
-	}
-	var roots []string
-	for _, e := range entries {
-		if e.IsDir() {
-			roots = append(roots, filepath.Join(base, e.Name()))
-		}
-	}
-	return roots, nil
-}
-
-func (n *node) cgroups() error {
-	roots, err := cgroupRoots()
-	if err != nil {
-		return err
-	}
-	for _, root := range roots {
-		dir := filepath.Join(root, n.cgroup)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make the cgroup: %w", err)
-		}
-		// A new cpuset has no processor and no memory node, and takes no process before it has.
-		for _, f := range []string{"cpuset.cpus", "cpuset.mems"} {
-			all, err := os.ReadFile(filepath.Join(root, f))
-			if err != nil || !strings.HasSuffix(root, "cpuset") {
-				continue
-			}
-			if err := os.WriteFile(filepath.Join(dir, f), all, 0o644); err != nil {
-				return fmt.Errorf("give the cgroup its %s: %w", f, err)
-			}
-		}
-	}
-	return nil
-}
-
-// RemoveCgroups takes away what the kernel keeps of a node that has ended.
-func RemoveCgroups(h home.Home) error {
-	roots, err := cgroupRoots()
-	if err != nil {
-		return err
-	}
-	for _, root := range roots {
-		top := filepath.Join(root, CgroupName(h))
-		var dirs []string
-		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				dirs = append(dirs, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("list the cgroups below %s: %w", top, err)
-		}
-		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := removeCgroup(dirs[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// removeCgroup waits a moment for the last processes of the group, which are already killed, to be gone.
-func removeCgroup(dir string) error {
-	var err error
-	for range 50 {
-		if err = os.Remove(dir); err == nil || errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return fmt.Errorf("remove the cgroup: %w", err)
 }
