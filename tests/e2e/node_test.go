@@ -18,15 +18,19 @@ import (
 )
 
 func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
-	machine := func() string {
-		return must(t, "ip -o link | cut -d: -f2; iptables-save | grep -v '^[#:]' | sort; find /sys/fs/cgroup -maxdepth 2 -name 'threetier*' -o -maxdepth 2 -name 'kubepods*'")
-	}
 	kept := addItem(t, dev, "outlives the node")
+	cgroup := strings.TrimSpace(must(t, "grep -o 'threetier-[0-9a-f]*' %s/node/kubelet.yaml", home))
+	machine := func() string {
+		return must(t, "ip -o link | cut -d: -f2; iptables-save | grep -v '^[#:]' | sort; find /sys/fs/cgroup -maxdepth 2 -name '%s'", cgroup)
+	}
+	if running := machine(); !strings.Contains(running, cgroup) {
+		t.Fatalf("the running node has no cgroup %s: this test looks for the wrong thing", cgroup)
+	}
 	pid := strings.TrimSpace(must(t, "cat %s/run/node.pid", home))
 	ns := strings.TrimSpace(must(t, "readlink /proc/%s/ns/net", pid))
 	must(t, "make down")
 	after := machine()
-	if strings.Contains(after, "threetier") || strings.Contains(after, "kubepods") || strings.Contains(after, "KUBE-") || strings.Contains(after, "node0") {
+	if strings.Contains(after, cgroup) || strings.Contains(after, "KUBE-") || strings.Contains(after, "node0") {
 		t.Errorf("make down left on the machine:\n%s", after)
 	}
 	if left := must(t, "for p in /proc/[0-9]*; do [ \"$(readlink $p/ns/net)\" = '%s' ] && echo $p; done; true", ns); left != "" {
