@@ -46,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func (f *fixture) run() {
 		}
 		response, err := f.client.Get("http://account/instances")
 		if err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 		}
 		return err
 	})
@@ -96,7 +96,7 @@ func (f *fixture) stop() {
 		f.Error("account ended with: ", err)
 	}
 	f.cancel = nil
-	os.Remove(f.cfg.Socket)
+	_ = os.Remove(f.cfg.Socket)
 }
 
 func (f *fixture) eventually(what string, try func() error) {
@@ -130,7 +130,7 @@ func (f *fixture) call(method, path string, request Request) Response {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	var out Response
 	if err := json.NewDecoder(response.Body).Decode(&out); err != nil {
 		f.Fatal(err)
@@ -162,13 +162,12 @@ func (f *fixture) remove(kind, id string, inputs props) *Error {
 	return f.call("DELETE", "/resources/"+kind+"?id="+url.QueryEscape(id), Request{Inputs: inputs}).Error
 }
 
-func (f *fixture) act(identifier, action string, inputs props) Response {
+// act is what the node's own tools can do with the instance shop.
+func (f *fixture) act(action string, inputs props) {
 	f.Helper()
-	out := f.call("POST", "/instances/"+identifier+"/"+action, Request{Inputs: inputs})
-	if out.Error != nil {
-		f.Fatalf("%s %s: %v", action, identifier, out.Error)
+	if out := f.call("POST", "/instances/shop/"+action, Request{Inputs: inputs}); out.Error != nil {
+		f.Fatalf("%s: %v", action, out.Error)
 	}
-	return out
 }
 
 func (f *fixture) describe(identifier string) description {
@@ -177,7 +176,7 @@ func (f *fixture) describe(identifier string) description {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	var all []description
 	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
 		f.Fatal(err)
@@ -240,9 +239,9 @@ func (f *fixture) mustQuery(identifier, sql, want string, conninfo ...string) {
 	}
 }
 
-func (f *fixture) refusesQuery(identifier, reason string, conninfo ...string) {
+func (f *fixture) refusesQuery(reason string, conninfo ...string) {
 	f.Helper()
-	got, err := f.psql(identifier, "SELECT 1", conninfo...)
+	got, err := f.psql("shop", "SELECT 1", conninfo...)
 	if err == nil || !strings.Contains(err.Error(), reason) {
 		f.Fatalf("got %q and error %v, want an error with %q", got, err, reason)
 	}

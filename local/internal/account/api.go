@@ -88,7 +88,8 @@ func (a *Account) serve(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
-		srv.Close()
+		err = srv.Close()
+		a.log.Warn("calls were cut off", "error", err)
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 func writeJSON(w http.ResponseWriter, value any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	encoder.Encode(value) // a caller who is gone can't be told
+	_ = encoder.Encode(value) // a caller who is gone can't be told
 }
 
 func (a *Account) onInstance(action func(*call, *record) error) func(*http.Request, *call) (*Response, error) {

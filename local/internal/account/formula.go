@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -101,7 +102,7 @@ func (f *formula) product() (float64, error) {
 			result *= next
 		case f.take("/"):
 			if next, err = f.operand(); err == nil && next == 0 {
-				err = fmt.Errorf("it divides by 0")
+				err = errors.New("it divides by 0")
 			}
 			result /= next
 		default:

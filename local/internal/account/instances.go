@@ -172,7 +172,7 @@ ALTER DATABASE postgres OWNER TO ` + master + `;
 	if name := text(rec.Inputs, "dbName"); name != "" {
 		sql += "CREATE DATABASE " + quoteName(name) + " OWNER " + master + ";\n"
 	}
-	if _, err := a.pg.query(ctx, a.serverOf(rec), "postgres", sql); err != nil {
+	if _, err := a.pg.query(ctx, a.serverOf(rec), sql); err != nil {
 		return err
 	}
 	return a.setPassword(ctx, rec, password)
@@ -186,7 +186,7 @@ func (a *Account) setPassword(ctx context.Context, rec *record, password string)
 	if err != nil {
 		return err
 	}
-	_, err = a.pg.query(ctx, a.serverOf(rec), "postgres",
+	_, err = a.pg.query(ctx, a.serverOf(rec),
 		"ALTER ROLE "+quoteName(text(rec.Inputs, "username"))+" PASSWORD "+quoteText(verifier)+";\n")
 	return err
 }

@@ -26,9 +26,9 @@ func TestInstanceTakesConnectionsOverVerifiedTLSOnly(t *testing.T) {
 	f.mustQuery("shop", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "t")
 	f.mustQuery("shop", "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user", "f|t|t")
 	f.mustQuery("shop", "CREATE TABLE items (id int); SELECT count(*) FROM items", "0")
-	f.refusesQuery("shop", "no encryption", "sslmode=disable")
-	f.refusesQuery("shop", "password authentication failed", "password=wrong")
-	f.refusesQuery("shop", "pg_hba.conf rejects", "user=rdsadmin")
+	f.refusesQuery("no encryption", "sslmode=disable")
+	f.refusesQuery("password authentication failed", "password=wrong")
+	f.refusesQuery("pg_hba.conf rejects", "user=rdsadmin")
 	hosts, err := os.ReadFile(f.cfg.HostsFile)
 	d := f.describe("shop")
 	if err != nil || string(hosts) != d.IP+" "+d.Address+"\n" {
@@ -50,7 +50,7 @@ func TestPasswordLeavesNoPlainTextInTheAccount(t *testing.T) {
 func TestUntrustedCertificateIsNoticed(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindInstance, f.instanceInputs("shop", nil))
-	f.act("shop", "certificate", props{"trusted": false})
+	f.act("certificate", props{"trusted": false})
 	f.eventually("the server shows the other certificate", func() error {
 		got, err := f.psql("shop", "SELECT 1")
 		if err != nil && strings.Contains(err.Error(), "certificate verify failed") {
@@ -58,7 +58,7 @@ func TestUntrustedCertificateIsNoticed(t *testing.T) {
 		}
 		return &Error{Code: "got", Message: got}
 	})
-	f.act("shop", "certificate", props{"trusted": true})
+	f.act("certificate", props{"trusted": true})
 	f.eventually("the server shows a good certificate", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
 }
 
@@ -66,11 +66,11 @@ func TestSecurityGroupDecidesWhoConnects(t *testing.T) {
 	f := newFixture(t)
 	group := f.create(kindSecurityGroup, props{"name": "db"}).ID
 	f.create(kindInstance, f.instanceInputs("shop", props{"vpcSecurityGroupIds": []string{group}}))
-	f.refusesQuery("shop", "no pg_hba.conf entry")
+	f.refusesQuery("no pg_hba.conf entry")
 	rule := props{"securityGroupId": group, "ipProtocol": "tcp", "fromPort": 5432, "toPort": 5432,
 		"referencedSecurityGroupId": clusterSecurityGroupID}
 	id := f.create(kindIngressRule, rule).ID
-	f.refusesQuery("shop", "no pg_hba.conf entry")
+	f.refusesQuery("no pg_hba.conf entry")
 	f.update(kindIngressRule, id, merge(rule, props{"fromPort": 5433, "toPort": 5433}))
 	f.eventually("the rule lets in", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
 }
@@ -82,7 +82,7 @@ func TestPasswordChangesInPlace(t *testing.T) {
 	inputs := f.instanceInputs("shop", props{"password": "another-password-1"})
 	f.update(kindInstance, out.ID, inputs)
 	f.mustQuery("shop", "SELECT 1", "1", "password=another-password-1")
-	f.refusesQuery("shop", "password authentication failed")
+	f.refusesQuery("password authentication failed")
 	if f.describe("shop").PID != before {
 		t.Error("the server was restarted")
 	}
@@ -97,7 +97,7 @@ func TestPortAndClassChangeNowOnlyWhenAppliedImmediately(t *testing.T) {
 		t.Errorf("port %v, warnings %q", waiting.Outputs["port"], waiting.Warnings)
 	}
 	f.mustQuery("shop", "SHOW max_connections", "112")
-	f.act("shop", "maintenance", nil)
+	f.act("maintenance", nil)
 	if f.describe("shop").Port != 6000 {
 		t.Error("the maintenance window changed nothing")
 	}
@@ -137,7 +137,7 @@ func TestStaticParametersWaitForTheReboot(t *testing.T) {
 	if !f.describe("shop").PendingReboot {
 		t.Error("no reboot is pending")
 	}
-	f.act("shop", "reboot", nil)
+	f.act("reboot", nil)
 	f.mustQuery("shop", "SHOW max_connections", "60")
 	if f.describe("shop").PendingReboot {
 		t.Error("a reboot is still pending")
@@ -164,7 +164,7 @@ func TestRowsOutliveRestartAndKill(t *testing.T) {
 	f.eventually("the server is back after a kill", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
 	f.mustQuery("shop", "INSERT INTO items VALUES (2); SELECT count(*) FROM items", "2")
 	f.stop()
-	if left := processesIn(filepath.Join(before.DataDir)); len(left) > 0 {
+	if left := processesIn(before.DataDir); len(left) > 0 {
 		t.Errorf("processes %v are left", left)
 	}
 	f.run()
@@ -190,7 +190,7 @@ func TestStaleLockFileIsNoObstacle(t *testing.T) {
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { sleeper.Process.Kill(); sleeper.Wait() }()
+	defer func() { _, _ = sleeper.Process.Kill(), sleeper.Wait() }()
 	_, rest, _ := strings.Cut(string(held), "\n")
 	if err := os.WriteFile(lock, []byte(strconv.Itoa(sleeper.Process.Pid)+"\n"+rest), 0o600); err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { left.Wait(); close(ended) }()
+	go func() { _ = left.Wait(); close(ended) }()
 	f.eventually("the server that is left runs", func() error {
 		_, err := os.Stat(filepath.Join(d.DataDir, "postmaster.pid"))
 		return err
@@ -231,12 +231,13 @@ func TestInterruptedCreationLeavesRoomForTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, "POST", "http://account/resources/"+kindInstance, strings.NewReader(string(body)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://account/resources/"+kindInstance, strings.NewReader(string(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if _, err := f.client.Do(req); err == nil {
+	if response, err := f.client.Do(req); err == nil {
+		_ = response.Body.Close()
 		t.Fatal("the creation was not interrupted")
 	}
 	f.eventually("the creation is undone", func() error {
@@ -320,7 +321,7 @@ func TestSnapshotOfARunningInstanceIsConsistent(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindInstance, f.instanceInputs("shop", nil))
 	f.mustQuery("shop", "CREATE TABLE items AS SELECT generate_series(1, 1000) AS id; SELECT count(*) FROM items", "1000")
-	f.act("shop", "snapshots", props{"snapshotIdentifier": "now"})
+	f.act("snapshots", props{"snapshotIdentifier": "now"})
 	f.mustQuery("shop", "DELETE FROM items; SELECT count(*) FROM items", "0")
 	f.create(kindInstance, f.instanceInputs("copy", props{"snapshotIdentifier": "now"}))
 	f.mustQuery("copy", "SELECT count(*) FROM items", "1000")
@@ -373,12 +374,12 @@ func TestReplicaStreamsAndOutlivesItsSource(t *testing.T) {
 func TestStoppedInstanceStaysStopped(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindInstance, f.instanceInputs("shop", nil))
-	f.act("shop", "stop", nil)
-	f.refusesQuery("shop", "refused")
+	f.act("stop", nil)
+	f.refusesQuery("refused")
 	f.stop()
 	f.run()
-	f.refusesQuery("shop", "refused")
-	f.act("shop", "start", nil)
+	f.refusesQuery("refused")
+	f.act("start", nil)
 	f.mustQuery("shop", "SELECT 1", "1")
 }
 
@@ -419,7 +420,7 @@ func TestUpgradeWaitsWithItsParameterGroup(t *testing.T) {
 	if out := f.update(kindInstance, id, upgraded).Outputs; out["engineVersion"] != "15" || out["parameterGroupName"] != "old" {
 		t.Errorf("before the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])
 	}
-	f.act("shop", "maintenance", nil)
+	f.act("maintenance", nil)
 	out := f.call("GET", "/resources/"+kindInstance+"?id="+id, Request{}).Outputs
 	if out["engineVersion"] != "16" || out["parameterGroupName"] != "new" {
 		t.Errorf("after the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])

@@ -55,7 +55,7 @@ func TestAccountSurvivesKillsAtAnyMoment(t *testing.T) {
 		if err := process.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		process.Wait()
+		_ = process.Wait() // it was killed
 		<-done
 	}
 	f.run()
@@ -110,7 +110,7 @@ func (f *fixture) spawn() *exec.Cmd {
 	f.eventually("the process opens the account", func() error {
 		response, err := f.client.Get("http://account/instances")
 		if err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 		}
 		return err
 	})
@@ -128,6 +128,6 @@ func (f *fixture) try(method, path string, inputs props) {
 		return
 	}
 	if response, err := f.client.Do(req); err == nil {
-		response.Body.Close()
+		_ = response.Body.Close()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,9 +17,9 @@ var lookups = map[string]func(*Account, *call) (map[string]any, error){
 	"getSubnet":         getSubnet,
 	"getRouteTables":    getRouteTables,
 	"getRouteTable":     getRouteTable,
-	"getPartition":      getPartition,
-	"getCallerIdentity": getCallerIdentity,
-	"getRegion":         getRegion,
+	"getPartition":      always(getPartition),
+	"getCallerIdentity": always(getCallerIdentity),
+	"getRegion":         always(getRegion),
 }
 
 func (a *Account) lookup(r *http.Request, c *call) (*Response, error) {
@@ -109,7 +110,7 @@ func (s *subnet) filters(region string) map[string][]string {
 	return map[string][]string{
 		"vpc-id": {vpcID}, "subnet-id": {s.id}, "availability-zone": {region + s.zone}, "cidr-block": {s.cidr},
 		"availabilityZone": {region + s.zone}, "cidr": {s.cidr}, "state": {"available"}, "default-for-az": {"false"},
-		"map-public-ip-on-launch": {fmt.Sprint(s.public)}, "tag:Name": {s.name}, s.roleTag(): {"1"},
+		"map-public-ip-on-launch": {strconv.FormatBool(s.public)}, "tag:Name": {s.name}, s.roleTag(): {"1"},
 	}
 }
 
@@ -171,7 +172,7 @@ func getSubnet(_ *Account, c *call) (map[string]any, error) {
 	s := found[0]
 	return map[string]any{
 		"id": s.id, "arn": arn("ec2", c.region, "subnet/"+s.id), "availabilityZone": c.region + s.zone,
-		"availabilityZoneId": "euw1-az" + fmt.Sprint(1+s.zone[0]-'a'), "cidrBlock": s.cidr, "vpcId": vpcID, "ownerId": ID,
+		"availabilityZoneId": "euw1-az" + strconv.Itoa(1+int(s.zone[0]-'a')), "cidrBlock": s.cidr, "vpcId": vpcID, "ownerId": ID,
 		"state": "available", "availableIpAddressCount": 251, "mapPublicIpOnLaunch": s.public, "defaultForAz": false,
 		"assignIpv6AddressOnCreation": false, "customerOwnedIpv4Pool": "", "enableDns64": false, "enableLniAtDeviceIndex": 0,
 		"enableResourceNameDnsARecordOnLaunch": false, "enableResourceNameDnsAaaaRecordOnLaunch": false, "ipv6CidrBlock": "",
@@ -204,7 +205,7 @@ func (t *routeTable) subnetIDs() []string {
 func (t *routeTable) filters() map[string][]string {
 	have := map[string][]string{
 		"vpc-id": {vpcID}, "route-table-id": {t.id}, "association.route-table-id": {t.id},
-		"association.main": {fmt.Sprint(t.main)}, "association.subnet-id": t.subnetIDs(),
+		"association.main": {strconv.FormatBool(t.main)}, "association.subnet-id": t.subnetIDs(),
 		"route.destination-cidr-block": {vpcCIDR}, "route.gateway-id": {"local"}, "tag:Name": {t.id},
 	}
 	if t.gateway {
@@ -289,15 +290,20 @@ func association(table, subnet string, main bool) map[string]any {
 		"subnetId": subnet, "gatewayId": "", "main": main}
 }
 
-func getPartition(*Account, *call) (map[string]any, error) {
-	return map[string]any{"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}, nil
+// always is a lookup that can't fail.
+func always(find func(*call) map[string]any) func(*Account, *call) (map[string]any, error) {
+	return func(_ *Account, c *call) (map[string]any, error) { return find(c), nil }
 }
 
-func getCallerIdentity(*Account, *call) (map[string]any, error) {
-	return map[string]any{"id": ID, "accountId": ID, "userId": "AIDALOCAL", "arn": "arn:aws:iam::" + ID + ":user/local"}, nil
+func getPartition(*call) map[string]any {
+	return map[string]any{"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
 }
 
-func getRegion(_ *Account, c *call) (map[string]any, error) {
+func getCallerIdentity(*call) map[string]any {
+	return map[string]any{"id": ID, "accountId": ID, "userId": "AIDALOCAL", "arn": "arn:aws:iam::" + ID + ":user/local"}
+}
+
+func getRegion(c *call) map[string]any {
 	name, _ := fallback(c.inputs, "name", c.region).(string)
-	return map[string]any{"id": name, "name": name, "endpoint": "ec2." + name + ".amazonaws.com", "description": name}, nil
+	return map[string]any{"id": name, "name": name, "endpoint": "ec2." + name + ".amazonaws.com", "description": name}
 }

@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -71,7 +70,7 @@ func (a *Account) planModification(c *call, rec *record) (changed []string, err 
 		changed = append(changed, key)
 	}
 	for _, key := range slices.Sorted(maps.Keys(pending)) {
-		c.warn(fmt.Sprintf("%s waits for the maintenance window, since applyImmediately isn't set", key))
+		c.warn(key + " waits for the maintenance window, since applyImmediately isn't set")
 	}
 	rec.Instance.Pending = pending
 	a.take(c, rec, next, changed)

@@ -176,7 +176,7 @@ func (pg *postgres) tryParameters(ctx context.Context, parameters map[string]par
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if err := os.WriteFile(filepath.Join(dir, "postgresql.conf"), nil, 0o644); err != nil {
 		return err
 	}

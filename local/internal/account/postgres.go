@@ -109,10 +109,10 @@ func (pg *postgres) baseBackup(ctx context.Context, from *server, data string, a
 
 // query runs SQL as the superuser; one statement's failure ends it. The SQL goes over stdin, where no process list
 // shows it.
-func (pg *postgres) query(ctx context.Context, srv *server, database, sql string) (string, error) {
+func (pg *postgres) query(ctx context.Context, srv *server, sql string) (string, error) {
 	out, err := pg.run(ctx, sql, "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
 		"--set=ON_ERROR_STOP=1", "--host="+srv.socket, "--port="+strconv.Itoa(srv.port()), "--username="+admin,
-		"--dbname="+database)
+		"--dbname=postgres")
 	return strings.TrimSpace(out), err
 }
 

@@ -28,15 +28,9 @@ func TestRefusals(t *testing.T) {
 	rule := props{"securityGroupId": sg, "ipProtocol": "tcp", "fromPort": 1, "toPort": 2, "cidrIpv4": "10.0.0.0/16"}
 	f.create(kindIngressRule, rule)
 	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres17", "parameters": []any{}})
-	instance := func(more props) props { return f.instanceInputs("shop", more) }
 	alarm := props{"name": "a", "namespace": "AWS/RDS", "metricName": "CPU", "comparisonOperator": "GreaterThanThreshold",
 		"evaluationPeriods": 1, "period": 60, "statistic": "Average"}
-	for _, test := range []struct {
-		kind   string
-		inputs props
-		code   string
-		words  string
-	}{
+	f.refusals([]refusal{
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id}}, "DBSubnetGroupDoesNotCoverEnoughAZs", "Current AZ coverage: eu-west-1a"},
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{"subnet-no"}}, "InvalidSubnet", "subnet-no"},
 		{kindParameterGroup, group(props{"name": "no_such", "value": "1"}), "InvalidParameterValue", "Could not find parameter with name: no_such"},
@@ -72,6 +66,14 @@ func TestRefusals(t *testing.T) {
 		{kindSecret, props{"name": "s", "recoveryWindowInDays": 3}, "InvalidParameterException", "between 7 and 30"},
 		{kindSecretVersion, props{"secretId": "no", "secretString": "x"}, "ResourceNotFoundException", "can't find"},
 		{kindSecretVersion, props{"secretId": "taken"}, "InvalidParameterException", "SecretString"},
+	})
+}
+
+func TestInstanceRefusals(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres17", "parameters": []any{}})
+	instance := func(more props) props { return f.instanceInputs("shop", more) }
+	f.refusals([]refusal{
 		{kindInstance, instance(props{"engine": "mysql"}), "InvalidParameterValue", "mysql"},
 		{kindInstance, instance(props{"engineVersion": "9"}), "InvalidParameterCombination", "Cannot find version 9"},
 		{kindInstance, instance(props{"instanceClass": "db.t4g.huge"}), "InvalidParameterValue", "Invalid DB Instance class: db.t4g.huge"},
@@ -99,14 +101,27 @@ func TestRefusals(t *testing.T) {
 		{kindInstance, instance(props{"snapshotIdentifier": "no"}), "DBSnapshotNotFound", "no"},
 		{kindInstance, instance(props{"replicateSourceDb": "no"}), "DBInstanceNotFound", "no"},
 		{"s3/bucket", props{}, "UnknownResourceType", "s3/bucket"},
-	} {
-		out := f.call("POST", "/resources/"+test.kind, Request{Region: region, Inputs: test.inputs})
-		if out.Error == nil || out.Error.Code != test.code || !strings.Contains(out.Error.Message, test.words) {
-			t.Errorf("%s %v: got %v, want %s with %q", test.kind, test.inputs, out.Error, test.code, test.words)
-		}
-	}
+	})
 	if d := f.describe("shop"); d.Identifier != "" {
 		t.Error("a refused instance is left")
+	}
+}
+
+// refusal is a creation that AWS refuses, with the code and some of the words.
+type refusal struct {
+	kind   string
+	inputs props
+	code   string
+	words  string
+}
+
+func (f *fixture) refusals(tests []refusal) {
+	f.Helper()
+	for _, test := range tests {
+		out := f.call("POST", "/resources/"+test.kind, Request{Region: region, Inputs: test.inputs})
+		if out.Error == nil || out.Error.Code != test.code || !strings.Contains(out.Error.Message, test.words) {
+			f.Errorf("%s %v: got %v, want %s with %q", test.kind, test.inputs, out.Error, test.code, test.words)
+		}
 	}
 }
 

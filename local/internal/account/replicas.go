@@ -51,7 +51,7 @@ func (a *Account) replicas(rec *record) []*record {
 func (a *Account) promote(ctx context.Context, rec *record) error {
 	if srv := a.serverOf(rec); srv != nil && srv.running() {
 		const sql = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, 60) ELSE true END;\n"
-		out, err := a.pg.query(ctx, srv, "postgres", sql)
+		out, err := a.pg.query(ctx, srv, sql)
 		if err == nil && out != "t" {
 			err = errors.New("the replica isn't promoted after 60 s")
 		}
@@ -94,7 +94,7 @@ func (a *Account) dropSlots(ctx context.Context, source string) {
 	sql := "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE active AND slot_type = 'physical' AND slot_name NOT IN (" +
 		strings.Join(keep, ", ") + ");\nSELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots " +
 		"WHERE slot_type = 'physical' AND NOT active AND slot_name NOT IN (" + strings.Join(keep, ", ") + ");\n"
-	if _, err := a.pg.query(ctx, srv, "postgres", sql); err != nil {
+	if _, err := a.pg.query(ctx, srv, sql); err != nil {
 		a.log.Warn("a replication slot stays", "error", err)
 	}
 }

@@ -2,7 +2,6 @@ package account
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -141,7 +140,7 @@ func (a *Account) orphan(name string, k kind, c *call) *record {
 }
 
 func (a *Account) adopt(c *call, k kind, rec *record) (*Response, error) {
-	c.warn(fmt.Sprintf("%s was left by an interrupted run and is taken over", rec.ID))
+	c.warn(rec.ID + " was left by an interrupted run and is taken over")
 	if err := a.change(c, k, rec); err != nil {
 		return nil, err
 	}

@@ -74,13 +74,15 @@ func (s *server) start(ctx context.Context, port int) error {
 // launch starts the process; the channel closes when it has ended.
 func (s *server) launch() (<-chan struct{}, error) {
 	if info, err := os.Stat(s.logTo); err == nil && info.Size() > maxLogBytes {
-		os.Rename(s.logTo, s.logTo+".1")
+		if err := os.Rename(s.logTo, s.logTo+".1"); err != nil {
+			return nil, err
+		}
 	}
 	out, err := os.OpenFile(s.logTo, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }() // the server has its own
 	cmd := s.pg.command(context.Background(), "postgres", "-D", s.data)
 	cmd.Stdout, cmd.Stderr = out, out
 	s.mu.Lock()
@@ -181,7 +183,7 @@ func (s *server) signal(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
-		s.process.Signal(sig)
+		_ = s.process.Signal(sig) // it may have just ended
 	}
 }
 
@@ -259,7 +261,7 @@ func clearStale(data string) error {
 			return fmt.Errorf("processes %v still use %s", left, data)
 		}
 		for _, pid := range left {
-			syscall.Kill(pid, syscall.SIGQUIT)
+			_ = syscall.Kill(pid, syscall.SIGQUIT) // it may have just ended
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -119,7 +119,7 @@ func wrongValues(given resource.PropertyMap, known map[string]input) []plugin.Ch
 		switch {
 		case !isKnown:
 		case value == nil && known[name].required:
-			reason = fmt.Sprintf("%s is required", name)
+			reason = name + " is required"
 		default:
 			reason = known[name].fits(value)
 		}

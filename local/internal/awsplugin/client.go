@@ -49,7 +49,7 @@ func (c *client) call(ctx context.Context, method, path string, request account.
 	if err != nil {
 		return nil, fmt.Errorf("reach the local AWS account: %w", err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	var response account.Response
 	if err := json.NewDecoder(answer.Body).Decode(&response); err != nil {
 		return nil, fmt.Errorf("read the local AWS account's answer (%s): %w", answer.Status, err)

@@ -62,7 +62,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		connection.Close()
+		_ = connection.Close()
 		cancel()
 		if err := <-done; err != nil {
 			t.Error("plugin ended with: ", err)
@@ -87,7 +87,7 @@ func runAccount(t *testing.T) (socket string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func runAccount(t *testing.T) (socket string) {
 		case <-time.After(100 * time.Millisecond):
 		}
 		if connection, err := net.Dial("unix", cfg.Socket); err == nil {
-			connection.Close()
+			_ = connection.Close()
 			return cfg.Socket
 		}
 	}
@@ -126,7 +126,7 @@ func runEngine(t *testing.T) (address string, log *warnings) {
 	server := grpc.NewServer()
 	log = &warnings{lines: make(chan string, 100)}
 	pulumirpc.RegisterEngineServer(server, log)
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return listener.Addr().String(), log
 }

@@ -99,7 +99,7 @@ func regionFromEnvironment() string {
 	return ""
 }
 
-// DiffConfig: resources in another region are other resources.
+// DiffConfig replaces the provider where the region changes: resources in another region are other resources.
 func (p *Provider) DiffConfig(_ context.Context, req plugin.DiffConfigRequest) (plugin.DiffConfigResponse, error) {
 	before, _ := plain(req.OldInputs["region"])
 	after, known := plain(req.NewInputs["region"])

@@ -292,10 +292,11 @@ func TestProviderSettings(t *testing.T) {
 	} {
 		out, err := r.client.CheckConfig(t.Context(), &pulumirpc.CheckRequest{Urn: urn("pulumi:providers:aws", "default"),
 			News: r.marshal(properties(settings))})
-		reasons := ""
+		var all []string
 		for _, failure := range out.GetFailures() {
-			reasons += failure.Reason
+			all = append(all, failure.Reason)
 		}
+		reasons := strings.Join(all, "; ")
 		if err != nil || !strings.Contains(reasons, want) || want == "" && reasons != "" {
 			t.Errorf("%v: %q %v, want %q", settings, reasons, err, want)
 		}
