@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
@@ -91,6 +92,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 	}
 	part("the account", func(ctx context.Context) error {
 		return account.Run(ctx, account.Config{
+			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 			Dir: n.home.Path("account"), Socket: n.home.Path("run/account.sock"), HostsFile: n.home.Path("run/hosts"),
 			Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
 		})
