@@ -89,7 +89,7 @@ func previewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return inside(h, pid, t, "preview")
+		return inside(h, lock, pid, t, "preview")
 	})
 }
 
@@ -99,7 +99,7 @@ func destroyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := inside(h, pid, t, "destroy"); err != nil {
+		if err := inside(h, lock, pid, t, "destroy"); err != nil {
 			return err
 		}
 		return node.Connect(h).RemoveForward(t.name)
@@ -163,7 +163,7 @@ func up(h home.Home, lock *os.File, t *target) error {
 	if err != nil {
 		return err
 	}
-	err = step.Run("pulumi up", func() error { return inside(h, pid, t, "up") })
+	err = step.Run("pulumi up", func() error { return inside(h, lock, pid, t, "up") })
 	if err != nil {
 		return err
 	}
@@ -299,8 +299,11 @@ func ownImage(h home.Home, tier, image string) (bool, error) {
 }
 
 // inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
-func inside(h home.Home, pid int, t *target, verb string) error {
+func inside(h home.Home, lock *os.File, pid int, t *target, verb string) error {
+	// What is left of a killed run is ended by the next one, and so must not keep it waiting.
+	syscall.CloseOnExec(int(lock.Fd()))
 	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile)
+	cmd.Env = append(cmd.Env, deploy.Mark)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// An interrupt from the keyboard reaches the whole group: the engine finishes what it has begun, and this waits.
 	signals := make(chan os.Signal, 4)

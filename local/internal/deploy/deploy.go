@@ -40,6 +40,9 @@ type Stack struct {
 // Open selects a stack, or makes it, with its config copied from a file: Pulumi
 // writes its own entries into the copy, never into the user's file.
 func Open(ctx context.Context, h home.Home, name, configFile string) (*Stack, error) {
+	if err := endLeftovers(); err != nil {
+		return nil, err
+	}
 	dir := h.Path("stacks", name)
 	if err := copyConfig(h, dir, name, configFile); err != nil {
 		return nil, err
