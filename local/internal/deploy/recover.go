@@ -52,9 +52,7 @@ func (s *Stack) recover(ctx context.Context) error {
 	}
 	fmt.Fprintf(os.Stderr, "a run was interrupted while it worked on %d resources: taking up what exists\n", len(p.Operations))
 	var imports []optrefresh.PendingCreate
-	var targets []string
 	for _, op := range p.Operations {
-		targets = append(targets, op.Resource.URN)
 		// The account itself knows again what it had begun for the same resource.
 		if op.Type != "creating" || !strings.HasPrefix(op.Resource.Type, "kubernetes:") {
 			continue
@@ -75,7 +73,7 @@ func (s *Stack) recover(ctx context.Context) error {
 		imports = append(imports, optrefresh.PendingCreate{URN: op.Resource.URN, ID: id})
 	}
 	_, err = s.stack.Refresh(ctx, optrefresh.ImportPendingCreates(imports), optrefresh.ClearPendingCreates(),
-		optrefresh.Target(targets), optrefresh.ErrorProgressStreams(os.Stderr))
+		optrefresh.ErrorProgressStreams(os.Stderr))
 	if err != nil {
 		return fmt.Errorf("take up an interrupted run: %w", err)
 	}
