@@ -98,16 +98,24 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 			Spec:     t.podSpec(),
 		},
 	}
-	if *t.replicas.Min == *t.replicas.Max {
-		// With an autoscaler the number is its own: setting it here would undo its work at every update.
-		spec.Replicas = pulumi.Int(*t.replicas.Min)
-	}
 	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
-	metadata := t.metadata()
-	metadata.Annotations = lintAnnotations()
-	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec},
+	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent), pulumi.DependsOn(after),
-		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: patience, Update: patience}))
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: patience, Update: patience}),
+	}
+	if *t.replicas.Min == *t.replicas.Max {
+		spec.Replicas = pulumi.Int(*t.replicas.Min)
+	} else {
+		// The number is the autoscaler's own: setting it would undo its work at every update, and taking back
+		// one that was set before would leave a single pod until the autoscaler is there.
+		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
+	}
+	annotations := lintAnnotations()
+	// What the stack config says wins over who wrote it last: an autoscaler that is to go, or a hand.
+	annotations["pulumi.com/patchForce"] = pulumi.String("true")
+	metadata := t.metadata()
+	metadata.Annotations = annotations
+	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 }
 
 // lintAnnotations tell kube-score of the one finding that is meant: see ImagePullPolicy.

@@ -431,6 +431,10 @@ func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
 	require.EqualValues(t, 12, r.Named(t, deploymentType, "shop-nginx").Input(t, "spec.replicas"), "the default maximum is raised to the minimum")
 	scaler := r.One(t, autoscalerType)
 	require.Equal(t, "shop-backend", scaler.Name)
+	// A number that was fixed before stays until the autoscaler changes it, and one of the autoscaler's may be replaced.
+	require.Equal(t, []string{"spec.replicas"}, r.Named(t, deploymentType, "shop-backend").IgnoreChanges)
+	require.Empty(t, r.Named(t, deploymentType, "shop-frontend").IgnoreChanges)
+	require.Equal(t, "true", r.Named(t, deploymentType, "shop-frontend").Input(t, `metadata.annotations["pulumi.com/patchForce"]`))
 	require.EqualValues(t, 2, scaler.Input(t, "spec.minReplicas"))
 	require.EqualValues(t, 8, scaler.Input(t, "spec.maxReplicas"))
 	require.Contains(t, scaler.Input(t, "spec.scaleTargetRef.name"), "shop-backend-")
