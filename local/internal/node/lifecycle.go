@@ -72,15 +72,16 @@ func waitForNode(h home.Home, cmd *exec.Cmd) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	deadline := time.After(4 * time.Minute)
+	log := h.Path("logs", "node.log")
 	for {
 		if s, err := Connect(h).Status(); err == nil && s.Ready {
 			return nil
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("the node ended: %w; the end of logs/node.log:\n%s", err, step.Tail(h.Path("logs", "node.log"), 2000))
+			return fmt.Errorf("the node ended: %w: %s (all of it: %s)", err, step.LastLine(log), log)
 		case <-deadline:
-			return fmt.Errorf("the node is not ready after four minutes; the end of logs/node.log:\n%s", step.Tail(h.Path("logs", "node.log"), 2000))
+			return fmt.Errorf("the node is not ready after four minutes: %s (all of it: %s)", step.LastLine(log), log)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -20,8 +22,8 @@ func Run(what string, do func() error) error {
 	return nil
 }
 
-// Command runs a program whose output goes to a log file, and puts the end of
-// that output into the error where it fails.
+// Command runs a program whose output goes to a log file. Where it fails, the
+// error holds the last line of that output, and says where the rest is.
 func Command(log string, cmd *exec.Cmd) error {
 	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -30,19 +32,17 @@ func Command(log string, cmd *exec.Cmd) error {
 	defer f.Close()
 	cmd.Stdout, cmd.Stderr = f, f
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w; the end of %s:\n%s", cmd.Path, err, log, Tail(log, 2000))
+		return fmt.Errorf("%s: %w: %s (all of it: %s)", filepath.Base(cmd.Path), err, LastLine(log), log)
 	}
 	return nil
 }
 
-// Tail is the end of a file, at most that many bytes; what can't be read is empty.
-func Tail(path string, bytes int) string {
+// LastLine is the last line of a log that says anything; what can't be read is empty.
+func LastLine(path string) string {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return ""
 	}
-	if len(data) > bytes {
-		data = data[len(data)-bytes:]
-	}
-	return string(data)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return lines[len(lines)-1]
 }
