@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan scorecard test test-fast test-apps test-live lint lint-workflows fmt linters
+.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows fmt linters
 
 help: ## what each command does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -25,6 +25,9 @@ clean: ## stop the local node and remove .local
 
 plan: ## write what each stack registers to tests/plan; what changed since a commit (BASE=origin/main)
 	@go run ./tests/plan $(if $(BASE),-base $(BASE))
+
+reference: ## write the reference of the stack config and its JSON schema to docs
+	@go run ./tests/reference
 
 scorecard: ## which Security Hub controls dev and prod pass
 	@go run ./tests/scorecard

@@ -99,7 +99,7 @@ func typeOf(change Change) string {
 }
 
 func describe(typ string, detail Detail) string {
-	text := ""
+	var text string
 	switch {
 	case detail.Follows != "":
 		text = fmt.Sprintf("`%s` follows `%s`, which is replaced", detail.Path, detail.Follows)
