@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -183,9 +182,12 @@ func (s *Stack) Preview(ctx context.Context) error {
 	return summary(err)
 }
 
-// Destroy removes what the stack has made.
+// Destroy removes what the stack has made: all of it, or nothing where something is protected.
 func (s *Stack) Destroy(ctx context.Context) error {
 	if err := s.recover(ctx); err != nil {
+		return err
+	}
+	if err := s.previewDestroy(ctx); err != nil {
 		return err
 	}
 	channel, wait := s.record("destroy")
@@ -195,14 +197,30 @@ func (s *Stack) Destroy(ctx context.Context) error {
 	return summary(err)
 }
 
+// previewDestroy comes first, as in pulumi destroy: a run without it deletes the whole app before it meets the
+// database that is protected.
+func (s *Stack) previewDestroy(ctx context.Context) error {
+	_, err := s.stack.PreviewDestroy(ctx)
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if strings.Contains(err.Error(), "because it is protected") {
+		return errors.New("nothing was deleted: the stack holds what is durable. To delete it after all, with a final snapshot, " +
+			"set lifecycle to retiring in threetier:database, run up, and destroy again")
+	}
+	return errors.New("nothing was deleted: pulumi's preview failed, the reason stands above")
+}
+
 // summary keeps the message that the engine has already printed from being printed again.
 func summary(err error) error {
 	if err == nil {
 		return nil
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) || strings.Contains(err.Error(), "failed to run update") {
-		return errors.New("pulumi failed: the reason stands above")
+	for _, run := range []string{"update", "preview", "destroy"} {
+		if strings.HasPrefix(err.Error(), "failed to run "+run) || strings.HasPrefix(err.Error(), "failed to "+run+" stack") {
+			return errors.New("pulumi failed: the reason stands above")
+		}
 	}
 	return err
 }
