@@ -34,7 +34,7 @@ scorecard: ## which Security Hub controls dev and prod pass
 
 test: test-fast test-apps test-live ## all of the tests: fast, apps, live
 
-test-fast: ## the program over a recorder, nginx's configuration by nginx, the local node's parts
+test-fast: lint-workflows ## the program over a recorder, nginx's configuration by nginx, the local node's parts
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then bin/local install; fi
 	go vet ./...
 	go test ./...

@@ -1,0 +1,160 @@
+package workflows
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stage is a folder to run a script in, with commands that note how they were called.
+type stage struct {
+	t    *testing.T
+	dir  string
+	path string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, dir: t.TempDir(), path: t.TempDir()}
+	return s
+}
+
+// command puts a script in the place of a command; $calls is the file in which it is noted.
+func (s *stage) command(name, body string) {
+	s.t.Helper()
+	text := fmt.Sprintf("#!/bin/sh\necho \"%s $*\" >>%s\n%s\n", name, s.file("calls"), body)
+	require.NoError(s.t, os.WriteFile(filepath.Join(s.path, name), []byte(text), 0o700))
+}
+
+func (s *stage) file(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *stage) content(name string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.file(name))
+	require.NoError(s.t, err)
+	return string(text)
+}
+
+// run runs one of the scripts, and returns its exit code.
+func (s *stage) run(script string, args ...string) int {
+	s.t.Helper()
+	cmd := exec.Command(folder("scripts", script), args...)
+	cmd.Dir = s.dir
+	cmd.Env = []string{
+		"PATH=" + s.path + ":/usr/bin:/bin", "TMPDIR=" + s.dir,
+		"GITHUB_STEP_SUMMARY=" + s.file("step-summary"), "GH_REPO=acme/shop", "GH_TOKEN=token",
+	}
+	out, err := cmd.CombinedOutput()
+	s.t.Logf("%s: %s", script, out)
+	if cmd.ProcessState == nil {
+		require.NoError(s.t, err)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func TestPlanScriptWritesTheSummary(t *testing.T) {
+	s := newStage(t)
+	s.command("make", `echo "## What changes"`)
+	require.Zero(t, s.run("plan", "0123abc", "out"))
+	assert.Equal(t, "make --no-print-directory plan BASE=0123abc\n", s.content("calls"))
+	assert.Equal(t, "## What changes\n", s.content("out/1-plan.md"))
+	assert.Equal(t, "## What changes\n", s.content("step-summary"))
+}
+
+func TestPlanScriptFailsWithTheGatesReason(t *testing.T) {
+	s := newStage(t)
+	s.command("make", `echo "## What changes"
+echo "dev: Instance database is replaced" >&2
+echo "exit status 1" >&2
+echo "make: *** [Makefile:40: plan] Error 1" >&2
+exit 2`)
+	require.Equal(t, 2, s.run("plan", "0123abc", "out"))
+	assert.Equal(t, "## What changes\n\n> [!CAUTION]\n> This may not be merged as it is.\n> - dev: Instance database is replaced\n",
+		s.content("out/1-plan.md"))
+	assert.Equal(t, s.content("out/1-plan.md"), s.content("step-summary"))
+}
+
+func TestPreviewScriptSavesThePlanThatApplyIsHeldTo(t *testing.T) {
+	s := newStage(t)
+	s.command("pulumi", `case "$1" in
+preview) for file; do :; done; echo '{}' >"$file"; echo 'a `+"`"+`tick and [secret]' ;;
+up) echo done ;;
+stack) echo https://shop.example.org ;;
+esac`)
+	require.Zero(t, s.run("preview", "prod", "out"))
+	summary := s.content("out/2-preview-prod.md")
+	assert.Contains(t, summary, "## pulumi preview: prod")
+	assert.Contains(t, summary, "a 'tick and [secret]", "nothing ends the block that the output stands in")
+	assert.FileExists(t, s.file("out/plan-prod.json"))
+
+	require.Zero(t, s.run("apply", "prod", "out"))
+	assert.Equal(t, `pulumi preview --stack prod --diff --non-interactive --color never --save-plan out/plan-prod.json
+pulumi up --stack prod --plan out/plan-prod.json --skip-preview --yes --non-interactive --color never
+pulumi stack output url --stack prod
+`, s.content("calls"))
+	assert.Contains(t, s.content("step-summary"), "prod is deployed: https://shop.example.org")
+}
+
+func TestPreviewThatFailsIsToldOfAndFails(t *testing.T) {
+	s := newStage(t)
+	s.command("pulumi", "echo 'error: threetier:database.storageGiB is 5' >&2; exit 255")
+	require.Equal(t, 255, s.run("preview", "dev", "out"))
+	assert.Contains(t, s.content("out/2-preview-dev.md"), "The preview failed.")
+	assert.Contains(t, s.content("out/2-preview-dev.md"), "error: threetier:database.storageGiB is 5")
+}
+
+func TestLongPreviewFitsIntoAComment(t *testing.T) {
+	s := newStage(t)
+	s.command("pulumi", "seq 1 100000; echo the end")
+	require.Zero(t, s.run("preview", "dev", "out"))
+	summary := s.content("out/2-preview-dev.md")
+	assert.Less(t, len(summary), 21000)
+	assert.Contains(t, summary, "the end")
+}
+
+func TestApplyThatFailsSaysNothingIsDeployed(t *testing.T) {
+	s := newStage(t)
+	s.command("pulumi", "exit 1")
+	require.Equal(t, 1, s.run("apply", "dev", "out"))
+	assert.NoFileExists(t, s.file("step-summary"))
+}
+
+// gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
+func (s *stage) gh(pulls, comment string) {
+	s.command("gh", fmt.Sprintf(`case "$*" in
+"api --method GET"*) echo "%s" ;;
+"run download"*) mkdir -p "$9/summary-preview-dev" "$9/summary-plan"
+    echo preview >"$9/summary-preview-dev/2-preview-dev.md"; echo plan >"$9/summary-plan/1-plan.md"; echo no >"$9/summary-plan/other" ;;
+"api --paginate"*) echo "%s" ;;
+*body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
+esac`, pulls, comment, s.file("posted")))
+}
+
+func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
+	s := newStage(t)
+	s.gh("7", "")
+	require.Zero(t, s.run("comment", "99", "acme", "topic", "0123abc"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\n", s.content("posted"))
+	assert.Contains(t, s.content("calls"), "--method POST repos/acme/shop/issues/7/comments")
+	assert.Contains(t, s.content("calls"), "head=acme:topic")
+	assert.Contains(t, s.content("calls"), `select(.head.sha == "0123abc")`)
+
+	again := newStage(t)
+	again.gh("7", "4711")
+	require.Zero(t, again.run("comment", "99", "acme", "topic", "0123abc"))
+	assert.Contains(t, again.content("calls"), "--method PATCH repos/acme/shop/issues/comments/4711")
+	assert.NotContains(t, again.content("calls"), "--method POST")
+}
+
+func TestCommentIsForTheCommitThatWasPreviewed(t *testing.T) {
+	s := newStage(t)
+	s.gh("", "")
+	require.Zero(t, s.run("comment", "99", "acme", "topic", "0123abc"))
+	assert.Equal(t, 1, strings.Count(s.content("calls"), "\n"), "nothing is downloaded, nothing written")
+}
