@@ -1,0 +1,132 @@
+// Package docs tests what can be tested of README and docs: links, Makefile targets, and the example of an own app.
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/tests/planner"
+	"threetier/tests/recorder"
+)
+
+// pages are README, its neighbours and docs, by their path from the root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
+		files, err := filepath.Glob(filepath.Join(recorder.Root(), pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			name, err := filepath.Rel(recorder.Root(), file)
+			require.NoError(t, err)
+			all[name] = string(text)
+		}
+	}
+	return all
+}
+
+var (
+	link        = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading     = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	punctuation = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	target      = regexp.MustCompile("(?m)(?:^|`)make ([a-z-]+)")
+)
+
+// anchors are what a page's headings can be linked by, as GitHub makes them.
+func anchors(text string) []string {
+	var names []string
+	for _, match := range heading.FindAllStringSubmatch(text, -1) {
+		names = append(names, strings.ReplaceAll(punctuation.ReplaceAllString(strings.ToLower(match[1]), ""), " ", "-"))
+	}
+	return names
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	all := pages(t)
+	for name, text := range all {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(match[1], "#")
+			to := name
+			if path != "" {
+				to = filepath.Join(filepath.Dir(name), path)
+			}
+			if _, err := os.Stat(filepath.Join(recorder.Root(), to)); !assert.NoError(t, err, "%s links to %s", name, match[1]) {
+				continue
+			}
+			if anchor != "" {
+				assert.Contains(t, anchors(all[to]), anchor, "%s links to %s", name, match[1])
+			}
+		}
+	}
+}
+
+func TestEveryPageIsReachedFromTheReadme(t *testing.T) {
+	all := pages(t)
+	reached := map[string]bool{}
+	var visit func(name string)
+	visit = func(name string) {
+		if reached[name] {
+			return
+		}
+		reached[name] = true
+		for _, match := range link.FindAllStringSubmatch(all[name], -1) {
+			path, _, _ := strings.Cut(match[1], "#")
+			if to := filepath.Join(filepath.Dir(name), path); all[to] != "" {
+				visit(to)
+			}
+		}
+	}
+	visit("README.md")
+	for name := range all {
+		assert.True(t, reached[name], "%s is linked to from nowhere", name)
+	}
+}
+
+func TestMakefileHasTheTargetsThatThePagesName(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(recorder.Root(), "Makefile"))
+	require.NoError(t, err)
+	for name, text := range pages(t) {
+		for _, match := range target.FindAllStringSubmatch(text, -1) {
+			assert.Regexp(t, `(?m)^`+match[1]+`:.*##`, string(makefile), "%s names make %s", name, match[1])
+		}
+	}
+}
+
+func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
+	page := pages(t)["docs/bring-your-own-app.md"]
+	_, rest, _ := strings.Cut(page, "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	require.True(t, found)
+	_, rest, _ = strings.Cut(rest, "```\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	message, _, _ := strings.Cut(rest, "\n")
+
+	plan := func(config string) (*planner.Plan, error) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.shop.yaml"), []byte(config), 0o600))
+		return planner.Build(dir, "shop")
+	}
+	_, err := plan(example)
+	require.ErrorContains(t, err, ":\n"+message+"\n")
+	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
+
+	mended, err := plan(strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
+	require.NoError(t, err)
+	text, err := mended.Text()
+	require.NoError(t, err)
+	for _, want := range []string{"name: PG_READ_DSN", "mountPath: /var/cache/shop", "containerPort: 3000", "runAsUser: 1000", "location /v1/"} {
+		assert.Contains(t, string(text), want)
+	}
+}
