@@ -1,0 +1,270 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What a database goes through while its stack serves. The changes build on one stack, for a stack of each would take
+// minutes; every one works without those before it.
+func TestDatabaseChangesUnderAServingStack(t *testing.T) {
+	s := newTestStack(t, "changes", "dev")
+	s.up(t)
+	t.Run("PasswordIsRotatedWithoutLosingARequest", func(t *testing.T) { rotates(t, s) })
+	t.Run("DynamicParametersApplyAtOnceAndStaticOnesAtAReboot", func(t *testing.T) { appliesParameters(t, s) })
+	t.Run("UnknownParameterIsRefusedInOneLine", func(t *testing.T) { refusesParameter(t, s) })
+	t.Run("WrongCertificateFailsTheRolloutAndSaysWhy", func(t *testing.T) { refusesCertificate(t, s) })
+	t.Run("MajorUpgradeWantsToBeAllowed", func(t *testing.T) { upgrades(t, s) })
+}
+
+// steadyLoad sends requests at a fixed rate, and keeps count of what didn't get its answer.
+type steadyLoad struct {
+	mu     sync.Mutex
+	sent   map[string]int
+	failed []string
+}
+
+const (
+	loadEvery = 50 * time.Millisecond
+	postEvery = 4 // of so many requests, one writes
+)
+
+// beginLoad returns how to end it.
+func beginLoad(site string) (end func() *steadyLoad) {
+	l := &steadyLoad{sent: map[string]int{}}
+	stop, requests := make(chan struct{}), sync.WaitGroup{}
+	requests.Add(1)
+	go func() {
+		defer requests.Done()
+		tick := time.NewTicker(loadEvery)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			requests.Add(1)
+			go func() { defer requests.Done(); l.ask(site, i) }()
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() *steadyLoad { close(stop); requests.Wait(); return l }
+}
+
+func (l *steadyLoad) ask(site string, i int) {
+	method, body, want := http.MethodGet, any(nil), http.StatusOK
+	if i%postEvery == 0 {
+		method, body, want = http.MethodPost, map[string]string{"title": fmt.Sprintf("load %d", i)}, http.StatusCreated
+	}
+	at := time.Now()
+	a, err := request(method, site+"/api/items?limit=5", body, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[method]++
+	if err != nil || a.status != want {
+		l.failed = append(l.failed, fmt.Sprintf("%s at %s: status %d, %v: %s", method, at.Format(time.TimeOnly), a.status, err, a.body))
+	}
+}
+
+func (l *steadyLoad) wantsAllAnswered(t *testing.T) {
+	t.Helper()
+	t.Logf("%d GET and %d POST, %d failed", l.sent[http.MethodGet], l.sent[http.MethodPost], len(l.failed))
+	if l.sent[http.MethodGet] < 100 || l.sent[http.MethodPost] < 30 {
+		t.Error("too few requests were sent to tell anything")
+	}
+	if len(l.failed) > 0 {
+		t.Errorf("%d requests failed, the first: %s", len(l.failed), strings.Join(l.failed[:min(5, len(l.failed))], "\n"))
+	}
+}
+
+func ofType(t *testing.T, stack, kind string) []stateResource {
+	t.Helper()
+	return slices.DeleteFunc(state(t, stack), func(r stateResource) bool { return r.Type != kind })
+}
+
+func rotates(t *testing.T, s *testStack) {
+	const version = "aws:secretsmanager/secretVersion:SecretVersion"
+	secret := func() string { return kubectl(t, s.name, "get secrets -o name") }
+	address := s.instances(t)[0].Address
+	oldPassword, oldSecret, oldVersion, oldPods := password(t, s.name), secret(), ofType(t, s.name, version), pods(t, s.name, "backend")
+	if out, err := psqlAt(address, oldPassword, "select 1"); err != nil {
+		t.Fatalf("before: %v: %s", err, out)
+	}
+
+	s.set(t, "database", "passwordVersion: 2")
+	end := beginLoad(s.site)
+	s.up(t)
+	time.Sleep(3 * time.Second) // the last requests of the old pods
+	end().wantsAllAnswered(t)
+
+	newPassword := password(t, s.name)
+	if newPassword == oldPassword || len(newPassword) != 32 {
+		t.Errorf("the new password has %d characters, same: %t", len(newPassword), newPassword == oldPassword)
+	}
+	if out, err := psqlAt(address, newPassword, "select 1"); err != nil {
+		t.Errorf("the new password: %v: %s", err, out)
+	}
+	if out, err := psqlAt(address, oldPassword, "select 1"); err == nil || !strings.Contains(out, "password authentication failed") {
+		t.Errorf("the old password: %v: %s, want it refused", err, out)
+	}
+	if newVersion := ofType(t, s.name, version); len(newVersion) != 1 || newVersion[0].ID == oldVersion[0].ID {
+		t.Errorf("Secrets Manager holds %v, want another than %v", newVersion, oldVersion)
+	} else if stages := fmt.Sprint(recorded(t, "secretsmanager/secretVersion", newVersion[0].ID)["versionStages"]); stages != "[AWSCURRENT]" {
+		t.Errorf("the new version's stages are %s", stages)
+	}
+	if secret() == oldSecret {
+		t.Errorf("the Kubernetes Secrets are still %s", oldSecret)
+	}
+	eventually(t, time.Minute, "the pods with the old password gone", func() bool {
+		now := pods(t, s.name, "backend")
+		return len(now) > 0 && len(started(oldPods, now)) == len(now)
+	})
+}
+
+// settings asks the server itself.
+func (s *testStack) settings(t *testing.T, names ...string) []string {
+	t.Helper()
+	sql := "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name in ('" + strings.Join(names, "','") + "')"
+	out, err := psql(t, s.name, "verify-full", sql)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return strings.Fields(out)
+}
+
+func (s *testStack) wantsSettings(t *testing.T, when string, want ...string) {
+	t.Helper()
+	// A reload reaches the server's processes one after the other.
+	var have []string
+	eventually(t, 10*time.Second, fmt.Sprintf("%s %v", when, want), func() bool {
+		have = s.settings(t, "max_connections", "work_mem")
+		return slices.Equal(have, want)
+	})
+}
+
+func appliesParameters(t *testing.T, s *testStack) {
+	startTime := func() string {
+		out, err := psql(t, s.name, "verify-full", "select pg_postmaster_start_time()")
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return out
+	}
+	before, begun := s.settings(t, "max_connections", "work_mem"), startTime()
+	s.set(t, "database", `parameters: { work_mem: "8192", max_connections: "77" }`)
+	s.up(t)
+	s.wantsSettings(t, "after the up", before[0], "work_mem=8192")
+	if startTime() != begun {
+		t.Error("a dynamic parameter restarted the server")
+	}
+	if !s.instances(t)[0].PendingReboot {
+		t.Error("the static parameter isn't waiting for a reboot")
+	}
+	s.wantsNothing(t, "an up that leaves a parameter waiting")
+	account(t, http.MethodPost, "/instances/"+s.instances(t)[0].Identifier+"/reboot", "", nil)
+	s.wantsSettings(t, "after the reboot", "max_connections=77", "work_mem=8192")
+	if s.instances(t)[0].PendingReboot {
+		t.Error("after the reboot something still waits for one")
+	}
+	eventually(t, 20*time.Second, "the site back after the reboot", func() bool {
+		a, err := request(http.MethodGet, s.site+"/api/items", nil, nil)
+		return err == nil && a.status == http.StatusOK
+	})
+}
+
+func refusesParameter(t *testing.T, s *testStack) {
+	before := s.read(t)
+	defer func() { s.write(t, before) }()
+	s.set(t, "database", `parameters: { work_memory: "8192" }`)
+	out := refused(t, "%s", s.command("preview"))
+	want := `threetier:database.parameters.work_memory is "8192", want a PostgreSQL setting that RDS lets a parameter group change`
+	if strings.Count(out, want) != 1 {
+		t.Errorf("the refusal is\n%s\nwant one line with %q", out, want)
+	}
+}
+
+func (s *testStack) certify(t *testing.T, trusted bool) {
+	t.Helper()
+	account(t, http.MethodPost, "/instances/"+s.instances(t)[0].Identifier+"/certificate",
+		fmt.Sprintf(`{"inputs": {"trusted": %t}}`, trusted), nil)
+}
+
+func refusesCertificate(t *testing.T, s *testStack) {
+	const reason = "certificate verify failed"
+	oldPods := pods(t, s.name, "backend")
+	// A restart of the server emptied the backend's pool: requests fill it again.
+	for range 20 {
+		call(t, http.StatusOK, http.MethodGet, s.site+"/api/items", nil, nil)
+	}
+	s.certify(t, false)
+	defer s.certify(t, true)
+	s.set(t, "backend", "env: { LOG_LEVEL: info }")
+	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, reason) {
+		t.Errorf("the failed up doesn't say %q:\n%s", reason, out)
+	}
+	if left := pods(t, s.name, "backend"); len(started(left, oldPods)) > 0 {
+		t.Errorf("of the old pods %v only %v are left", oldPods, left)
+	}
+	call(t, http.StatusOK, http.MethodGet, s.site+"/api/items", nil, nil)
+
+	// Without a migration in the way, a new pod of the same version doesn't get ready either.
+	name := deployment(t, s.name, "backend")
+	kubectl(t, s.name, "scale --replicas=2 deployment/"+name)
+	eventually(t, 30*time.Second, "the reason in a new pod's log", func() bool {
+		// It fails as long as the container isn't there.
+		out, _ := shell("bin/local exec -- kubectl --namespace " + namespace(s.name) + " logs --tail=100 -l app.kubernetes.io/name=backend")
+		return strings.Contains(out, reason)
+	})
+	if ready := kubectl(t, s.name, "get deployment "+name+" -o jsonpath='{.status.readyReplicas}'"); ready != "1" {
+		t.Errorf("%s backend pods are ready, want the old one alone", ready)
+	}
+
+	s.certify(t, true)
+	s.up(t)
+	addItem(t, s.site, "written over verified TLS again")
+}
+
+func upgrades(t *testing.T, s *testStack) {
+	const group = "aws:rds/parameterGroup:ParameterGroup"
+	version := func() string {
+		return fmt.Sprint(recorded(t, "rds/instance", s.instances(t)[0].ResourceID)["engineVersion"])
+	}
+	kept := addItem(t, s.site, "outlives the upgrade").Title
+	s.set(t, "database", `engineVersion: "18"`)
+	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "AllowMajorVersionUpgrade") {
+		t.Errorf("the refusal doesn't name AllowMajorVersionUpgrade:\n%s", out)
+	}
+	must(t, "cp %[1]s/logs/%[2]s-up.events.jsonl %[1]s/logs/%[2]s-up-refused.events.jsonl", home, s.name)
+	if v := version(); v != "17" {
+		t.Errorf("after the refusal the version is %s, want 17", v)
+	}
+
+	s.set(t, "database", "allowMajorVersionUpgrade: true")
+	s.up(t)
+	if v := version(); v != "18" {
+		t.Errorf("after the upgrade the version is %s, want 18", v)
+	}
+	if groups := ofType(t, s.name, group); len(groups) != 1 || groups[0].Inputs["family"] != "postgres18" {
+		t.Errorf("the parameter groups are %v, want one of postgres18", groups)
+	}
+	holds(t, s, []string{kept})
+
+	// In the refused up the new group was made; in the other the old one went, after the instance had changed over.
+	done := map[string]int{}
+	for i, e := range append(events(t, s.name, "up-refused"), events(t, s.name, "up")...) {
+		if e.ResOp != nil {
+			done[e.ResOp.Metadata.Op+" "+e.ResOp.Metadata.Type] = i + 1
+		}
+	}
+	made, changed, gone := done["create "+group], done["update aws:rds/instance:Instance"], done["delete "+group]
+	if made == 0 || changed < made || gone < changed {
+		t.Errorf("the new group was made at event %d, the instance changed at %d, the old group went at %d: want this order", made, changed, gone)
+	}
+}

@@ -1,0 +1,253 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// testStack is a stack of a test's own: one of the samples with one pod of each tier and what the test changes of it.
+type testStack struct {
+	name, config, site string
+	port               int
+}
+
+var (
+	anyReplicas = regexp.MustCompile(`replicas: \{ min: \d+, max: \d+ \}`)
+	anyDrain    = regexp.MustCompile(`(?m)^ +drainSeconds: .*\n`)
+)
+
+// newTestStack takes a sample's name and sections to put lines into; it deploys nothing. When the test ends the stack
+// goes, whatever protects it.
+func newTestStack(t *testing.T, name, sample string) *testStack {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "Pulumi."+sample+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := anyReplicas.ReplaceAllString(string(data), "replicas: { min: 1, max: 1 }")
+	text = anyDrain.ReplaceAllString(text, "")
+	port := freePort()
+	s := &testStack{
+		name: name, config: filepath.Join(t.TempDir(), name+".yaml"), port: port, site: fmt.Sprintf("http://127.0.0.1:%d", port),
+	}
+	s.write(t, text)
+	s.set(t, "nginx", "drainSeconds: 5")
+	t.Cleanup(func() {
+		if len(s.instances(t)) == 0 {
+			return
+		}
+		if strings.Contains(s.read(t), "lifecycle: durable") {
+			s.retire(t)
+		}
+		if out, err := shell(s.command("destroy")); err != nil {
+			t.Errorf("destroy %s: %v\n%s", s.name, err, out)
+		}
+	})
+	return s
+}
+
+func (s *testStack) read(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func (s *testStack) write(t *testing.T, config string) {
+	t.Helper()
+	if err := os.WriteFile(s.config, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// set puts a line into a section of the config, in place of the key's old one.
+func (s *testStack) set(t *testing.T, section, line string) {
+	t.Helper()
+	key, _, _ := strings.Cut(line, ":")
+	s.unset(t, section, key)
+	heading := "  threetier:" + section + ":\n"
+	config := s.read(t)
+	if !strings.Contains(config, heading) {
+		t.Fatalf("%s has no section %s", s.config, section)
+	}
+	s.write(t, strings.Replace(config, heading, heading+"    "+line+"\n", 1))
+}
+
+// unset removes a key, with all that stands below it, from a section of the config.
+func (s *testStack) unset(t *testing.T, section, key string) {
+	t.Helper()
+	var kept []string
+	inSection, inKey := false, false
+	for _, line := range strings.Split(s.read(t), "\n") {
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		switch {
+		case strings.TrimSpace(line) == "":
+		case indent <= 2:
+			inSection, inKey = strings.HasPrefix(line, "  threetier:"+section+":"), false
+		case indent == 4:
+			inKey = inSection && strings.HasPrefix(strings.TrimSpace(line), key+":")
+		}
+		if !inKey {
+			kept = append(kept, line)
+		}
+	}
+	s.write(t, strings.Join(kept, "\n"))
+}
+
+// retire lets a durable database be deleted.
+func (s *testStack) retire(t *testing.T) {
+	t.Helper()
+	s.set(t, "database", "lifecycle: retiring")
+	s.set(t, "database", "waive: { RDS.8: it is about to go }")
+	s.up(t)
+}
+
+func (s *testStack) command(verb string) string {
+	command := fmt.Sprintf("bin/local %s --stack %s --config-file %s", verb, s.name, s.config)
+	if verb == "up" {
+		command += fmt.Sprintf(" --port %d", s.port)
+	}
+	return command
+}
+
+func (s *testStack) up(t *testing.T) string { t.Helper(); return must(t, "%s", s.command("up")) }
+func (s *testStack) preview(t *testing.T) string {
+	t.Helper()
+	return must(t, "%s", s.command("preview"))
+}
+func (s *testStack) destroy(t *testing.T) string {
+	t.Helper()
+	return must(t, "%s", s.command("destroy"))
+}
+
+var plannedChange = regexp.MustCompile(`\d+ to (create|update|replace|delete)`)
+
+// wantsNothing is a preview that plans no change.
+func (s *testStack) wantsNothing(t *testing.T, after string) {
+	t.Helper()
+	if out := s.preview(t); plannedChange.MatchString(out) || !strings.Contains(out, "unchanged") {
+		t.Errorf("a preview after %s wants changes:\n%s", after, out)
+	}
+}
+
+// rdsInstance is an instance, as the account describes it.
+type rdsInstance struct {
+	Identifier    string `json:"identifier"`
+	ResourceID    string `json:"resourceId"`
+	Address       string `json:"address"`
+	PendingReboot bool   `json:"pendingReboot"`
+	ReplicaOf     string `json:"replicaOf"`
+}
+
+// instances are the stack's, the primary first.
+func (s *testStack) instances(t *testing.T) []rdsInstance {
+	t.Helper()
+	var all, own []rdsInstance
+	account(t, http.MethodGet, "/instances", "", &all)
+	for _, i := range all {
+		switch {
+		case !strings.HasPrefix(i.Identifier, "threetier-"+s.name+"-database"):
+		case i.ReplicaOf == "":
+			own = append([]rdsInstance{i}, own...)
+		default:
+			own = append(own, i)
+		}
+	}
+	return own
+}
+
+// account asks the node's AWS account, at the door that looks after it.
+func account(t *testing.T, method, path, body string, into any) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(home, "run", "account.sock"))
+	}}}
+	request, err := http.NewRequest(method, "http://account"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatalf("ask the account for %s %s: %v", method, path, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s at the account: %s", method, path, answer.Status)
+	}
+	if into == nil {
+		return
+	}
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+		t.Fatalf("read the account's answer to %s %s: %v", method, path, err)
+	}
+}
+
+// recorded is what the account keeps of a resource.
+func recorded(t *testing.T, kind, id string) map[string]any {
+	t.Helper()
+	var answer struct {
+		Outputs map[string]any `json:"outputs"`
+	}
+	account(t, http.MethodGet, "/resources/"+kind+"?id="+id, "", &answer)
+	return answer.Outputs
+}
+
+// stateResource is a resource in a stack's state.
+type stateResource struct {
+	URN    string         `json:"urn"`
+	Type   string         `json:"type"`
+	ID     string         `json:"id"`
+	Inputs map[string]any `json:"inputs"`
+}
+
+// state is what the engine keeps of a stack.
+func state(t *testing.T, stack string) []stateResource {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", "threetier", stack+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Checkpoint struct {
+			Latest struct {
+				Resources []stateResource `json:"resources"`
+			} `json:"latest"`
+		} `json:"checkpoint"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	return file.Checkpoint.Latest.Resources
+}
+
+// password is the one that a stack's backend was given.
+func password(t *testing.T, stack string) string {
+	t.Helper()
+	const reference = `{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.name}`
+	secret := kubectl(t, stack, "get deployment -l app.kubernetes.io/name=backend -o jsonpath='"+reference+"'")
+	return kubectl(t, stack, "get secret "+secret+" -o jsonpath='{.data.DB_PASSWORD}' | base64 -d")
+}
+
+// psqlAt is psql with an address and a password that the test chooses.
+func psqlAt(address, password, sql string) (string, error) {
+	cmd := exec.Command("bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
+		fmt.Sprintf("host=%s port=5433 dbname=app user=app_admin sslmode=verify-full sslrootcert=%s connect_timeout=5",
+			address, filepath.Join(home, "account", "ca.pem")), "--command", sql)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
