@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -99,7 +100,7 @@ func (database *Database) set(parts databaseBuilder, instance *rds.Instance, rep
 	database.SecurityGroupID = parts.securityGroup.ID()
 	database.Identifier = instance.Identifier
 	database.ARN = instance.Arn
-	database.Ready = append(parts.before, instance)
+	database.Ready = append(slices.Clone(parts.before), instance)
 	for _, replica := range replicas {
 		database.Ready = append(database.Ready, replica)
 	}

@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
@@ -139,7 +140,7 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
 	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
 	volumes, mounts := t.emptyDirs()
-	container.VolumeMounts = append(mounts, t.mounts...)
+	container.VolumeMounts = slices.Concat(mounts, t.mounts)
 	return corev1.PodSpecArgs{
 		Containers:                    corev1.ContainerArray{container},
 		Volumes:                       append(volumes, t.volumes...),

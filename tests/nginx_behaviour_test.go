@@ -421,6 +421,7 @@ func TestNginxUpgradesWebSockets(t *testing.T) {
 	reader := bufio.NewReader(connection)
 	response, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
+	defer response.Body.Close()
 	require.Equal(t, http.StatusSwitchingProtocols, response.StatusCode)
 	fmt.Fprint(connection, "hello\n")
 	line, err := reader.ReadString('\n')

@@ -94,7 +94,7 @@ func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 	taken := map[string]string{}
 	for _, name := range []string{"dev", "prod"} {
 		for _, res := range deploy(t, name, recorder.StackConfig(t, name)).Resources {
-			key := ""
+			var key string
 			switch res.Type {
 			case instanceType:
 				key = fmt.Sprint(res.Input(t, "identifier"))

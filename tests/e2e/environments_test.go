@@ -22,16 +22,16 @@ func edited(t *testing.T) string {
 	return dir
 }
 
-func edit(t *testing.T, file, old, new string) {
+func edit(t *testing.T, file, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(data), old) {
-		t.Fatalf("%s has no %q to edit", file, old)
+	if !strings.Contains(string(data), from) {
+		t.Fatalf("%s has no %q to edit", file, from)
 	}
-	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), from, to, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

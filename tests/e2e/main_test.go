@@ -59,7 +59,10 @@ func run(m *testing.M) int {
 	}
 	root = filepath.Join(working, "..", "..")
 	home = filepath.Join(root, ".local", "e2e")
-	os.Setenv("THREETIER_HOME", home)
+	if err := os.Setenv("THREETIER_HOME", home); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	start := time.Now()
 	for _, command := range []string{"make clean", fmt.Sprintf("make up PORT=%d", devPort)} {
 		out, err := shell(command)

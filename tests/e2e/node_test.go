@@ -54,7 +54,7 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "killed.yaml")
 	must(t, "sed 's/min: 2, max: [0-9]*/min: 1, max: 1/' Pulumi.dev.yaml > %s", config)
 	up := fmt.Sprintf("bin/local up --stack killed --config-file %s --port %d", config, thirdPort)
-	defer shell(fmt.Sprintf("bin/local destroy --stack killed --config-file %s", config))
+	defer must(t, "bin/local destroy --stack killed --config-file %s", config)
 	for i := range 3 {
 		cmd := exec.Command("bash", "-c", up)
 		cmd.Dir = root

@@ -207,7 +207,7 @@ func (res Resource) Plain() any {
 
 // open takes the secret marks off, hide takes the secrets off.
 func open(value resource.PropertyValue) resource.PropertyValue {
-	return rewrite(value, func(secret resource.PropertyValue) resource.PropertyValue { return open(secret) })
+	return rewrite(value, open)
 }
 
 func hide(value resource.PropertyValue) resource.PropertyValue {

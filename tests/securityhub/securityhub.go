@@ -97,7 +97,7 @@ func Judge(evidence Evidence, waive map[string]string) map[string]Verdict {
 	return verdicts
 }
 
-// Evidence of a recorded stack, in a network.
+// Of is the evidence of a recorded stack, in a network.
 func Of(recording *recorder.Recording, network *recorder.Network) Evidence {
 	evidence := Evidence{Recording: recording, Instances: recording.All("aws:rds/instance:Instance")}
 	for _, subnet := range network.All() {

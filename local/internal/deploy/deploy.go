@@ -231,7 +231,7 @@ func (s *Stack) record(run string) (chan<- events.EngineEvent, func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		var out io.Writer = io.Discard
+		out := io.Discard
 		f, err := os.OpenFile(s.home.Path("logs", s.name+"-"+run+".events.jsonl"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 		if err == nil {
 			out = f

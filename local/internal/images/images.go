@@ -151,7 +151,7 @@ func (s Store) build(name, dir string) error {
 		return err
 	}
 	archive := s.Home.Path("images", "archive.tar")
-	defer os.Remove(archive)
+	defer func() { _ = os.Remove(archive) }()
 	if err := os.RemoveAll(archive); err != nil {
 		return fmt.Errorf("clear %s: %w", archive, err)
 	}
@@ -168,7 +168,7 @@ func (s Store) ensureBase() error {
 	}
 	return step.Run("build the base image", func() error {
 		tar := s.Home.Path("images", "base.tar")
-		defer os.Remove(tar)
+		defer func() { _ = os.Remove(tar) }()
 		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", "bookworm", tar)
 		if err := step.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
 			return err

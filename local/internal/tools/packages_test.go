@@ -52,7 +52,7 @@ func testHome(t *testing.T) home.Home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	t.Setenv("THREETIER_ROOT", dir)
 	h, err := home.Find()
 	if err != nil {
