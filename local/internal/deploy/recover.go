@@ -14,25 +14,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 )
 
-// pending is what the engine had begun when a run was killed.
-type pending struct {
-	Operations []struct {
-		Type     string `json:"type"`
-		Resource struct {
-			URN    string `json:"urn"`
-			Type   string `json:"type"`
-			Inputs struct {
-				APIVersion string `json:"apiVersion"`
-				Kind       string `json:"kind"`
-				Metadata   struct {
-					Name      string `json:"name"`
-					Namespace string `json:"namespace,omitempty"`
-				} `json:"metadata"`
-			} `json:"inputs"`
-		} `json:"resource"`
-	} `json:"pending_operations"`
-}
-
 // recover clears up after a run that was killed. The command's own lock says
 // that no other run is alive, so a lock in the state is a dead one's; what that
 // run had begun to create is taken into the state where it came to exist.
@@ -43,41 +24,99 @@ func (s *Stack) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	var p pending
-	if err := json.Unmarshal(exported.Deployment, &p); err != nil {
-		return fmt.Errorf("read the state: %w", err)
-	}
-	if len(p.Operations) == 0 {
-		return nil
-	}
-	fmt.Fprintf(os.Stderr, "a run was interrupted while it worked on %d resources: taking up what exists\n", len(p.Operations))
-	var imports []optrefresh.PendingCreate
-	for _, op := range p.Operations {
-		// The account itself knows again what it had begun for the same resource.
-		if op.Type != "creating" || !strings.HasPrefix(op.Resource.Type, "kubernetes:") {
-			continue
-		}
-		manifest, err := json.Marshal(op.Resource.Inputs)
-		if err != nil {
-			return fmt.Errorf("describe %s: %w", op.Resource.URN, err)
-		}
-		get := exec.CommandContext(ctx, "kubectl", "get", "-f", "-")
-		get.Stdin = bytes.NewReader(manifest)
-		if get.Run() != nil {
-			continue
-		}
-		id := op.Resource.Inputs.Metadata.Name
-		if ns := op.Resource.Inputs.Metadata.Namespace; ns != "" {
-			id = ns + "/" + id
-		}
-		imports = append(imports, optrefresh.PendingCreate{URN: op.Resource.URN, ID: id})
-	}
-	_, err = s.stack.Refresh(ctx, optrefresh.ImportPendingCreates(imports), optrefresh.ClearPendingCreates(),
-		optrefresh.ErrorProgressStreams(os.Stderr))
+	adopted, deployment, err := adopt(exported.Deployment, existsInCluster)
 	if err != nil {
 		return fmt.Errorf("take up an interrupted run: %w", err)
 	}
+	if deployment == nil {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "a run was interrupted: taking up the %d resources that it made last\n", len(adopted))
+	exported.Deployment = deployment
+	if err := s.stack.Import(ctx, exported); err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	if len(adopted) == 0 {
+		return nil
+	}
+	_, err = s.stack.Refresh(ctx, optrefresh.Target(adopted), optrefresh.ErrorProgressStreams(os.Stderr))
+	if err != nil {
+		return fmt.Errorf("read what an interrupted run made: %w", err)
+	}
 	return nil
+}
+
+// object is a part of the state that is handed on as it is, but for what is named here.
+type object map[string]any
+
+// adopt turns pending creations of Kubernetes objects into resources where they
+// exist, and drops all other pending operations; Pulumi's own way,
+// refresh --import-pending-creates, drops these too. Nothing pending: no
+// deployment. What the account holds needs no adoption: it knows for which
+// resource it was made, and hands it to the next creation.
+func adopt(deployment json.RawMessage, exists func(id string, manifest []byte) bool) ([]string, json.RawMessage, error) {
+	var state object
+	if err := json.Unmarshal(deployment, &state); err != nil {
+		return nil, nil, fmt.Errorf("read the state: %w", err)
+	}
+	operations, _ := state["pending_operations"].([]any)
+	if len(operations) == 0 {
+		return nil, nil, nil
+	}
+	resources, _ := state["resources"].([]any)
+	var adopted []string
+	for _, o := range operations {
+		operation, _ := o.(map[string]any)
+		resource, _ := operation["resource"].(map[string]any)
+		id, manifest, err := kubernetesObject(resource)
+		if err != nil {
+			return nil, nil, err
+		}
+		if operation["type"] != "creating" || id == "" || !exists(id, manifest) {
+			continue
+		}
+		for _, r := range resources {
+			// The new one was to replace this, whose deletion comes next.
+			if old, _ := r.(map[string]any); old["urn"] == resource["urn"] {
+				old["delete"] = true
+			}
+		}
+		resource["id"] = id
+		resources = append(resources, resource)
+		adopted = append(adopted, fmt.Sprint(resource["urn"]))
+	}
+	state["resources"] = resources
+	delete(state, "pending_operations")
+	edited, err := json.Marshal(state)
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the state: %w", err)
+	}
+	return adopted, edited, nil
+}
+
+// kubernetesObject is a resource's id and what finds it in the cluster; no id: it is none.
+func kubernetesObject(resource map[string]any) (string, []byte, error) {
+	kind, _ := resource["type"].(string)
+	inputs, _ := resource["inputs"].(map[string]any)
+	metadata, _ := inputs["metadata"].(map[string]any)
+	id, _ := metadata["name"].(string)
+	if !strings.HasPrefix(kind, "kubernetes:") || id == "" {
+		return "", nil, nil
+	}
+	if namespace, ok := metadata["namespace"].(string); ok {
+		id = namespace + "/" + id
+	}
+	manifest, err := json.Marshal(object{
+		"apiVersion": inputs["apiVersion"], "kind": inputs["kind"],
+		"metadata": object{"name": metadata["name"], "namespace": metadata["namespace"]},
+	})
+	return id, manifest, err
+}
+
+func existsInCluster(_ string, manifest []byte) bool {
+	get := exec.Command("kubectl", "get", "-f", "-")
+	get.Stdin = bytes.NewReader(manifest)
+	return get.Run() == nil
 }
 
 func writeEvents(out io.Writer, channel <-chan events.EngineEvent) {
@@ -85,7 +124,7 @@ func writeEvents(out io.Writer, channel <-chan events.EngineEvent) {
 	for e := range channel {
 		if err := encoder.Encode(e.EngineEvent); err != nil {
 			fmt.Fprintf(os.Stderr, "the engine's events are not kept: %v\n", err)
-			encoder = json.NewEncoder(io.Discard)
+			out, encoder = io.Discard, json.NewEncoder(io.Discard)
 		}
 	}
 }
