@@ -20,33 +20,37 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, a AppArgs) (
 	frontendPort := pulumi.Int(*a.Frontend.withDefaults(frontendDefaults).Port)
 	toDatabase := egress(nil, a.Database.Port)
 
+	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
 	policies := []struct {
 		suffix   string
 		selector metav1.LabelSelectorArgs
 		ingress  networkingv1.NetworkPolicyIngressRuleArray
 		egress   networkingv1.NetworkPolicyEgressRuleArray
 	}{
+		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, a.Nginx.podPorts()...)}, nil},
+		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
+			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
+		}},
+		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), backendPort)}, nil},
+		{"backend-out", tierSelector(ToBackend), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
-		{"nginx", tierSelector(nginxLabel),
-			networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, a.Nginx.podPorts()...)},
-			networkingv1.NetworkPolicyEgressRuleArray{
-				egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
-			}},
-		{"backend", tierSelector(ToBackend),
-			networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), backendPort)},
-			networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"migration", tierSelector(migrationLabel), nil,
-			networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"frontend", tierSelector(ToFrontend),
-			networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
 	}
 	var created []pulumi.Resource
 	for _, p := range policies {
+		types := pulumi.StringArray{}
+		if p.egress == nil {
+			types = append(types, pulumi.String("Ingress"))
+		}
+		if p.ingress == nil {
+			types = append(types, pulumi.String("Egress"))
+		}
 		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
 			Metadata: tier{namespace: a.Nginx.Namespace, label: p.suffix}.metadata(),
 			Spec: networkingv1.NetworkPolicySpecArgs{
 				PodSelector: p.selector,
-				PolicyTypes: pulumi.StringArray{pulumi.String("Ingress"), pulumi.String("Egress")},
+				PolicyTypes: types,
 				Ingress:     p.ingress,
 				Egress:      p.egress,
 			},

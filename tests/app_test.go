@@ -110,8 +110,9 @@ func TestAppIsMadeOfExactlyThese(t *testing.T) {
 		a.Nginx.Replicas = components.ReplicaArgs{Min: number(3), Max: number(3)}
 	})
 	require.Equal(t, []string{
-		policyType + " shop-backend", policyType + " shop-deny", policyType + " shop-frontend",
-		policyType + " shop-migration", policyType + " shop-nginx",
+		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
+		policyType + " shop-frontend-in", policyType + " shop-migration-out",
+		policyType + " shop-nginx-in", policyType + " shop-nginx-out",
 		appNamespaceType + " shop", secretType + " shop-database",
 		components.BackendType + " shop-backend", components.FrontendType + " shop-frontend", components.NginxType + " shop-nginx",
 	}, sortedAs(r.Children(r.One(t, components.AppType)),
@@ -303,7 +304,14 @@ func TestOnlyTheseWaysAreOpenInTheNamespace(t *testing.T) {
 	})
 	var ways []string
 	for _, policy := range r.All(policyType) {
-		require.ElementsMatch(t, []any{"Ingress", "Egress"}, policy.Input(t, "spec.policyTypes"), "closed both ways: %s", policy.Name)
+		wantTypes := []any{"Ingress", "Egress"}
+		switch {
+		case strings.HasSuffix(policy.Name, "-in"):
+			wantTypes = []any{"Ingress"}
+		case strings.HasSuffix(policy.Name, "-out"):
+			wantTypes = []any{"Egress"}
+		}
+		require.ElementsMatch(t, wantTypes, policy.Input(t, "spec.policyTypes"), policy.Name)
 		who := podLabel(policy.Input(t, "spec.podSelector"))
 		for _, direction := range []string{"ingress", "egress"} {
 			rules, _ := policy.Input(t, "spec."+direction).([]any)
