@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"threetier/tests/planner/replacement"
 )
 
 // Kind is what happens to a resource.
@@ -75,7 +77,7 @@ func changeOf(before, after Resource) Change {
 	if len(change.Details) > 0 {
 		change.Kind = Changed
 	}
-	if slices.ContainsFunc(change.Details, func(detail Detail) bool { return Replaces(after.Type, detail.Path) }) {
+	if slices.ContainsFunc(change.Details, func(detail Detail) bool { return replacement.By(after.Type, detail.Path) }) {
 		change.Kind = Replaced
 	}
 	return change
@@ -86,7 +88,7 @@ func differences(before, after Resource) []Detail {
 	old, wanted := flatten(before.Inputs), flatten(after.Inputs)
 	var details []Detail
 	for _, path := range slices.Sorted(maps.Keys(merged(old, wanted))) {
-		ignored := slices.ContainsFunc(after.IgnoreChanges, func(ignored string) bool { return below(path, ignored) })
+		ignored := slices.ContainsFunc(after.IgnoreChanges, func(ignored string) bool { return replacement.Below(path, ignored) })
 		if !ignored && old[path] != wanted[path] {
 			details = append(details, Detail{Path: path, Old: old[path], New: wanted[path]})
 		}
@@ -177,7 +179,7 @@ func (c *Change) follow(replaced Resource) bool {
 		return false
 	}
 	var details []Detail
-	if providerOf(c.Resource.Type) == replaced.Type {
+	if replacement.Provider(c.Resource.Type) == replaced.Type {
 		c.Kind = Replaced
 		details = []Detail{{Path: "provider", Follows: replaced.Label()}}
 	}
@@ -187,7 +189,7 @@ func (c *Change) follow(replaced Resource) bool {
 			continue
 		}
 		details = append(details, Detail{Path: path, Old: inputs[path], New: inputs[path], Follows: replaced.Label()})
-		if Replaces(c.Resource.Type, path) {
+		if replacement.By(c.Resource.Type, path) {
 			c.Kind = Replaced
 		}
 	}

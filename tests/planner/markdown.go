@@ -3,6 +3,8 @@ package planner
 import (
 	"fmt"
 	"strings"
+
+	"threetier/tests/planner/replacement"
 )
 
 // Comparison is what happens to one stack.
@@ -112,7 +114,7 @@ func describe(typ string, detail Detail) string {
 	default:
 		text = fmt.Sprintf("`%s`: %s → %s", detail.Path, show(detail.Old), show(detail.New))
 	}
-	if Replaces(typ, detail.Path) {
+	if replacement.By(typ, detail.Path) {
 		text += " (this makes a new one)"
 	}
 	return text

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"threetier/internal/stack"
+	"threetier/tests/planner/replacement"
 	"threetier/tests/recorder"
 )
 
@@ -66,7 +67,7 @@ func Build(root, name string) (*Plan, error) {
 	}
 	plan := &Plan{Stack: name, meant: from.meant}
 	plan.Resources = append(plan.Resources, Resource{
-		Type: awsProvider, Name: "default", Inputs: map[string]any{"region": from.region},
+		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": from.region},
 	})
 	flow := newFlow(recording.Resources)
 	for _, res := range flow.inOrder() {

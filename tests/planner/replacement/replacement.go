@@ -1,20 +1,22 @@
-package planner
+// Package replacement knows which changes of a resource make a new one in its place.
+package replacement
 
 import (
 	"slices"
 	"strings"
 )
 
+// The providers, whose replacement is that of all that they manage.
 const (
-	awsProvider        = "pulumi:providers:aws"
-	kubernetesProvider = "pulumi:providers:kubernetes"
+	AWS        = "pulumi:providers:aws"
+	Kubernetes = "pulumi:providers:kubernetes"
 )
 
 // replacing are, by type, the inputs whose change makes a new resource in the place of the old one. Those of AWS are
 // what pulumi-aws v6 marks so, those of Kubernetes what its API doesn't let change.
 var replacing = map[string][]string{
-	awsProvider:        {"region"},
-	kubernetesProvider: {"clusterIdentifier"},
+	AWS:        {"region"},
+	Kubernetes: {"clusterIdentifier"},
 
 	"aws:rds/instance:Instance": {
 		"availabilityZone", "backupTarget", "dbName", "dbSubnetGroupName", "engine", "engineLifecycleSupport", "identifierPrefix",
@@ -41,28 +43,28 @@ var replacing = map[string][]string{
 	"kubernetes:batch/v1:Job":        {"spec.completions", "spec.parallelism", "spec.selector", "spec.template"},
 }
 
-// Replaces tells whether a change at the path makes a new resource of that type.
-func Replaces(typ, path string) bool {
+// By tells whether a change at the path makes a new resource of that type.
+func By(typ, path string) bool {
 	keys := replacing[typ]
 	if strings.HasPrefix(typ, "kubernetes:") {
 		keys = append([]string{"metadata.name", "metadata.namespace"}, keys...)
 	}
-	return slices.ContainsFunc(keys, func(key string) bool { return below(path, key) })
+	return slices.ContainsFunc(keys, func(key string) bool { return Below(path, key) })
 }
 
-// below tells whether a path is a key's own, or leads into its value.
-func below(path, key string) bool {
+// Below tells whether a path is a key's own, or leads into its value.
+func Below(path, key string) bool {
 	rest, found := strings.CutPrefix(path, key)
 	return found && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// providerOf is the type of the provider that manages resources of a type; empty for components.
-func providerOf(typ string) string {
+// Provider is the type of the provider that manages resources of a type; empty for components.
+func Provider(typ string) string {
 	switch {
 	case strings.HasPrefix(typ, "aws:"):
-		return awsProvider
+		return AWS
 	case strings.HasPrefix(typ, "kubernetes:"):
-		return kubernetesProvider
+		return Kubernetes
 	}
 	return ""
 }

@@ -1,0 +1,18 @@
+package awsplugin
+
+import (
+	"testing"
+
+	"threetier/tests/planner/replacement"
+)
+
+// What a pull request is told to replace data must be what the provider replaces.
+func TestPlannerKnowsWhichInputsReplaceAResource(t *testing.T) {
+	for token, known := range resourceTypes {
+		for name, in := range known.inputs {
+			if got := replacement.By(token, name); got != in.replaces {
+				t.Errorf("%s, %s: tests/planner/replacement says %t, want %t", token, name, got, in.replaces)
+			}
+		}
+	}
+}
