@@ -230,6 +230,10 @@ func listenIn(netns *os.File, address string) (net.Listener, error) {
 // Command is a program that runs inside the node, with kubectl, pulumi, aws and their settings at hand.
 func Command(h home.Home, pid int, args ...string) *exec.Cmd {
 	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--uts", "--pid", "--"}
+	// The folder is lost on the way into another mount namespace.
+	if dir, err := os.Getwd(); err == nil {
+		enter = append(enter, "env", "--chdir="+dir)
+	}
 	cmd := exec.Command("nsenter", append(enter, args...)...)
 	cmd.Env = append(os.Environ(),
 		"PATH="+h.Path("run", "tools")+":"+os.Getenv("PATH"),
