@@ -41,7 +41,8 @@ func row(path string, key Key) string {
 		path, kind, cell(key.Default), cell(key.Range), code(key.Example), cell(key.Doc))
 }
 
-func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+// cell keeps a text from ending the cell, and from being taken for HTML.
+func cell(text string) string { return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(text) }
 
 func code(text string) string {
 	if text == "" {
