@@ -139,13 +139,16 @@ func loadCommand() *cobra.Command {
 }
 
 func installCommand() *cobra.Command {
-	return &cobra.Command{Use: "install", Short: "install the packages that the tests want", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	return &cobra.Command{Use: "install", Short: "install the packages that the node and the tests want", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
 		h, err := home.Find()
 		if err != nil {
 			return err
 		}
 		if err := os.MkdirAll(h.Path("logs"), 0o700); err != nil {
 			return fmt.Errorf("make the folder of the logs: %w", err)
+		}
+		if err := tools.Install(h, "up"); err != nil {
+			return err
 		}
 		return tools.Install(h, "test")
 	}}
