@@ -32,7 +32,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(upCommand(), previewCommand(), destroyCommand(), downCommand(), cleanCommand(),
+	root.AddCommand(upCommand(), previewCommand(), destroyCommand(), encryptCommand(), downCommand(), cleanCommand(),
 		execCommand(), loadCommand(), statusCommand(), installCommand(), superviseCommand(), deployCommand())
 	return root
 }

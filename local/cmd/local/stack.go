@@ -314,7 +314,7 @@ func inside(h home.Home, lock *os.File, pid int, t *target, verb string) error {
 
 func deployCommand() *cobra.Command {
 	var t target
-	cmd := &cobra.Command{Use: "deploy up|preview|destroy", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
+	cmd := &cobra.Command{Use: "deploy up|preview|destroy|encrypt", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(_ *cobra.Command, args []string) error {
 		h, err := home.Find()
 		if err != nil {
 			return err
@@ -336,8 +336,14 @@ func deployCommand() *cobra.Command {
 			return s.Preview(ctx)
 		case "destroy":
 			return s.Destroy(ctx)
+		case "encrypt":
+			secure, err := s.Encrypt(ctx, os.Stdin)
+			if err == nil {
+				fmt.Println("secure: " + secure)
+			}
+			return err
 		}
-		return fmt.Errorf("deploy %q, want up, preview or destroy", args[0])
+		return fmt.Errorf("deploy %q, want up, preview, destroy or encrypt", args[0])
 	}}
 	t.flags(cmd)
 	return cmd

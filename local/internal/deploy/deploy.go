@@ -160,10 +160,12 @@ func (s *Stack) Up(ctx context.Context) (string, error) {
 		return "", err
 	}
 	channel, wait := s.record("up")
+	start := time.Now()
 	result, err := s.stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.ErrorProgressStreams(os.Stderr),
 		optup.EventStreams(channel), optup.SuppressOutputs())
 	wait()
 	if err != nil {
+		s.explain(ctx, os.Stderr, start)
 		return "", summary(err)
 	}
 	url, ok := result.Outputs["url"].Value.(string)
