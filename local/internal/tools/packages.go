@@ -27,7 +27,9 @@ var needs = map[string][]need{
 		{"curl", "curl"},
 	},
 	"test": {
-		{"nginx-light", "/usr/sbin/nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"},
+		{"nginx-light", "/usr/sbin/nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
+		// Without a font of its own Chromium shows no text.
+		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
 		{"python3-fastapi", "/usr/lib/python3/dist-packages/fastapi"},
 		{"python3-uvicorn", "/usr/lib/python3/dist-packages/uvicorn"},
 		{"python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy"},
