@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -22,66 +21,6 @@ func TestDatabaseChangesUnderAServingStack(t *testing.T) {
 	t.Run("UnknownParameterIsRefusedInOneLine", func(t *testing.T) { refusesParameter(t, s) })
 	t.Run("WrongCertificateFailsTheRolloutAndSaysWhy", func(t *testing.T) { refusesCertificate(t, s) })
 	t.Run("MajorUpgradeWantsToBeAllowed", func(t *testing.T) { upgrades(t, s) })
-}
-
-// steadyLoad sends requests at a fixed rate, and keeps count of what didn't get its answer.
-type steadyLoad struct {
-	mu     sync.Mutex
-	sent   map[string]int
-	failed []string
-}
-
-const (
-	loadEvery = 50 * time.Millisecond
-	postEvery = 4 // of so many requests, one writes
-)
-
-// beginLoad returns how to end it.
-func beginLoad(site string) (end func() *steadyLoad) {
-	l := &steadyLoad{sent: map[string]int{}}
-	stop, requests := make(chan struct{}), sync.WaitGroup{}
-	requests.Add(1)
-	go func() {
-		defer requests.Done()
-		tick := time.NewTicker(loadEvery)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			requests.Add(1)
-			go func() { defer requests.Done(); l.ask(site, i) }()
-			select {
-			case <-stop:
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func() *steadyLoad { close(stop); requests.Wait(); return l }
-}
-
-func (l *steadyLoad) ask(site string, i int) {
-	method, body, want := http.MethodGet, any(nil), http.StatusOK
-	if i%postEvery == 0 {
-		method, body, want = http.MethodPost, map[string]string{"title": fmt.Sprintf("load %d", i)}, http.StatusCreated
-	}
-	at := time.Now()
-	a, err := request(method, site+"/api/items?limit=5", body, nil)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sent[method]++
-	if err != nil || a.status != want {
-		l.failed = append(l.failed, fmt.Sprintf("%s at %s: status %d, %v: %s", method, at.Format(time.TimeOnly), a.status, err, a.body))
-	}
-}
-
-func (l *steadyLoad) wantsAllAnswered(t *testing.T) {
-	t.Helper()
-	t.Logf("%d GET and %d POST, %d failed", l.sent[http.MethodGet], l.sent[http.MethodPost], len(l.failed))
-	if l.sent[http.MethodGet] < 100 || l.sent[http.MethodPost] < 30 {
-		t.Error("too few requests were sent to tell anything")
-	}
-	if len(l.failed) > 0 {
-		t.Errorf("%d requests failed, the first: %s", len(l.failed), strings.Join(l.failed[:min(5, len(l.failed))], "\n"))
-	}
 }
 
 func ofType(t *testing.T, stack, kind string) []stateResource {
@@ -99,10 +38,18 @@ func rotates(t *testing.T, s *testStack) {
 	}
 
 	s.set(t, "database", "passwordVersion: 2")
-	end := beginLoad(s.site)
+	l := startLoad(s.site, 40)
 	s.up(t)
 	time.Sleep(3 * time.Second) // the last requests of the old pods
-	end().wantsAllAnswered(t)
+	l.end()
+	failed := l.failed()
+	t.Logf("%d requests, %d of them writes, %d failed", l.sent.Load(), len(l.added), len(failed))
+	if l.sent.Load() < 200 || len(l.added) < 10 {
+		t.Error("too few requests were answered to tell anything")
+	}
+	if len(failed) > 0 {
+		t.Errorf("%d requests failed, the first: %s", len(failed), failed[0])
+	}
 
 	newPassword := password(t, s.name)
 	if newPassword == oldPassword || len(newPassword) != 32 {
