@@ -124,7 +124,7 @@ func writeEvents(out io.Writer, channel <-chan events.EngineEvent) {
 	for e := range channel {
 		if err := encoder.Encode(e.EngineEvent); err != nil {
 			fmt.Fprintf(os.Stderr, "the engine's events are not kept: %v\n", err)
-			out, encoder = io.Discard, json.NewEncoder(io.Discard)
+			encoder = json.NewEncoder(io.Discard)
 		}
 	}
 }
