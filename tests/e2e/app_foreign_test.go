@@ -1,0 +1,87 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// buildSample makes an image as anyone would who has only buildah, and loads its archive.
+func buildSample(t *testing.T, dir, name string) {
+	t.Helper()
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	buildah := fmt.Sprintf("buildah --root %[1]s/.local/buildah --runroot %[1]s/.local/run/buildah --storage-driver overlay", root)
+	must(t, "%s bud --layers --isolation chroot --pull-never --tag %s tests/e2e/sample/%s", buildah, name, dir)
+	must(t, "%s push %s docker-archive:%s:%s", buildah, name, archive, name)
+	must(t, "bin/local load %s", archive)
+}
+
+func TestForeignAppRunsByConfigAlone(t *testing.T) {
+	const key = "a key that must not be seen: 5f0c61"
+	buildSample(t, "backend", "registry.example.com/shop/api:7")
+	buildSample(t, "frontend", "registry.example.com/shop/page:7")
+
+	config := filepath.Join(t.TempDir(), "Pulumi.shop.yaml")
+	must(t, "cp tests/e2e/sample/Pulumi.shop.yaml %s", config)
+	secure := strings.TrimSpace(must(t, "printf '%%s' '%s' | bin/local encrypt --stack shop --config-file %s", key, config))
+	edit(t, config, "    env: { SHOP_CURRENCY: EUR }\n", "    env: { SHOP_CURRENCY: EUR }\n    secretEnv: { SIGNING_KEY: { "+secure+" } }\n")
+	up := fmt.Sprintf("bin/local up --stack shop --port %d --config-file %s", thirdPort, config)
+	defer must(t, "bin/local destroy --stack shop --config-file %s", config)
+	start := time.Now()
+	said := must(t, "%s", up)
+	t.Logf("the foreign app is up after %.0f s", time.Since(start).Seconds())
+
+	for _, path := range []string{"/", "/orders/17"} {
+		if page := call(t, http.StatusOK, http.MethodGet, third+path, nil, nil); !strings.Contains(page.body, `<main id="shop">`) {
+			t.Errorf("%s is %q, want the page", path, page.body)
+		}
+	}
+	order := call(t, http.StatusCreated, http.MethodPost, third+"/shop/v1/orders", "two of them", nil)
+	if got := order.header.Get("Location"); !regexp.MustCompile(`^/shop/v1/orders/[0-9]+$`).MatchString(got) {
+		t.Errorf("the order's place is %q, want the prefix before what the app says", got)
+	}
+	var answer struct{ Signature, Currency string }
+	if err := json.Unmarshal([]byte(order.body), &answer); err != nil {
+		t.Fatalf("read the answer: %v: %s", err, order.body)
+	}
+	sum := hmac.New(sha256.New, []byte(key))
+	sum.Write([]byte(`"two of them"`))
+	if answer.Signature != hex.EncodeToString(sum.Sum(nil)) || answer.Currency != "EUR" {
+		t.Errorf("the app's answer is %s, want it signed with the key, in EUR", order.body)
+	}
+	if orders := call(t, http.StatusOK, http.MethodGet, third+"/shop/v1/orders", nil, nil).body; !strings.Contains(orders, "two of them") {
+		t.Errorf("the orders are %s", orders)
+	}
+
+	if again := must(t, "%s", up); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
+		t.Errorf("a second up changed something:\n%s", again)
+	}
+	places := map[string]string{
+		"the output of up": said,
+		"Kubernetes":       kubectl(t, "shop", "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
+		"nginx's log":      kubectl(t, "shop", "logs --tail=-1 -l app.kubernetes.io/name=nginx"),
+	}
+	for _, file := range []string{"state/.pulumi/stacks/threetier/shop.json", "logs/shop-up.events.jsonl", "stacks/shop/Pulumi.shop.yaml"} {
+		data, err := os.ReadFile(filepath.Join(home, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		places[file] = string(data)
+	}
+	for place, text := range places {
+		if strings.Contains(text, "5f0c61") {
+			t.Errorf("%s shows the key", place)
+		}
+	}
+}
