@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,11 +31,12 @@ func TestNoRequestIsLostWhileDevChanges(t *testing.T) {
 	}
 	// An autoscaler would change the number of pods in between.
 	fixed := []string{backendReplicas, "replicas: { min: 2, max: 2 } # two, so that a pod can go"}
-	images := append(fixed,
+	images := slices.Concat(fixed, []string{
 		backendImage, "image: ghcr.io/acme/backend:1.0.1",
 		frontendImage, "image: ghcr.io/acme/frontend:1.0.1",
-		nginxKey, nginxKey+"    image: docker.io/nginxinc/nginx-unprivileged:1.28.1\n")
-	config := append(fixed, nginxKey, nginxKey+"    maxBodySize: 11m\n")
+		nginxKey, nginxKey + "    image: docker.io/nginxinc/nginx-unprivileged:1.28.1\n",
+	})
+	config := slices.Concat(fixed, []string{nginxKey, nginxKey + "    maxBodySize: 11m\n"})
 	steps := []struct {
 		what  string
 		pairs []string
@@ -46,7 +48,7 @@ func TestNoRequestIsLostWhileDevChanges(t *testing.T) {
 			"replicas: { min: 2, max: 2 } # as the", "replicas: { min: 3, max: 3 } # as the"}},
 		{"one pod less", fixed},
 		{"another config of nginx", config},
-		{"another secret", append(config, "env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: debug }\n    secretEnv: { TOKEN: changed }")},
+		{"another secret", slices.Concat(config, []string{"env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: debug }\n    secretEnv: { TOKEN: changed }"})},
 	}
 
 	most := capacity(t, dev)

@@ -65,8 +65,8 @@ func TestFailedMigrationStopsTheRolloutAndShowsItsLastWords(t *testing.T) {
 	if !strings.Contains(said, "column price is in use") {
 		t.Errorf("up doesn't show what the migration said last:\n%s", said)
 	}
-	if new := started(before, pods(t, "dev", "backend")); len(new) > 0 {
-		t.Errorf("the rollout has started %s", new)
+	if news := started(before, pods(t, "dev", "backend")); len(news) > 0 {
+		t.Errorf("the rollout has started %s", news)
 	}
 	reportLost(t, "a failed migration", l.failed())
 
