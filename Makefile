@@ -45,7 +45,7 @@ test-apps: ## the sample applications' own tests
 	apps/frontend/test
 
 test-live: ## the whole system on this machine, as its users see it
-	go test -tags e2e -count=1 -timeout 60m -v ./tests/e2e
+	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
 
 lint: linters lint-workflows ## golangci-lint, actionlint, shellcheck
 	.local/bin/golangci-lint run ./...

@@ -249,9 +249,9 @@ func (p *databaseBuilder) createPassword() error {
 		return fmt.Errorf("create secret for the password: %w", err)
 	}
 
-	password, version, options := p.args.Password, "own", []pulumi.ResourceOption{p.child()}
-	if password == "" {
-		if password, err = generatePassword(); err != nil {
+	password, version, options := pulumi.String(p.args.Password).ToStringOutput(), "own", []pulumi.ResourceOption{p.child()}
+	if p.args.Password == "" {
+		if password, err = p.generatePassword(); err != nil {
 			return fmt.Errorf("generate password: %w", err)
 		}
 		version = fmt.Sprintf("v%d", *p.args.PasswordVersion)
@@ -259,7 +259,7 @@ func (p *databaseBuilder) createPassword() error {
 	}
 	stored, err := secretsmanager.NewSecretVersion(p.ctx, p.name+"-password-"+version, &secretsmanager.SecretVersionArgs{
 		SecretId:     secret.ID(),
-		SecretString: pulumi.ToSecret(pulumi.String(password)).(pulumi.StringOutput),
+		SecretString: pulumi.ToSecret(password).(pulumi.StringOutput),
 	}, options...)
 	if err != nil {
 		return fmt.Errorf("store password: %w", err)
@@ -268,15 +268,19 @@ func (p *databaseBuilder) createPassword() error {
 	return nil
 }
 
-func generatePassword() (string, error) {
+// generatePassword is unknown in a preview: a saved plan would hold the up to a value that it can't draw again.
+func (p *databaseBuilder) generatePassword() (pulumi.StringOutput, error) {
+	if p.ctx.DryRun() {
+		return pulumi.UnsafeUnknownOutput(nil).ApplyT(func(any) string { return "" }).(pulumi.StringOutput), nil
+	}
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	password := make([]byte, generatedPasswordLength)
 	for i := range password {
 		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
 		if err != nil {
-			return "", err
+			return pulumi.StringOutput{}, err
 		}
 		password[i] = alphabet[n.Int64()]
 	}
-	return string(password), nil
+	return pulumi.String(password).ToStringOutput(), nil
 }

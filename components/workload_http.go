@@ -1,6 +1,7 @@
 package components
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,15 +76,19 @@ func (w *workload) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values
 }
 
 // newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
+// It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
+// from a preview that doesn't know them yet.
 func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
 	data := pulumi.StringMap{}
 	for key, value := range values {
-		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput)
+		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
+			return base64.StdEncoding.EncodeToString([]byte(value))
+		}).(pulumi.StringOutput)
 	}
 	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:   t.metadata(),
-		Immutable:  pulumi.Bool(true),
-		StringData: data,
+		Metadata:  t.metadata(),
+		Immutable: pulumi.Bool(true),
+		Data:      data,
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, err

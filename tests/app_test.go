@@ -461,8 +461,8 @@ func TestPasswordNeverAppearsOutsideSecrets(t *testing.T) {
 			require.NotContains(t, text, hidden, "%s %s", res.Type, res.Name)
 		}
 	}
-	require.Equal(t, "hidden-env", r.Named(t, secretType, "shop-backend-env").Input(t, "stringData.FROM_CONFIG"))
-	require.Equal(t, "hidden-key", r.Named(t, secretType, "shop-frontend-env").Input(t, "stringData.KEY"))
+	require.Equal(t, "hidden-env", r.Named(t, secretType, "shop-backend-env").SecretData(t)["FROM_CONFIG"])
+	require.Equal(t, "hidden-key", r.Named(t, secretType, "shop-frontend-env").SecretData(t)["KEY"])
 }
 
 func TestSecretsAndConfigAreNewObjectsWhenTheyChange(t *testing.T) {

@@ -23,16 +23,16 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	require.Equal(t, components.DatabaseCAFile, env["DB_SSLROOTCERT"])
 	require.Regexp(t, `^secret shop-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
 	require.Regexp(t, `^secret shop-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
-	require.Equal(t, testPassword, secret.Input(t, "stringData.DB_PASSWORD"), "verbatim")
+	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
 	require.Equal(t,
 		"postgresql://app_admin:p%25ss%2Fw%40rd%3A%3F%23%26%2B%20@db.example:5433/app?sslmode=verify-full&sslrootcert=/etc/database/ca.pem",
-		secret.Input(t, "stringData.DATABASE_URL"))
+		secret.SecretData(t)["DATABASE_URL"])
 }
 
 func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
 	r := runApp(t, nil)
 	secret := r.Named(t, secretType, "shop-database")
-	require.Equal(t, "-----BEGIN CERTIFICATE-----", secret.Input(t, `stringData["ca.pem"]`))
+	require.Equal(t, "-----BEGIN CERTIFICATE-----", secret.SecretData(t)["ca.pem"])
 	for _, res := range []recorder.Resource{r.Named(t, deploymentType, "shop-backend"), r.One(t, jobType)} {
 		mount := res.Input(t, "spec.template.spec.containers[0].volumeMounts[1]").(map[string]any)
 		volume := res.Input(t, "spec.template.spec.volumes[1]").(map[string]any)
@@ -72,7 +72,7 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 			continue
 		}
 		require.True(t, strings.HasPrefix(env[name], "secret shop-database-"), "%s is %s", name, env[name])
-		require.Equal(t, c.want, r.Named(t, secretType, "shop-database").Input(t, "stringData."+name), name)
+		require.Equal(t, c.want, r.Named(t, secretType, "shop-database").SecretData(t)[name], name)
 	}
 }
 
@@ -135,8 +135,7 @@ func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
 		"LOG_LEVEL": "info", "HOME": "/home/app",
 		"OUTPUT": "secret " + name + " OUTPUT", "KEY": "secret " + name + " KEY",
 	}, environment(t, r.Named(t, deploymentType, "shop-backend")))
-	require.Equal(t, map[string]any{"KEY": "x", "OUTPUT": "maybe secret"}, secret.Input(t, "stringData"))
-	require.True(t, secret.IsSecret(t, "stringData.KEY"))
+	require.Equal(t, map[string]string{"KEY": "x", "OUTPUT": "maybe secret"}, secret.SecretData(t))
 }
 
 func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {

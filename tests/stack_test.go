@@ -140,7 +140,7 @@ func TestSecretsAppearInSecretInputsOnly(t *testing.T) {
 	assert.True(t, recording.One(t, instanceType).IsSecret(t, "password"))
 	all := ""
 	for _, secret := range recording.All("kubernetes:core/v1:Secret") {
-		all += fmt.Sprint(secret.Input(t, "stringData"), secret.Input(t, "data"))
+		all += fmt.Sprint(secret.SecretData(t))
 	}
 	for _, kind := range []string{"-db", "-jwt", "-api"} {
 		assert.Contains(t, all, marker+kind, "held by a Kubernetes Secret")

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// wantedPods is the number that a Deployment is told to have.
-func wantedPods(t *testing.T, tier string) int {
+// wantedBackends is the number of pods that the backend's Deployment is told to have.
+func (s *testStack) wantedBackends(t *testing.T) int {
 	t.Helper()
-	n, err := strconv.Atoi(kubectl(t, "dev", "get deployment "+deployment(t, "dev", tier)+" -o jsonpath='{.spec.replicas}'"))
+	n, err := strconv.Atoi(kubectl(t, s.name, "get deployment "+deployment(t, s.name, "backend")+" -o jsonpath='{.spec.replicas}'"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,25 +20,28 @@ func wantedPods(t *testing.T, tier string) int {
 }
 
 func TestLoadRaisesTheBackendsPodsAndQuietLowersThem(t *testing.T) {
-	eventually(t, 6*time.Minute, "the two pods of a quiet backend", func() bool { return wantedPods(t, "backend") == 2 })
-	l := startLoad(dev, 0)
+	t.Parallel()
+	s := newTestStack(t, "scaling", "dev")
+	s.set(t, "backend", "replicas: { min: 1, max: 3 }")
+	s.up(t)
+	l := startLoad(s.site, 0)
 	defer l.end()
 	start := time.Now()
-	eventually(t, 2*time.Minute, "more pods under load", func() bool { return wantedPods(t, "backend") > 2 })
+	eventually(t, 2*time.Minute, "more pods under load", func() bool { return s.wantedBackends(t) > 1 })
 	t.Logf("after %.0f s of load there are more pods", time.Since(start).Seconds())
 
-	must(t, "make up PORT=%d", devPort)
-	if changes := engineChanges(t, "dev", "up"); len(changes) > 0 {
+	s.up(t)
+	if changes := engineChanges(t, s.name, "up"); len(changes) > 0 {
 		t.Errorf("an up under load changed %s", changes)
 	}
-	raised := wantedPods(t, "backend")
-	if raised < 3 {
-		t.Errorf("after an up under load there are %d pods, want more than 2", raised)
+	raised := s.wantedBackends(t)
+	if raised < 2 {
+		t.Errorf("after an up under load there are %d pods, want more than 1", raised)
 	}
 	l.end()
 	reportLost(t, fmt.Sprintf("with up to %d pods", raised), l.failed())
 
 	quiet := time.Now()
-	eventually(t, 5*time.Minute, "fewer pods when it is quiet", func() bool { return wantedPods(t, "backend") < raised })
+	eventually(t, 5*time.Minute, "fewer pods when it is quiet", func() bool { return s.wantedBackends(t) < raised })
 	t.Logf("%d pods until %.0f s after the load", raised, time.Since(quiet).Seconds())
 }

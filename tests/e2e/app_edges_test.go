@@ -56,16 +56,16 @@ func startProbes(t *testing.T, elsewhere string, tiers ...string) {
 	if err := os.WriteFile(file, manifest, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { must(t, "bin/local exec -- kubectl delete --ignore-not-found -f %s", file) })
-	must(t, "bin/local exec -- kubectl apply -f %s", file)
-	must(t, "bin/local exec -- kubectl wait --for=condition=Ready --timeout=90s pod -A -l probe=yes")
+	t.Cleanup(func() { must(t, ".local/bin/local exec -- kubectl delete --ignore-not-found -f %s", file) })
+	must(t, ".local/bin/local exec -- kubectl apply -f %s", file)
+	must(t, ".local/bin/local exec -- kubectl wait --for=condition=Ready --timeout=90s pod -A -l probe=yes")
 }
 
 // addresses are the places of a network: of the names, of one pod of each tier, and of each probe.
 func addresses(t *testing.T, names []string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for line := range strings.Lines(must(t, "bin/local exec -- getent ahostsv4 %s", strings.Join(names, " "))) {
+	for line := range strings.Lines(must(t, ".local/bin/local exec -- getent ahostsv4 %s", strings.Join(names, " "))) {
 		if fields := strings.Fields(line); len(fields) == 3 {
 			found[fields[2]] = fields[0]
 		}
@@ -110,7 +110,7 @@ func TestExactlyTheAllowedWaysAreOpen(t *testing.T) {
 	}
 	// The node itself reaches its pods: what is closed below is closed by policy.
 	for _, tier := range []string{"nginx", "backend", "frontend"} {
-		must(t, "bin/local exec -- timeout 5 bash -c '</dev/tcp/%s/9000'", at["probe-"+tier])
+		must(t, ".local/bin/local exec -- timeout 5 bash -c '</dev/tcp/%s/9000'", at["probe-"+tier])
 	}
 
 	toDatabase := []string{"DNS over TCP", "DNS over UDP", "database"}
@@ -136,7 +136,7 @@ func expectOpen(t *testing.T, ns, tier string, places map[string]string, want []
 	}
 	var got []string
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		said := must(t, "bin/local exec -- kubectl --namespace %s exec probe-%s -- python3 -c '%s' '%s'", ns, tier, connectScript, argument)
+		said := must(t, ".local/bin/local exec -- kubectl --namespace %s exec probe-%s -- python3 -c '%s' '%s'", ns, tier, connectScript, argument)
 		if err := json.Unmarshal([]byte(said), &got); err != nil {
 			t.Fatalf("the probe of %s says %q: %v", tier, said, err)
 		}

@@ -28,26 +28,24 @@ func buildSample(t *testing.T, dir, name string) {
 }
 
 func TestForeignAppRunsByConfigAlone(t *testing.T) {
+	t.Parallel()
 	const key = "a key that must not be seen: 5f0c61"
 	buildSample(t, "backend", "registry.example.com/shop/api:7")
 	buildSample(t, "frontend", "registry.example.com/shop/page:7")
 
-	config := filepath.Join(t.TempDir(), "Pulumi.shop.yaml")
-	must(t, "cp tests/e2e/sample/Pulumi.shop.yaml %s", config)
-	secure := strings.TrimSpace(must(t, "printf '%%s' '%s' | bin/local encrypt --stack shop --config-file %s", key, config))
-	edit(t, config, "    env: { SHOP_CURRENCY: EUR }\n", "    env: { SHOP_CURRENCY: EUR }\n    secretEnv: { SIGNING_KEY: { "+secure+" } }\n")
-	up := fmt.Sprintf("bin/local up --stack shop --port %d --config-file %s", thirdPort, config)
-	defer must(t, "bin/local destroy --stack shop --config-file %s", config)
+	s := newStack(t, "shop", "tests/e2e/sample/Pulumi.shop.yaml")
+	secure := strings.TrimSpace(must(t, "printf '%%s' '%s' | %s", key, s.command("encrypt")))
+	edit(t, s.config, "    env: { SHOP_CURRENCY: EUR }\n", "    env: { SHOP_CURRENCY: EUR }\n    secretEnv: { SIGNING_KEY: { "+secure+" } }\n")
 	start := time.Now()
-	said := must(t, "%s", up)
+	said := s.up(t)
 	t.Logf("the foreign app is up after %.0f s", time.Since(start).Seconds())
 
 	for _, path := range []string{"/", "/orders/17"} {
-		if page := call(t, http.StatusOK, http.MethodGet, third+path, nil, nil); !strings.Contains(page.body, `<main id="shop">`) {
+		if page := call(t, http.StatusOK, http.MethodGet, s.site+path, nil, nil); !strings.Contains(page.body, `<main id="shop">`) {
 			t.Errorf("%s is %q, want the page", path, page.body)
 		}
 	}
-	order := call(t, http.StatusCreated, http.MethodPost, third+"/shop/v1/orders", "two of them", nil)
+	order := call(t, http.StatusCreated, http.MethodPost, s.site+"/shop/v1/orders", "two of them", nil)
 	if got := order.header.Get("Location"); !regexp.MustCompile(`^/shop/v1/orders/[0-9]+$`).MatchString(got) {
 		t.Errorf("the order's place is %q, want the prefix before what the app says", got)
 	}
@@ -60,11 +58,11 @@ func TestForeignAppRunsByConfigAlone(t *testing.T) {
 	if answer.Signature != hex.EncodeToString(sum.Sum(nil)) || answer.Currency != "EUR" {
 		t.Errorf("the app's answer is %s, want it signed with the key, in EUR", order.body)
 	}
-	if orders := call(t, http.StatusOK, http.MethodGet, third+"/shop/v1/orders", nil, nil).body; !strings.Contains(orders, "two of them") {
+	if orders := call(t, http.StatusOK, http.MethodGet, s.site+"/shop/v1/orders", nil, nil).body; !strings.Contains(orders, "two of them") {
 		t.Errorf("the orders are %s", orders)
 	}
 
-	if again := must(t, "%s", up); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
+	if again := s.up(t); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
 		t.Errorf("a second up changed something:\n%s", again)
 	}
 	places := map[string]string{

@@ -55,7 +55,7 @@ func upDev(t *testing.T) {
 // retag gives an image that the node has a second name.
 func retag(t *testing.T, image, name string) {
 	t.Helper()
-	must(t, "bin/local exec -- ctr --address %s/run/containerd/containerd.sock --namespace k8s.io images tag --force %s %s", home, image, name)
+	must(t, ".local/bin/local exec -- ctr --address %s/run/containerd/containerd.sock --namespace k8s.io images tag --force %s %s", home, image, name)
 }
 
 // runningPods are the names of a tier's pods that aren't about to stop.

@@ -13,13 +13,13 @@ func TestNamespaceRefusesPodsThatAreNotRestricted(t *testing.T) {
 		"one in the node's network":    `--overrides='{"spec":{"hostNetwork":true}}'`,
 		"one with the node's own disk": `--overrides='{"spec":{"volumes":[{"name":"disk","hostPath":{"path":"/"}}]}}'`,
 	} {
-		said := refused(t, "bin/local exec -- kubectl --namespace %s run refused --image ghcr.io/acme/backend:1.0.0 %s", namespace("dev"), how)
+		said := refused(t, ".local/bin/local exec -- kubectl --namespace %s run refused --image ghcr.io/acme/backend:1.0.0 %s", namespace("dev"), how)
 		if !strings.Contains(said, `violates PodSecurity "restricted`) {
 			t.Errorf("%s was refused with %q, want Pod Security's reason", name, said)
 		}
 	}
 	// Whichever of the API server's checks comes first.
-	refused(t, "bin/local exec -- kubectl --namespace %s run refused --image ghcr.io/acme/backend:1.0.0 --privileged", namespace("dev"))
+	refused(t, ".local/bin/local exec -- kubectl --namespace %s run refused --image ghcr.io/acme/backend:1.0.0 --privileged", namespace("dev"))
 }
 
 // look prints what a container may do, and tries what it may not.

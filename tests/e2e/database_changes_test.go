@@ -14,8 +14,9 @@ import (
 // What a database goes through while its stack serves. The changes build on one stack, for a stack of each would take
 // minutes; every one works without those before it.
 func TestDatabaseChangesUnderAServingStack(t *testing.T) {
+	t.Parallel()
 	s := newTestStack(t, "changes", "dev")
-	s.up(t)
+	s.upAsPlanned(t)
 	t.Run("PasswordIsRotatedWithoutLosingARequest", func(t *testing.T) { rotates(t, s) })
 	t.Run("DynamicParametersApplyAtOnceAndStaticOnesAtAReboot", func(t *testing.T) { appliesParameters(t, s) })
 	t.Run("UnknownParameterIsRefusedInOneLine", func(t *testing.T) { refusesParameter(t, s) })
@@ -39,7 +40,7 @@ func rotates(t *testing.T, s *testStack) {
 
 	s.set(t, "database", "passwordVersion: 2")
 	l := startLoad(s.site, 40)
-	s.up(t)
+	s.upAsPlanned(t)
 	time.Sleep(3 * time.Second) // the last requests of the old pods
 	l.end()
 	failed := l.failed()
@@ -166,7 +167,7 @@ func refusesCertificate(t *testing.T, s *testStack) {
 	kubectl(t, s.name, "scale --replicas=2 deployment/"+name)
 	eventually(t, 30*time.Second, "the reason in a new pod's log", func() bool {
 		// It fails as long as the container isn't there.
-		out, _ := shell("bin/local exec -- kubectl --namespace " + namespace(s.name) + " logs --tail=100 -l app.kubernetes.io/name=backend")
+		out, _ := shell(".local/bin/local exec -- kubectl --namespace " + namespace(s.name) + " logs --tail=100 -l app.kubernetes.io/name=backend")
 		return strings.Contains(out, reason)
 	})
 	if ready := kubectl(t, s.name, "get deployment "+name+" -o jsonpath='{.status.readyReplicas}'"); ready != "1" {

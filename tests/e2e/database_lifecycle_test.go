@@ -30,6 +30,7 @@ func finalSnapshots(t *testing.T, stack string) []string {
 
 // A durable database ends in two steps, and what it leaves begins another.
 func TestDurableDatabaseOutlivesItsStackAndComesBack(t *testing.T) {
+	t.Parallel()
 	durable := newTestStack(t, "durable", "prod")
 	durable.up(t)
 	var want []string

@@ -27,33 +27,24 @@ var (
 	anyDrain    = regexp.MustCompile(`(?m)^ +drainSeconds: .*\n`)
 )
 
-// newTestStack takes a sample's name and sections to put lines into; it deploys nothing. When the test ends the stack
-// goes, whatever protects it.
+// newTestStack takes a sample's name and sections to put lines into; it deploys nothing. The stack goes with the node.
 func newTestStack(t *testing.T, name, sample string) *testStack {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "Pulumi."+sample+".yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := anyReplicas.ReplaceAllString(string(data), "replicas: { min: 1, max: 1 }")
-	text = anyDrain.ReplaceAllString(text, "")
+	s := newStack(t, name, "Pulumi."+sample+".yaml")
+	text := anyReplicas.ReplaceAllString(s.read(t), "replicas: { min: 1, max: 1 }")
+	s.write(t, anyDrain.ReplaceAllString(text, ""))
+	s.set(t, "nginx", "drainSeconds: 5")
+	return s
+}
+
+// newStack has a config file of its own, copied from one of the checkout.
+func newStack(t *testing.T, name, config string) *testStack {
+	t.Helper()
 	port := freePort()
 	s := &testStack{
 		name: name, config: filepath.Join(t.TempDir(), name+".yaml"), port: port, site: fmt.Sprintf("http://127.0.0.1:%d", port),
 	}
-	s.write(t, text)
-	s.set(t, "nginx", "drainSeconds: 5")
-	t.Cleanup(func() {
-		if len(s.instances(t)) == 0 {
-			return
-		}
-		if strings.Contains(s.read(t), "lifecycle: durable") {
-			s.retire(t)
-		}
-		if out, err := shell(s.command("destroy")); err != nil {
-			t.Errorf("destroy %s: %v\n%s", s.name, err, out)
-		}
-	})
+	must(t, "cp %s %s", config, s.config)
 	return s
 }
 
@@ -124,6 +115,15 @@ func (s *testStack) command(verb string) string {
 }
 
 func (s *testStack) up(t *testing.T) string { t.Helper(); return must(t, "%s", s.command("up")) }
+
+// upAsPlanned does what a preview has saved and nothing else, as the workflow deploy.
+func (s *testStack) upAsPlanned(t *testing.T) {
+	t.Helper()
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	must(t, "%s --save-plan %s", s.command("preview"), plan)
+	must(t, "%s --plan %s", s.command("up"), plan)
+}
+
 func (s *testStack) preview(t *testing.T) string {
 	t.Helper()
 	return must(t, "%s", s.command("preview"))
@@ -243,7 +243,7 @@ func password(t *testing.T, stack string) string {
 
 // psqlAt is psql with an address and a password that the test chooses.
 func psqlAt(address, password, sql string) (string, error) {
-	cmd := exec.Command("bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
+	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
 		fmt.Sprintf("host=%s port=5433 dbname=app user=app_admin sslmode=verify-full sslrootcert=%s connect_timeout=5",
 			address, filepath.Join(home, "account", "ca.pem")), "--command", sql)
 	cmd.Dir = root

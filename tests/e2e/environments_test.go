@@ -88,7 +88,7 @@ func TestProdRunsBesideDevAndOutlivesIt(t *testing.T) {
 		}
 	}
 	must(t, "make destroy STACK=dev")
-	if out, err := shell("bin/local exec -- kubectl get namespace " + namespace("dev")); err == nil {
+	if out, err := shell(".local/bin/local exec -- kubectl get namespace " + namespace("dev")); err == nil {
 		t.Errorf("after destroy dev's namespace is there: %s", out)
 	}
 	if all := fmt.Sprint(titles(t, prod)); !strings.Contains(all, inProd.Title) {

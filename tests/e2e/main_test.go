@@ -25,11 +25,10 @@ var (
 	root string // the checkout
 	home string // the node's folder
 
-	devPort, prodPort, thirdPort = freePort(), freePort(), freePort()
+	devPort, prodPort = freePort(), freePort()
 
-	dev   = fmt.Sprintf("http://127.0.0.1:%d", devPort)
-	prod  = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
-	third = fmt.Sprintf("http://127.0.0.1:%d", thirdPort)
+	dev  = fmt.Sprintf("http://127.0.0.1:%d", devPort)
+	prod = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
 )
 
 // freePort is one that nobody listens on now.
@@ -59,9 +58,12 @@ func run(m *testing.M) int {
 	}
 	root = filepath.Join(working, "..", "..")
 	home = filepath.Join(root, ".local", "e2e")
-	if err := os.Setenv("THREETIER_HOME", home); err != nil {
-		fmt.Println(err)
-		return 1
+	// The root lets .local/bin/local be called itself: bin/local looks first whether it is built, in a second.
+	for name, value := range map[string]string{"THREETIER_HOME": home, "THREETIER_ROOT": root} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Println(err)
+			return 1
+		}
 	}
 	start := time.Now()
 	for _, command := range []string{"make clean", fmt.Sprintf("make up PORT=%d", devPort)} {
@@ -91,7 +93,7 @@ func run(m *testing.M) int {
 // keepLogs saves what a failure is explained by, before the node's folder goes.
 func keepLogs() {
 	for _, command := range []string{
-		"bin/local exec -- kubectl get pods,events,deployments,jobs,hpa -A -o wide > .local/artifacts/cluster.txt",
+		".local/bin/local exec -- kubectl get pods,events,deployments,jobs,hpa -A -o wide > .local/artifacts/cluster.txt",
 		"cp -r " + home + "/logs .local/artifacts/",
 	} {
 		if out, err := shell("mkdir -p .local/artifacts && " + command); err != nil {
@@ -137,7 +139,7 @@ func refused(t *testing.T, format string, args ...any) string {
 // kubectl runs in a stack's namespace.
 func kubectl(t *testing.T, stack, args string) string {
 	t.Helper()
-	return strings.TrimSpace(must(t, "bin/local exec -- kubectl --namespace %s %s", namespace(stack), args))
+	return strings.TrimSpace(must(t, ".local/bin/local exec -- kubectl --namespace %s %s", namespace(stack), args))
 }
 
 func namespace(stack string) string { return "threetier-" + stack }
@@ -270,12 +272,12 @@ func psql(t *testing.T, stack, sslmode, sql string) (string, error) {
 	secret := func(key string) string {
 		jsonpath := fmt.Sprintf(`{.data.%s}`, strings.ReplaceAll(key, ".", `\.`))
 		name := kubectl(t, stack, `get deployment -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.name}'`)
-		return must(t, "bin/local exec -- kubectl --namespace %s get secret %s -o jsonpath='%s' | base64 -d", namespace(stack), name, jsonpath)
+		return must(t, ".local/bin/local exec -- kubectl --namespace %s get secret %s -o jsonpath='%s' | base64 -d", namespace(stack), name, jsonpath)
 	}
 	password := kubectl(t, stack, `get deployment -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.key}'`)
 	endpoint := strings.Split(output(t, stack, "databaseEndpoint"), ":")
 	ca := filepath.Join(home, "account", "ca.pem")
-	cmd := exec.Command("bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align",
+	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align",
 		fmt.Sprintf("host=%s port=%s dbname=app user=app_admin sslmode=%s sslrootcert=%s connect_timeout=5", endpoint[0], endpoint[1], sslmode, ca),
 		"--command", sql)
 	cmd.Dir = root

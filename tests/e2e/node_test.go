@@ -51,12 +51,10 @@ func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
 }
 
 func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "killed.yaml")
-	must(t, "sed 's/min: 2, max: [0-9]*/min: 1, max: 1/' Pulumi.dev.yaml > %s", config)
-	up := fmt.Sprintf("bin/local up --stack killed --config-file %s --port %d", config, thirdPort)
-	defer must(t, "bin/local destroy --stack killed --config-file %s", config)
+	t.Parallel()
+	s := newTestStack(t, "killed", "dev")
 	for i := range 3 {
-		cmd := exec.Command("bash", "-c", up)
+		cmd := exec.Command("bash", "-c", s.command("up"))
 		cmd.Dir = root
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
@@ -70,8 +68,8 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 		_ = cmd.Wait() // killed: there is no other answer
 		t.Logf("kill %d after %s", i+1, after)
 	}
-	must(t, "%s", up)
-	addItem(t, third, "after three kills")
+	s.up(t)
+	addItem(t, s.site, "after three kills")
 	for _, tier := range []string{"backend", "frontend", "nginx"} {
 		if n := strings.Fields(kubectl(t, "killed", "get deployments -l app.kubernetes.io/name="+tier+" -o name")); len(n) != 1 {
 			t.Errorf("there are %d deployments of %s, want 1: %v", len(n), tier, n)
@@ -80,7 +78,7 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	if n := strings.Count(kubectl(t, "killed", "get configmaps -o name"), "nginx-config"); n != 1 {
 		t.Errorf("there are %d nginx-config, want 1", n)
 	}
-	must(t, "bin/local destroy --stack killed --config-file %s", config)
+	s.destroy(t)
 	if servers, err := filepath.Glob(filepath.Join(home, "account", "instances", "*killed*")); err != nil || len(servers) > 0 {
 		t.Errorf("after destroy there are databases: %v, %v", servers, err)
 	}
@@ -93,7 +91,7 @@ func TestSecondUpAtTheSameTimeWaitsAndSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, time.Minute, "the first up at work", func() bool {
-		_, err := shell("flock --nonblock " + home + "/run/command.lock true")
+		_, err := shell("flock --nonblock " + home + "/run/stack-dev-command.lock true")
 		return err != nil
 	})
 	out := must(t, "make up PORT=%d", devPort)
@@ -132,7 +130,7 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 			}
 		})
 	}
-	if out := must(t, "bin/local exec -- kubectl get namespaces -o name"); strings.Contains(out, "inuse") || strings.Contains(out, "noimage") {
+	if out := must(t, ".local/bin/local exec -- kubectl get namespaces -o name"); strings.Contains(out, "inuse") || strings.Contains(out, "noimage") {
 		t.Errorf("a refused up made a namespace: %s", out)
 	}
 }
@@ -150,7 +148,7 @@ func TestSixMistakesAreSixLinesAndNothingRegistered(t *testing.T) {
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := refused(t, "bin/local up --stack mistakes --port %d --config-file %s", thirdPort, file)
+	out := refused(t, "bin/local up --stack mistakes --port %d --config-file %s", freePort(), file)
 	for _, key := range []string{"threetier:database.storageGiB", "threetier:database.lifecycle", "threetier:database.colour", "threetier:backend.port", "threetier:frontend.replicas", "threetier:databse"} {
 		if !strings.Contains(out, key) {
 			t.Errorf("the error doesn't name %s:\n%s", key, out)

@@ -23,6 +23,7 @@ const (
 )
 
 func TestNoSecretIsFoundOutsideOfKubernetesSecrets(t *testing.T) {
+	t.Parallel()
 	s := newTestStack(t, "secrets", "dev")
 	out := s.preview(t) // it makes the stack, and with it the salt that the config's secrets are encrypted with
 	s.set(t, "database", "password: "+s.encrypt(t, ownPassword))
@@ -30,6 +31,7 @@ func TestNoSecretIsFoundOutsideOfKubernetesSecrets(t *testing.T) {
 	s.write(t, s.salt(t)+s.read(t))
 	out += s.up(t)
 	s.set(t, "backend", "env: { LOG_LEVEL: info }")
+	out += s.breaksItsPlan(t)
 	out += s.preview(t)
 	out += must(t, "make preview")
 
@@ -65,6 +67,20 @@ func TestNoSecretIsFoundOutsideOfKubernetesSecrets(t *testing.T) {
 		}
 	}
 	t.Logf("searched %d places", len(places))
+}
+
+// breaksItsPlan is an up that would do something else than its plan: what differs is a secret.
+func (s *testStack) breaksItsPlan(t *testing.T) string {
+	t.Helper()
+	config, plan := s.read(t), filepath.Join(t.TempDir(), "plan.json")
+	s.set(t, "backend", "secretEnv: "+fmt.Sprintf(secretConfig, s.encrypt(t, "another value")))
+	must(t, "%s --save-plan %s", s.command("preview"), plan)
+	s.write(t, config)
+	said := refused(t, "%s --plan %s", s.command("up"), plan)
+	if !strings.Contains(said, "violates plan: properties changed: values aren't shown") {
+		t.Errorf("the refused up doesn't say what broke the plan:\n%s", said)
+	}
+	return said
 }
 
 // pulumi runs Pulumi's command line on a stack's folder.
@@ -165,7 +181,7 @@ func cluster(t *testing.T, stack string) (secretData, rest []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := "$(bin/local exec -- kubectl api-resources --namespaced --verbs=list -o name | grep -vx secrets | paste -sd,)"
+	kinds := "$(.local/bin/local exec -- kubectl api-resources --namespaced --verbs=list -o name | grep -vx secrets | paste -sd,)"
 	all := kubectl(t, stack, "get "+kinds+" -o yaml --show-managed-fields")
 	logs := kubectl(t, stack, "logs --all-containers --ignore-errors --tail=-1 --prefix -l app.kubernetes.io/managed-by=pulumi")
 	if !strings.Contains(all, "kind: ConfigMap") || !strings.Contains(all, "kind: Pod") || logs == "" {

@@ -4,6 +4,7 @@ package recorder
 
 import (
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -185,6 +186,20 @@ func (res Resource) Input(t testing.TB, path string) any {
 		return nil
 	}
 	return value.Mappable()
+}
+
+// SecretData are the values that a Kubernetes Secret holds. One that isn't marked as a secret fails the test.
+func (res Resource) SecretData(t testing.TB) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for key := range open(res.Inputs["data"]).ObjectValue() {
+		path := fmt.Sprintf("data[%q]", key)
+		require.True(t, res.IsSecret(t, path), "%s of %s", path, res.Name)
+		decoded, err := base64.StdEncoding.DecodeString(fmt.Sprint(res.Input(t, path)))
+		require.NoError(t, err)
+		values[string(key)] = string(decoded)
+	}
+	return values
 }
 
 // IsSecret tells whether the input at the path, or what holds it, is a secret.

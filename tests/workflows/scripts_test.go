@@ -44,6 +44,13 @@ func (s *stage) content(name string) string {
 // run runs one of the scripts, and returns its exit code.
 func (s *stage) run(script string, args ...string) int {
 	s.t.Helper()
+	code, _ := s.says(script, args...)
+	return code
+}
+
+// says is run with what the script printed.
+func (s *stage) says(script string, args ...string) (int, string) {
+	s.t.Helper()
 	cmd := exec.Command(folder("scripts", script), args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{
@@ -55,7 +62,7 @@ func (s *stage) run(script string, args ...string) int {
 	if cmd.ProcessState == nil {
 		require.NoError(s.t, err)
 	}
-	return cmd.ProcessState.ExitCode()
+	return cmd.ProcessState.ExitCode(), string(out)
 }
 
 func TestPlanScriptWritesTheSummary(t *testing.T) {
@@ -123,6 +130,15 @@ func TestApplyThatFailsSaysNothingIsDeployed(t *testing.T) {
 	s.command("pulumi", "exit 1")
 	require.Equal(t, 1, s.run("apply", "dev", "out"))
 	assert.NoFileExists(t, s.file("step-summary"))
+}
+
+func TestApplyDoesNotShowTheValuesThatDifferFromThePlan(t *testing.T) {
+	s := newStage(t)
+	s.command("pulumi", `echo 'error: resource urn:x violates plan: properties changed: ~~password[{&{{hunter2}}}!={&{{hunter3}}}]' >&2; exit 255`)
+	code, said := s.says("apply", "dev", "out")
+	assert.Equal(t, 255, code)
+	assert.Contains(t, said, "resource urn:x violates plan")
+	assert.NotContains(t, said, "hunter")
 }
 
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.

@@ -1,22 +1,23 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"threetier/local/internal/home"
+)
 
 func encryptCommand() *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
 		Use: "encrypt", Short: "read a secret from standard input, print what stands for it in the stack's config: secure: …", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			h, lock, err := begin(&t)
-			if err != nil {
-				return err
-			}
-			defer lock.Close()
-			pid, err := start(h, lock)
-			if err != nil {
-				return err
-			}
-			return inside(h, lock, pid, &t, "encrypt")
+			return onStack(&t, func(h home.Home) error {
+				pid, err := start(h)
+				if err != nil {
+					return err
+				}
+				return inside(h, pid, &t, "encrypt")
+			})
 		},
 	}
 	t.flags(cmd)

@@ -45,18 +45,20 @@ func superviseCommand() *cobra.Command {
 	}}
 }
 
-// alone runs a command that changes the node, when no other one does.
+// alone runs a command that changes the node, when no other command does anything.
 func alone(do func(home.Home) error) func(*cobra.Command, []string) error {
 	return func(*cobra.Command, []string) error {
 		h, err := home.Find()
 		if err != nil {
 			return err
 		}
-		lock, err := h.Lock()
-		if err != nil {
-			return err
+		for _, what := range []string{"node", "setup"} {
+			lock, err := h.Lock(what, syscall.LOCK_EX)
+			if err != nil {
+				return err
+			}
+			defer lock.Close()
 		}
-		defer lock.Close()
 		return do(h)
 	}
 }

@@ -31,6 +31,7 @@ type target struct {
 	name       string
 	configFile string
 	port       int
+	plan       string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -53,6 +54,11 @@ func (t *target) check(h home.Home) error {
 		return fmt.Errorf("find the config: %w", err)
 	}
 	t.configFile = path
+	if t.plan != "" {
+		if t.plan, err = filepath.Abs(t.plan); err != nil {
+			return fmt.Errorf("find the plan: %w", err)
+		}
+	}
 	if _, err := os.Stat(t.configFile); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the stack %s has no config: there is no file %s, want one like Pulumi.dev.yaml", t.name, t.configFile)
 	} else if err != nil {
@@ -61,19 +67,17 @@ func (t *target) check(h home.Home) error {
 	return nil
 }
 
-// stackCommand is a command about one stack, run when no other command is.
-func stackCommand(use, short string, do func(h home.Home, lock *os.File, t *target) error) *cobra.Command {
+func stackCommand(use, short string, do func(h home.Home, t *target) error) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
-		h, lock, err := begin(&t)
-		if err != nil {
-			return err
-		}
-		defer lock.Close()
-		return do(h, lock, &t)
+		return onStack(&t, func(h home.Home) error { return do(h, &t) })
 	}}
 	t.flags(cmd)
-	if use == "up" {
+	switch use {
+	case "preview":
+		cmd.Flags().StringVar(&t.plan, "save-plan", "", "write what would be done to this file")
+	case "up":
+		cmd.Flags().StringVar(&t.plan, "plan", "", "do what preview has saved in this file, or stop")
 		cmd.Flags().IntVar(&t.port, "port", 0, "the port on 127.0.0.1 (default: the stack's last one, or the first from 8080 that no other stack has)")
 	}
 	return cmd
@@ -84,46 +88,77 @@ func upCommand() *cobra.Command {
 }
 
 func previewCommand() *cobra.Command {
-	return stackCommand("preview", "pulumi preview --diff", func(h home.Home, lock *os.File, t *target) error {
-		pid, err := start(h, lock)
+	return stackCommand("preview", "pulumi preview --diff", func(h home.Home, t *target) error {
+		pid, err := start(h)
 		if err != nil {
 			return err
 		}
-		return inside(h, lock, pid, t, "preview")
+		return inside(h, pid, t, "preview")
 	})
 }
 
 func destroyCommand() *cobra.Command {
-	return stackCommand("destroy", "pulumi destroy", func(h home.Home, lock *os.File, t *target) error {
-		pid, err := start(h, lock)
+	return stackCommand("destroy", "pulumi destroy", func(h home.Home, t *target) error {
+		pid, err := start(h)
 		if err != nil {
 			return err
 		}
-		if err := inside(h, lock, pid, t, "destroy"); err != nil {
+		if err := inside(h, pid, t, "destroy"); err != nil {
 			return err
 		}
 		return node.Connect(h).RemoveForward(t.name)
 	})
 }
 
-// begin checks the machine and the request before anything is touched, and takes the lock.
-func begin(t *target) (home.Home, *os.File, error) {
+// onStack checks the machine and the request before anything is touched, and
+// works on the stack when no other command does.
+func onStack(t *target, do func(h home.Home) error) error {
 	h, err := home.Find()
 	if err != nil {
-		return h, nil, err
+		return err
 	}
 	if err := tools.CheckMachine(h); err != nil {
-		return h, nil, err
+		return err
 	}
 	if err := t.check(h); err != nil {
-		return h, nil, err
+		return err
 	}
-	lock, err := h.Lock()
-	return h, lock, err
+	whole, err := h.Lock("node", syscall.LOCK_SH)
+	if err != nil {
+		return err
+	}
+	defer whole.Close()
+	own, err := h.Lock("stack "+t.name, syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	return do(h)
+}
+
+// settingUp does what only one command may do at a time, whichever stack it is about.
+func settingUp(h home.Home, do func(lock *os.File) error) error {
+	lock, err := h.Lock("setup", syscall.LOCK_EX)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := home.Inherit(lock); err != nil {
+		return err
+	}
+	return do(lock)
 }
 
 // start brings the machine to where a stack can be deployed, and returns the node's first process.
-func start(h home.Home, lock *os.File) (int, error) {
+func start(h home.Home) (pid int, err error) {
+	err = settingUp(h, func(lock *os.File) error {
+		pid, err = startLocked(h, lock)
+		return err
+	})
+	return pid, err
+}
+
+func startLocked(h home.Home, lock *os.File) (int, error) {
 	for _, dir := range []string{h.Path("logs"), h.Path("images"), h.Cache("bin")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return 0, fmt.Errorf("make %s: %w", dir, err)
@@ -151,20 +186,23 @@ func start(h home.Home, lock *os.File) (int, error) {
 	return pid, images.Store{Home: h, PID: pid}.EnsurePause()
 }
 
-func up(h home.Home, lock *os.File, t *target) error {
-	pid, err := start(h, lock)
+func up(h home.Home, t *target) error {
+	var pid int
+	var forward node.Forward
+	err := settingUp(h, func(lock *os.File) (err error) {
+		if pid, err = startLocked(h, lock); err != nil {
+			return err
+		}
+		if err = ensureImages(h, pid, t); err != nil {
+			return err
+		}
+		forward, err = reservePort(h, t)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if err := ensureImages(h, pid, t); err != nil {
-		return err
-	}
-	forward, err := reservePort(h, t)
-	if err != nil {
-		return err
-	}
-	err = step.Run("pulumi up", func() error { return inside(h, lock, pid, t, "up") })
-	if err != nil {
+	if err := step.Run("pulumi up", func() error { return inside(h, pid, t, "up") }); err != nil {
 		return err
 	}
 	address, err := os.ReadFile(h.Path("stacks", t.name, "url"))
@@ -299,11 +337,9 @@ func ownImage(h home.Home, tier, image string) (bool, error) {
 }
 
 // inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
-func inside(h home.Home, lock *os.File, pid int, t *target, verb string) error {
-	// What is left of a killed run is ended by the next one, and so must not keep it waiting.
-	syscall.CloseOnExec(int(lock.Fd()))
-	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile)
-	cmd.Env = append(cmd.Env, deploy.Mark)
+func inside(h home.Home, pid int, t *target, verb string) error {
+	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan)
+	cmd.Env = append(cmd.Env, deploy.Mark(t.name))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// An interrupt from the keyboard reaches the whole group: the engine finishes what it has begun, and this waits.
 	signals := make(chan os.Signal, 4)
@@ -327,13 +363,13 @@ func deployCommand() *cobra.Command {
 		}
 		switch args[0] {
 		case "up":
-			url, err := s.Up(ctx)
+			url, err := s.Up(ctx, t.plan)
 			if err != nil {
 				return err
 			}
 			return os.WriteFile(h.Path("stacks", t.name, "url"), []byte(url), 0o600)
 		case "preview":
-			return s.Preview(ctx)
+			return s.Preview(ctx, t.plan)
 		case "destroy":
 			return s.Destroy(ctx)
 		case "encrypt":
@@ -346,5 +382,6 @@ func deployCommand() *cobra.Command {
 		return fmt.Errorf("deploy %q, want up, preview, destroy or encrypt", args[0])
 	}}
 	t.flags(cmd)
+	cmd.Flags().StringVar(&t.plan, "plan", "", "the plan's file")
 	return cmd
 }

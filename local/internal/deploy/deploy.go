@@ -39,14 +39,14 @@ type Stack struct {
 // Open selects a stack, or makes it, with its config copied from a file: Pulumi
 // writes its own entries into the copy, never into the user's file.
 func Open(ctx context.Context, h home.Home, name, configFile string) (*Stack, error) {
-	if err := endLeftovers(); err != nil {
+	if err := endLeftovers(name); err != nil {
 		return nil, err
 	}
 	dir := h.Path("stacks", name)
 	if err := copyConfig(h, dir, name, configFile); err != nil {
 		return nil, err
 	}
-	passphrase, err := passphrase(h)
+	passphrase, err := passphrase(h, name)
 	if err != nil {
 		return nil, err
 	}
@@ -138,32 +138,50 @@ func keepSalt(config, old []byte) []byte {
 }
 
 // passphrase encrypts the secrets in the local state. A user's own is taken where it is set.
-func passphrase(h home.Home) (string, error) {
+func passphrase(h home.Home, name string) (string, error) {
 	if p, ok := os.LookupEnv("PULUMI_CONFIG_PASSPHRASE"); ok {
 		return p, nil
 	}
 	path := h.Path("passphrase")
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		data = []byte(rand.Text())
-		err = os.WriteFile(path, data, 0o600)
+		// Two stacks may begin at once: a file that is linked is whole, and never replaces another.
+		drawn := h.Path("stacks", name, "passphrase")
+		if err := os.WriteFile(drawn, []byte(rand.Text()), 0o600); err != nil {
+			return "", fmt.Errorf("draw a passphrase: %w", err)
+		}
+		defer os.Remove(drawn)
+		if err := os.Link(drawn, path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("keep the passphrase: %w", err)
+		}
+		data, err = os.ReadFile(path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("keep the passphrase: %w", err)
+		return "", fmt.Errorf("read the passphrase: %w", err)
 	}
 	return string(data), nil
 }
 
-// Up brings the stack to what its config says, and returns its URL.
-func (s *Stack) Up(ctx context.Context) (string, error) {
+// Up brings the stack to what its config says, and returns its URL. A plan that a preview
+// has saved, where there is one, is what it may do.
+func (s *Stack) Up(ctx context.Context, plan string) (string, error) {
 	if err := s.recover(ctx); err != nil {
 		return "", err
 	}
 	channel, wait := s.record("up")
 	start := time.Now()
-	result, err := s.stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.ErrorProgressStreams(os.Stderr),
-		optup.EventStreams(channel), optup.SuppressOutputs())
+	out, errOut := &masked{out: os.Stdout}, &masked{out: os.Stderr}
+	options := []optup.Option{
+		optup.ProgressStreams(out), optup.ErrorProgressStreams(errOut), optup.EventStreams(channel), optup.SuppressOutputs(),
+	}
+	if plan != "" {
+		options = append(options, optup.Plan(plan))
+	}
+	result, err := s.stack.Up(ctx, options...)
 	wait()
+	if closed := errors.Join(out.Close(), errOut.Close()); closed != nil {
+		return "", fmt.Errorf("show what pulumi says: %w", closed)
+	}
 	if err != nil {
 		s.explain(ctx, os.Stderr, start)
 		return "", summary(err)
@@ -175,11 +193,16 @@ func (s *Stack) Up(ctx context.Context) (string, error) {
 	return url, nil
 }
 
-// Preview shows what an up would change.
-func (s *Stack) Preview(ctx context.Context) error {
+// Preview shows what an up would change, and saves it where a file for the plan is named.
+func (s *Stack) Preview(ctx context.Context, plan string) error {
 	channel, wait := s.record("preview")
-	_, err := s.stack.Preview(ctx, optpreview.Diff(), optpreview.ProgressStreams(os.Stdout),
-		optpreview.ErrorProgressStreams(os.Stderr), optpreview.EventStreams(channel))
+	options := []optpreview.Option{
+		optpreview.Diff(), optpreview.ProgressStreams(os.Stdout), optpreview.ErrorProgressStreams(os.Stderr), optpreview.EventStreams(channel),
+	}
+	if plan != "" {
+		options = append(options, optpreview.Plan(plan))
+	}
+	_, err := s.stack.Preview(ctx, options...)
 	wait()
 	return summary(err)
 }

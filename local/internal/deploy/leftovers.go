@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// Mark is in the environment of a deployment and of all that it starts.
-const Mark = "THREETIER_DEPLOYMENT=1"
+// Mark is in the environment of a stack's deployment and of all that it starts.
+func Mark(stack string) string { return "THREETIER_DEPLOYMENT=" + stack }
 
-// endLeftovers kills what a killed run left behind in the node: a provider whose
-// engine is gone waits for minutes before it notices, and may still be creating.
-// The caller's lock says that no other run is alive.
-func endLeftovers() error {
+// endLeftovers kills what a killed run of the stack left behind in the node: a
+// provider whose engine is gone waits for minutes before it notices, and may still
+// be creating. The caller's lock says that no other run is alive.
+func endLeftovers(stack string) error {
 	for range 100 {
-		left, err := marked()
+		left, err := marked(Mark(stack) + "\x00")
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -33,7 +33,7 @@ func endLeftovers() error {
 	return errors.New("processes of an interrupted run don't end: try make down")
 }
 
-func marked() ([]int, error) {
+func marked(mark string) ([]int, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {
 		return nil, fmt.Errorf("list the node's processes: %w", err)
@@ -46,7 +46,7 @@ func marked() ([]int, error) {
 		}
 		// A process that is gone meanwhile, or has ended, has no environment.
 		environ, err := os.ReadFile(file)
-		if err == nil && bytes.Contains(environ, []byte(Mark)) {
+		if err == nil && bytes.Contains(environ, []byte(mark)) {
 			pids = append(pids, pid)
 		}
 	}

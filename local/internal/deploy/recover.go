@@ -14,7 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 )
 
-// recover clears up after a run that was killed. The command's own lock says
+// recover clears up after a run that was killed. The stack's own lock says
 // that no other run is alive, so a lock in the state is a dead one's; what that
 // run had begun to create is taken into the state where it came to exist.
 func (s *Stack) recover(ctx context.Context) error {
@@ -54,7 +54,7 @@ type object map[string]any
 // refresh --import-pending-creates, drops these too. Nothing pending: no
 // deployment. What the account holds needs no adoption: it knows for which
 // resource it was made, and hands it to the next creation.
-func adopt(deployment json.RawMessage, exists func(id string, manifest []byte) bool) ([]string, json.RawMessage, error) {
+func adopt(deployment json.RawMessage, exists func(manifest []byte) bool) ([]string, json.RawMessage, error) {
 	var state object
 	if err := json.Unmarshal(deployment, &state); err != nil {
 		return nil, nil, fmt.Errorf("read the state: %w", err)
@@ -72,7 +72,7 @@ func adopt(deployment json.RawMessage, exists func(id string, manifest []byte) b
 		if err != nil {
 			return nil, nil, err
 		}
-		if operation["type"] != "creating" || id == "" || !exists(id, manifest) {
+		if operation["type"] != "creating" || id == "" || !exists(manifest) {
 			continue
 		}
 		for _, r := range resources {
@@ -113,7 +113,7 @@ func kubernetesObject(resource map[string]any) (string, []byte, error) {
 	return id, manifest, err
 }
 
-func existsInCluster(_ string, manifest []byte) bool {
+func existsInCluster(manifest []byte) bool {
 	get := exec.Command("kubectl", "get", "-f", "-")
 	get.Stdin = bytes.NewReader(manifest)
 	return get.Run() == nil
@@ -122,6 +122,9 @@ func existsInCluster(_ string, manifest []byte) bool {
 func writeEvents(out io.Writer, channel <-chan events.EngineEvent) {
 	encoder := json.NewEncoder(out)
 	for e := range channel {
+		if d := e.DiagnosticEvent; d != nil {
+			d.Message = string(withoutValues([]byte(d.Message)))
+		}
 		if err := encoder.Encode(e.EngineEvent); err != nil {
 			fmt.Fprintf(os.Stderr, "the engine's events are not kept: %v\n", err)
 			encoder = json.NewEncoder(io.Discard)

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -26,7 +27,7 @@ const interrupted = `{
 }`
 
 func TestWhatAnInterruptedRunMadeIsAdoptedAndTheRestForgotten(t *testing.T) {
-	exists := func(id string, _ []byte) bool { return id != "shop/lost" }
+	exists := func(manifest []byte) bool { return !bytes.Contains(manifest, []byte(`"name":"lost"`)) }
 	adopted, deployment, err := adopt(json.RawMessage(interrupted), exists)
 	if err != nil {
 		t.Fatal(err)

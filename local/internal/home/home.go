@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -62,27 +63,28 @@ func (h Home) Source(elem ...string) string {
 	return filepath.Join(append([]string{h.Root}, elem...)...)
 }
 
-// Lock is held by the one command that changes things here. It stays held by
-// the commands that it started, should it be killed itself, so that the next
-// one never works beside their rest.
-func (h Home) Lock() (*os.File, error) {
+// Lock waits until no other command holds what is locked, and says so: "node" is
+// held by what changes the node as a whole and shared by what works on its stacks,
+// "setup" by what builds tools and images, and each stack has its own.
+func (h Home) Lock(what string, mode int) (*os.File, error) {
 	if err := os.MkdirAll(h.Path("run"), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the lock: %w", err)
+		return nil, fmt.Errorf("make the folder of the locks: %w", err)
 	}
-	f, err := os.OpenFile(h.Path("run", "command.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(h.Path("run", strings.ReplaceAll(what, " ", "-")+"-command.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		fmt.Fprintln(os.Stderr, "another command is at work on this node: waiting for it to end")
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+	if syscall.Flock(int(f.Fd()), mode|syscall.LOCK_NB) != nil {
+		fmt.Fprintf(os.Stderr, "another command is at work on the %s: waiting for it to end\n", what)
+		if err := syscall.Flock(int(f.Fd()), mode); err != nil {
 			return nil, fmt.Errorf("wait for the lock: %w", err)
 		}
 	}
-	return f, Inherit(f)
+	return f, nil
 }
 
-// Inherit hands an open file to every command that is started from now on.
+// Inherit hands a lock to every command that is started from now on: they hold
+// it still, should this one be killed, so that the next never works beside their rest.
 func Inherit(f *os.File) error {
 	if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFD, 0); err != nil {
 		return fmt.Errorf("let commands inherit the lock: %w", err)

@@ -4,11 +4,7 @@
 package images
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +15,7 @@ import (
 
 	"threetier/local/internal/home"
 	"threetier/local/internal/node"
+	"threetier/local/internal/stamp"
 	"threetier/local/internal/step"
 )
 
@@ -89,7 +86,7 @@ func (s Store) Ensure(list []Image) error {
 		if err != nil {
 			return err
 		}
-		want, err := hashDir(image.Dir)
+		want, err := stamp.Of(image.Dir, product)
 		if err != nil {
 			return err
 		}
@@ -200,37 +197,7 @@ func (s Store) log(what, dir string) string {
 	return s.Home.Path("logs", what+"-"+filepath.Base(dir)+".log")
 }
 
-// hashDir names the content of a Dockerfile's folder, without what is installed or built into it.
-func hashDir(dir string) (string, error) {
-	sum := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if slices.Contains([]string{"node_modules", "dist", "tests", "__pycache__", ".pytest_cache"}, d.Name()) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(sum, rel)
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		_, err = io.Copy(sum, f)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", dir, err)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+// product says what is installed or built into a Dockerfile's folder, or isn't part of the image.
+func product(name string) bool {
+	return slices.Contains([]string{"node_modules", "dist", "tests", "__pycache__", ".pytest_cache"}, name)
 }

@@ -3,10 +3,7 @@
 package tools
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +12,7 @@ import (
 	"syscall"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/stamp"
 	"threetier/local/internal/step"
 )
 
@@ -50,13 +48,13 @@ const (
 // the first time (half an hour on two processors), and a second afterwards.
 func Build(h home.Home) error {
 	for _, t := range built {
-		stamp, err := t.stamp(h)
+		want, err := t.stamp(h)
 		if err != nil {
 			return err
 		}
 		stampFile := h.Bin("." + t.name + ".stamp")
 		have, err := os.ReadFile(stampFile)
-		if _, missing := os.Stat(h.Bin(t.name)); err == nil && missing == nil && string(have) == stamp {
+		if _, missing := os.Stat(h.Bin(t.name)); err == nil && missing == nil && string(have) == want {
 			continue
 		}
 		err = step.Run("build "+t.name, func() error {
@@ -73,7 +71,7 @@ func Build(h home.Home) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(stampFile, []byte(stamp), 0o600); err != nil {
+		if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
 			return fmt.Errorf("note the build of %s: %w", t.name, err)
 		}
 	}
@@ -82,24 +80,12 @@ func Build(h home.Home) error {
 
 // stamp names what a tool was built from: its pinned versions, our own lines, the compiler.
 func (t tool) stamp(h home.Home) (string, error) {
-	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), t.pkg, t.version)
-	err := filepath.WalkDir(h.Source("local/tools", t.module), func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(path, ".json") {
-			return err
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		_, err = io.Copy(sum, f)
-		return err
-	})
+	copied := func(name string) bool { return strings.HasSuffix(name, ".json") }
+	s, err := stamp.Of(h.Source("local/tools", t.module), copied, runtime.Version(), t.pkg, t.version)
 	if err != nil {
-		return "", fmt.Errorf("read the sources of %s: %w", t.name, err)
+		return "", fmt.Errorf("stamp %s: %w", t.name, err)
 	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return s, nil
 }
 
 // copyEmbedded puts the two files that the Kubernetes provider embeds where
@@ -137,10 +123,14 @@ func Plugins(h home.Home) error {
 			return fmt.Errorf("make the plugin folder: %w", err)
 		}
 		link := filepath.Join(dir, "pulumi-resource-"+name)
+		binary := h.Bin("pulumi-resource-" + name)
+		if have, err := os.Readlink(link); err == nil && have == binary {
+			continue // another stack's deployment may be starting it now
+		}
 		if err := os.RemoveAll(link); err != nil {
 			return fmt.Errorf("replace the plugin: %w", err)
 		}
-		if err := os.Symlink(h.Bin("pulumi-resource-"+name), link); err != nil {
+		if err := os.Symlink(binary, link); err != nil {
 			return fmt.Errorf("install the plugin: %w", err)
 		}
 	}
@@ -175,4 +165,4 @@ func CheckMachine(h home.Home) error {
 }
 
 // DiskGiB is the free space that a first run takes, the compiler's cache included.
-const DiskGiB = 15
+const DiskGiB = 18
