@@ -25,7 +25,15 @@ const (
 	backendImage    = "image: ghcr.io/acme/backend:1.0.0"
 )
 
-func TestNoRequestIsLostWhileDevChanges(t *testing.T) {
+// One after the other, since all three are about dev; tests with stacks of their own run beside them.
+func TestNoRequestIsLost(t *testing.T) {
+	t.Parallel()
+	t.Run("WhileDevChanges", changesUnderLoad)
+	t.Run("WithAPod", deletesPodsUnderLoad)
+	t.Run("WithTheDatabase", restartsTheDatabaseUnderLoad)
+}
+
+func changesUnderLoad(t *testing.T) {
 	for image, tag := range secondTags {
 		retag(t, image, tag)
 	}
@@ -87,7 +95,7 @@ func reportLost(t *testing.T, when string, failures []failure) {
 	t.Errorf("%s: %d requests failed:\n%s", when, len(failures), strings.Join(lines, "\n"))
 }
 
-func TestNoIdempotentRequestIsLostWithAPod(t *testing.T) {
+func deletesPodsUnderLoad(t *testing.T) {
 	rate := max(20, min(100, capacity(t, dev)/2))
 	l := startLoad(dev, rate)
 	defer l.end()
@@ -106,7 +114,7 @@ func TestNoIdempotentRequestIsLostWithAPod(t *testing.T) {
 	t.Logf("%d requests at %d/s, %d of them sent twice by the client", l.sent.Load(), rate, l.repeated.Load())
 }
 
-func TestNoAcknowledgedWriteIsLostWithTheDatabase(t *testing.T) {
+func restartsTheDatabaseUnderLoad(t *testing.T) {
 	database := output(t, "dev", "databaseIdentifier")
 	l := startLoad(dev, 50)
 	defer l.end()

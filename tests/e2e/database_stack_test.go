@@ -27,7 +27,7 @@ var (
 	anyDrain    = regexp.MustCompile(`(?m)^ +drainSeconds: .*\n`)
 )
 
-// newTestStack takes a sample's name and sections to put lines into; it deploys nothing. The stack goes with the node.
+// newTestStack takes a sample's name and sections to put lines into; it deploys nothing.
 func newTestStack(t *testing.T, name, sample string) *testStack {
 	t.Helper()
 	s := newStack(t, name, "Pulumi."+sample+".yaml")
@@ -37,7 +37,8 @@ func newTestStack(t *testing.T, name, sample string) *testStack {
 	return s
 }
 
-// newStack has a config file of its own, copied from one of the checkout.
+// newStack has a config file of its own, copied from one of the checkout. Its pods go with the test: they have asked for
+// processors that other tests want.
 func newStack(t *testing.T, name, config string) *testStack {
 	t.Helper()
 	port := freePort()
@@ -45,6 +46,9 @@ func newStack(t *testing.T, name, config string) *testStack {
 		name: name, config: filepath.Join(t.TempDir(), name+".yaml"), port: port, site: fmt.Sprintf("http://127.0.0.1:%d", port),
 	}
 	must(t, "cp %s %s", config, s.config)
+	t.Cleanup(func() {
+		must(t, ".local/bin/local exec -- kubectl delete namespace %s --ignore-not-found --wait=false", namespace(name))
+	})
 	return s
 }
 

@@ -1,0 +1,71 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"threetier/tests/planner"
+)
+
+var (
+	console  = regexp.MustCompile("(?ms)^```console\n(.*?)^```")
+	provider = regexp.MustCompile(` +--secrets-provider '[^']*'`)
+	onStack  = regexp.MustCompile(`--stack (\w+)`)
+)
+
+// The commands of the pages that edit a stack config are run by Pulumi's own command line, and the program takes what
+// they write.
+func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
+	for page, want := range map[string]int{"runbook.md": 7, "from-zero-to-production.md": 1} {
+		t.Run(page, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, "mkdir %[1]s/state && cp Pulumi.yaml Pulumi.*.yaml %[1]s", dir)
+			run := func(command string) {
+				t.Helper()
+				cmd := exec.Command("bash", "-c", command)
+				cmd.Dir, cmd.Stdin = dir, strings.NewReader("typed in")
+				cmd.Env = append(os.Environ(), "PATH="+filepath.Join(root, ".local", "bin")+":"+os.Getenv("PATH"), "PULUMI_HOME="+dir+"/home",
+					"PULUMI_BACKEND_URL=file://"+dir+"/state", "PULUMI_CONFIG_PASSPHRASE=of the test", "PULUMI_SKIP_UPDATE_CHECK=true")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v\n%s", command, err, out)
+				}
+			}
+			text, err := os.ReadFile(filepath.Join(root, "docs", page))
+			if err != nil {
+				t.Fatal(err)
+			}
+			run("pulumi stack init prod")
+			edits := 0
+			for _, block := range console.FindAllStringSubmatch(string(text), -1) {
+				for command := range strings.Lines(block[1]) {
+					switch {
+					case strings.HasPrefix(command, "cp Pulumi."), strings.HasPrefix(command, "pulumi stack init prod2"):
+						// The state is in a folder here, and has no key management service.
+						run(provider.ReplaceAllString(command, ""))
+					case strings.HasPrefix(command, "pulumi config "):
+						stack := onStack.FindStringSubmatch(command)[1]
+						file := filepath.Join(dir, "Pulumi."+stack+".yaml")
+						before := must(t, "cat %s", file)
+						run(command)
+						if must(t, "cat %s", file) == before {
+							t.Errorf("%s changes nothing", command)
+						}
+						if _, err := planner.Build(dir, stack); err != nil {
+							t.Errorf("after %s the program says: %v", command, err)
+						}
+						edits++
+					}
+				}
+			}
+			if edits != want {
+				t.Errorf("%d commands that edit a config were found, want %d", edits, want)
+			}
+		})
+	}
+}
