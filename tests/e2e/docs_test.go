@@ -41,7 +41,7 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			run("pulumi stack init prod")
-			edits := 0
+			edits, edited := 0, ""
 			for _, block := range console.FindAllStringSubmatch(string(text), -1) {
 				for command := range strings.Lines(block[1]) {
 					switch {
@@ -49,18 +49,21 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 						// The state is in a folder here, and has no key management service.
 						run(provider.ReplaceAllString(command, ""))
 					case strings.HasPrefix(command, "pulumi config "):
-						stack := onStack.FindStringSubmatch(command)[1]
-						file := filepath.Join(dir, "Pulumi."+stack+".yaml")
+						edited = onStack.FindStringSubmatch(command)[1]
+						file := filepath.Join(dir, "Pulumi."+edited+".yaml")
 						before := must(t, "cat %s", file)
 						run(command)
 						if must(t, "cat %s", file) == before {
 							t.Errorf("%s changes nothing", command)
 						}
-						if _, err := planner.Build(dir, stack); err != nil {
-							t.Errorf("after %s the program says: %v", command, err)
-						}
 						edits++
 					}
+				}
+				if edited == "" {
+					continue
+				}
+				if _, err := planner.Build(dir, edited); err != nil {
+					t.Errorf("after %s the program says: %v", block[1], err)
 				}
 			}
 			if edits != want {
