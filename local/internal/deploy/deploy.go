@@ -150,7 +150,7 @@ func passphrase(h home.Home, name string) (string, error) {
 		if err := os.WriteFile(drawn, []byte(rand.Text()), 0o600); err != nil {
 			return "", fmt.Errorf("draw a passphrase: %w", err)
 		}
-		defer os.Remove(drawn)
+		defer func() { _ = os.Remove(drawn) }()
 		if err := os.Link(drawn, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("keep the passphrase: %w", err)
 		}
