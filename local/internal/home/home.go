@@ -67,10 +67,14 @@ func (h Home) Source(elem ...string) string {
 // held by what changes the node as a whole and shared by what works on its stacks,
 // "setup" by what builds tools and images, and each stack has its own.
 func (h Home) Lock(what string, mode int) (*os.File, error) {
-	if err := os.MkdirAll(h.Path("run"), 0o700); err != nil {
+	dir := h.Path("run")
+	if what == "setup" {
+		dir = h.Cache("run") // what is built is the checkout's, for all of its nodes
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the locks: %w", err)
 	}
-	f, err := os.OpenFile(h.Path("run", strings.ReplaceAll(what, " ", "-")+"-command.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, strings.ReplaceAll(what, " ", "-")+"-command.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
