@@ -37,8 +37,7 @@ func newTestStack(t *testing.T, name, sample string) *testStack {
 	return s
 }
 
-// newStack has a config file of its own, copied from one of the checkout. Its pods go with the test: they have asked for
-// processors that other tests want.
+// newStack has a config file of its own, copied from one of the checkout.
 func newStack(t *testing.T, name, config string) *testStack {
 	t.Helper()
 	port := freePort()
@@ -46,10 +45,16 @@ func newStack(t *testing.T, name, config string) *testStack {
 		name: name, config: filepath.Join(t.TempDir(), name+".yaml"), port: port, site: fmt.Sprintf("http://127.0.0.1:%d", port),
 	}
 	must(t, "cp %s %s", config, s.config)
-	t.Cleanup(func() {
-		must(t, ".local/bin/local exec -- kubectl delete namespace %s --ignore-not-found --wait=false", namespace(name))
-	})
+	endsWithTheTest(t, name)
 	return s
+}
+
+// endsWithTheTest takes a stack's pods away: they have asked for processors that other tests want.
+func endsWithTheTest(t *testing.T, stack string) {
+	t.Helper()
+	t.Cleanup(func() {
+		must(t, ".local/bin/local exec -- kubectl delete namespace %s --ignore-not-found --wait=false", namespace(stack))
+	})
 }
 
 func (s *testStack) read(t *testing.T) string {

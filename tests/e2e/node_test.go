@@ -44,6 +44,7 @@ func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
 		t.Errorf("after down and up the items are %s, want %q among them", all, kept.Title)
 	}
 	// Prod was up before, and comes back without an up of its own.
+	endsWithTheTest(t, "prod")
 	eventually(t, 2*time.Minute, "prod serving again", func() bool {
 		a, err := request(http.MethodGet, prod+"/api/items", nil, nil)
 		return err == nil && a.status == http.StatusOK
