@@ -34,8 +34,7 @@ func TestForeignAppRunsByConfigAlone(t *testing.T) {
 	buildSample(t, "frontend", "registry.example.com/shop/page:7")
 
 	s := newStack(t, "shop", "tests/e2e/sample/Pulumi.shop.yaml")
-	secure := strings.TrimSpace(must(t, "printf '%%s' '%s' | %s", key, s.command("encrypt")))
-	edit(t, s.config, "    env: { SHOP_CURRENCY: EUR }\n", "    env: { SHOP_CURRENCY: EUR }\n    secretEnv: { SIGNING_KEY: { "+secure+" } }\n")
+	edit(t, s.config, "    env: { SHOP_CURRENCY: EUR }\n", "    env: { SHOP_CURRENCY: EUR }\n    secretEnv: { SIGNING_KEY: "+s.encrypt(t, key)+" }\n")
 	start := time.Now()
 	said := s.up(t)
 	t.Logf("the foreign app is up after %.0f s", time.Since(start).Seconds())

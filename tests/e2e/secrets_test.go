@@ -88,7 +88,15 @@ func (s *testStack) encrypt(t *testing.T, value string) string {
 	if err := os.WriteFile(input, []byte(value), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return "{ " + strings.TrimSpace(must(t, "%s < %s", s.command("encrypt"), input)) + " }"
+	// The rest of what it says is for people: that it waits for another command, say.
+	said := must(t, "%s < %s", s.command("encrypt"), input)
+	for line := range strings.Lines(said) {
+		if strings.HasPrefix(line, "secure: ") {
+			return "{ " + strings.TrimSpace(line) + " }"
+		}
+	}
+	t.Fatalf("encrypt says no secret:\n%s", said)
+	return ""
 }
 
 // forms are the ways in which a value may be written down.
