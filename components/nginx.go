@@ -15,9 +15,11 @@ const (
 	nginxLabel = "nginx"
 	// nginxUID isn't the image's own 101, which a host may have given to somebody: the config
 	// writes to /tmp alone, so any uid does.
-	nginxUID       = 10101
-	nginxConfigKey = "nginx.conf"
-	nginxConfig    = "/etc/nginx/" + nginxConfigKey
+	nginxUID = 10101
+	// nginxPolicySeconds is for the network policies to learn of a new pod: until then it reaches no upstream.
+	nginxPolicySeconds = 5
+	nginxConfigKey     = "nginx.conf"
+	nginxConfig        = "/etc/nginx/" + nginxConfigKey
 )
 
 // Nginx is the way in: a LoadBalancer Service before pods that run one rendered config.
@@ -126,7 +128,8 @@ func (a NginxArgs) tier(name string) tier {
 			Ports:     ports,
 			Lifecycle: sleepBeforeStop(*a.DrainSeconds),
 			ReadinessProbe: corev1.ProbeArgs{
-				HttpGet: httpGet(NginxHealthPath), PeriodSeconds: pulumi.Int(3), TimeoutSeconds: pulumi.Int(2), FailureThreshold: pulumi.Int(2),
+				HttpGet: httpGet(NginxHealthPath), InitialDelaySeconds: pulumi.Int(nginxPolicySeconds),
+				PeriodSeconds: pulumi.Int(3), TimeoutSeconds: pulumi.Int(2), FailureThreshold: pulumi.Int(2),
 			},
 			LivenessProbe: corev1.ProbeArgs{
 				TcpSocket: tcpConnect(), PeriodSeconds: pulumi.Int(10), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(3),

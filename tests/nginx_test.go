@@ -45,6 +45,8 @@ func TestNginxTakesNoRequestAfterTheLoadBalancerForgotIt(t *testing.T) {
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
 	require.EqualValues(t, components.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
 	require.Equal(t, components.NginxHealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
+	require.GreaterOrEqual(t, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"), 5.0,
+		"a pod that the network policies don't know yet answers 502")
 	require.NotNil(t, deployment.Input(t, "spec.template.spec.containers[0].livenessProbe.tcpSocket"))
 }
 
