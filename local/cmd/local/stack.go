@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
@@ -221,8 +223,25 @@ func up(h home.Home, t *target) error {
 	if err := node.Connect(h).SetForward(t.name, forward); err != nil {
 		return err
 	}
+	if err := waitForAnswer(localURL(forward.Port)); err != nil {
+		return err
+	}
 	fmt.Println(localURL(forward.Port))
 	return nil
+}
+
+// waitForAnswer waits for the pods of a stack that was up before the node was started: an up that changes nothing doesn't.
+func waitForAnswer(url string) error {
+	client := http.Client{Timeout: 5 * time.Second}
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		answer, err := client.Get(url)
+		if err == nil {
+			return answer.Body.Close()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the stack is up, and doesn't answer: %w", err)
+		}
+	}
 }
 
 // reservePort opens the stack's port before anything is deployed: a port in use is no reason to stop halfway.
