@@ -232,7 +232,7 @@ func up(h home.Home, t *target) error {
 
 // waitForAnswer waits for the pods of a stack that was up before the node was started: an up that changes nothing doesn't.
 func waitForAnswer(url string) error {
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		answer, err := client.Get(url)
 		if err == nil {
