@@ -147,10 +147,13 @@ func (s *testStack) certify(t *testing.T, trusted bool) {
 func refusesCertificate(t *testing.T, s *testStack) {
 	const reason = "certificate verify failed"
 	oldPods := pods(t, s.name, "backend")
-	// A restart of the server emptied the backend's pool: requests fill it again.
-	for range 20 {
+	// A restart of the server closed the backend's connections: requests open those of the pool again, the readiness
+	// probe its own. What isn't open yet can't be opened with the wrong certificate.
+	eventually(t, 20*time.Second, "all 6 connections of the backend open", func() bool {
 		call(t, http.StatusOK, http.MethodGet, s.site+"/api/items", nil, nil)
-	}
+		open, err := psql(t, s.name, "verify-full", "select count(*) from pg_stat_activity where application_name like '%-backend-%'")
+		return err == nil && open == "6"
+	})
 	s.certify(t, false)
 	defer s.certify(t, true)
 	s.set(t, "backend", "env: { LOG_LEVEL: info }")

@@ -53,6 +53,9 @@ func newStack(t *testing.T, name, config string) *testStack {
 func endsWithTheTest(t *testing.T, stack string) {
 	t.Helper()
 	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(warnings(namespace(stack)))
+		}
 		must(t, ".local/bin/local exec -- kubectl delete namespace %s --ignore-not-found --wait=false", namespace(stack))
 	})
 }

@@ -81,6 +81,7 @@ func run(m *testing.M) int {
 	fmt.Printf("the dev stack is up after %.0f s\n", time.Since(start).Seconds())
 	code := m.Run()
 	if code != 0 {
+		fmt.Println(warnings(namespace("dev")))
 		keepLogs()
 	}
 	if out, err := shell("make clean"); err != nil {
@@ -88,6 +89,17 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return code
+}
+
+// warnings are what Kubernetes found wrong in a namespace, and its pods: where a failed test ran, its output may be all
+// that one gets to see.
+func warnings(namespace string) string {
+	out, err := shell(".local/bin/local exec -- kubectl --namespace " + namespace + " get pods -o wide; " +
+		".local/bin/local exec -- kubectl --namespace " + namespace + " get events --field-selector type=Warning --sort-by .lastTimestamp | tail -30")
+	if err != nil {
+		return fmt.Sprintf("%v\n%s", err, out)
+	}
+	return out
 }
 
 // keepLogs saves what a failure is explained by, before the node's folder goes.
