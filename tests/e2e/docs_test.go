@@ -41,8 +41,9 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 				t.Fatal(err)
 			}
 			run("pulumi stack init prod")
-			edits, edited := 0, ""
+			edits := 0
 			for _, block := range console.FindAllStringSubmatch(string(text), -1) {
+				edited := ""
 				for command := range strings.Lines(block[1]) {
 					switch {
 					case strings.HasPrefix(command, "cp Pulumi."), strings.HasPrefix(command, "pulumi stack init prod2"):

@@ -18,55 +18,33 @@ const (
 	password = "masked-password"
 )
 
-// legible is what a resource registers, with the data of a Kubernetes Secret as stringData, which means the same
-// without base64: what is in it can be masked then, and the rest of a template read.
-func legible(res recorder.Resource) resource.PropertyMap {
-	data, given := res.Inputs["data"]
-	if res.Type != "kubernetes:core/v1:Secret" || !given {
-		return res.Inputs
+// shown are the inputs of a resource without their secrets. The data of a Kubernetes Secret stands there as stringData,
+// which means the same without base64: what is no secret in a template can be read then.
+func shown(res recorder.Resource) map[string]any {
+	inputs := resource.PropertyMap{}
+	for key, value := range res.Inputs {
+		if key == "data" && res.Type == "kubernetes:core/v1:Secret" {
+			inputs["stringData"] = recorder.Rewrite(value, maskBase64)
+			continue
+		}
+		inputs[key] = recorder.Rewrite(value, mask)
 	}
-	inputs := res.Inputs.Copy()
-	delete(inputs, "data")
-	inputs["stringData"] = withoutBase64(data)
-	return inputs
+	return inputs.Mappable()
 }
 
-func withoutBase64(value resource.PropertyValue) resource.PropertyValue {
-	switch {
-	case value.IsSecret():
-		return resource.MakeSecret(withoutBase64(value.SecretValue().Element))
-	case value.IsObject():
-		object := resource.PropertyMap{}
-		for key, field := range value.ObjectValue() {
-			object[key] = withoutBase64(field)
-		}
-		return resource.NewProperty(object)
-	case value.IsString():
+func maskBase64(value resource.PropertyValue, secret bool) resource.PropertyValue {
+	if value.IsString() {
 		if text, err := base64.StdEncoding.DecodeString(value.StringValue()); err == nil {
-			return resource.NewProperty(string(text))
+			value = resource.NewProperty(string(text))
 		}
 	}
-	return value
+	return mask(value, secret)
 }
 
-// mask takes the secrets out. What only holds the stand-in of the password is shown: a changed template is a change
-// to review. So are certificates, by their digest: they are public.
+// mask takes a secret out. What only holds the stand-in of the password is shown: a changed template is a change to
+// review. So are certificates, by their digest: they are public.
 func mask(value resource.PropertyValue, secret bool) resource.PropertyValue {
 	switch {
-	case value.IsSecret():
-		return mask(value.SecretValue().Element, true)
-	case value.IsObject():
-		object := resource.PropertyMap{}
-		for key, field := range value.ObjectValue() {
-			object[key] = mask(field, secret)
-		}
-		return resource.NewProperty(object)
-	case value.IsArray():
-		items := make([]resource.PropertyValue, len(value.ArrayValue()))
-		for i, item := range value.ArrayValue() {
-			items[i] = mask(item, secret)
-		}
-		return resource.NewProperty(items)
 	case secret:
 		return resource.NewProperty(maskText(value))
 	case value.IsString():

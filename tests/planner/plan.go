@@ -77,7 +77,7 @@ func Build(root, name string) (*Plan, error) {
 }
 
 func (f *flow) planned(res recorder.Resource) Resource {
-	inputs, _ := mask(resource.NewProperty(legible(res)), false).Mappable().(map[string]any)
+	inputs := shown(res)
 	// The type says both.
 	delete(inputs, "kind")
 	delete(inputs, "apiVersion")

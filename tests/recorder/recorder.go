@@ -222,29 +222,40 @@ func (res Resource) Plain() any {
 
 // open takes the secret marks off, hide takes the secrets off.
 func open(value resource.PropertyValue) resource.PropertyValue {
-	return rewrite(value, open)
+	return Rewrite(value, func(value resource.PropertyValue, _ bool) resource.PropertyValue { return value })
 }
 
 func hide(value resource.PropertyValue) resource.PropertyValue {
-	return rewrite(value, func(resource.PropertyValue) resource.PropertyValue { return resource.NewProperty("[secret]") })
+	return Rewrite(value, func(value resource.PropertyValue, secret bool) resource.PropertyValue {
+		if secret {
+			return resource.NewProperty("[secret]")
+		}
+		return value
+	})
 }
 
-func rewrite(value resource.PropertyValue, secret func(resource.PropertyValue) resource.PropertyValue) resource.PropertyValue {
+// Rewrite replaces each text, number and the like in a value, at any depth. No secret marks are left: replace is told
+// instead whether what it gets was part of a secret.
+func Rewrite(value resource.PropertyValue, replace func(value resource.PropertyValue, secret bool) resource.PropertyValue) resource.PropertyValue {
+	return rewrite(value, false, replace)
+}
+
+func rewrite(value resource.PropertyValue, secret bool, replace func(resource.PropertyValue, bool) resource.PropertyValue) resource.PropertyValue {
 	switch {
 	case value.IsSecret():
-		return secret(value.SecretValue().Element)
+		return rewrite(value.SecretValue().Element, true, replace)
 	case value.IsObject():
 		object := resource.PropertyMap{}
 		for key, field := range value.ObjectValue() {
-			object[key] = rewrite(field, secret)
+			object[key] = rewrite(field, secret, replace)
 		}
 		return resource.NewProperty(object)
 	case value.IsArray():
 		items := make([]resource.PropertyValue, len(value.ArrayValue()))
 		for i, item := range value.ArrayValue() {
-			items[i] = rewrite(item, secret)
+			items[i] = rewrite(item, secret, replace)
 		}
 		return resource.NewProperty(items)
 	}
-	return value
+	return replace(value, secret)
 }
