@@ -24,22 +24,21 @@ func (s *Stack) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	adopted, deployment, err := adopt(exported.Deployment, existsInCluster)
+	unread, deployment, err := adopt(exported.Deployment, existsInCluster)
 	if err != nil {
 		return fmt.Errorf("take up an interrupted run: %w", err)
 	}
-	if deployment == nil {
+	if deployment != nil {
+		exported.Deployment = deployment
+		if err := s.stack.Import(ctx, exported); err != nil {
+			return fmt.Errorf("write the state: %w", err)
+		}
+	}
+	if len(unread) == 0 {
 		return nil
 	}
-	fmt.Fprintf(os.Stderr, "a run was interrupted: taking up the %d resources that it made last\n", len(adopted))
-	exported.Deployment = deployment
-	if err := s.stack.Import(ctx, exported); err != nil {
-		return fmt.Errorf("write the state: %w", err)
-	}
-	if len(adopted) == 0 {
-		return nil
-	}
-	_, err = s.stack.Refresh(ctx, optrefresh.Target(adopted), optrefresh.ErrorProgressStreams(os.Stderr))
+	fmt.Fprintf(os.Stderr, "a run was interrupted: taking up the %d resources that it made last\n", len(unread))
+	_, err = s.stack.Refresh(ctx, optrefresh.Target(unread), optrefresh.ErrorProgressStreams(os.Stderr))
 	if err != nil {
 		return fmt.Errorf("read what an interrupted run made: %w", err)
 	}
@@ -54,17 +53,17 @@ type object map[string]any
 // refresh --import-pending-creates, drops these too. Nothing pending: no
 // deployment. What the account holds needs no adoption: it knows for which
 // resource it was made, and hands it to the next creation.
-func adopt(deployment json.RawMessage, exists func(manifest []byte) bool) ([]string, json.RawMessage, error) {
+//
+// An adopted resource has no outputs, and the provider stops at that. So those
+// without are returned, to be refreshed, also where an earlier run adopted them
+// and was killed before it had refreshed them.
+func adopt(deployment json.RawMessage, exists func(manifest []byte) bool) (unread []string, edited json.RawMessage, err error) {
 	var state object
 	if err := json.Unmarshal(deployment, &state); err != nil {
 		return nil, nil, fmt.Errorf("read the state: %w", err)
 	}
 	operations, _ := state["pending_operations"].([]any)
-	if len(operations) == 0 {
-		return nil, nil, nil
-	}
 	resources, _ := state["resources"].([]any)
-	var adopted []string
 	for _, o := range operations {
 		operation, _ := o.(map[string]any)
 		resource, _ := operation["resource"].(map[string]any)
@@ -83,15 +82,24 @@ func adopt(deployment json.RawMessage, exists func(manifest []byte) bool) ([]str
 		}
 		resource["id"] = id
 		resources = append(resources, resource)
-		adopted = append(adopted, fmt.Sprint(resource["urn"]))
+	}
+	for _, r := range resources {
+		resource, _ := r.(map[string]any)
+		kind, _ := resource["type"].(string)
+		outputs, _ := resource["outputs"].(map[string]any)
+		if strings.HasPrefix(kind, "kubernetes:") && len(outputs) == 0 {
+			unread = append(unread, fmt.Sprint(resource["urn"]))
+		}
+	}
+	if len(operations) == 0 {
+		return unread, nil, nil
 	}
 	state["resources"] = resources
 	delete(state, "pending_operations")
-	edited, err := json.Marshal(state)
-	if err != nil {
+	if edited, err = json.Marshal(state); err != nil {
 		return nil, nil, fmt.Errorf("write the state: %w", err)
 	}
-	return adopted, edited, nil
+	return unread, edited, nil
 }
 
 // kubernetesObject is a resource's id and what finds it in the cluster; no id: it is none.

@@ -10,8 +10,8 @@ import (
 const interrupted = `{
   "manifest": {"version": "v3"},
   "resources": [
-    {"urn": "urn:ns", "type": "kubernetes:core/v1:Namespace", "id": "shop"},
-    {"urn": "urn:job", "type": "kubernetes:batch/v1:Job", "id": "shop/job-old"}
+    {"urn": "urn:ns", "type": "kubernetes:core/v1:Namespace", "id": "shop", "outputs": {"kind": "Namespace"}},
+    {"urn": "urn:job", "type": "kubernetes:batch/v1:Job", "id": "shop/job-old", "outputs": {"kind": "Job"}}
   ],
   "pending_operations": [
     {"type": "creating", "resource": {"urn": "urn:web", "type": "kubernetes:apps/v1:Deployment",
@@ -28,12 +28,13 @@ const interrupted = `{
 
 func TestWhatAnInterruptedRunMadeIsAdoptedAndTheRestForgotten(t *testing.T) {
 	exists := func(manifest []byte) bool { return !bytes.Contains(manifest, []byte(`"name":"lost"`)) }
-	adopted, deployment, err := adopt(json.RawMessage(interrupted), exists)
+	unread, deployment, err := adopt(json.RawMessage(interrupted), exists)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"urn:web", "urn:job"}; !reflect.DeepEqual(adopted, want) {
-		t.Errorf("adopted %v, want %v", adopted, want)
+	adopted := []string{"urn:web", "urn:job"}
+	if !reflect.DeepEqual(unread, adopted) {
+		t.Errorf("to be read are %v, want %v", unread, adopted)
 	}
 	var state struct {
 		Resources []struct {
@@ -61,11 +62,18 @@ func TestWhatAnInterruptedRunMadeIsAdoptedAndTheRestForgotten(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the resources are %v, want %v", got, want)
 	}
+
+	// The run that adopted them was killed before it had read them.
+	unread, deployment, err = adopt(deployment, exists)
+	if err != nil || deployment != nil || !reflect.DeepEqual(unread, adopted) {
+		t.Errorf("once more to be read are %v, deployment %s, error %v, want %v alone", unread, deployment, err, adopted)
+	}
 }
 
 func TestAStateWithoutPendingOperationsIsLeftAlone(t *testing.T) {
-	adopted, deployment, err := adopt(json.RawMessage(`{"resources": []}`), nil)
-	if err != nil || adopted != nil || deployment != nil {
-		t.Errorf("adopted %v, deployment %s, error %v, want nothing", adopted, deployment, err)
+	whole := `{"resources": [{"urn": "urn:ns", "type": "kubernetes:core/v1:Namespace", "id": "shop", "outputs": {"kind": "Namespace"}}]}`
+	unread, deployment, err := adopt(json.RawMessage(whole), nil)
+	if err != nil || unread != nil || deployment != nil {
+		t.Errorf("to be read are %v, deployment %s, error %v, want nothing", unread, deployment, err)
 	}
 }
