@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -70,25 +69,6 @@ func runningPods(t *testing.T, stack, tier string) []string {
 		}
 	}
 	return names
-}
-
-// instance asks the account to do something to a database.
-func instance(t *testing.T, identifier, action string) {
-	t.Helper()
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", filepath.Join(home, "run", "account.sock"))
-	}}
-	client := http.Client{Transport: transport, Timeout: time.Minute}
-	resp, err := client.Post("http://account/instances/"+identifier+"/"+action, "application/json", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	said, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: status %d, %v: %s", action, identifier, resp.StatusCode, err, said)
-	}
 }
 
 // load is a client that sends requests at a steady rate and counts every answer. Of twenty

@@ -119,10 +119,10 @@ func restartsTheDatabaseUnderLoad(t *testing.T) {
 	l := startLoad(dev, 50)
 	defer l.end()
 	time.Sleep(2 * time.Second)
-	instance(t, database, "stop")
+	account(t, http.MethodPost, "/instances/"+database+"/stop", "", nil)
 	eventually(t, 20*time.Second, "a request that fails without its database", func() bool { return len(l.failed()) > 0 })
 	time.Sleep(5 * time.Second)
-	instance(t, database, "start")
+	account(t, http.MethodPost, "/instances/"+database+"/start", "", nil)
 	back := time.Now()
 	healthy := time.Time{}
 	eventually(t, 10*time.Second, "writes are answered well again", func() bool {

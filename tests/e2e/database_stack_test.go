@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // testStack is a stack of a test's own: one of the samples with one pod of each tier and what the test changes of it.
@@ -184,7 +186,7 @@ func (s *testStack) instances(t *testing.T) []rdsInstance {
 // account asks the node's AWS account, at the door that looks after it.
 func account(t *testing.T, method, path, body string, into any) {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(home, "run", "account.sock"))
 	}}}
 	request, err := http.NewRequest(method, "http://account"+path, strings.NewReader(body))
@@ -197,7 +199,8 @@ func account(t *testing.T, method, path, body string, into any) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s at the account: %s", method, path, answer.Status)
+		said, _ := io.ReadAll(answer.Body) // what it says beside its status, if anything
+		t.Fatalf("%s %s at the account: %s: %s", method, path, answer.Status, said)
 	}
 	if into == nil {
 		return
