@@ -23,7 +23,7 @@ func TestNamespaceRefusesPodsThatAreNotRestricted(t *testing.T) {
 }
 
 // look prints what a container may do, and tries what it may not.
-const look = `id -u; cat /proc/1/status; ls /var/run/secrets/kubernetes.io; touch /tmp/written && echo wrote /tmp
+const look = `exec 2>&1; id -u; cat /proc/1/status; ls /var/run/secrets/kubernetes.io; touch /tmp/written && echo wrote /tmp
 for dir in / /etc /usr /var /home; do touch $dir/written && echo wrote $dir; done; true`
 
 func TestContainersHaveNoMoreThanTheyNeed(t *testing.T) {

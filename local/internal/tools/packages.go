@@ -28,6 +28,7 @@ var needs = map[string][]need{
 	},
 	"test": {
 		{"nginx-light", "/usr/sbin/nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
+		{"jq", "jq"},
 		// Without a font of its own Chromium shows no text.
 		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
 		{"python3-fastapi", "/usr/lib/python3/dist-packages/fastapi"},

@@ -1,0 +1,114 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// kill has an up killed as soon as it has come to a point, with all that it started.
+func (s *testStack) kill(t *testing.T, point string, reached func() bool) {
+	t.Helper()
+	up := exec.Command("bash", "-c", s.command("up"))
+	up.Dir, up.SysProcAttr = root, &syscall.SysProcAttr{Setpgid: true}
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Minute, "an up at the point: "+point, reached)
+	if err := syscall.Kill(-up.Process.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = up.Wait() // killed: there is no other answer
+}
+
+var waitsForAWS = regexp.MustCompile(`(?m)^aws .*\n`)
+
+// The runbook's commands are for a stack on EKS, where nothing but Pulumi takes up what was interrupted. So they are run
+// here before the local node's own way, which must then find nothing left to do.
+func TestInterruptedUpIsTakenUpAsTheRunbookSays(t *testing.T) {
+	t.Parallel()
+	s := newTestStack(t, "interrupted", "dev")
+	takeUp := s.runbook(t, "pulumi cancel --stack prod")
+
+	s.kill(t, "the instance is being made", func() bool { return len(s.instances(t)) == 1 })
+	s.finishesInstance(t)
+	before := s.instances(t)
+	takeUp()
+	s.kill(t, "the backend's pods are being started", func() bool {
+		names, err := shell(".local/bin/local exec -- kubectl --namespace " + namespace(s.name) + " get pods -l app.kubernetes.io/name=backend -o name")
+		return err == nil && names != ""
+	})
+	if after := s.instances(t); !slices.Equal(after, before) {
+		t.Errorf("the instances are %v, want %v", after, before)
+	}
+	deployments := func() []string { return strings.Fields(kubectl(t, s.name, "get deployments -o name")) }
+	begun := deployments()
+	if len(begun) == 0 {
+		t.Error("the killed up has begun no deployment")
+	}
+	takeUp()
+
+	said := s.up(t)
+	for _, recovery := range []string{"a run was interrupted", "is taken over"} {
+		if strings.Contains(said, recovery) {
+			t.Errorf("something was left for the next up to take up:\n%s", said)
+		}
+	}
+	all := deployments()
+	if len(all) != 3 || len(started(all, begun)) > 0 {
+		t.Errorf("the deployments are %v, want three with these among them: %v", all, begun)
+	}
+	addItem(t, s.site, "after the interrupted ups")
+	if again := s.up(t); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
+		t.Errorf("a second up changed something:\n%s", again)
+	}
+}
+
+// pulumi is a shell in the node, where Pulumi's own command line finds the stack.
+func (s *testStack) pulumi(t *testing.T, commands string) string {
+	t.Helper()
+	environment := fmt.Sprintf("export PATH=%[1]s/.local/bin:$PATH PULUMI_HOME=%[2]s/pulumi PULUMI_BACKEND_URL=file://%[2]s/state"+
+		" PULUMI_CONFIG_PASSPHRASE_FILE=%[2]s/passphrase PULUMI_SKIP_UPDATE_CHECK=true\ncd %[2]s/stacks/%[3]s\n", root, home, s.name)
+	return must(t, "cat <<'EOF' | .local/bin/local exec -- bash -euo pipefail\n%s\nEOF", environment+commands)
+}
+
+// finishesInstance does what AWS does with an instance whose creation was interrupted at the client: it goes on. The
+// local account undoes it instead, so it is made again as the killed up has asked for it.
+func (s *testStack) finishesInstance(t *testing.T) {
+	t.Helper()
+	eventually(t, 20*time.Second, "the half-made instance gone", func() bool { return len(s.instances(t)) == 0 })
+	s.pulumi(t, `pulumi stack export --show-secrets --stack `+s.name+` | jq '.deployment.pending_operations[].resource
+		| select(.type == "aws:rds/instance:Instance").inputs | .password |= (.plaintext | fromjson)
+		| {region: "eu-west-1", owner: "nobody", inputs: .}' |
+		curl --silent --show-error --fail --unix-socket `+home+`/run/account.sock --data @- http://account/resources/rds/instance >/dev/null`)
+}
+
+// runbook is the block of the runbook that begins with a command, to be run for this stack by Pulumi's command line. Its
+// up is left out: it wants a language host, and is bin/local's here.
+func (s *testStack) runbook(t *testing.T, begin string) (run func()) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", "runbook.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := console.FindAllStringSubmatch(string(text), -1)
+	i := slices.IndexFunc(blocks, func(block []string) bool { return strings.HasPrefix(block[1], begin) })
+	if i < 0 {
+		t.Fatalf("the runbook has no block that begins with %s", begin)
+	}
+	commands := strings.NewReplacer("pulumi up --stack prod\n", "", "pulumi cancel ", "pulumi cancel --yes ",
+		"pulumi refresh ", "pulumi refresh --yes ", "--stack prod", "--stack "+s.name).Replace(waitsForAWS.ReplaceAllString(blocks[i][1], ""))
+	return func() {
+		t.Helper()
+		t.Log(s.pulumi(t, commands))
+	}
+}
