@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -55,18 +54,9 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "killed", "dev")
 	for i := range 3 {
-		cmd := exec.Command("bash", "-c", s.command("up"))
-		cmd.Dir = root
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
 		after := time.Duration(5000+rand.IntN(15000)) * time.Millisecond
-		time.Sleep(after)
-		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // killed: there is no other answer
+		start := time.Now()
+		s.kill(t, after.String()+" later", func() bool { return time.Since(start) > after })
 		t.Logf("kill %d after %s", i+1, after)
 	}
 	s.up(t)
