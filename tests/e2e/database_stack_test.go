@@ -130,6 +130,14 @@ func (s *testStack) command(verb string) string {
 
 func (s *testStack) up(t *testing.T) string { t.Helper(); return must(t, "%s", s.command("up")) }
 
+// upChangesNothing is an up after one with the same config.
+func (s *testStack) upChangesNothing(t *testing.T) {
+	t.Helper()
+	if again := s.up(t); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
+		t.Errorf("a second up changed something:\n%s", again)
+	}
+}
+
 // upAsPlanned does what a preview has saved and nothing else, as the workflow deploy.
 func (s *testStack) upAsPlanned(t *testing.T) {
 	t.Helper()

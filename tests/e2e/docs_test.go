@@ -19,6 +19,20 @@ var (
 	onStack  = regexp.MustCompile(`--stack (\w+)`)
 )
 
+// commandBlocks are the commands of a page of docs, block by block.
+func commandBlocks(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, match := range console.FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, match[1])
+	}
+	return blocks
+}
+
 // The commands of the pages that edit a stack config are run by Pulumi's own command line, and the program takes what
 // they write.
 func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
@@ -36,15 +50,11 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 					t.Fatalf("%s: %v\n%s", command, err, out)
 				}
 			}
-			text, err := os.ReadFile(filepath.Join(root, "docs", page))
-			if err != nil {
-				t.Fatal(err)
-			}
 			run("pulumi stack init prod")
 			edits := 0
-			for _, block := range console.FindAllStringSubmatch(string(text), -1) {
+			for _, block := range commandBlocks(t, page) {
 				edited := ""
-				for command := range strings.Lines(block[1]) {
+				for command := range strings.Lines(block) {
 					switch {
 					case strings.HasPrefix(command, "cp Pulumi."), strings.HasPrefix(command, "pulumi stack init prod2"):
 						// The state is in a folder here, and has no key management service.
@@ -64,7 +74,7 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 					continue
 				}
 				if _, err := planner.Build(dir, edited); err != nil {
-					t.Errorf("after %s the program says: %v", block[1], err)
+					t.Errorf("after %s the program says: %v", block, err)
 				}
 			}
 			if edits != want {

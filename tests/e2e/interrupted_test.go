@@ -4,9 +4,7 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,9 +66,7 @@ func TestInterruptedUpIsTakenUpAsTheRunbookSays(t *testing.T) {
 		t.Errorf("the deployments are %v, want three with these among them: %v", all, begun)
 	}
 	addItem(t, s.site, "after the interrupted ups")
-	if again := s.up(t); !strings.Contains(again, "unchanged") || strings.Contains(again, "created") {
-		t.Errorf("a second up changed something:\n%s", again)
-	}
+	s.upChangesNothing(t)
 }
 
 // pulumi is a shell in the node, where Pulumi's own command line finds the stack.
@@ -96,17 +92,13 @@ func (s *testStack) finishesInstance(t *testing.T) {
 // up is left out: it wants a language host, and is bin/local's here.
 func (s *testStack) runbook(t *testing.T, begin string) (run func()) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "docs", "runbook.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := console.FindAllStringSubmatch(string(text), -1)
-	i := slices.IndexFunc(blocks, func(block []string) bool { return strings.HasPrefix(block[1], begin) })
+	blocks := commandBlocks(t, "runbook.md")
+	i := slices.IndexFunc(blocks, func(block string) bool { return strings.HasPrefix(block, begin) })
 	if i < 0 {
 		t.Fatalf("the runbook has no block that begins with %s", begin)
 	}
 	commands := strings.NewReplacer("pulumi up --stack prod\n", "", "pulumi cancel ", "pulumi cancel --yes ",
-		"pulumi refresh ", "pulumi refresh --yes ", "--stack prod", "--stack "+s.name).Replace(waitsForAWS.ReplaceAllString(blocks[i][1], ""))
+		"pulumi refresh ", "pulumi refresh --yes ", "--stack prod", "--stack "+s.name).Replace(waitsForAWS.ReplaceAllString(blocks[i], ""))
 	return func() {
 		t.Helper()
 		t.Log(s.pulumi(t, commands))
