@@ -135,7 +135,7 @@ func expectOpen(t *testing.T, ns, tier string, places map[string]string, want []
 		t.Fatal(err)
 	}
 	var got []string
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		said := must(t, ".local/bin/local exec -- kubectl --namespace %s exec probe-%s -- python3 -c '%s' '%s'", ns, tier, connectScript, argument)
 		if err := json.Unmarshal([]byte(said), &got); err != nil {
 			t.Fatalf("the probe of %s says %q: %v", tier, said, err)

@@ -103,7 +103,7 @@ func deletesPodsUnderLoad(t *testing.T) {
 		for _, how := range []string{"--wait=false", "--grace-period=0 --force"} {
 			pod := runningPods(t, "dev", tier)[0]
 			kubectl(t, "dev", fmt.Sprintf("delete pod %s %s", pod, how))
-			kubectl(t, "dev", "rollout status --timeout=60s deployment/"+deployment(t, "dev", tier))
+			kubectl(t, "dev", "rollout status --timeout=120s deployment/"+deployment(t, "dev", tier))
 			// The one that stops may still be serving: its last seconds count too.
 			time.Sleep(5 * time.Second)
 			failures := l.failed()

@@ -31,13 +31,13 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 }
 
 func neverGetsReady(t *testing.T, s *testStack) {
-	s.set(t, "backend", "rolloutSeconds: 20")
+	s.set(t, "backend", "rolloutSeconds: 40")
 	s.set(t, "backend", "healthPath: /nowhere")
 	failsToRollOut(t, s, "backend", "404")
 }
 
 func cannotBePulled(t *testing.T, s *testStack) {
-	s.set(t, "frontend", "rolloutSeconds: 20")
+	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
 	failsToRollOut(t, s, "frontend", "ghcr.io/acme/frontend:absent")
 }

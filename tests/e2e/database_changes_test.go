@@ -91,7 +91,7 @@ func (s *testStack) wantsSettings(t *testing.T, when string, want ...string) {
 	t.Helper()
 	// A reload reaches the server's processes one after the other.
 	var have []string
-	eventually(t, 10*time.Second, fmt.Sprintf("%s %v", when, want), func() bool {
+	eventually(t, time.Minute, fmt.Sprintf("%s %v", when, want), func() bool {
 		have = s.settings(t, "max_connections", "work_mem")
 		return slices.Equal(have, want)
 	})
@@ -121,7 +121,7 @@ func appliesParameters(t *testing.T, s *testStack) {
 	if s.instances(t)[0].PendingReboot {
 		t.Error("after the reboot something still waits for one")
 	}
-	eventually(t, 20*time.Second, "the site back after the reboot", func() bool {
+	eventually(t, time.Minute, "the site back after the reboot", func() bool {
 		a, err := request(http.MethodGet, s.site+"/api/items", nil, nil)
 		return err == nil && a.status == http.StatusOK
 	})
@@ -149,7 +149,7 @@ func refusesCertificate(t *testing.T, s *testStack) {
 	oldPods := pods(t, s.name, "backend")
 	// A restart of the server closed the backend's connections: requests open those of the pool again, the readiness
 	// probe its own. What isn't open yet can't be opened with the wrong certificate.
-	eventually(t, 20*time.Second, "all 6 connections of the backend open", func() bool {
+	eventually(t, time.Minute, "all 6 connections of the backend open", func() bool {
 		call(t, http.StatusOK, http.MethodGet, s.site+"/api/items", nil, nil)
 		open, err := psql(t, s.name, "verify-full", "select count(*) from pg_stat_activity where application_name like '%-backend-%'")
 		return err == nil && open == "6"
@@ -168,7 +168,7 @@ func refusesCertificate(t *testing.T, s *testStack) {
 	// Without a migration in the way, a new pod of the same version doesn't get ready either.
 	name := deployment(t, s.name, "backend")
 	kubectl(t, s.name, "scale --replicas=2 deployment/"+name)
-	eventually(t, 30*time.Second, "the reason in a new pod's log", func() bool {
+	eventually(t, time.Minute, "the reason in a new pod's log", func() bool {
 		// It fails as long as the container isn't there.
 		out, _ := shell(".local/bin/local exec -- kubectl --namespace " + namespace(s.name) + " logs --tail=100 -l app.kubernetes.io/name=backend")
 		return strings.Contains(out, reason)

@@ -160,7 +160,7 @@ func readsFromReplica(t *testing.T, s *testStack) {
 	secret := password(t, s.name)
 	title := addItem(t, s.site, "written on the primary").Title
 	var out string
-	eventually(t, 10*time.Second, "the new row on the replica", func() bool {
+	eventually(t, time.Minute, "the new row on the replica", func() bool {
 		out, _ = psqlAt(all[1].Address, secret, "select title from items where title = '"+title+"'")
 		return out == title
 	})

@@ -81,7 +81,7 @@ func (s *testStack) pulumi(t *testing.T, commands string) string {
 // local account undoes it instead, so it is made again as the killed up has asked for it.
 func (s *testStack) finishesInstance(t *testing.T) {
 	t.Helper()
-	eventually(t, 20*time.Second, "the half-made instance gone", func() bool { return len(s.instances(t)) == 0 })
+	eventually(t, time.Minute, "the half-made instance gone", func() bool { return len(s.instances(t)) == 0 })
 	s.pulumi(t, `pulumi stack export --show-secrets --stack `+s.name+` | jq '.deployment.pending_operations[].resource
 		| select(.type == "aws:rds/instance:Instance").inputs | .password |= (.plaintext | fromjson)
 		| {region: "eu-west-1", owner: "nobody", inputs: .}' |

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,14 +32,19 @@ var (
 	prod = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
 )
 
-// freePort is one that nobody listens on now.
+// portsGiven is how many ports freePort has looked at.
+var portsGiven atomic.Int32
+
+// freePort is one that nobody listens on now. It is below those that the kernel gives to outgoing connections: one of
+// these could be taken by a client before the stack listens there.
 func freePort() int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
+	for {
+		port := 20000 + int(portsGiven.Add(1))
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestMain(m *testing.M) {
