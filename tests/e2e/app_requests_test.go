@@ -99,17 +99,21 @@ func deletesPodsUnderLoad(t *testing.T) {
 	rate := max(20, min(100, capacity(t, dev)/2))
 	l := startLoad(dev, rate)
 	defer l.end()
-	for _, tier := range []string{"nginx", "backend", "frontend"} {
-		for _, how := range []string{"--wait=false", "--grace-period=0 --force"} {
-			pod := runningPods(t, "dev", tier)[0]
-			kubectl(t, "dev", fmt.Sprintf("delete pod %s %s", pod, how))
-			kubectl(t, "dev", "rollout status --timeout=120s deployment/"+deployment(t, "dev", tier))
-			// The one that stops may still be serving: its last seconds count too.
-			time.Sleep(5 * time.Second)
-			failures := l.failed()
-			t.Logf("delete pod %s of %s: %d writes failed", how, tier, len(failures)-len(lost(failures)))
-			reportLost(t, "delete pod "+how+" of "+tier, lost(failures))
-		}
+	const gently, now, byForce = "--wait=false", "--wait=false --now", "--grace-period=0 --force"
+	for _, deletion := range []struct{ tier, how string }{
+		// Not by force: forgotten before it has ended, nginx would be cut off by the network policies in its last seconds.
+		{"nginx", gently}, {"nginx", now},
+		{"backend", gently}, {"backend", byForce},
+		{"frontend", gently}, {"frontend", byForce},
+	} {
+		tier, how := deletion.tier, deletion.how
+		kubectl(t, "dev", fmt.Sprintf("delete pod %s %s", runningPods(t, "dev", tier)[0], how))
+		kubectl(t, "dev", "rollout status --timeout=120s deployment/"+deployment(t, "dev", tier))
+		// The one that stops may still be serving: its last seconds count too.
+		time.Sleep(5 * time.Second)
+		failures := l.failed()
+		t.Logf("delete pod %s of %s: %d writes failed", how, tier, len(failures)-len(lost(failures)))
+		reportLost(t, "delete pod "+how+" of "+tier, lost(failures))
 	}
 	t.Logf("%d requests at %d/s, %d of them sent twice by the client", l.sent.Load(), rate, l.repeated.Load())
 }
