@@ -170,6 +170,9 @@ func askAtOnce(t *testing.T, requests int) []string {
 		all.Go(func() {
 			var a answer
 			a, errs[i] = request(http.MethodGet, dev+"/api/items", nil, nil)
+			if errs[i] == nil && a.status != http.StatusOK {
+				errs[i] = fmt.Errorf("GET /api/items: status %d, want 200: %s", a.status, a.body)
+			}
 			servedBy[i] = a.header.Get("X-Served-By")
 		})
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // edited is a copy of the checkout's sources that may be changed; it drives the same node.
@@ -57,10 +56,9 @@ func TestEditOfTheNginxTemplateRollsNginxAlone(t *testing.T) {
 	// The first up of the unedited checkout puts things back for the tests that follow.
 	defer must(t, "make up PORT=%d", devPort)
 
-	// A pod of the old ones, told to stop, may get a last connection.
-	eventually(t, time.Minute, "the new header in the response", func() bool {
-		return call(t, http.StatusOK, http.MethodGet, dev+"/", nil, nil).header.Get("X-Edited") == "yes"
-	})
+	if got := call(t, http.StatusOK, http.MethodGet, dev+"/", nil, nil).header.Get("X-Edited"); got != "yes" {
+		t.Errorf("the new header is %q, want yes", got)
+	}
 	after := kubectl(t, "dev", "get configmaps -o name")
 	for _, name := range strings.Fields(before) {
 		if strings.Contains(name, "nginx-config") && strings.Contains(after, name) {

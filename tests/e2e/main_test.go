@@ -40,6 +40,9 @@ var portsGiven atomic.Int32
 func freePort() int {
 	for {
 		port := 20000 + int(portsGiven.Add(1))
+		if port > 30000 {
+			panic("no port from 20001 to 30000 can be listened on")
+		}
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			l.Close()
 			return port
