@@ -24,13 +24,13 @@ clean: ## stop the local node and remove .local
 	@bin/local clean
 
 plan: ## write what each stack registers to tests/plan; what changed since a commit (BASE=origin/main)
-	@go run ./tests/plan $(if $(BASE),-base $(BASE))
+	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
 
 reference: ## write the reference of the stack config and its JSON schema to docs
-	@go run ./tests/reference
+	@go run ./cmd/reference
 
 scorecard: ## which Security Hub controls dev and prod pass
-	@go run ./tests/scorecard
+	@go run ./cmd/scorecard
 
 test: test-fast test-apps test-live ## all of the tests: fast, apps, live
 

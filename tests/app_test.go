@@ -11,8 +11,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
-	"threetier/tests/recorder"
+	"threetier/components/app"
+	"threetier/internal/recorder"
 )
 
 // The types that an app is made of.
@@ -31,10 +31,10 @@ const (
 const testPassword = "p%ss/w@rd:?#&+ "
 
 // appArgs are the least that an app can be made of, with a migration.
-func appArgs() components.AppArgs {
-	return components.AppArgs{
+func appArgs() app.AppArgs {
+	return app.AppArgs{
 		Namespace: "shop-test",
-		Database: components.DatabaseConnection{
+		Database: app.DatabaseConnection{
 			Host:       pulumi.String("db.example"),
 			ReaderHost: pulumi.String("reader.example"),
 			Port:       pulumi.Int(5433),
@@ -43,23 +43,23 @@ func appArgs() components.AppArgs {
 			Password:   pulumi.ToSecret(pulumi.String(testPassword)).(pulumi.StringOutput),
 			CABundle:   pulumi.String("-----BEGIN CERTIFICATE-----"),
 		},
-		Backend: components.BackendArgs{
-			WorkloadArgs: components.WorkloadArgs{Image: "registry.example/backend:1"},
+		Backend: app.BackendArgs{
+			WorkloadArgs: app.WorkloadArgs{Image: "registry.example/backend:1"},
 			Migrate:      []string{"alembic", "upgrade", "head"},
 		},
-		Frontend: components.FrontendArgs{WorkloadArgs: components.WorkloadArgs{Image: "registry.example/frontend:1"}},
+		Frontend: app.FrontendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/frontend:1"}},
 	}
 }
 
 // runApp records an app in a cluster's provider; change edits its args first.
-func runApp(t *testing.T, change func(*components.AppArgs)) *recorder.Recording {
+func runApp(t *testing.T, change func(*app.AppArgs)) *recorder.Recording {
 	t.Helper()
 	recording, err := tryApp(change, recorder.Options{})
 	require.NoError(t, err)
 	return recording
 }
 
-func tryApp(change func(*components.AppArgs), options recorder.Options) (*recorder.Recording, error) {
+func tryApp(change func(*app.AppArgs), options recorder.Options) (*recorder.Recording, error) {
 	return recorder.Run(func(ctx *pulumi.Context) error {
 		provider, err := kubernetes.NewProvider(ctx, "cluster", &kubernetes.ProviderArgs{})
 		if err != nil {
@@ -69,7 +69,7 @@ func tryApp(change func(*components.AppArgs), options recorder.Options) (*record
 		if change != nil {
 			change(&args)
 		}
-		app, err := components.NewApp(ctx, "shop", &args, pulumi.Providers(provider))
+		app, err := app.NewApp(ctx, "shop", &args, pulumi.Providers(provider))
 		if err != nil {
 			return err
 		}
@@ -105,28 +105,28 @@ func pods(r *recorder.Recording) []recorder.Resource {
 }
 
 func TestAppIsMadeOfExactlyThese(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
-		a.Nginx.Replicas = components.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
 	})
 	require.Equal(t, []string{
 		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
 		policyType + " shop-frontend-in", policyType + " shop-migration-out",
 		policyType + " shop-nginx-in", policyType + " shop-nginx-out",
 		appNamespaceType + " shop", secretType + " shop-database",
-		components.BackendType + " shop-backend", components.FrontendType + " shop-frontend", components.NginxType + " shop-nginx",
-	}, sortedAs(r.Children(r.One(t, components.AppType)),
+		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", app.NginxType + " shop-nginx",
+	}, sortedAs(r.Children(r.One(t, app.AppType)),
 		policyType, appNamespaceType, secretType, "threetier:"))
 	require.Equal(t, []string{
 		deploymentType + " shop-backend", autoscalerType + " shop-backend", jobType + " shop-backend-migrate",
 		secretType + " shop-backend-env", serviceType + " shop-backend", budgetType + " shop-backend",
-	}, r.Children(r.One(t, components.BackendType)))
+	}, r.Children(r.One(t, app.BackendType)))
 	require.Equal(t, []string{
 		deploymentType + " shop-frontend", autoscalerType + " shop-frontend", serviceType + " shop-frontend", budgetType + " shop-frontend",
-	}, r.Children(r.One(t, components.FrontendType)))
+	}, r.Children(r.One(t, app.FrontendType)))
 	require.Equal(t, []string{
 		deploymentType + " shop-nginx", configMapType + " shop-nginx-config", serviceType + " shop-nginx", budgetType + " shop-nginx",
-	}, r.Children(r.One(t, components.NginxType)))
+	}, r.Children(r.One(t, app.NginxType)))
 }
 
 // sortedAs orders names by the first prefix that fits, then by name.
@@ -166,8 +166,8 @@ func TestOnlyTheServicesInsideAndTheNamespaceHaveFixedNames(t *testing.T) {
 	}
 	require.Equal(t, map[string]any{
 		appNamespaceType + " shop":     "shop-test",
-		serviceType + " shop-backend":  components.BackendServiceName,
-		serviceType + " shop-frontend": components.FrontendServiceName,
+		serviceType + " shop-backend":  app.BackendServiceName,
+		serviceType + " shop-frontend": app.FrontendServiceName,
 	}, named)
 }
 
@@ -176,7 +176,7 @@ func TestTwoAppsFitInOneStack(t *testing.T) {
 		for _, name := range []string{"one", "two"} {
 			args := appArgs()
 			args.Namespace = name
-			if _, err := components.NewApp(ctx, name, &args); err != nil {
+			if _, err := app.NewApp(ctx, name, &args); err != nil {
 				return err
 			}
 		}
@@ -187,27 +187,27 @@ func TestTwoAppsFitInOneStack(t *testing.T) {
 		require.False(t, urns[res.URN], res.URN)
 		urns[res.URN] = true
 	}
-	require.Len(t, r.All(components.AppType), 2)
+	require.Len(t, r.All(app.AppType), 2)
 }
 
 func TestAppLeavesItsArgsAsTheyWere(t *testing.T) {
-	var args, before components.AppArgs
-	runApp(t, func(a *components.AppArgs) {
+	var args, before app.AppArgs
+	runApp(t, func(a *app.AppArgs) {
 		args = *a
 		before = *a
-		a.Nginx.Routes = []components.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}
+		a.Nginx.Routes = []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}
 		args.Nginx.Routes = a.Nginx.Routes
 	})
-	require.Equal(t, []components.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}, args.Nginx.Routes)
+	require.Equal(t, []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}, args.Nginx.Routes)
 	require.Equal(t, before.Backend, args.Backend)
 }
 
 func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
-	r, err := tryApp(func(a *components.AppArgs) {
+	r, err := tryApp(func(a *app.AppArgs) {
 		a.Namespace = "Shop"
 		a.Backend.Image = ""
 		a.Backend.Port = number(70000)
-		a.Frontend.Replicas = components.ReplicaArgs{Min: number(0)}
+		a.Frontend.Replicas = app.ReplicaArgs{Min: number(0)}
 		a.Nginx.MaxBodySize = "10 MB"
 	}, recorder.Options{})
 	require.Error(t, err)
@@ -225,28 +225,28 @@ func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
 
 func TestComponentsRefuseMissingArgs(t *testing.T) {
 	for name, create := range map[string]func(*pulumi.Context) error{
-		"app":      func(ctx *pulumi.Context) error { _, err := components.NewApp(ctx, "x", nil); return err },
-		"backend":  func(ctx *pulumi.Context) error { _, err := components.NewBackend(ctx, "x", nil); return err },
-		"frontend": func(ctx *pulumi.Context) error { _, err := components.NewFrontend(ctx, "x", nil); return err },
-		"nginx":    func(ctx *pulumi.Context) error { _, err := components.NewNginx(ctx, "x", nil); return err },
+		"app":      func(ctx *pulumi.Context) error { _, err := app.NewApp(ctx, "x", nil); return err },
+		"backend":  func(ctx *pulumi.Context) error { _, err := app.NewBackend(ctx, "x", nil); return err },
+		"frontend": func(ctx *pulumi.Context) error { _, err := app.NewFrontend(ctx, "x", nil); return err },
+		"nginx":    func(ctx *pulumi.Context) error { _, err := app.NewNginx(ctx, "x", nil); return err },
 		"a database password": func(ctx *pulumi.Context) error {
 			a := appArgs()
 			a.Database.Password = nil
-			_, err := components.NewApp(ctx, "x", &a)
+			_, err := app.NewApp(ctx, "x", &a)
 			return err
 		},
 		"a backend's namespace": func(ctx *pulumi.Context) error {
 			a := appArgs().Backend
-			_, err := components.NewBackend(ctx, "x", &a)
+			_, err := app.NewBackend(ctx, "x", &a)
 			return err
 		},
 		"a frontend's namespace": func(ctx *pulumi.Context) error {
 			a := appArgs().Frontend
-			_, err := components.NewFrontend(ctx, "x", &a)
+			_, err := app.NewFrontend(ctx, "x", &a)
 			return err
 		},
 		"nginx's upstreams": func(ctx *pulumi.Context) error {
-			_, err := components.NewNginx(ctx, "x", &components.NginxArgs{Namespace: pulumi.String("x")})
+			_, err := app.NewNginx(ctx, "x", &app.NginxArgs{Namespace: pulumi.String("x")})
 			return err
 		},
 	} {
@@ -265,7 +265,7 @@ func TestNamespaceEnforcesRestrictedPods(t *testing.T) {
 }
 
 func TestEveryPodIsRestrictedAndReadOnly(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.RunAsUser = number(1000)
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 	})
@@ -298,7 +298,7 @@ func TestEveryPodIsRestrictedAndReadOnly(t *testing.T) {
 
 func TestOnlyTheseWaysAreOpenInTheNamespace(t *testing.T) {
 	certificate := "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.Port = number(3000)
 		a.Nginx.CertificateArn = certificate
 	})
@@ -385,8 +385,8 @@ func TestOnlyNginxHasALoadBalancer(t *testing.T) {
 }
 
 func TestDrainsAreNeverBlockedForEver(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
-		a.Frontend.Replicas = components.ReplicaArgs{Min: number(1), Max: number(1)}
+	r := runApp(t, func(a *app.AppArgs) {
+		a.Frontend.Replicas = app.ReplicaArgs{Min: number(1), Max: number(1)}
 	})
 	for _, budget := range r.All(budgetType) {
 		require.EqualValues(t, 1, budget.Input(t, "spec.maxUnavailable"), budget.Name)
@@ -402,7 +402,7 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 		sleep := deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds").(float64)
 		grace := deployment.Input(t, "spec.template.spec.terminationGracePeriodSeconds").(float64)
 		require.Greater(t, sleep, 0.0, deployment.Name)
-		require.Greater(t, grace, sleep+components.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
+		require.Greater(t, grace, sleep+app.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
 		spread := deployment.Input(t, "spec.template.spec.topologySpreadConstraints").([]any)
 		require.Len(t, spread, 2, deployment.Name)
 		for _, constraint := range spread {
@@ -412,12 +412,12 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 }
 
 func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Nginx.DrainSeconds = number(20)
-		a.Nginx.Routes = []components.RouteArgs{
-			{Path: "/", To: components.ToFrontend, TimeoutSeconds: number(5)},
-			{Path: "/api", To: components.ToBackend},
-			{Path: "/report", To: components.ToBackend, TimeoutSeconds: number(900)},
+		a.Nginx.Routes = []app.RouteArgs{
+			{Path: "/", To: app.ToFrontend, TimeoutSeconds: number(5)},
+			{Path: "/api", To: app.ToBackend},
+			{Path: "/report", To: app.ToBackend, TimeoutSeconds: number(900)},
 		}
 	})
 	grace := func(name string) any {
@@ -429,10 +429,10 @@ func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 }
 
 func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
-		a.Backend.Replicas = components.ReplicaArgs{Min: number(2), Max: number(8)}
-		a.Frontend.Replicas = components.ReplicaArgs{Min: number(3), Max: number(3)}
-		a.Nginx.Replicas = components.ReplicaArgs{Min: number(12)}
+	r := runApp(t, func(a *app.AppArgs) {
+		a.Backend.Replicas = app.ReplicaArgs{Min: number(2), Max: number(8)}
+		a.Frontend.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = app.ReplicaArgs{Min: number(12)}
 	})
 	require.Nil(t, r.Named(t, deploymentType, "shop-backend").Input(t, "spec.replicas"), "the autoscaler's own")
 	require.EqualValues(t, 3, r.Named(t, deploymentType, "shop-frontend").Input(t, "spec.replicas"))
@@ -451,7 +451,7 @@ func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
 }
 
 func TestPasswordNeverAppearsOutsideSecrets(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.Env = map[string]pulumi.StringInput{"FROM_CONFIG": pulumi.ToSecret(pulumi.String("hidden-env")).(pulumi.StringOutput)}
 		a.Frontend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("hidden-key")}
 	})
@@ -466,7 +466,7 @@ func TestPasswordNeverAppearsOutsideSecrets(t *testing.T) {
 }
 
 func TestSecretsAndConfigAreNewObjectsWhenTheyChange(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Frontend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
 	})
 	for _, res := range append(r.All(secretType), r.All(configMapType)...) {
@@ -482,7 +482,7 @@ func urlOf(t *testing.T, certificate string, ingress ...any) (string, error) {
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
 		args := appArgs()
 		args.Nginx.CertificateArn = certificate
-		app, err := components.NewApp(ctx, "shop", &args)
+		app, err := app.NewApp(ctx, "shop", &args)
 		if err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
-	"threetier/tests/recorder"
+	"threetier/components/app"
+	"threetier/internal/recorder"
 )
 
 func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
@@ -20,7 +20,7 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	require.Equal(t, "app", env["DB_NAME"])
 	require.Equal(t, "app_admin", env["DB_USER"])
 	require.Equal(t, "verify-full", env["DB_SSLMODE"])
-	require.Equal(t, components.DatabaseCAFile, env["DB_SSLROOTCERT"])
+	require.Equal(t, app.DatabaseCAFile, env["DB_SSLROOTCERT"])
 	require.Regexp(t, `^secret shop-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
 	require.Regexp(t, `^secret shop-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
 	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
@@ -39,7 +39,7 @@ func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
 		require.Equal(t, volume["name"], mount["name"])
 		item := volume["secret"].(map[string]any)["items"].([]any)[0].(map[string]any)
 		require.Equal(t, "ca.pem", item["key"])
-		require.Equal(t, components.DatabaseCAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
+		require.Equal(t, app.DatabaseCAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
 	}
 }
 
@@ -57,7 +57,7 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 		"CA_URL":  {"file://{caFile}", "file:///etc/database/ca.pem", false},
 		"DB_NAME": {"{name}", "app", false},
 	}
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.DatabaseEnv = map[string]string{}
 		for name, c := range templates {
 			a.Backend.DatabaseEnv[name] = c.template
@@ -77,12 +77,12 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 }
 
 func TestDatabaseEnvCanBeEmpty(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) { a.Backend.DatabaseEnv = map[string]string{} })
+	r := runApp(t, func(a *app.AppArgs) { a.Backend.DatabaseEnv = map[string]string{} })
 	require.Equal(t, map[string]string{"HOME": "/tmp"}, environment(t, r.Named(t, deploymentType, "shop-backend")))
 }
 
 func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Database.ReaderHost = nil
 		a.Backend.DatabaseEnv = map[string]string{"READER": "{readerHost}"}
 	})
@@ -90,7 +90,7 @@ func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
 }
 
 func TestMigrationRunsBeforeThePodsInTheirImageWithTheirEnvironment(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info")}
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
 		a.Backend.Command = []string{"serve"}
@@ -115,12 +115,12 @@ func TestMigrationRunsOncePerChangeAndShowsWhyItFailed(t *testing.T) {
 }
 
 func TestThereIsNoMigrationWithoutACommand(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) { a.Backend.Migrate = nil })
+	r := runApp(t, func(a *app.AppArgs) { a.Backend.Migrate = nil })
 	require.Empty(t, r.All(jobType))
 }
 
 func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.DatabaseEnv = map[string]string{}
 		a.Backend.Env = map[string]pulumi.StringInput{
 			"LOG_LEVEL": pulumi.String("info"),
@@ -139,7 +139,7 @@ func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
 }
 
 func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) {
+	r := runApp(t, func(a *app.AppArgs) {
 		a.Backend.HealthPath = "/readyz"
 		a.Frontend.LivePath = "/alive"
 	})
@@ -152,13 +152,13 @@ func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
 	require.NotNil(t, container("shop-backend", "livenessProbe.tcpSocket"))
 	require.Equal(t, "/alive", container("shop-frontend", "livenessProbe.httpGet.path"))
 	startup := container("shop-backend", "startupProbe.failureThreshold").(float64) * container("shop-backend", "startupProbe.periodSeconds").(float64)
-	require.GreaterOrEqual(t, startup, float64(components.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
+	require.GreaterOrEqual(t, startup, float64(app.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
 	back := container("shop-backend", "readinessProbe.periodSeconds").(float64)
 	require.Less(t, back, 5.0, "back in the Service soon after the database is back")
 }
 
 func TestServicePortIsThePodsPort(t *testing.T) {
-	r := runApp(t, func(a *components.AppArgs) { a.Backend.Port = number(3000) })
+	r := runApp(t, func(a *app.AppArgs) { a.Backend.Port = number(3000) })
 	service := r.Named(t, serviceType, "shop-backend")
 	require.EqualValues(t, 3000, service.Input(t, "spec.ports[0].port"))
 	require.Equal(t, "http", service.Input(t, "spec.ports[0].targetPort"))
@@ -168,7 +168,7 @@ func TestServicePortIsThePodsPort(t *testing.T) {
 
 func TestCPULimitIsTheNextWholeCore(t *testing.T) {
 	for cpu, limit := range map[string]string{"": "1", "250m": "1", "1": "1", "1500m": "2", "0.5": "1", "4": "4"} {
-		r := runApp(t, func(a *components.AppArgs) { a.Backend.Resources.CPU = cpu })
+		r := runApp(t, func(a *app.AppArgs) { a.Backend.Resources.CPU = cpu })
 		got := r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].resources.limits.cpu")
 		require.Equal(t, limit, got, "cpu %q", cpu)
 	}
@@ -182,36 +182,36 @@ func TestWorkloadRefusesWhatItCannotRun(t *testing.T) {
 		}
 		return env
 	}
-	with := func(change func(*components.BackendArgs)) components.BackendArgs {
-		args := components.BackendArgs{WorkloadArgs: components.WorkloadArgs{Image: "registry.example/backend:1"}}
+	with := func(change func(*app.BackendArgs)) app.BackendArgs {
+		args := app.BackendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/backend:1"}}
 		change(&args)
 		return args
 	}
-	for want, args := range map[string]components.BackendArgs{
+	for want, args := range map[string]app.BackendArgs{
 		`image is missing, want an image`:                                 {},
-		`image is "a b", want an image`:                                   with(func(a *components.BackendArgs) { a.Image = "a b" }),
-		`port is 0, want 1 to 65535`:                                      with(func(a *components.BackendArgs) { a.Port = number(0) }),
-		`runAsUser is 0, want 1 to`:                                       with(func(a *components.BackendArgs) { a.RunAsUser = number(0) }),
-		`rolloutSeconds is 5, want 20 to 3600`:                            with(func(a *components.BackendArgs) { a.RolloutSeconds = number(5) }),
-		`migrateSeconds is 0, want 1 to 86400`:                            with(func(a *components.BackendArgs) { a.MigrateSeconds = number(0) }),
-		`healthPath is "healthz", want a path that starts with /`:         with(func(a *components.BackendArgs) { a.HealthPath = "healthz" }),
-		`livePath is "live z", want a path that starts with /`:            with(func(a *components.BackendArgs) { a.LivePath = "live z" }),
-		`replicas.max is 300, want 1 to 200`:                              with(func(a *components.BackendArgs) { a.Replicas.Max = number(300) }),
-		`resources.cpu is "0", want cores`:                                with(func(a *components.BackendArgs) { a.Resources.CPU = "0" }),
-		`resources.cpu is "100mi", want cores`:                            with(func(a *components.BackendArgs) { a.Resources.CPU = "100mi" }),
-		`resources.memory is "1", want a size`:                            with(func(a *components.BackendArgs) { a.Resources.Memory = "1" }),
-		`writablePaths[0] is "cache", want an absolute directory`:         with(func(a *components.BackendArgs) { a.WritablePaths = []string{"cache"} }),
-		`writablePaths[0] is "/", want an absolute directory`:             with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/"} }),
-		`writablePaths[1] is "/a", want each directory once`:              with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/a", "/a"} }),
-		`writablePaths[0] is "/etc", want a directory that doesn't hold`:  with(func(a *components.BackendArgs) { a.WritablePaths = []string{"/etc"} }),
-		`env is "1X", want names`:                                         with(func(a *components.BackendArgs) { a.Env = text("1X") }),
-		`secretEnv is "A-B", want names`:                                  with(func(a *components.BackendArgs) { a.SecretEnv = text("A-B") }),
-		`env.X is in secretEnv too, want it in one of the two`:            with(func(a *components.BackendArgs) { a.Env, a.SecretEnv = text("X"), text("X") }),
-		`databaseEnv.DB_HOST is in env or secretEnv too, want it in one`:  with(func(a *components.BackendArgs) { a.Env = text("DB_HOST") }),
-		`databaseEnv.URL is "{pasword}", want the parts {host}, {readerH`: with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "x{pasword}"} }),
-		`databaseEnv.URL is "{", want the parts`:                          with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "{host"} }),
-		`databaseEnv is "A B", want names`:                                with(func(a *components.BackendArgs) { a.DatabaseEnv = map[string]string{"A B": "{host}"} }),
-		`migrate is empty, want a command, like [alembic, upgrade, head]`: with(func(a *components.BackendArgs) { a.Migrate = []string{} }),
+		`image is "a b", want an image`:                                   with(func(a *app.BackendArgs) { a.Image = "a b" }),
+		`port is 0, want 1 to 65535`:                                      with(func(a *app.BackendArgs) { a.Port = number(0) }),
+		`runAsUser is 0, want 1 to`:                                       with(func(a *app.BackendArgs) { a.RunAsUser = number(0) }),
+		`rolloutSeconds is 5, want 20 to 3600`:                            with(func(a *app.BackendArgs) { a.RolloutSeconds = number(5) }),
+		`migrateSeconds is 0, want 1 to 86400`:                            with(func(a *app.BackendArgs) { a.MigrateSeconds = number(0) }),
+		`healthPath is "healthz", want a path that starts with /`:         with(func(a *app.BackendArgs) { a.HealthPath = "healthz" }),
+		`livePath is "live z", want a path that starts with /`:            with(func(a *app.BackendArgs) { a.LivePath = "live z" }),
+		`replicas.max is 300, want 1 to 200`:                              with(func(a *app.BackendArgs) { a.Replicas.Max = number(300) }),
+		`resources.cpu is "0", want cores`:                                with(func(a *app.BackendArgs) { a.Resources.CPU = "0" }),
+		`resources.cpu is "100mi", want cores`:                            with(func(a *app.BackendArgs) { a.Resources.CPU = "100mi" }),
+		`resources.memory is "1", want a size`:                            with(func(a *app.BackendArgs) { a.Resources.Memory = "1" }),
+		`writablePaths[0] is "cache", want an absolute directory`:         with(func(a *app.BackendArgs) { a.WritablePaths = []string{"cache"} }),
+		`writablePaths[0] is "/", want an absolute directory`:             with(func(a *app.BackendArgs) { a.WritablePaths = []string{"/"} }),
+		`writablePaths[1] is "/a", want each directory once`:              with(func(a *app.BackendArgs) { a.WritablePaths = []string{"/a", "/a"} }),
+		`writablePaths[0] is "/etc", want a directory that doesn't hold`:  with(func(a *app.BackendArgs) { a.WritablePaths = []string{"/etc"} }),
+		`env is "1X", want names`:                                         with(func(a *app.BackendArgs) { a.Env = text("1X") }),
+		`secretEnv is "A-B", want names`:                                  with(func(a *app.BackendArgs) { a.SecretEnv = text("A-B") }),
+		`env.X is in secretEnv too, want it in one of the two`:            with(func(a *app.BackendArgs) { a.Env, a.SecretEnv = text("X"), text("X") }),
+		`databaseEnv.DB_HOST is in env or secretEnv too, want it in one`:  with(func(a *app.BackendArgs) { a.Env = text("DB_HOST") }),
+		`databaseEnv.URL is "{pasword}", want the parts {host}, {readerH`: with(func(a *app.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "x{pasword}"} }),
+		`databaseEnv.URL is "{", want the parts`:                          with(func(a *app.BackendArgs) { a.DatabaseEnv = map[string]string{"URL": "{host"} }),
+		`databaseEnv is "A B", want names`:                                with(func(a *app.BackendArgs) { a.DatabaseEnv = map[string]string{"A B": "{host}"} }),
+		`migrate is empty, want a command, like [alembic, upgrade, head]`: with(func(a *app.BackendArgs) { a.Migrate = []string{} }),
 	} {
 		t.Run(want, func(t *testing.T) {
 			problems := args.Problems()
@@ -222,7 +222,7 @@ func TestWorkloadRefusesWhatItCannotRun(t *testing.T) {
 }
 
 func TestProblemsNeverShowAnEnvironmentsValues(t *testing.T) {
-	args := components.WorkloadArgs{Image: "x", SecretEnv: map[string]pulumi.StringInput{"1X": pulumi.String("hush")}}
+	args := app.WorkloadArgs{Image: "x", SecretEnv: map[string]pulumi.StringInput{"1X": pulumi.String("hush")}}
 	require.ErrorContains(t, args.Problems().Err(), "1X")
 	require.NotContains(t, args.Problems().Err().Error(), "hush")
 }

@@ -8,33 +8,34 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
-	"threetier/tests/recorder"
+	"threetier/internal/network"
+	"threetier/components/cluster"
+	"threetier/internal/recorder"
 )
 
 const providerType = "pulumi:providers:kubernetes"
 
-// cluster records a Cluster of its own.
-func cluster(args *components.ClusterArgs, network *recorder.Network) (*components.Cluster, *recorder.Recording, error) {
-	var made *components.Cluster
+// recordCluster records a Cluster of its own.
+func recordCluster(args *cluster.ClusterArgs, network *recorder.Network) (*cluster.Cluster, *recorder.Recording, error) {
+	var made *cluster.Cluster
 	recording, err := recorder.Run(func(ctx *pulumi.Context) (err error) {
-		made, err = components.NewCluster(ctx, "cluster", args)
+		made, err = cluster.NewCluster(ctx, "cluster", args)
 		return err
 	}, recorder.Options{Network: network})
 	return made, recording, err
 }
 
-var eksArgs = components.ClusterArgs{EKS: "acme", Region: "eu-west-1"}
+var eksArgs = cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1"}
 
 func TestClusterIsNothingButAProvider(t *testing.T) {
-	_, recording, err := cluster(&eksArgs, nil)
+	_, recording, err := recordCluster(&eksArgs, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{providerType + " cluster-provider", components.ClusterType + " cluster"}, recording.Names())
-	assert.Equal(t, []string{providerType + " cluster-provider"}, recording.Children(recording.One(t, components.ClusterType)))
+	assert.Equal(t, []string{providerType + " cluster-provider", cluster.ClusterType + " cluster"}, recording.Names())
+	assert.Equal(t, []string{providerType + " cluster-provider"}, recording.Children(recording.One(t, cluster.ClusterType)))
 }
 
 func TestKubeconfigOfEKSHoldsNoCredentialButACommandForOne(t *testing.T) {
-	_, recording, err := cluster(&eksArgs, nil)
+	_, recording, err := recordCluster(&eksArgs, nil)
 	require.NoError(t, err)
 	var kubeconfig struct {
 		Clusters []struct {
@@ -63,7 +64,7 @@ func TestKubeconfigOfEKSHoldsNoCredentialButACommandForOne(t *testing.T) {
 }
 
 func TestClusterIsIdentifiedByItsARN(t *testing.T) {
-	_, recording, err := cluster(&eksArgs, nil)
+	_, recording, err := recordCluster(&eksArgs, nil)
 	require.NoError(t, err)
 	assert.Equal(t, "arn:aws:eks:eu-west-1:123456789012:cluster/acme", recording.One(t, providerType).Input(t, "clusterIdentifier"))
 }
@@ -82,7 +83,7 @@ func TestOnlySubnetsWithoutARouteToAnInternetGatewayAreTaken(t *testing.T) {
 		}}, []string{"subnet-a", "subnet-b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			made, _, err := cluster(&eksArgs, &test.network)
+			made, _, err := recordCluster(&eksArgs, &test.network)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, made.Network.SubnetIDs)
 			assert.Equal(t, "vpc-0123", made.Network.VPCID)
@@ -92,7 +93,7 @@ func TestOnlySubnetsWithoutARouteToAnInternetGatewayAreTaken(t *testing.T) {
 }
 
 func TestTooFewZonesIsAnErrorThatListsWhatWasFound(t *testing.T) {
-	_, recording, err := cluster(&eksArgs, &recorder.Network{VPC: "vpc-0123", Subnets: []recorder.Subnet{
+	_, recording, err := recordCluster(&eksArgs, &recorder.Network{VPC: "vpc-0123", Subnets: []recorder.Subnet{
 		{ID: "subnet-a", Zone: "eu-west-1a"}, {ID: "subnet-b", Zone: "eu-west-1a"}, {ID: "subnet-c", Zone: "eu-west-1c", Public: true},
 	}})
 	assert.ErrorContains(t, err, "find private subnets of EKS cluster acme: a database wants private subnets in at least 2 "+
@@ -102,20 +103,20 @@ func TestTooFewZonesIsAnErrorThatListsWhatWasFound(t *testing.T) {
 
 func TestAnyOtherClusterIsReachedByItsKubeconfig(t *testing.T) {
 	secret := pulumi.ToSecret(pulumi.String("apiVersion: v1")).(pulumi.StringOutput)
-	made, recording, err := cluster(&components.ClusterArgs{Kubeconfig: secret, Context: "admin@acme"}, nil)
+	made, recording, err := recordCluster(&cluster.ClusterArgs{Kubeconfig: secret, Context: "admin@acme"}, nil)
 	require.NoError(t, err)
 	provider := recording.One(t, providerType)
 	assert.Equal(t, "apiVersion: v1", provider.Input(t, "kubeconfig"))
 	assert.True(t, provider.IsSecret(t, "kubeconfig"))
 	assert.Equal(t, "admin@acme", provider.Input(t, "context"))
 	assert.Equal(t, "threetier-dev-admin@acme", provider.Input(t, "clusterIdentifier"))
-	assert.Equal(t, components.Network{}, made.Network)
+	assert.Equal(t, network.Network{}, made.Network)
 	assert.Empty(t, recording.Lookups)
 }
 
 func TestClusterRefusesWhatItCanNotFind(t *testing.T) {
 	kubeconfig := pulumi.String("apiVersion: v1")
-	for want, args := range map[string]*components.ClusterArgs{
+	for want, args := range map[string]*cluster.ClusterArgs{
 		"args are missing": nil,
 		"eks is missing, want the name of an EKS cluster, or kubeconfig instead":                  {},
 		"kubeconfig is given beside eks, want one of the two":                                     {EKS: "acme", Kubeconfig: kubeconfig},
@@ -123,7 +124,7 @@ func TestClusterRefusesWhatItCanNotFind(t *testing.T) {
 		`eks is "acme prod", want 1 to 100 letters, digits, - and _, a letter or digit first`:     {EKS: "acme prod"},
 		`eks is "arn:aws:eks:x", want 1 to 100 letters, digits, - and _, a letter or digit first`: {EKS: "arn:aws:eks:x"},
 	} {
-		_, recording, err := cluster(args, nil)
+		_, recording, err := recordCluster(args, nil)
 		assert.ErrorContains(t, err, want)
 		assert.Empty(t, recording.Names())
 		assert.Empty(t, recording.Lookups)

@@ -10,15 +10,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
-	"threetier/tests/recorder"
+	"threetier/internal/network"
+	"threetier/components/database"
+	"threetier/internal/recorder"
 )
 
 const topic = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
 // databaseArgs are args that need no more.
-func databaseArgs(change func(*components.DatabaseArgs)) *components.DatabaseArgs {
-	args := &components.DatabaseArgs{Region: "eu-west-1", Network: components.Network{
+func databaseArgs(change func(*database.DatabaseArgs)) *database.DatabaseArgs {
+	args := &database.DatabaseArgs{Region: "eu-west-1", Network: network.Network{
 		VPCID:                  "vpc-0123",
 		SubnetIDs:              []string{"subnet-privatea", "subnet-privateb"},
 		ClientSecurityGroupIDs: []string{recorder.ClusterSecurityGroup},
@@ -30,8 +31,8 @@ func databaseArgs(change func(*components.DatabaseArgs)) *components.DatabaseArg
 }
 
 // durable makes args that meet every control.
-func durable(args *components.DatabaseArgs) {
-	args.Lifecycle = components.Durable
+func durable(args *database.DatabaseArgs) {
+	args.Lifecycle = database.Durable
 	args.Port = pointer(5433)
 	args.BackupPlan = "daily"
 	args.AlarmTopicARN = topic
@@ -39,14 +40,14 @@ func durable(args *components.DatabaseArgs) {
 
 func pointer[T any](value T) *T { return &value }
 
-// database records Databases of their own, and what each answers.
-func database(args *components.DatabaseArgs, names ...string) (*recorder.Recording, error) {
+// recordDatabase records Databases of their own, and what each answers.
+func recordDatabase(args *database.DatabaseArgs, names ...string) (*recorder.Recording, error) {
 	if len(names) == 0 {
 		names = []string{"database"}
 	}
 	return recorder.Run(func(ctx *pulumi.Context) error {
 		for _, name := range names {
-			if _, err := components.NewDatabase(ctx, name, args); err != nil {
+			if _, err := database.NewDatabase(ctx, name, args); err != nil {
 				return err
 			}
 		}
@@ -54,15 +55,15 @@ func database(args *components.DatabaseArgs, names ...string) (*recorder.Recordi
 	}, recorder.Options{})
 }
 
-func mustDatabase(t *testing.T, change func(*components.DatabaseArgs)) *recorder.Recording {
+func mustDatabase(t *testing.T, change func(*database.DatabaseArgs)) *recorder.Recording {
 	t.Helper()
-	recording, err := database(databaseArgs(change))
+	recording, err := recordDatabase(databaseArgs(change))
 	require.NoError(t, err)
 	return recording
 }
 
 func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.Waive = map[string]string{"RDS.6": "not read"} })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.Waive = map[string]string{"RDS.6": "not read"} })
 	assert.Equal(t, []string{
 		"aws:cloudwatch/logGroup:LogGroup database-log-postgresql",
 		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
@@ -73,12 +74,12 @@ func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
 		"aws:secretsmanager/secret:Secret database-password",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
-	}, recording.Children(recording.One(t, components.DatabaseType)))
+	}, recording.Children(recording.One(t, database.DatabaseType)))
 	assert.Len(t, recording.Resources, 10)
 }
 
 func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
 	assert.Equal(t, []string{
 		"aws:cloudwatch/logGroup:LogGroup database-log-postgresql",
 		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
@@ -106,11 +107,11 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:secretsmanager/secret:Secret database-password",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
-	}, recording.Children(recording.One(t, components.DatabaseType)))
+	}, recording.Children(recording.One(t, database.DatabaseType)))
 }
 
 func TestTwoDatabasesFitIntoOneStack(t *testing.T) {
-	recording, err := database(databaseArgs(func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 2 }), "orders", "users")
+	recording, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 2 }), "orders", "users")
 	require.NoError(t, err)
 	names, physical := map[string]bool{}, map[string]bool{}
 	for _, res := range recording.Resources {
@@ -126,34 +127,34 @@ func TestTwoDatabasesFitIntoOneStack(t *testing.T) {
 }
 
 func TestArgsAreNotChanged(t *testing.T) {
-	args := databaseArgs(func(args *components.DatabaseArgs) { args.Parameters = map[string]string{"work_mem": "8192"} })
+	args := databaseArgs(func(args *database.DatabaseArgs) { args.Parameters = map[string]string{"work_mem": "8192"} })
 	before := fmt.Sprintf("%+v", *args)
-	_, err := database(args)
+	_, err := recordDatabase(args)
 	require.NoError(t, err)
 	assert.Equal(t, before, fmt.Sprintf("%+v", *args))
 }
 
 // The lifecycle is one word, and all of this follows from it.
 func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
-	for lifecycle, want := range map[components.Lifecycle]map[string]any{
-		components.Disposable: {
+	for lifecycle, want := range map[database.Lifecycle]map[string]any{
+		database.Disposable: {
 			"deletionProtection": false, "skipFinalSnapshot": true, "backupRetentionPeriod": 1.0,
 			"deleteAutomatedBackups": true, "applyImmediately": true, "multiAz": false,
 		},
-		components.Durable: {
+		database.Durable: {
 			"deletionProtection": true, "skipFinalSnapshot": false, "backupRetentionPeriod": 7.0,
 			"deleteAutomatedBackups": false, "applyImmediately": false, "multiAz": true,
 		},
-		components.Retiring: {
+		database.Retiring: {
 			"deletionProtection": false, "skipFinalSnapshot": false, "backupRetentionPeriod": 7.0,
 			"deleteAutomatedBackups": false, "applyImmediately": false, "multiAz": true,
 		},
 	} {
 		t.Run(string(lifecycle), func(t *testing.T) {
-			recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+			recording := mustDatabase(t, func(args *database.DatabaseArgs) {
 				durable(args)
 				args.Lifecycle = lifecycle
-				if lifecycle == components.Retiring {
+				if lifecycle == database.Retiring {
 					args.Waive = map[string]string{"RDS.8": "moved away"}
 				}
 			})
@@ -161,11 +162,11 @@ func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
 			for key, value := range want {
 				assert.Equal(t, value, instance.Input(t, key), key)
 			}
-			assert.Equal(t, lifecycle == components.Durable, instance.Protect)
+			assert.Equal(t, lifecycle == database.Durable, instance.Protect)
 			// Always there: a lifecycle may change, and a missing name would only show when the database is deleted.
 			assert.NotEmpty(t, instance.Input(t, "finalSnapshotIdentifier"))
 			recovery := recording.One(t, "aws:secretsmanager/secret:Secret").Input(t, "recoveryWindowInDays")
-			assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == components.Disposable], recovery)
+			assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == database.Disposable], recovery)
 		})
 	}
 }
@@ -174,7 +175,7 @@ func TestFinalSnapshotsOfAStackThatIsCreatedAgainHaveDifferentNames(t *testing.T
 	names := map[any]bool{}
 	for _, id := range []string{"sg-0aaa", "sg-0bbb"} {
 		recording, err := recorder.Run(func(ctx *pulumi.Context) error {
-			_, err := components.NewDatabase(ctx, "database", databaseArgs(durable))
+			_, err := database.NewDatabase(ctx, "database", databaseArgs(durable))
 			return err
 		}, recorder.Options{ID: func(res recorder.Resource) string {
 			if res.Type == "aws:ec2/securityGroup:SecurityGroup" {
@@ -226,7 +227,7 @@ func TestLogGroupsRulesAndMonitoringComeBeforeTheInstance(t *testing.T) {
 }
 
 func TestOnlyTheClustersSecurityGroupReachesOnlyThePort(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.Port = pointer(6543) })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.Port = pointer(6543) })
 	group := recording.One(t, "aws:ec2/securityGroup:SecurityGroup")
 	assert.Nil(t, group.Input(t, "ingress"), "inline rules undo separate ones")
 	assert.Nil(t, group.Input(t, "egress"), "nothing gets out")
@@ -241,7 +242,7 @@ func TestOnlyTheClustersSecurityGroupReachesOnlyThePort(t *testing.T) {
 }
 
 func TestNamedPublicSubnetIsRefused(t *testing.T) {
-	recording, err := database(databaseArgs(func(args *components.DatabaseArgs) {
+	recording, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) {
 		args.Network.SubnetIDs = []string{"subnet-privatea", "subnet-privateb", "subnet-publica"}
 	}))
 	assert.ErrorContains(t, err, "subnet subnet-publica has a route to an internet gateway, want private subnets only")
@@ -261,7 +262,7 @@ func TestPasswordIsGeneratedOnceAndReadBackFromSecretsManager(t *testing.T) {
 
 	// What Secrets Manager holds is what counts, not what this run made up.
 	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
-		_, err := components.NewDatabase(ctx, "database", databaseArgs(nil))
+		_, err := database.NewDatabase(ctx, "database", databaseArgs(nil))
 		return err
 	}, recorder.Options{Answer: func(res recorder.Resource) resource.PropertyMap {
 		if res.Type != versionType {
@@ -276,12 +277,12 @@ func TestPasswordIsGeneratedOnceAndReadBackFromSecretsManager(t *testing.T) {
 }
 
 func TestPasswordVersionMakesAnotherSecret(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { args.PasswordVersion = pointer(2) })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.PasswordVersion = pointer(2) })
 	assert.Equal(t, "database-password-v2", recording.One(t, versionType).Name)
 }
 
 func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
-	version := mustDatabase(t, func(args *components.DatabaseArgs) { args.Password = marker }).One(t, versionType)
+	version := mustDatabase(t, func(args *database.DatabaseArgs) { args.Password = marker }).One(t, versionType)
 	assert.Equal(t, "database-password-own", version.Name)
 	assert.Empty(t, version.IgnoreChanges)
 	assert.Equal(t, marker, version.Input(t, "secretString"))
@@ -291,7 +292,7 @@ func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
 func TestOutputsAreAllThatAClientNeeds(t *testing.T) {
 	var outputs []any
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
-		d, err := components.NewDatabase(ctx, "database", databaseArgs(func(args *components.DatabaseArgs) { args.ReadReplicas = 1 }))
+		d, err := database.NewDatabase(ctx, "database", databaseArgs(func(args *database.DatabaseArgs) { args.ReadReplicas = 1 }))
 		if err != nil {
 			return err
 		}
@@ -312,7 +313,7 @@ func TestOutputsAreAllThatAClientNeeds(t *testing.T) {
 func TestSecretOutputsStaySecret(t *testing.T) {
 	var secret, plain bool
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
-		database, err := components.NewDatabase(ctx, "database", databaseArgs(nil))
+		database, err := database.NewDatabase(ctx, "database", databaseArgs(nil))
 		if err != nil {
 			return err
 		}
@@ -337,7 +338,7 @@ func parameters(t *testing.T, recording *recorder.Recording) []string {
 }
 
 func TestParametersHaveTheApplyMethodThatFitsThem(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) {
 		args.Parameters = map[string]string{
 			"work_mem": "8192", "max_connections": "300", "shared_preload_libraries": "pg_stat_statements",
 			"log_min_duration_statement": "500", "pg_stat_statements.track": "ALL",
@@ -355,7 +356,7 @@ func TestParametersHaveTheApplyMethodThatFitsThem(t *testing.T) {
 }
 
 func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) {
 		durable(args)
 		args.EngineVersion = "18"
 		args.AllowMajorVersionUpgrade = true
@@ -371,7 +372,7 @@ func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
 }
 
 func TestSnapshotCountsAtCreationOnly(t *testing.T) {
-	restored := mustDatabase(t, func(args *components.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" }).One(t, instanceType)
+	restored := mustDatabase(t, func(args *database.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" }).One(t, instanceType)
 	assert.Equal(t, "shop-final-0a1b", restored.Input(t, "snapshotIdentifier"))
 	assert.Subset(t, restored.IgnoreChanges, []string{"snapshotIdentifier", "dbName", "username"})
 
@@ -381,7 +382,7 @@ func TestSnapshotCountsAtCreationOnly(t *testing.T) {
 }
 
 func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 2 })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 2 })
 	primary := recording.Named(t, instanceType, "database")
 	for number := 1; number <= 2; number++ {
 		replica := recording.Named(t, instanceType, fmt.Sprintf("database-replica-%d", number))
@@ -398,24 +399,24 @@ func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {
 
 func TestAlarmThresholdsFollowClassAndStorage(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*components.DatabaseArgs)
+		change func(*database.DatabaseArgs)
 		want   map[string]float64
 	}{
 		"db.t4g.micro, 20 GiB": {nil, map[string]float64{
 			"cpu": 80, "storage": 1 << 30, "memory": (1 << 30) / 10, "connections": 89,
 		}},
-		"db.m7g.large, 500 GiB": {func(args *components.DatabaseArgs) {
+		"db.m7g.large, 500 GiB": {func(args *database.DatabaseArgs) {
 			args.InstanceClass, args.StorageGiB = "db.m7g.large", pointer(500)
 		}, map[string]float64{"storage": 25 << 30, "memory": (8 << 30) / 10, "connections": 720}},
-		"db.r7g.4xlarge": {func(args *components.DatabaseArgs) { args.InstanceClass = "db.r7g.4xlarge" }, map[string]float64{
+		"db.r7g.4xlarge": {func(args *database.DatabaseArgs) { args.InstanceClass = "db.r7g.4xlarge" }, map[string]float64{
 			"memory": (128 << 30) / 10, "connections": 4000,
 		}},
-		"max_connections": {func(args *components.DatabaseArgs) {
+		"max_connections": {func(args *database.DatabaseArgs) {
 			args.Parameters = map[string]string{"max_connections": "1000"}
 		}, map[string]float64{"connections": 800}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			recording := mustDatabase(t, func(args *components.DatabaseArgs) {
+			recording := mustDatabase(t, func(args *database.DatabaseArgs) {
 				durable(args)
 				if test.change != nil {
 					test.change(args)
@@ -430,7 +431,7 @@ func TestAlarmThresholdsFollowClassAndStorage(t *testing.T) {
 }
 
 func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
-	recording := mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
 	comparisons := map[string]string{
 		"cpu": "GreaterThanThreshold", "connections": "GreaterThanThreshold", "lag": "GreaterThanThreshold",
 		"storage": "LessThanThreshold", "memory": "LessThanThreshold",
@@ -466,7 +467,7 @@ func TestMonitoringRoleIsOfTheRegionsPartition(t *testing.T) {
 }
 
 func TestEveryAWSResourceThatCanBeTaggedIs(t *testing.T) {
-	for _, res := range mustDatabase(t, func(args *components.DatabaseArgs) { durable(args); args.ReadReplicas = 1 }).Resources {
+	for _, res := range mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 1 }).Resources {
 		if res.Component || res.Type == versionType || res.Type == "aws:iam/rolePolicyAttachment:RolePolicyAttachment" {
 			continue
 		}
@@ -477,57 +478,57 @@ func TestEveryAWSResourceThatCanBeTaggedIs(t *testing.T) {
 
 // Each is one line, and nothing is registered.
 func TestDatabaseRefusesBadInput(t *testing.T) {
-	for want, change := range map[string]func(*components.DatabaseArgs){
-		"storageGiB is 19, want 20 to 65536":                                                   func(a *components.DatabaseArgs) { a.StorageGiB = pointer(19) },
-		"storageGiB is 70000, want 20 to 65536":                                                func(a *components.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
-		"maxStorageGiB is 50, want 110 to 65536":                                               func(a *components.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
-		"maxStorageGiB is 21, want 22 to 65536":                                                func(a *components.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
-		"port is 80, want 1150 to 65535":                                                       func(a *components.DatabaseArgs) { a.Port = pointer(80) },
-		"readReplicas is -1, want 0 to 15":                                                     func(a *components.DatabaseArgs) { a.ReadReplicas = -1 },
-		"readReplicas is 16, want 0 to 15":                                                     func(a *components.DatabaseArgs) { a.ReadReplicas = 16 },
-		"passwordVersion is 0, want 1 to 1000000":                                              func(a *components.DatabaseArgs) { a.PasswordVersion = pointer(0) },
-		"instanceClass is t4g.micro, want an instance class, as db.t4g.micro or db.m7g.large":  func(a *components.DatabaseArgs) { a.InstanceClass = "t4g.micro" },
-		"instanceClass is db.m7g.micro, want a size of m7g from large on":                      func(a *components.DatabaseArgs) { a.InstanceClass = "db.m7g.micro" },
-		"instanceClass is db.t4g.4xlarge, want a size of t4g from micro to 2xlarge":            func(a *components.DatabaseArgs) { a.InstanceClass = "db.t4g.4xlarge" },
-		"instanceClass is db.q9.large, want a class of the families ":                          func(a *components.DatabaseArgs) { a.InstanceClass = "db.q9.large" },
-		`engineVersion is "17.4", want a PostgreSQL major without a minor: 14, 15, 16, 17, 18`: func(a *components.DatabaseArgs) { a.EngineVersion = "17.4" },
-		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                 func(a *components.DatabaseArgs) { a.Name = "my-app" },
-		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                 func(a *components.DatabaseArgs) { a.Name = "9lives" },
-		"want 1 to 63 letters, digits and _":                                                   func(a *components.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
-		"name is template1, want a name that RDS doesn't keep":                                 func(a *components.DatabaseArgs) { a.Name = "template1" },
-		"username is admin, want a name that RDS doesn't keep":                                 func(a *components.DatabaseArgs) { a.Username = "admin" },
-		"username is USER, want a name that RDS doesn't keep":                                  func(a *components.DatabaseArgs) { a.Username = "USER" },
-		"username is rdsadmin, want a name that RDS doesn't":                                   func(a *components.DatabaseArgs) { a.Username = "rdsadmin" },
-		"username is pg_app, want a name that RDS doesn't":                                     func(a *components.DatabaseArgs) { a.Username = "pg_app" },
-		"password is [secret], want 8 to 128 printable":                                        func(a *components.DatabaseArgs) { a.Password = "short" },
-		`without space, /, @ and "`:                                                            func(a *components.DatabaseArgs) { a.Password = "with@at-sign" },
-		"passwordVersion is 2, want none beside password":                                      func(a *components.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
-		"lifecycle is eternal, want disposable, durable or retiring":                           func(a *components.DatabaseArgs) { a.Lifecycle = "eternal" },
-		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                    func(a *components.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
-		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                 func(a *components.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
-		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":    func(a *components.DatabaseArgs) { durable(a); a.Lifecycle = components.Retiring },
+	for want, change := range map[string]func(*database.DatabaseArgs){
+		"storageGiB is 19, want 20 to 65536":                                                   func(a *database.DatabaseArgs) { a.StorageGiB = pointer(19) },
+		"storageGiB is 70000, want 20 to 65536":                                                func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
+		"maxStorageGiB is 50, want 110 to 65536":                                               func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
+		"maxStorageGiB is 21, want 22 to 65536":                                                func(a *database.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
+		"port is 80, want 1150 to 65535":                                                       func(a *database.DatabaseArgs) { a.Port = pointer(80) },
+		"readReplicas is -1, want 0 to 15":                                                     func(a *database.DatabaseArgs) { a.ReadReplicas = -1 },
+		"readReplicas is 16, want 0 to 15":                                                     func(a *database.DatabaseArgs) { a.ReadReplicas = 16 },
+		"passwordVersion is 0, want 1 to 1000000":                                              func(a *database.DatabaseArgs) { a.PasswordVersion = pointer(0) },
+		"instanceClass is t4g.micro, want an instance class, as db.t4g.micro or db.m7g.large":  func(a *database.DatabaseArgs) { a.InstanceClass = "t4g.micro" },
+		"instanceClass is db.m7g.micro, want a size of m7g from large on":                      func(a *database.DatabaseArgs) { a.InstanceClass = "db.m7g.micro" },
+		"instanceClass is db.t4g.4xlarge, want a size of t4g from micro to 2xlarge":            func(a *database.DatabaseArgs) { a.InstanceClass = "db.t4g.4xlarge" },
+		"instanceClass is db.q9.large, want a class of the families ":                          func(a *database.DatabaseArgs) { a.InstanceClass = "db.q9.large" },
+		`engineVersion is "17.4", want a PostgreSQL major without a minor: 14, 15, 16, 17, 18`: func(a *database.DatabaseArgs) { a.EngineVersion = "17.4" },
+		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                 func(a *database.DatabaseArgs) { a.Name = "my-app" },
+		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                 func(a *database.DatabaseArgs) { a.Name = "9lives" },
+		"want 1 to 63 letters, digits and _":                                                   func(a *database.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
+		"name is template1, want a name that RDS doesn't keep":                                 func(a *database.DatabaseArgs) { a.Name = "template1" },
+		"username is admin, want a name that RDS doesn't keep":                                 func(a *database.DatabaseArgs) { a.Username = "admin" },
+		"username is USER, want a name that RDS doesn't keep":                                  func(a *database.DatabaseArgs) { a.Username = "USER" },
+		"username is rdsadmin, want a name that RDS doesn't":                                   func(a *database.DatabaseArgs) { a.Username = "rdsadmin" },
+		"username is pg_app, want a name that RDS doesn't":                                     func(a *database.DatabaseArgs) { a.Username = "pg_app" },
+		"password is [secret], want 8 to 128 printable":                                        func(a *database.DatabaseArgs) { a.Password = "short" },
+		`without space, /, @ and "`:                                                            func(a *database.DatabaseArgs) { a.Password = "with@at-sign" },
+		"passwordVersion is 2, want none beside password":                                      func(a *database.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
+		"lifecycle is eternal, want disposable, durable or retiring":                           func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
+		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                    func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
+		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                 func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
+		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":    func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
 		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:               parameter("work_memory", "1"),
 		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                     parameter("fsync", "0"),
 		`parameters.rds.force_ssl is "0", want none: it is always 1`:                           parameter("rds.force_ssl", "0"),
 		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:                  parameter("log_connections", "true"),
-		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *components.DatabaseArgs) {
+		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *database.DatabaseArgs) {
 			a.EngineVersion = "16"
 			parameter("transaction_timeout", "9")(a)
 		},
-		`restoreFrom is "my snapshot", want a snapshot's identifier or ARN`:              func(a *components.DatabaseArgs) { a.RestoreFrom = "my snapshot" },
-		`backupPlan is "daily!", want a tag's value`:                                     func(a *components.DatabaseArgs) { a.BackupPlan = "daily!" },
-		"alarms.topicArn is alerts, want the ARN of an SNS topic":                        func(a *components.DatabaseArgs) { a.AlarmTopicARN = "alerts" },
-		"region is Ireland, want an AWS region, as eu-west-1":                            func(a *components.DatabaseArgs) { a.Region = "Ireland" },
-		"region eu-west-9 has no RDS root certificates here":                             func(a *components.DatabaseArgs) { a.Region = "eu-west-9" },
-		"network.vpcId is missing, want the id of a VPC":                                 func(a *components.DatabaseArgs) { a.Network.VPCID = "" },
-		"network.vpcId is my-vpc, want the id of a VPC":                                  func(a *components.DatabaseArgs) { a.Network.VPCID = "my-vpc" },
-		`network.subnetIds is ["subnet-privatea"], want private subnets in at least two`: func(a *components.DatabaseArgs) { a.Network.SubnetIDs = a.Network.SubnetIDs[:1] },
-		`network.subnetIds[1] is "private", want the id of a subnet`:                     func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "private" },
-		"network.subnetIds[1] is subnet-privatea, want each id once":                     func(a *components.DatabaseArgs) { a.Network.SubnetIDs[1] = "subnet-privatea" },
-		"network.clientSecurityGroupIds is missing, want at least one":                   func(a *components.DatabaseArgs) { a.Network.ClientSecurityGroupIDs = nil },
+		`restoreFrom is "my snapshot", want a snapshot's identifier or ARN`:              func(a *database.DatabaseArgs) { a.RestoreFrom = "my snapshot" },
+		`backupPlan is "daily!", want a tag's value`:                                     func(a *database.DatabaseArgs) { a.BackupPlan = "daily!" },
+		"alarms.topicArn is alerts, want the ARN of an SNS topic":                        func(a *database.DatabaseArgs) { a.AlarmTopicARN = "alerts" },
+		"region is Ireland, want an AWS region, as eu-west-1":                            func(a *database.DatabaseArgs) { a.Region = "Ireland" },
+		"region eu-west-9 has no RDS root certificates here":                             func(a *database.DatabaseArgs) { a.Region = "eu-west-9" },
+		"network.vpcId is missing, want the id of a VPC":                                 func(a *database.DatabaseArgs) { a.Network.VPCID = "" },
+		"network.vpcId is my-vpc, want the id of a VPC":                                  func(a *database.DatabaseArgs) { a.Network.VPCID = "my-vpc" },
+		`network.subnetIds is ["subnet-privatea"], want private subnets in at least two`: func(a *database.DatabaseArgs) { a.Network.SubnetIDs = a.Network.SubnetIDs[:1] },
+		`network.subnetIds[1] is "private", want the id of a subnet`:                     func(a *database.DatabaseArgs) { a.Network.SubnetIDs[1] = "private" },
+		"network.subnetIds[1] is subnet-privatea, want each id once":                     func(a *database.DatabaseArgs) { a.Network.SubnetIDs[1] = "subnet-privatea" },
+		"network.clientSecurityGroupIds is missing, want at least one":                   func(a *database.DatabaseArgs) { a.Network.ClientSecurityGroupIDs = nil },
 	} {
 		t.Run(want, func(t *testing.T) {
-			recording, err := database(databaseArgs(change))
+			recording, err := recordDatabase(databaseArgs(change))
 			require.ErrorContains(t, err, want)
 			assert.Empty(t, recording.Names())
 			assert.Equal(t, 1, strings.Count(err.Error(), ", want ")+strings.Count(err.Error(), "no RDS root"), "one line: %s", err)
@@ -535,22 +536,22 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 	}
 }
 
-func parameter(name, value string) func(*components.DatabaseArgs) {
-	return func(args *components.DatabaseArgs) { args.Parameters = map[string]string{name: value} }
+func parameter(name, value string) func(*database.DatabaseArgs) {
+	return func(args *database.DatabaseArgs) { args.Parameters = map[string]string{name: value} }
 }
 
 func TestDatabaseRefusesAllAtOnce(t *testing.T) {
-	_, err := database(&components.DatabaseArgs{
+	_, err := recordDatabase(&database.DatabaseArgs{
 		Region: "Ireland", StorageGiB: pointer(1), Port: pointer(1), Username: "admin", EngineVersion: "9", InstanceClass: "large",
 	})
 	require.Error(t, err)
 	assert.Equal(t, 9, strings.Count(err.Error(), ", want "), err)
-	_, err = database(nil)
+	_, err = recordDatabase(nil)
 	assert.ErrorContains(t, err, "args are missing")
 }
 
 func TestTooLongAnIdentifierIsRefused(t *testing.T) {
-	recording, err := database(databaseArgs(nil), strings.Repeat("database", 6))
+	recording, err := recordDatabase(databaseArgs(nil), strings.Repeat("database", 6))
 	assert.ErrorContains(t, err, "want a letter and at most 52 characters")
 	assert.Empty(t, recording.Names())
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
+	"threetier/components/app"
 )
 
 func TestFrontendKnowsNothingOfTheDatabase(t *testing.T) {
@@ -20,8 +20,8 @@ func TestFrontendRunsWithItsDefaults(t *testing.T) {
 		return deployment.Input(t, "spec.template.spec.containers[0]."+path)
 	}
 	require.Equal(t, "registry.example/frontend:1", container("image"))
-	require.EqualValues(t, components.DefaultFrontendPort, container("ports[0].containerPort"))
-	require.Equal(t, components.DefaultFrontendHealthPath, container("readinessProbe.httpGet.path"))
-	require.Equal(t, components.DefaultFrontendMemory, container("resources.limits.memory"))
+	require.EqualValues(t, app.DefaultFrontendPort, container("ports[0].containerPort"))
+	require.Equal(t, app.DefaultFrontendHealthPath, container("readinessProbe.httpGet.path"))
+	require.Equal(t, app.DefaultFrontendMemory, container("resources.limits.memory"))
 	require.Nil(t, container("command"), "the image's own")
 }

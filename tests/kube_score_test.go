@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/internal/recorder"
 	"threetier/internal/stack"
-	"threetier/tests/recorder"
 )
 
 // kubeScore builds the tool at the version that its go.mod pins.

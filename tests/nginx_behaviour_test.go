@@ -20,7 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
+	"threetier/components/app"
 	"threetier/tests/nginx"
 )
 
@@ -37,7 +37,7 @@ type seen struct {
 	Header                      http.Header
 }
 
-func startSite(t *testing.T, args components.NginxArgs, backend http.Handler) *site {
+func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 	t.Helper()
 	t.Parallel()
 	requireNginx(t)
@@ -48,7 +48,7 @@ func startSite(t *testing.T, args components.NginxArgs, backend http.Handler) *s
 	t.Cleanup(s.backend.Close)
 	t.Cleanup(s.frontend.Close)
 	require.NoError(t, args.Problems().Err())
-	config, err := components.RenderNginxConfig(args, s.backend.Listener.Addr().String(), s.frontend.Listener.Addr().String())
+	config, err := app.RenderNginxConfig(args, s.backend.Listener.Addr().String(), s.frontend.Listener.Addr().String())
 	require.NoError(t, err)
 	s.Server, err = nginx.Start(config, t.TempDir(), s.log)
 	require.NoError(t, err)
@@ -106,12 +106,12 @@ func ask(t *testing.T, base, method, uri, body string, header map[string]string)
 }
 
 func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
-	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
-		{Path: "/", To: components.ToFrontend},
-		{Path: "/api", To: components.ToBackend},
-		{Path: "/api/docs", To: components.ToFrontend},
-		{Path: "/svc", To: components.ToBackend, StripPrefix: true},
-		{Path: "/svc/v2", To: components.ToBackend},
+	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
+		{Path: "/", To: app.ToFrontend},
+		{Path: "/api", To: app.ToBackend},
+		{Path: "/api/docs", To: app.ToFrontend},
+		{Path: "/svc", To: app.ToBackend, StripPrefix: true},
+		{Path: "/svc/v2", To: app.ToBackend},
 	}}, nil)
 	for uri, want := range map[string]seen{
 		"/":                       {Upstream: "frontend", URI: "/"},
@@ -145,8 +145,8 @@ func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 }
 
 func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
-	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
-		{Path: "/", To: components.ToFrontend}, {Path: "/svc", To: components.ToBackend, StripPrefix: true},
+	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
+		{Path: "/", To: app.ToFrontend}, {Path: "/svc", To: app.ToBackend, StripPrefix: true},
 	}}, nil)
 	for name, c := range map[string]struct {
 		uri  string
@@ -183,14 +183,14 @@ func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 }
 
 func TestNginxBelievesNobodyBehindAnInternalLoadBalancer(t *testing.T) {
-	s := startSite(t, components.NginxArgs{Internal: true}, nil)
+	s := startSite(t, app.NginxArgs{Internal: true}, nil)
 	got := ask(t, s.URL, http.MethodGet, "/", "", map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}).seen(t)
 	require.Equal(t, "127.0.0.1", got.Header.Get("X-Forwarded-For"))
 	require.Equal(t, "http", got.Header.Get("X-Forwarded-Proto"))
 }
 
 func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, nil)
+	s := startSite(t, app.NginxArgs{}, nil)
 	for sent, kept := range map[string]bool{
 		"0af7651916cd43dd8448eb211c80319c": true,
 		"Root=1-67891233-abcdef012345678":  true,
@@ -211,9 +211,9 @@ func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
 }
 
 func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
-	s := startSite(t, components.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	for _, base := range []string{s.URL, s.RedirectURL} {
-		got := ask(t, base, http.MethodGet, components.NginxHealthPath, "", nil)
+		got := ask(t, base, http.MethodGet, app.NginxHealthPath, "", nil)
 		require.Equal(t, http.StatusOK, got.status)
 		require.Equal(t, "ok\n", got.body)
 	}
@@ -224,7 +224,7 @@ func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
 }
 
 func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, nil)
+	s := startSite(t, app.NginxArgs{}, nil)
 	got := ask(t, s.URL, http.MethodPost, "/api/items?token=secret", "0123456789", map[string]string{
 		"User-Agent": `quote " backslash \ end`, "X-Forwarded-For": "203.0.113.7",
 	})
@@ -246,7 +246,7 @@ func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
 }
 
 func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, nil)
+	s := startSite(t, app.NginxArgs{}, nil)
 	s.backend.Close()
 	ask(t, s.URL, http.MethodGet, "/api", "", nil)
 	line := s.logLines(t, 1)[0]
@@ -256,7 +256,7 @@ func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
 }
 
 func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
-	s := startSite(t, components.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	got := ask(t, s.RedirectURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
 	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
 	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
@@ -267,7 +267,7 @@ func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
 }
 
 func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Frame-Options", "DENY")
 		w.Header().Set("X-Powered-By", "stub")
 		w.WriteHeader(http.StatusTeapot)
@@ -285,8 +285,8 @@ func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
 }
 
 func TestNginxAnswersItsOwnErrorsInJSONOnAPIRoutes(t *testing.T) {
-	s := startSite(t, components.NginxArgs{MaxBodySize: "1k", Routes: []components.RouteArgs{
-		{Path: "/api", To: components.ToBackend}, {Path: "/big", To: components.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: components.ToFrontend},
+	s := startSite(t, app.NginxArgs{MaxBodySize: "1k", Routes: []app.RouteArgs{
+		{Path: "/api", To: app.ToBackend}, {Path: "/big", To: app.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: app.ToFrontend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprint(w, "the app's own words")
@@ -329,7 +329,7 @@ func requireProblem(t *testing.T, got answer, status int, detail string) {
 func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 	one := 1
 	release := make(chan struct{})
-	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{{Path: "/", To: components.ToBackend, TimeoutSeconds: &one}}},
+	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: &one}}},
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-release:
@@ -343,7 +343,7 @@ func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 func TestNginxKeepsItsConnectionsToTheUpstream(t *testing.T) {
 	clients := map[string]int{}
 	var mutex sync.Mutex
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mutex.Lock()
 		defer mutex.Unlock()
 		clients[r.RemoteAddr]++
@@ -356,7 +356,7 @@ func TestNginxKeepsItsConnectionsToTheUpstream(t *testing.T) {
 
 func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T) {
 	var requests atomic.Int32
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1)%3 == 1 {
 			connection, _, _ := http.NewResponseController(w).Hijack()
 			_ = connection.Close()
@@ -375,7 +375,7 @@ func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T
 
 func TestNginxPassesEventsOnAsTheyCome(t *testing.T) {
 	release := make(chan struct{})
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		fmt.Fprint(w, "data: one\n\n")
 		_ = http.NewResponseController(w).Flush()
@@ -399,7 +399,7 @@ func TestNginxPassesEventsOnAsTheyCome(t *testing.T) {
 }
 
 func TestNginxUpgradesWebSockets(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Connection") != "upgrade" {
 			w.WriteHeader(http.StatusUpgradeRequired)
 			return
@@ -431,7 +431,7 @@ func TestNginxUpgradesWebSockets(t *testing.T) {
 
 func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 	text := strings.Repeat("all work and no play ", 200)
-	s := startSite(t, components.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		fmt.Fprint(w, text)
 	}))
@@ -453,8 +453,8 @@ func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 }
 
 func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
-	s := startSite(t, components.NginxArgs{Routes: []components.RouteArgs{
-		{Path: "/svc", To: components.ToBackend, StripPrefix: true}, {Path: "/api", To: components.ToBackend},
+	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
+		{Path: "/svc", To: app.ToBackend, StripPrefix: true}, {Path: "/api", To: app.ToBackend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.Query().Get("to"))
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -485,7 +485,7 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 	t.Cleanup(backend.Close)
 	t.Parallel()
 	requireNginx(t)
-	config, err := components.RenderNginxConfig(components.NginxArgs{}, backend.Listener.Addr().String(), "127.0.0.1:1")
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, backend.Listener.Addr().String(), "127.0.0.1:1")
 	require.NoError(t, err)
 	server, err := nginx.Start(config, t.TempDir(), io.Discard)
 	require.NoError(t, err)
@@ -516,7 +516,7 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 }
 
 func TestNginxCutsOffSlowAndOversizedRequests(t *testing.T) {
-	s := startSite(t, components.NginxArgs{}, nil)
+	s := startSite(t, app.NginxArgs{}, nil)
 	long := ask(t, s.URL, http.MethodGet, "/api?x="+strings.Repeat("a", 20000), "", nil)
 	require.Equal(t, http.StatusRequestURITooLong, long.status)
 	large := ask(t, s.URL, http.MethodGet, "/api", "", map[string]string{"Cookie": strings.Repeat("a", 20000)})

@@ -11,10 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
+	"threetier/components/app"
+	"threetier/internal/recorder"
 	"threetier/internal/stack"
 	"threetier/tests/nginx"
-	"threetier/tests/recorder"
 )
 
 // requireNginx fails where the checks of the config could run but nginx is missing, and
@@ -30,10 +30,10 @@ func requireNginx(t *testing.T) {
 	t.Fatalf("%s is missing: apt-get install nginx-light", nginx.Binary)
 }
 
-func renderNginx(t *testing.T, args components.NginxArgs) string {
+func renderNginx(t *testing.T, args app.NginxArgs) string {
 	t.Helper()
 	require.NoError(t, args.Problems().Err())
-	config, err := components.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
+	config, err := app.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
 	require.NoError(t, err)
 	return config
 }
@@ -41,14 +41,14 @@ func renderNginx(t *testing.T, args components.NginxArgs) string {
 func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 	requireNginx(t)
 	timeout := 5
-	for name, args := range map[string]components.NginxArgs{
+	for name, args := range map[string]app.NginxArgs{
 		"defaults":            {},
 		"with a certificate":  {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
 		"internal":            {Internal: true},
-		"several cores":       {Resources: components.ResourceArgs{CPU: "2500m"}},
-		"no route for /":      {Routes: []components.RouteArgs{{Path: "/api", To: components.ToBackend}}},
-		"one route":           {Routes: []components.RouteArgs{{Path: "/", To: components.ToBackend, StripPrefix: true}}},
-		"route's own numbers": {Routes: []components.RouteArgs{{Path: "/up", To: components.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
+		"several cores":       {Resources: app.ResourceArgs{CPU: "2500m"}},
+		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.ToBackend}}},
+		"one route":           {Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, StripPrefix: true}}},
+		"route's own numbers": {Routes: []app.RouteArgs{{Path: "/up", To: app.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()))
@@ -72,7 +72,7 @@ func TestNginxAcceptsTheConfigOfEveryGeneratedRouteTable(t *testing.T) {
 	const tables = 40
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range tables {
-		args := components.NginxArgs{Routes: generatedRoutes(random), Internal: random.IntN(2) == 0}
+		args := app.NginxArgs{Routes: generatedRoutes(random), Internal: random.IntN(2) == 0}
 		if random.IntN(2) == 0 {
 			args.CertificateArn = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
 		}
@@ -81,11 +81,11 @@ func TestNginxAcceptsTheConfigOfEveryGeneratedRouteTable(t *testing.T) {
 }
 
 // generatedRoutes is a valid table of 1 to 12 routes, deep ones and ones below each other among them.
-func generatedRoutes(random *rand.Rand) []components.RouteArgs {
+func generatedRoutes(random *rand.Rand) []app.RouteArgs {
 	segments := []string{"api", "v1", "v2", "apix", "a.b", "~me", "files", "_x", "0", strings.Repeat("long", 20)}
-	to := []string{components.ToBackend, components.ToFrontend}
+	to := []string{app.ToBackend, app.ToFrontend}
 	sizes := []string{"", "1", "512k", "25M", "1g"}
-	byPath := map[string]components.RouteArgs{}
+	byPath := map[string]app.RouteArgs{}
 	for range 1 + random.IntN(12) {
 		path := ""
 		for range random.IntN(4) {
@@ -95,13 +95,13 @@ func generatedRoutes(random *rand.Rand) []components.RouteArgs {
 			path = "/"
 		}
 		seconds := 1 + random.IntN(3600)
-		route := components.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
+		route := app.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
 		if random.IntN(2) == 0 {
 			route.TimeoutSeconds = &seconds
 		}
 		byPath[path] = route
 	}
-	var routes []components.RouteArgs
+	var routes []app.RouteArgs
 	for _, route := range byPath {
 		routes = append(routes, route)
 	}
@@ -110,7 +110,7 @@ func generatedRoutes(random *rand.Rand) []components.RouteArgs {
 
 func TestNginxHasAWorkerForEachCoreOfItsLimit(t *testing.T) {
 	for cpu, workers := range map[string]string{"": "1", "50m": "1", "1": "1", "1001m": "2", "2": "2", "3.5": "4"} {
-		config := renderNginx(t, components.NginxArgs{Resources: components.ResourceArgs{CPU: cpu}})
+		config := renderNginx(t, app.NginxArgs{Resources: app.ResourceArgs{CPU: cpu}})
 		require.Contains(t, config, "worker_processes "+workers+";", "cpu %q", cpu)
 	}
 }
@@ -118,15 +118,15 @@ func TestNginxHasAWorkerForEachCoreOfItsLimit(t *testing.T) {
 func TestNginxConfigIsTheSameInEveryRun(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	routes := generatedRoutes(random)
-	reversed := make([]components.RouteArgs, len(routes))
+	reversed := make([]app.RouteArgs, len(routes))
 	for i, route := range routes {
 		reversed[len(routes)-1-i] = route
 	}
-	require.Equal(t, renderNginx(t, components.NginxArgs{Routes: routes}), renderNginx(t, components.NginxArgs{Routes: reversed}))
+	require.Equal(t, renderNginx(t, app.NginxArgs{Routes: routes}), renderNginx(t, app.NginxArgs{Routes: reversed}))
 }
 
 func TestNginxWritesNothingOutsideTmp(t *testing.T) {
-	config := renderNginx(t, components.NginxArgs{})
+	config := renderNginx(t, app.NginxArgs{})
 	for _, match := range regexp.MustCompile(`(?m)^\s*(pid|error_log|access_log|\w+_temp_path) (\S+?);?(\s|$)`).FindAllStringSubmatch(config, -1) {
 		path := match[2]
 		fine := strings.HasPrefix(path, "/tmp/") || path == "stderr" || path == "/dev/stdout" || path == "off"
@@ -136,22 +136,22 @@ func TestNginxWritesNothingOutsideTmp(t *testing.T) {
 
 func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 	number := func(n int) *int { return &n }
-	route := func(r components.RouteArgs) components.NginxArgs {
-		return components.NginxArgs{Routes: []components.RouteArgs{r}}
+	route := func(r app.RouteArgs) app.NginxArgs {
+		return app.NginxArgs{Routes: []app.RouteArgs{r}}
 	}
-	for want, args := range map[string]components.NginxArgs{
-		`routes is empty, want at least one route`:          {Routes: []components.RouteArgs{}},
-		`routes[0].path is missing, want a path, like /api`: route(components.RouteArgs{To: "backend"}),
-		`routes[0].path is "api", want / or segments`:       route(components.RouteArgs{Path: "api", To: "backend"}),
-		`routes[0].path is "/api/", want / or segments`:     route(components.RouteArgs{Path: "/api/", To: "backend"}),
-		`routes[0].path is "/a;b", want / or segments`:      route(components.RouteArgs{Path: "/a;b", To: "backend"}),
-		`routes[0].path is "/a/../b", want / or segments`:   route(components.RouteArgs{Path: "/a/../b", To: "backend"}),
-		`routes[0].path is "/-/x", want one that isn't`:     route(components.RouteArgs{Path: "/-/x", To: "backend"}),
-		`routes[0].to is missing, want backend or frontend`: route(components.RouteArgs{Path: "/"}),
-		`routes[0].to is "db", want backend or frontend`:    route(components.RouteArgs{Path: "/", To: "db"}),
-		`routes[0].timeoutSeconds is 0, want 1 to 3600`:     route(components.RouteArgs{Path: "/", To: "backend", TimeoutSeconds: number(0)}),
-		`routes[0].maxBodySize is "10mb", want a size`:      route(components.RouteArgs{Path: "/", To: "backend", MaxBodySize: "10mb"}),
-		`routes[1].path is "/", want each path once`: {Routes: []components.RouteArgs{
+	for want, args := range map[string]app.NginxArgs{
+		`routes is empty, want at least one route`:          {Routes: []app.RouteArgs{}},
+		`routes[0].path is missing, want a path, like /api`: route(app.RouteArgs{To: "backend"}),
+		`routes[0].path is "api", want / or segments`:       route(app.RouteArgs{Path: "api", To: "backend"}),
+		`routes[0].path is "/api/", want / or segments`:     route(app.RouteArgs{Path: "/api/", To: "backend"}),
+		`routes[0].path is "/a;b", want / or segments`:      route(app.RouteArgs{Path: "/a;b", To: "backend"}),
+		`routes[0].path is "/a/../b", want / or segments`:   route(app.RouteArgs{Path: "/a/../b", To: "backend"}),
+		`routes[0].path is "/-/x", want one that isn't`:     route(app.RouteArgs{Path: "/-/x", To: "backend"}),
+		`routes[0].to is missing, want backend or frontend`: route(app.RouteArgs{Path: "/"}),
+		`routes[0].to is "db", want backend or frontend`:    route(app.RouteArgs{Path: "/", To: "db"}),
+		`routes[0].timeoutSeconds is 0, want 1 to 3600`:     route(app.RouteArgs{Path: "/", To: "backend", TimeoutSeconds: number(0)}),
+		`routes[0].maxBodySize is "10mb", want a size`:      route(app.RouteArgs{Path: "/", To: "backend", MaxBodySize: "10mb"}),
+		`routes[1].path is "/", want each path once`: {Routes: []app.RouteArgs{
 			{Path: "/", To: "backend"}, {Path: "/", To: "frontend"},
 		}},
 		`maxBodySize is "2g", want a size up to 1024m`:          {MaxBodySize: "2g"},
@@ -159,9 +159,9 @@ func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 		`timeoutSeconds is 3601, want 1 to 3600`:                {TimeoutSeconds: number(3601)},
 		`drainSeconds is 1, want 5 to 3600`:                     {DrainSeconds: number(1)},
 		`certificateArn is "cert", want the ARN`:                {CertificateArn: "cert"},
-		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: components.LoadBalancerArgs{Class: "a b"}},
-		`replicas.max is 1, want min (3) or more`:               {Replicas: components.ReplicaArgs{Min: number(3), Max: number(1)}},
-		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: components.ResourceArgs{Memory: "128M"}},
+		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: app.LoadBalancerArgs{Class: "a b"}},
+		`replicas.max is 1, want min (3) or more`:               {Replicas: app.ReplicaArgs{Min: number(3), Max: number(1)}},
+		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: app.ResourceArgs{Memory: "128M"}},
 		`image is "Not An Image", want an image`:                {Image: "Not An Image"},
 	} {
 		t.Run(want, func(t *testing.T) {

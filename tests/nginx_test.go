@@ -5,14 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
+	"threetier/components/app"
 )
 
 const awsPrefix = "service.beta.kubernetes.io/aws-load-balancer-"
 
-func loadBalancer(t *testing.T, change func(*components.NginxArgs)) (annotations map[string]any, spec func(string) any) {
+func loadBalancer(t *testing.T, change func(*app.NginxArgs)) (annotations map[string]any, spec func(string) any) {
 	t.Helper()
-	service := runApp(t, func(a *components.AppArgs) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
+	service := runApp(t, func(a *app.AppArgs) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
 	return service.Input(t, "metadata.annotations").(map[string]any), func(path string) any { return service.Input(t, "spec."+path) }
 }
 
@@ -25,15 +25,15 @@ func TestNginxStartsAfterBothServicesExist(t *testing.T) {
 	nginx := position[deploymentType+" shop-nginx"]
 	require.Greater(t, nginx, position[serviceType+" shop-backend"])
 	require.Greater(t, nginx, position[serviceType+" shop-frontend"])
-	require.Contains(t, r.One(t, components.NginxType).DependsOn, r.Named(t, serviceType, "shop-backend").URN)
-	require.Contains(t, r.One(t, components.NginxType).DependsOn, r.Named(t, serviceType, "shop-frontend").URN)
+	require.Contains(t, r.One(t, app.NginxType).DependsOn, r.Named(t, serviceType, "shop-backend").URN)
+	require.Contains(t, r.One(t, app.NginxType).DependsOn, r.Named(t, serviceType, "shop-frontend").URN)
 }
 
 func TestNginxReadsTheRenderedConfig(t *testing.T) {
 	r := runApp(t, nil)
 	config, deployment := r.One(t, configMapType), r.Named(t, deploymentType, "shop-nginx")
 	require.Equal(t, "shop-nginx-config", config.Name)
-	rendered, err := components.RenderNginxConfig(components.NginxArgs{}, "backend-service:8000", "frontend-service:8080")
+	rendered, err := app.RenderNginxConfig(app.NginxArgs{}, "backend-service:8000", "frontend-service:8080")
 	require.NoError(t, err)
 	require.Equal(t, rendered, config.Input(t, `data["nginx.conf"]`))
 	require.Contains(t, deployment.Input(t, "spec.template.spec.volumes[1].configMap.name"), "shop-nginx-config-")
@@ -43,33 +43,33 @@ func TestNginxReadsTheRenderedConfig(t *testing.T) {
 
 func TestNginxTakesNoRequestAfterTheLoadBalancerForgotIt(t *testing.T) {
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
-	require.EqualValues(t, components.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
-	require.Equal(t, components.NginxHealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
+	require.EqualValues(t, app.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
+	require.Equal(t, app.NginxHealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
 	require.GreaterOrEqual(t, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"), 5.0,
 		"a pod that the network policies don't know yet answers 502")
 	require.NotNil(t, deployment.Input(t, "spec.template.spec.containers[0].livenessProbe.tcpSocket"))
 }
 
 func TestLoadBalancerFacesTheInternetUnlessInternal(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(*components.NginxArgs) {})
+	annotations, spec := loadBalancer(t, func(*app.NginxArgs) {})
 	require.Equal(t, "internet-facing", annotations[awsPrefix+"scheme"])
 	require.Equal(t, "ip", annotations[awsPrefix+"nlb-target-type"])
 	require.Nil(t, spec("loadBalancerClass"), "the cluster's own")
-	annotations, _ = loadBalancer(t, func(a *components.NginxArgs) { a.Internal = true })
+	annotations, _ = loadBalancer(t, func(a *app.NginxArgs) { a.Internal = true })
 	require.Equal(t, "internal", annotations[awsPrefix+"scheme"])
 }
 
 func TestLoadBalancerKeepsTheClientsAddressAndChecksNginx(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(*components.NginxArgs) {})
+	annotations, spec := loadBalancer(t, func(*app.NginxArgs) {})
 	require.Equal(t, "Local", spec("externalTrafficPolicy"))
 	require.Equal(t, "preserve_client_ip.enabled=true", annotations[awsPrefix+"target-group-attributes"])
 	require.Equal(t, "http", annotations[awsPrefix+"healthcheck-protocol"])
-	require.Equal(t, components.NginxHealthPath, annotations[awsPrefix+"healthcheck-path"])
+	require.Equal(t, app.NginxHealthPath, annotations[awsPrefix+"healthcheck-path"])
 }
 
 func TestLoadBalancerEndsTLSAndRedirectsPlainHTTP(t *testing.T) {
 	const certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
-	annotations, spec := loadBalancer(t, func(a *components.NginxArgs) { a.CertificateArn = certificate })
+	annotations, spec := loadBalancer(t, func(a *app.NginxArgs) { a.CertificateArn = certificate })
 	require.Equal(t, certificate, annotations[awsPrefix+"ssl-cert"])
 	require.Equal(t, "443", annotations[awsPrefix+"ssl-ports"])
 	require.EqualValues(t, 443, spec("ports[0].port"))
@@ -77,15 +77,15 @@ func TestLoadBalancerEndsTLSAndRedirectsPlainHTTP(t *testing.T) {
 	require.EqualValues(t, 80, spec("ports[1].port"))
 	require.Equal(t, "redirect", spec("ports[1].targetPort"))
 
-	annotations, spec = loadBalancer(t, func(*components.NginxArgs) {})
+	annotations, spec = loadBalancer(t, func(*app.NginxArgs) {})
 	require.NotContains(t, annotations, awsPrefix+"ssl-cert")
 	require.Len(t, spec("ports"), 1)
 	require.EqualValues(t, 80, spec("ports[0].port"))
 }
 
 func TestLoadBalancerIsAdaptedByConfig(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(a *components.NginxArgs) {
-		a.LoadBalancer = components.LoadBalancerArgs{
+	annotations, spec := loadBalancer(t, func(a *app.NginxArgs) {
+		a.LoadBalancer = app.LoadBalancerArgs{
 			Class: "eks.amazonaws.com/nlb",
 			Annotations: map[string]string{
 				awsPrefix + "nlb-target-type":  "instance",

@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components"
+	"threetier/components/database"
+	"threetier/internal/recorder"
+	"threetier/internal/securityhub"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
-	"threetier/tests/recorder"
-	"threetier/tests/securityhub"
 )
 
 // deployed records a whole stack, with its waivers.
@@ -141,7 +141,7 @@ func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
 func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
 	config := recorder.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
-		Set(t, "threetier:database.port", components.DefaultPort).
+		Set(t, "threetier:database.port", database.DefaultPort).
 		Set(t, "threetier:database.username", "postgres").
 		Remove(t, "threetier:database.backupPlan").
 		Remove(t, "threetier:alarms.topicArn")

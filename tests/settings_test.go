@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/internal/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
-	"threetier/tests/recorder"
 )
 
 // load reads a stack config without deploying it.

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/internal/recorder"
 	"threetier/internal/stack"
-	"threetier/tests/recorder"
 )
 
 // Type tokens that several tests name.

@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"threetier/components"
+	"threetier/components/app"
+	"threetier/components/cluster"
+	"threetier/components/database"
+	"threetier/internal/network"
 )
 
 // keys is the table of the stack config: every key once, with the place that its value goes to.
@@ -53,7 +56,7 @@ func keys(s *Settings) []Key {
 	}
 }
 
-func clusterKeys(c *components.ClusterArgs) []Key {
+func clusterKeys(c *cluster.ClusterArgs) []Key {
 	return []Key{
 		{
 			Name: "eks", Kind: text(&c.EKS), Default: "none", Example: "acme-prod",
@@ -70,21 +73,21 @@ func clusterKeys(c *components.ClusterArgs) []Key {
 	}
 }
 
-func databaseKeys(d *components.DatabaseArgs) []Key {
+func databaseKeys(d *database.DatabaseArgs) []Key {
 	return slices.Concat(databaseSizeKeys(d), databaseAccessKeys(d), databaseDataKeys(d))
 }
 
-func databaseSizeKeys(d *components.DatabaseArgs) []Key {
+func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "lifecycle", Kind: text(&d.Lifecycle), Default: string(components.DefaultLifecycle),
+			Name: "lifecycle", Kind: text(&d.Lifecycle), Default: string(database.DefaultLifecycle),
 			Range: "disposable, durable, retiring", Example: "durable",
 			Doc: "How the database ends. disposable: deleted with the stack. durable: can't be deleted, must meet or waive every " +
 				"Security Hub control. retiring: a durable one that may now be deleted, leaving a final snapshot.",
 		},
 		{
-			Name: "engineVersion", Kind: version(&d.EngineVersion), Default: fmt.Sprintf("%q", components.DefaultEngineVersion),
-			Range: strings.Join(components.EngineVersions, ", "), Example: `"17"`,
+			Name: "engineVersion", Kind: version(&d.EngineVersion), Default: fmt.Sprintf("%q", database.DefaultEngineVersion),
+			Range: strings.Join(database.EngineVersions, ", "), Example: `"17"`,
 			Doc: "PostgreSQL major; minors are installed automatically.",
 		},
 		{
@@ -92,17 +95,17 @@ func databaseSizeKeys(d *components.DatabaseArgs) []Key {
 			Doc: "Lets a changed engineVersion upgrade the instance, at once rather than in the maintenance window. Remove it afterwards.",
 		},
 		{
-			Name: "instanceClass", Kind: text(&d.InstanceClass), Default: components.DefaultInstanceClass,
+			Name: "instanceClass", Kind: text(&d.InstanceClass), Default: database.DefaultInstanceClass,
 			Range: "an RDS class for PostgreSQL", Example: "db.m7g.large", Doc: "Size of the machine.",
 		},
 		{
-			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Default: fmt.Sprint(components.DefaultStorageGiB),
-			Range: span(components.MinStorageGiB, components.MaxStorageGiB), Example: "100", Doc: "Size of the gp3 volume at creation, in GiB.",
+			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Default: fmt.Sprint(database.DefaultStorageGiB),
+			Range: span(database.MinStorageGiB, database.MaxStorageGiB), Example: "100", Doc: "Size of the gp3 volume at creation, in GiB.",
 		},
 		{
 			Name: "maxStorageGiB", Kind: optionalNumber(&d.MaxStorageGiB),
-			Default: fmt.Sprintf("%d times storageGiB", components.DefaultStorageGrowth),
-			Range:   fmt.Sprintf("a tenth above storageGiB to %d, or 0", components.MaxStorageGiB), Example: "500",
+			Default: fmt.Sprintf("%d times storageGiB", database.DefaultStorageGrowth),
+			Range:   fmt.Sprintf("a tenth above storageGiB to %d, or 0", database.MaxStorageGiB), Example: "500",
 			Doc: "How far the volume grows by itself, in GiB. 0: not at all.",
 		},
 		{
@@ -111,25 +114,25 @@ func databaseSizeKeys(d *components.DatabaseArgs) []Key {
 		},
 		{
 			Name: "backupRetentionDays", Kind: optionalNumber(&d.BackupRetentionDays), Default: "1 where disposable, else 7",
-			Range: fmt.Sprintf("the default to %d", components.MaxBackupRetentionDays), Example: "14",
+			Range: fmt.Sprintf("the default to %d", database.MaxBackupRetentionDays), Example: "14",
 			Doc: "How long automated backups, and with them any point in time, can be restored.",
 		},
 	}
 }
 
-func databaseAccessKeys(d *components.DatabaseArgs) []Key {
+func databaseAccessKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "port", Kind: optionalNumber(&d.Port), Default: fmt.Sprint(components.DefaultPort),
-			Range: span(components.MinPort, components.MaxPort), Example: "5433", Doc: "TCP port.",
+			Name: "port", Kind: optionalNumber(&d.Port), Default: fmt.Sprint(database.DefaultPort),
+			Range: span(database.MinPort, database.MaxPort), Example: "5433", Doc: "TCP port.",
 		},
 		{
-			Name: "name", Kind: text(&d.Name), Default: components.DefaultDatabaseName,
+			Name: "name", Kind: text(&d.Name), Default: database.DefaultDatabaseName,
 			Range: "1 to 63 letters, digits and _, none that RDS keeps for itself", Example: "shop",
 			Doc: "The database inside the instance. Changing it replaces the instance.",
 		},
 		{
-			Name: "username", Kind: text(&d.Username), Default: components.DefaultUsername,
+			Name: "username", Kind: text(&d.Username), Default: database.DefaultUsername,
 			Range: "1 to 63 letters, digits and _, none that RDS keeps for itself", Example: "shop_admin",
 			Doc: "The administrator that the backend connects as. Changing it replaces the instance.",
 		},
@@ -138,13 +141,13 @@ func databaseAccessKeys(d *components.DatabaseArgs) []Key {
 			Range: `8 to 128 printable ASCII characters without space, /, @ and "`, Doc: "A password of your own.",
 		},
 		{
-			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Default: fmt.Sprint(components.DefaultPasswordVersion),
+			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Default: fmt.Sprint(database.DefaultPasswordVersion),
 			Range: "1 or more", Example: "2", Doc: "Raise it to rotate the generated password.",
 		},
 	}
 }
 
-func databaseDataKeys(d *components.DatabaseArgs) []Key {
+func databaseDataKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
@@ -152,7 +155,7 @@ func databaseDataKeys(d *components.DatabaseArgs) []Key {
 			Doc:   "PostgreSQL settings. Static ones take effect at the next restart. rds.force_ssl is always 1.",
 		},
 		{
-			Name: "readReplicas", Kind: number(&d.ReadReplicas), Default: "0", Range: span(0, components.MaxReadReplicas), Example: "1",
+			Name: "readReplicas", Kind: number(&d.ReadReplicas), Default: "0", Range: span(0, database.MaxReadReplicas), Example: "1",
 			Doc: "Read-only copies beside the instance; the first is {readerHost} in databaseEnv.",
 		},
 		{
@@ -161,7 +164,7 @@ func databaseDataKeys(d *components.DatabaseArgs) []Key {
 		},
 		{
 			Name: "backupPlan", Kind: text(&d.BackupPlan), Default: "none", Example: "daily",
-			Doc: "Value of the instance's tag " + components.BackupPlanTag + ", by which an AWS Backup plan of the account selects it.",
+			Doc: "Value of the instance's tag " + database.BackupPlanTag + ", by which an AWS Backup plan of the account selects it.",
 		},
 		{
 			Name: "waive", Kind: textMap(&d.Waive), Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
@@ -174,7 +177,7 @@ func databaseDataKeys(d *components.DatabaseArgs) []Key {
 	}
 }
 
-func networkKeys(n *components.Network) []Key {
+func networkKeys(n *network.Network) []Key {
 	return []Key{
 		{Name: "vpcId", Kind: text(&n.VPCID), Default: "the EKS cluster's", Example: "vpc-0123abcd", Doc: "The VPC."},
 		{
@@ -188,11 +191,11 @@ func networkKeys(n *components.Network) []Key {
 	}
 }
 
-func backendKeys(b *components.BackendArgs) []Key {
+func backendKeys(b *app.BackendArgs) []Key {
 	workload := workloadKeys(&b.WorkloadArgs, workloadDefaults{
-		port: components.DefaultBackendPort, healthPath: components.DefaultBackendHealthPath,
-		minReplicas: components.DefaultBackendMinReplicas, maxReplicas: components.DefaultBackendMaxReplicas,
-		cpu: components.DefaultBackendCPU, memory: components.DefaultBackendMemory,
+		port: app.DefaultBackendPort, healthPath: app.DefaultBackendHealthPath,
+		minReplicas: app.DefaultBackendMinReplicas, maxReplicas: app.DefaultBackendMaxReplicas,
+		cpu: app.DefaultBackendCPU, memory: app.DefaultBackendMemory,
 	})
 	return append(workload, []Key{
 		{
@@ -200,7 +203,7 @@ func backendKeys(b *components.BackendArgs) []Key {
 			Doc: "Command that brings the schema up to date: runs to success before every rollout, with the backend's image and env.",
 		},
 		{
-			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Default: fmt.Sprint(components.DefaultMigrateSeconds),
+			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Default: fmt.Sprint(app.DefaultMigrateSeconds),
 			Range: span(1, 86400), Example: "3600", Doc: "How long migrate may take, in seconds.",
 		},
 		{
@@ -213,11 +216,11 @@ func backendKeys(b *components.BackendArgs) []Key {
 	}...)
 }
 
-func frontendKeys(f *components.FrontendArgs) []Key {
+func frontendKeys(f *app.FrontendArgs) []Key {
 	return workloadKeys(&f.WorkloadArgs, workloadDefaults{
-		port: components.DefaultFrontendPort, healthPath: components.DefaultFrontendHealthPath,
-		minReplicas: components.DefaultFrontendMinReplicas, maxReplicas: components.DefaultFrontendMaxReplicas,
-		cpu: components.DefaultFrontendCPU, memory: components.DefaultFrontendMemory,
+		port: app.DefaultFrontendPort, healthPath: app.DefaultFrontendHealthPath,
+		minReplicas: app.DefaultFrontendMinReplicas, maxReplicas: app.DefaultFrontendMaxReplicas,
+		cpu: app.DefaultFrontendCPU, memory: app.DefaultFrontendMemory,
 	})
 }
 
@@ -227,7 +230,7 @@ type workloadDefaults struct {
 	healthPath, cpu, memory        string
 }
 
-func workloadKeys(w *components.WorkloadArgs, d workloadDefaults) []Key {
+func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 	return []Key{
 		{
 			Name: "image", Kind: text(&w.Image), Default: "required", Example: "ghcr.io/acme/app@sha256:…",
@@ -253,14 +256,14 @@ func workloadKeys(w *components.WorkloadArgs, d workloadDefaults) []Key {
 		{Name: "replicas", Kind: object(replicaKeys(&w.Replicas, d.minReplicas, d.maxReplicas)...), Default: "as each key's", Doc: replicasDoc},
 		{Name: "resources", Kind: object(resourceKeys(&w.Resources, d.cpu, d.memory)...), Default: "as each key's", Doc: "What one pod gets."},
 		{
-			Name: "runAsUser", Kind: optionalNumber(&w.RunAsUser), Default: fmt.Sprint(components.DefaultRunAsUser),
+			Name: "runAsUser", Kind: optionalNumber(&w.RunAsUser), Default: fmt.Sprint(app.DefaultRunAsUser),
 			Range: "1 or more", Example: "1000", Doc: "User and group id, for images that insist on their own.",
 		},
 		{
-			Name: "writablePaths", Kind: texts(&w.WritablePaths), Default: "[" + components.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
+			Name: "writablePaths", Kind: texts(&w.WritablePaths), Default: "[" + app.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
 			Doc: "Directories that the app writes to, empty at start; the rest of the file system is read-only.",
 		},
-		rolloutSecondsKey(&w.RolloutSeconds, components.DefaultRolloutSeconds),
+		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
 		{
 			Name: "env", Kind: environment(&w.Env, false), Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. Where any value of the workload is secret, all of these are kept in its Secret.",
@@ -282,20 +285,20 @@ func rolloutSecondsKey(into **int, byDefault int) Key {
 
 const replicasDoc = "How many pods run. An autoscaler exists where min and max differ."
 
-func replicaKeys(r *components.ReplicaArgs, low, high int) []Key {
+func replicaKeys(r *app.ReplicaArgs, low, high int) []Key {
 	return []Key{
 		{
-			Name: "min", Kind: optionalNumber(&r.Min), Default: fmt.Sprint(low), Range: span(1, components.MaxReplicas), Example: "2",
+			Name: "min", Kind: optionalNumber(&r.Min), Default: fmt.Sprint(low), Range: span(1, app.MaxReplicas), Example: "2",
 			Doc: "The least number of pods.",
 		},
 		{
-			Name: "max", Kind: optionalNumber(&r.Max), Default: fmt.Sprint(high), Range: fmt.Sprintf("min to %d", components.MaxReplicas), Example: "10",
+			Name: "max", Kind: optionalNumber(&r.Max), Default: fmt.Sprint(high), Range: fmt.Sprintf("min to %d", app.MaxReplicas), Example: "10",
 			Doc: "The largest number of pods.",
 		},
 	}
 }
 
-func resourceKeys(r *components.ResourceArgs, cpu, memory string) []Key {
+func resourceKeys(r *app.ResourceArgs, cpu, memory string) []Key {
 	return []Key{
 		{
 			Name: "cpu", Kind: version(&r.CPU), Default: cpu, Range: `cores, as "2", or thousandths, as 100m`, Example: "250m",
@@ -308,19 +311,19 @@ func resourceKeys(r *components.ResourceArgs, cpu, memory string) []Key {
 	}
 }
 
-func nginxKeys(n *components.NginxArgs) []Key {
+func nginxKeys(n *app.NginxArgs) []Key {
 	return []Key{
 		{
-			Name: "image", Kind: text(&n.Image), Default: components.DefaultNginxImage, Range: "nginx 1.22 or later, unprivileged",
-			Example: components.DefaultNginxImage, Doc: "The nginx image.",
+			Name: "image", Kind: text(&n.Image), Default: app.DefaultNginxImage, Range: "nginx 1.22 or later, unprivileged",
+			Example: app.DefaultNginxImage, Doc: "The nginx image.",
 		},
 		{
 			Name: "replicas", Default: "as each key's", Doc: replicasDoc,
-			Kind: object(replicaKeys(&n.Replicas, components.DefaultNginxMinReplicas, components.DefaultNginxMaxReplicas)...),
+			Kind: object(replicaKeys(&n.Replicas, app.DefaultNginxMinReplicas, app.DefaultNginxMaxReplicas)...),
 		},
 		{
 			Name: "resources", Default: "as each key's", Doc: "What one pod gets.",
-			Kind: object(resourceKeys(&n.Resources, components.DefaultNginxCPU, components.DefaultNginxMemory)...),
+			Kind: object(resourceKeys(&n.Resources, app.DefaultNginxCPU, app.DefaultNginxMemory)...),
 		},
 		{
 			Name: "routes", Kind: objects(&n.Routes, routeKeys), Default: "[{path: /api, to: backend}, {path: /, to: frontend}]",
@@ -328,19 +331,19 @@ func nginxKeys(n *components.NginxArgs) []Key {
 			Doc:     "Which path leads where. The longest prefix wins.",
 		},
 		{
-			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Default: components.DefaultMaxBodySize, Range: bodyRange, Example: "25m",
+			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Default: app.DefaultMaxBodySize, Range: bodyRange, Example: "25m",
 			Doc: "The largest request body.",
 		},
 		{
-			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Default: fmt.Sprint(components.DefaultTimeoutSeconds),
+			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Default: fmt.Sprint(app.DefaultTimeoutSeconds),
 			Range: span(1, 3600), Example: "30", Doc: "How long nginx waits for the next byte of an answer, in seconds.",
 		},
 		{
-			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Default: fmt.Sprint(components.DefaultDrainSeconds),
+			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Default: fmt.Sprint(app.DefaultDrainSeconds),
 			Range: span(5, 3600), Example: "10",
 			Doc: "How long a pod that is to stop serves on, in seconds, until the load balancer sends it nothing any more.",
 		},
-		rolloutSecondsKey(&n.RolloutSeconds, components.DefaultNginxRolloutSeconds),
+		rolloutSecondsKey(&n.RolloutSeconds, app.DefaultNginxRolloutSeconds),
 		{
 			Name: "certificateArn", Kind: text(&n.CertificateArn), Default: "none: plain HTTP", Range: "the ARN of an ACM certificate",
 			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "TLS ends at the load balancer, and HTTP is redirected.",
@@ -368,7 +371,7 @@ func nginxKeys(n *components.NginxArgs) []Key {
 
 const bodyRange = "up to 1024m: bytes, or with k, m or g"
 
-func routeKeys(r *components.RouteArgs) []Key {
+func routeKeys(r *app.RouteArgs) []Key {
 	return []Key{
 		{
 			Name: "path", Kind: text(&r.Path), Default: "required", Range: "/ or whole segments", Example: "/api",

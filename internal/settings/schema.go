@@ -9,7 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components"
+	"threetier/internal/problems"
 )
 
 // Key is one key of the stack config: what it means, and where its value goes. Decoding, the check for unknown
@@ -51,11 +51,11 @@ type reader struct {
 	secret bool
 	// used tells that a key which may be secret was given.
 	used     bool
-	problems components.Problems
+	problems problems.List
 }
 
 func (r *reader) refuse(path string, value any, want string) {
-	r.problems = append(r.problems, components.Problem{Path: path, Value: r.show(value), Want: want})
+	r.problems = append(r.problems, problems.Problem{Path: path, Value: r.show(value), Want: want})
 }
 
 // show is the value as in JSON, but for what may be secret: a secret value is always a string, or holds strings.

@@ -13,7 +13,10 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components"
+	"threetier/components/app"
+	"threetier/components/cluster"
+	"threetier/components/database"
+	"threetier/internal/problems"
 	"threetier/internal/rdsca"
 )
 
@@ -25,30 +28,30 @@ type Settings struct {
 	// Region is the AWS region: the aws provider's own setting.
 	Region string
 	// Cluster is where the app runs.
-	Cluster components.ClusterArgs
+	Cluster cluster.ClusterArgs
 	// Database is where it keeps its data. Its network is empty where the cluster's is meant.
-	Database components.DatabaseArgs
+	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
-	App components.AppArgs
+	App app.AppArgs
 }
 
 // Load reads the stack config.
 func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
-	problems := Unknown(configNames())
+	ps := Unknown(configNames())
 	for _, key := range keys(settings) {
-		problems = append(problems, load(ctx, key)...)
+		ps = append(ps, load(ctx, key)...)
 	}
 	settings.complete(ctx)
-	problems = slices.Concat(problems, without(settings.problems(ctx), problems))
-	if len(problems) == 0 {
+	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
+	if len(ps) == 0 {
 		return settings, nil
 	}
-	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), problems.Err())
+	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), ps.Err())
 }
 
 // load reads one top-level key.
-func load(ctx *pulumi.Context, key Key) components.Problems {
+func load(ctx *pulumi.Context, key Key) problems.List {
 	raw, given := ctx.GetConfig(key.Name)
 	if !given {
 		return nil
@@ -86,8 +89,8 @@ func defaultNamespace(ctx *pulumi.Context) string {
 }
 
 // problems are the components' own, with whole keys as paths.
-func (s *Settings) problems(ctx *pulumi.Context) components.Problems {
-	problems := slices.Concat(
+func (s *Settings) problems(ctx *pulumi.Context) problems.List {
+	ps := slices.Concat(
 		s.regionProblems(),
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
@@ -97,24 +100,24 @@ func (s *Settings) problems(ctx *pulumi.Context) components.Problems {
 	if s.Cluster.Kubeconfig != nil {
 		network = s.Database.Network.Problems()
 	}
-	problems = append(problems, network.Under("database.network")...)
-	for i, problem := range problems {
-		problems[i] = whole(ctx, problem)
+	ps = append(ps, network.Under("database.network")...)
+	for i, problem := range ps {
+		ps[i] = whole(ctx, problem)
 	}
-	return problems
+	return ps
 }
 
-func (s *Settings) regionProblems() components.Problems {
+func (s *Settings) regionProblems() problems.List {
 	want := "one of " + strings.Join(rdsca.Regions(), ", ")
 	if _, err := rdsca.Bundle(s.Region); err != nil {
-		return components.Problems{{Path: "aws:region", Value: s.Region, Want: want}}
+		return problems.List{{Path: "aws:region", Value: s.Region, Want: want}}
 	}
 	return nil
 }
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds
 // a secret, only values that no secret looks like are shown.
-func whole(ctx *pulumi.Context, problem components.Problem) components.Problem {
+func whole(ctx *pulumi.Context, problem problems.Problem) problems.Problem {
 	switch problem.Path {
 	case "aws:region", "database.region":
 		problem.Path = "aws:region"
@@ -135,10 +138,10 @@ var plainValue = regexp.MustCompile(`^(-?\d{1,6}|true|false)$`)
 
 // without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
 // reported as missing.
-func without(problems, known components.Problems) components.Problems {
-	var kept components.Problems
-	for _, problem := range problems {
-		told := func(earlier components.Problem) bool {
+func without(ps, known problems.List) problems.List {
+	var kept problems.List
+	for _, problem := range ps {
+		told := func(earlier problems.Problem) bool {
 			return problem.Path == earlier.Path || strings.HasPrefix(problem.Path, earlier.Path+".") ||
 				strings.HasPrefix(problem.Path, earlier.Path+"[")
 		}
@@ -150,16 +153,16 @@ func without(problems, known components.Problems) components.Problems {
 }
 
 // Unknown are the top-level keys of the program's namespace that it doesn't know.
-func Unknown(given []string) components.Problems {
+func Unknown(given []string) problems.List {
 	known := Keys()
-	var problems components.Problems
+	var ps problems.List
 	for _, name := range slices.Sorted(slices.Values(given)) {
 		isKnown := slices.ContainsFunc(known, func(key Key) bool { return key.Name == name })
 		if strings.HasPrefix(name, Namespace+":") && !isKnown {
-			problems = append(problems, components.Problem{Path: name, Value: "unknown", Want: "one of " + names(known)})
+			ps = append(ps, problems.Problem{Path: name, Value: "unknown", Want: "one of " + names(known)})
 		}
 	}
-	return problems
+	return ps
 }
 
 // configNames are all keys of the stack config, from where Pulumi hands them to a program: its Context can't list them.

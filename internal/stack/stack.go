@@ -6,7 +6,9 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components"
+	"threetier/components/app"
+	"threetier/components/cluster"
+	"threetier/components/database"
 	"threetier/internal/settings"
 )
 
@@ -16,17 +18,17 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := components.NewCluster(ctx, "cluster", &config.Cluster)
+	cluster, err := cluster.NewCluster(ctx, "cluster", &config.Cluster)
 	if err != nil {
 		return err
 	}
 	config.Database.Network = config.Database.Network.Or(cluster.Network)
-	database, err := components.NewDatabase(ctx, "database", &config.Database)
+	database, err := database.NewDatabase(ctx, "database", &config.Database)
 	if err != nil {
 		return err
 	}
 	config.App.Database = connection(database)
-	app, err := components.NewApp(ctx, "app", &config.App,
+	app, err := app.NewApp(ctx, "app", &config.App,
 		pulumi.Providers(cluster.Provider), pulumi.DependsOn(database.Ready))
 	if err != nil {
 		return err
@@ -41,8 +43,8 @@ func Deploy(ctx *pulumi.Context) error {
 }
 
 // connection is what the backend needs to know of its database.
-func connection(database *components.Database) components.DatabaseConnection {
-	return components.DatabaseConnection{
+func connection(database *database.Database) app.DatabaseConnection {
+	return app.DatabaseConnection{
 		Host:       database.Address,
 		ReaderHost: database.ReaderAddress,
 		Port:       database.Port,

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/tests/planner"
-	"threetier/tests/recorder"
+	"threetier/internal/planner"
+	"threetier/internal/recorder"
 )
 
 // pages are README, its neighbours and docs, by their path from the root.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"threetier/tests/planner"
+	"threetier/internal/planner"
 )
 
 var (

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/tests/recorder"
+	"threetier/internal/recorder"
 )
 
 type workflow struct {

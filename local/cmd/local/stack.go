@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
-	"threetier/components"
+	"threetier/components/app"
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
 	"threetier/local/internal/images"
@@ -280,7 +280,7 @@ func imagesOf(file string) (map[string]string, error) {
 	if err := yaml.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("%s is not a stack config: %w", file, err)
 	}
-	found := map[string]string{"nginx": components.DefaultNginxImage}
+	found := map[string]string{"nginx": app.DefaultNginxImage}
 	for _, tier := range []string{"backend", "frontend", "nginx"} {
 		var workload struct {
 			Image string `yaml:"image"`
@@ -337,7 +337,7 @@ func ensureImages(h home.Home, pid int, t *target) error {
 // ownImage says whether an image is one that the checkout's own configs give to this tier.
 func ownImage(h home.Home, tier, image string) (bool, error) {
 	if tier == "nginx" {
-		return image == components.DefaultNginxImage, nil
+		return image == app.DefaultNginxImage, nil
 	}
 	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
 	if err != nil {

@@ -3,7 +3,7 @@ package awsplugin
 import (
 	"testing"
 
-	"threetier/tests/planner/replacement"
+	"threetier/internal/planner/replacement"
 )
 
 // What a pull request is told to replace data must be what the provider replaces.
@@ -11,7 +11,7 @@ func TestPlannerKnowsWhichInputsReplaceAResource(t *testing.T) {
 	for token, known := range resourceTypes {
 		for name, in := range known.inputs {
 			if got := replacement.By(token, name); got != in.replaces {
-				t.Errorf("%s, %s: tests/planner/replacement says %t, want %t", token, name, got, in.replaces)
+				t.Errorf("%s, %s: internal/planner/replacement says %t, want %t", token, name, got, in.replaces)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"threetier/components"
+	"threetier/components/app"
 	"threetier/tests/nginx"
 )
 
@@ -64,7 +64,7 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer stop()
-	config, err := components.RenderNginxConfig(components.NginxArgs{}, address, address)
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, address, address)
 	if err != nil {
 		return err
 	}

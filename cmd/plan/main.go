@@ -1,0 +1,136 @@
+// Command plan writes down what each stack registers, in tests/plan. Given a commit to compare with, it prints what
+// changed since, as Markdown, and fails where data would be lost that the stack config doesn't name.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"threetier/internal/planner"
+)
+
+const folder = "tests/plan"
+
+func main() {
+	base := flag.String("base", "", "the commit to compare with")
+	root := flag.String("root", ".", "the project's folder")
+	flag.Parse()
+	if err := run(os.Stdout, *root, *base); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(out io.Writer, root, base string) error {
+	plans, err := write(root)
+	if err != nil || base == "" {
+		return err
+	}
+	if _, err := git(root, "rev-parse", "--verify", "--quiet", base+"^{commit}"); err != nil {
+		return fmt.Errorf("BASE is %s, want a commit that this clone has", base)
+	}
+	stacks, err := compare(root, base, plans)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, planner.Markdown(base, stacks)); err != nil {
+		return err
+	}
+	var problems []error
+	for i, plan := range plans {
+		problems = append(problems, planner.Gate(plan, stacks[i].Changes))
+	}
+	return errors.Join(problems...)
+}
+
+// write puts every stack's plan into the folder, and removes those of stacks that are gone.
+func write(root string) ([]*planner.Plan, error) {
+	stacks, err := planner.Stacks(root)
+	if err != nil {
+		return nil, err
+	}
+	var plans []*planner.Plan
+	for _, stack := range stacks {
+		plan, err := planner.Build(root, stack)
+		if err != nil {
+			return nil, err
+		}
+		text, err := plan.Text()
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(root, folder, stack+".yaml"), text, 0o644); err != nil {
+			return nil, fmt.Errorf("write plan: %w", err)
+		}
+		plans = append(plans, plan)
+	}
+	return plans, removeOthers(root, stacks)
+}
+
+func removeOthers(root string, stacks []string) error {
+	files, err := filepath.Glob(filepath.Join(root, folder, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if slices.Contains(stacks, strings.TrimSuffix(filepath.Base(file), ".yaml")) {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("remove the plan of a stack that is gone: %w", err)
+		}
+	}
+	return nil
+}
+
+// compare has a comparison for each plan, in the same order, and after them one for each stack that is gone.
+func compare(root, base string, plans []*planner.Plan) ([]planner.Comparison, error) {
+	list, err := git(root, "ls-tree", "--name-only", base, folder+"/")
+	if err != nil {
+		return nil, fmt.Errorf("list the plans of %s: %w", base, err)
+	}
+	old := map[string]*planner.Plan{}
+	for _, file := range strings.Fields(list) {
+		if filepath.Ext(file) != ".yaml" {
+			continue
+		}
+		text, err := git(root, "show", base+":./"+file)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", file, base, err)
+		}
+		plan, err := planner.Parse([]byte(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s of %s: %w", file, base, err)
+		}
+		old[plan.Stack] = plan
+	}
+	var stacks []planner.Comparison
+	for _, plan := range plans {
+		before, planned := old[plan.Stack]
+		delete(old, plan.Stack)
+		stacks = append(stacks, planner.Comparison{Stack: plan.Stack, New: !planned, Changes: planner.Compare(before, plan)})
+	}
+	for stack := range old {
+		stacks = append(stacks, planner.Comparison{Stack: stack, Gone: true})
+	}
+	return stacks, nil
+}
+
+func git(root string, args ...string) (string, error) {
+	cmd := exec.Command("git", append([]string{"-C", root}, args...)...)
+	var problem bytes.Buffer
+	cmd.Stderr = &problem
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(problem.String()))
+	}
+	return string(out), nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/recorder"
+)
+
+// checkout is a repository with the stack configs and their plans, committed.
+func checkout(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o700))
+	for _, stack := range []string{"dev", "prod"} {
+		name := "Pulumi." + stack + ".yaml"
+		config, err := os.ReadFile(filepath.Join(recorder.Root(), name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), config, 0o600))
+	}
+	require.NoError(t, run(&strings.Builder{}, root, ""))
+	for _, args := range [][]string{
+		{"init", "--quiet"}, {"add", "."},
+		{"-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "--message", "plans"},
+	} {
+		_, err := git(root, args...)
+		require.NoError(t, err)
+	}
+	return root
+}
+
+func replace(t *testing.T, file, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(text), from)
+	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
+}
+
+func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
+	root := checkout(t)
+	dev := filepath.Join(root, "Pulumi.dev.yaml")
+
+	var unchanged strings.Builder
+	require.NoError(t, run(&unchanged, root, "HEAD"))
+	assert.Contains(t, unchanged.String(), "| dev | 0 | 0 | 0 | 0 |")
+
+	replace(t, dev, "port: 5433", "port: 5433\n    username: shop_admin")
+	var losing strings.Builder
+	err := run(&losing, root, "HEAD")
+	require.ErrorContains(t, err, "put into Pulumi.dev.yaml: plan:dataLoss: [database]")
+	assert.Contains(t, losing.String(), "**dev**: `Instance database` is **replaced**: the database goes with it")
+	assert.Contains(t, losing.String(), "`username`: `app_admin` → `shop_admin` (this makes a new one)")
+	assert.Contains(t, losing.String(), "| prod | 0 | 0 | 0 | 0 |")
+
+	replace(t, dev, "config:\n", "config:\n  plan:dataLoss: [database]\n")
+	assert.NoError(t, run(&strings.Builder{}, root, "HEAD"))
+}
+
+func TestStackThatIsGoneIsToldOf(t *testing.T) {
+	root := checkout(t)
+	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.dev.yaml")))
+	var out strings.Builder
+	require.NoError(t, run(&out, root, "HEAD"))
+	assert.Contains(t, out.String(), "It has no config any more")
+	assert.NoFileExists(t, filepath.Join(root, folder, "dev.yaml"))
+}
+
+func TestUnknownBaseIsOneLine(t *testing.T) {
+	err := run(&strings.Builder{}, checkout(t), "origin/nowhere")
+	assert.EqualError(t, err, "BASE is origin/nowhere, want a commit that this clone has")
+}

@@ -1,0 +1,75 @@
+// Command scorecard prints which Security Hub controls dev and prod pass, as their stack configs stand. It fails where
+// prod fails or waives one, and where dev fails one that it doesn't waive.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"text/tabwriter"
+
+	"threetier/internal/recorder"
+	"threetier/internal/securityhub"
+	"threetier/internal/stack"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "scorecard:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dev, err := judge("dev")
+	if err != nil {
+		return err
+	}
+	prod, err := judge("prod")
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CONTROL\tWANTS\tPROD\tDEV")
+	wrong := 0
+	for _, control := range securityhub.Controls {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", control.ID, control.Title, prod[control.ID], dev[control.ID])
+		if prod[control.ID].Status != securityhub.Pass {
+			wrong++
+		}
+		if status := dev[control.ID].Status; status != securityhub.Pass && status != securityhub.Waived {
+			wrong++
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d controls are neither met nor, in dev, waived", wrong)
+	}
+	return nil
+}
+
+// judge deploys a stack on record.
+func judge(name string) (map[string]securityhub.Verdict, error) {
+	config, err := recorder.ReadStackConfig(name)
+	if err != nil {
+		return nil, err
+	}
+	network := recorder.TwoZones()
+	recording, err := recorder.Run(stack.Deploy, recorder.Options{Stack: name, Config: config, Network: network})
+	if err != nil {
+		return nil, fmt.Errorf("deploy %s: %w", name, err)
+	}
+	var database struct {
+		Waive map[string]string `json:"waive"`
+	}
+	text, err := config.Text("threetier:database")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &database); err != nil {
+		return nil, fmt.Errorf("read the waivers of %s: %w", name, err)
+	}
+	return securityhub.Judge(securityhub.Of(recording, network), database.Waive), nil
+}

@@ -1,0 +1,179 @@
+package app
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/problems"
+)
+
+const databaseCADir = "/etc/database"
+
+// DatabaseCAFile is where pods find the certificates that the database's own is checked against: {caFile}.
+const DatabaseCAFile = databaseCADir + "/ca.pem"
+
+// DefaultDatabaseEnv is the environment that a backend gets when databaseEnv is absent.
+var DefaultDatabaseEnv = map[string]string{
+	"DB_HOST":        "{host}",
+	"DB_PORT":        "{port}",
+	"DB_NAME":        "{name}",
+	"DB_USER":        "{username}",
+	"DB_PASSWORD":    "{password}",
+	"DB_SSLMODE":     "verify-full",
+	"DB_SSLROOTCERT": "{caFile}",
+	"DATABASE_URL":   "postgresql://{username}:{password}@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={caFile}",
+}
+
+// DatabaseConnection is how the backend reaches its database.
+type DatabaseConnection struct {
+	// Host is the primary's address, without a port. Required.
+	Host pulumi.StringInput
+	// ReaderHost is the address for reads. Default: Host.
+	ReaderHost pulumi.StringInput
+	// Port is required.
+	Port pulumi.IntInput
+	// Name is the database's name. Required.
+	Name pulumi.StringInput
+	// Username is required.
+	Username pulumi.StringInput
+	// Password is required, and must be a secret output.
+	Password pulumi.StringInput
+	// CABundle holds the PEM certificates that the server's own is checked against. Required.
+	CABundle pulumi.StringInput
+}
+
+var (
+	templatePart  = regexp.MustCompile(`\{[^{}]*\}`)
+	databaseParts = []string{"host", "readerHost", "port", "name", "username", "password", "caFile"}
+)
+
+func databaseEnvProblems(templates map[string]string) problems.List {
+	var ps problems.List
+	for name, template := range templates {
+		if !envName.MatchString(name) {
+			ps = append(ps, problems.Problem{Path: "databaseEnv", Value: strconv.Quote(name), Want: "names of letters, digits and _ that don't start with a digit"})
+		}
+		if bad := unknownPart(template); bad != "" {
+			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: strconv.Quote(bad), Want: "the parts {" + strings.Join(databaseParts, "}, {") + "}"})
+		}
+	}
+	return ps
+}
+
+// unknownPart is what stands in braces and isn't a part, or a brace that stands alone.
+func unknownPart(template string) string {
+	rest := template
+	for _, part := range databaseParts {
+		rest = strings.ReplaceAll(rest, "{"+part+"}", "")
+	}
+	if part := templatePart.FindString(rest); part != "" {
+		return part
+	}
+	if i := strings.IndexAny(rest, "{}"); i >= 0 {
+		return rest[i : i+1]
+	}
+	return ""
+}
+
+// DatabaseBinding is a DatabaseConnection as a backend's environment.
+type DatabaseBinding struct {
+	// Env are the variables that anyone may read in the pod's spec.
+	Env map[string]pulumi.StringInput
+	// SecretName is the Secret that holds SecretKeys and the CA bundle. Required.
+	SecretName pulumi.StringInput
+	// SecretKeys are the variables whose values are in the Secret, each under its own name.
+	SecretKeys []string
+}
+
+// databaseCAKey can't be an environment variable's name.
+const databaseCAKey = "ca.pem"
+
+// check finds what only a program can get wrong; the stack config's mistakes are Problems.
+func (c DatabaseConnection) check() error {
+	given := []struct {
+		field string
+		value any
+	}{
+		{"host", c.Host}, {"port", c.Port}, {"name", c.Name}, {"username", c.Username},
+		{"password", c.Password}, {"CA bundle", c.CABundle},
+	}
+	for _, g := range given {
+		if g.value == nil {
+			return fmt.Errorf("the database connection has no %s", g.field)
+		}
+	}
+	return nil
+}
+
+// bind renders the templates. What names the password goes into one Secret, with the CA
+// bundle beside it: a change of either rolls the backend.
+func (c DatabaseConnection) bind(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier, templates map[string]string) (DatabaseBinding, error) {
+	binding := DatabaseBinding{Env: map[string]pulumi.StringInput{}}
+	secret := map[string]pulumi.StringInput{databaseCAKey: c.CABundle}
+	for variable, template := range templates {
+		if strings.Contains(template, "{password}") {
+			secret[variable] = c.render(template)
+			binding.SecretKeys = append(binding.SecretKeys, variable)
+		} else {
+			binding.Env[variable] = c.render(template)
+		}
+	}
+	var err error
+	binding.SecretName, err = newSecret(ctx, parent, name, t, secret)
+	return binding, err
+}
+
+// render leaves out the parts that the template doesn't name: a password that isn't used
+// must not make the value secret.
+func (c DatabaseConnection) render(template string) pulumi.StringOutput {
+	reader := c.ReaderHost
+	if reader == nil {
+		reader = c.Host
+	}
+	all := map[string]pulumi.Input{
+		"host": c.Host, "readerHost": reader, "port": c.Port, "name": c.Name, "username": c.Username,
+		"password": c.Password, "caFile": pulumi.String(DatabaseCAFile),
+	}
+	used := pulumi.Map{}
+	for part, value := range all {
+		if strings.Contains(template, "{"+part+"}") {
+			used[part] = value
+		}
+	}
+	return used.ToMapOutput().ApplyT(func(parts map[string]any) string {
+		return fillTemplate(template, parts)
+	}).(pulumi.StringOutput)
+}
+
+// fillTemplate percent-encodes what it puts into a URL. Slashes stay, but for a URL's user
+// and password, where they would end it: only {caFile} has any by rule.
+func fillTemplate(template string, parts map[string]any) string {
+	isURL := strings.Contains(template, "://")
+	return templatePart.ReplaceAllStringFunc(template, func(placeholder string) string {
+		part := strings.Trim(placeholder, "{}")
+		value := fmt.Sprint(parts[part])
+		if !isURL || part == "caFile" {
+			return value
+		}
+		return percentEncode(value)
+	})
+}
+
+// percentEncode leaves the unreserved characters of RFC 3986; url.QueryEscape would make a
+// space a +, which is one in a password.
+func percentEncode(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		c := value[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// FrontendType is Frontend's type token.
+const FrontendType = "threetier:index:Frontend"
+
+// FrontendServiceName is the Service that nginx reaches the frontend by.
+const FrontendServiceName = "frontend-service"
+
+// What a frontend gets where its args say nothing.
+const (
+	DefaultFrontendPort        = 8080
+	DefaultFrontendHealthPath  = "/"
+	DefaultFrontendMinReplicas = 2
+	DefaultFrontendMaxReplicas = 6
+	DefaultFrontendCPU         = "50m"
+	DefaultFrontendMemory      = "64Mi"
+)
+
+var frontendDefaults = workloadDefaults{
+	port:        DefaultFrontendPort,
+	healthPath:  DefaultFrontendHealthPath,
+	minReplicas: DefaultFrontendMinReplicas,
+	maxReplicas: DefaultFrontendMaxReplicas,
+	cpu:         DefaultFrontendCPU,
+	memory:      DefaultFrontendMemory,
+}
+
+// FrontendArgs describe what serves the pages.
+type FrontendArgs struct {
+	WorkloadArgs
+	// Namespace is where the frontend runs. Required; App sets it.
+	Namespace pulumi.StringInput
+}
+
+// Frontend serves the pages: pods behind FrontendServiceName.
+type Frontend struct {
+	pulumi.ResourceState
+
+	// ServiceName is the Service's name.
+	ServiceName pulumi.StringOutput `pulumi:"serviceName"`
+	// Port is the Service's port, and the pods'.
+	Port pulumi.IntOutput `pulumi:"port"`
+}
+
+// NewFrontend creates the pods and their Service.
+func NewFrontend(ctx *pulumi.Context, name string, args *FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
+	if args == nil {
+		return nil, errors.New("frontend: args are required")
+	}
+	a := *args
+	a.WorkloadArgs = a.withDefaults(frontendDefaults)
+	if err := a.Problems().Err(); err != nil {
+		return nil, fmt.Errorf("frontend: %w", err)
+	}
+	if a.Namespace == nil {
+		return nil, errors.New("frontend: a namespace is required")
+	}
+	frontend := &Frontend{}
+	if err := ctx.RegisterComponentResource(FrontendType, name, frontend, opts...); err != nil {
+		return nil, fmt.Errorf("register frontend: %w", err)
+	}
+	w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, a.Namespace, a.WorkloadArgs)
+	if err != nil {
+		return nil, err
+	}
+	service, err := w.serve(ctx, frontend)
+	if err != nil {
+		return nil, err
+	}
+	frontend.ServiceName = service.Metadata.Name().Elem()
+	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
+	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{
+		"serviceName": frontend.ServiceName,
+		"port":        frontend.Port,
+	})
+}

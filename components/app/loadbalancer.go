@@ -1,0 +1,98 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	redirectPortName = "redirect"
+	awsLoadBalancer  = "service.beta.kubernetes.io/aws-load-balancer-"
+)
+
+// newLoadBalancer keeps the client's address on any cluster: with Local a node hands packets
+// on as they came, and on AWS, where the load balancer sends straight to the pods, an
+// annotation asks for the same.
+func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, a NginxArgs) (*corev1.Service, error) {
+	port := func(name string, number int, target string) corev1.ServicePortArgs {
+		return corev1.ServicePortArgs{Name: pulumi.String(name), Port: pulumi.Int(number), TargetPort: pulumi.String(target)}
+	}
+	ports := corev1.ServicePortArray{port("http", 80, portName)}
+	if a.CertificateArn != "" {
+		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads to its own.
+		ports = corev1.ServicePortArray{port("https", 443, portName), port("http", 80, redirectPortName)}
+	}
+	metadata := t.metadata()
+	metadata.Annotations = pulumi.ToStringMap(a.loadBalancerAnnotations())
+	spec := corev1.ServiceSpecArgs{
+		Type:                  pulumi.String("LoadBalancer"),
+		ExternalTrafficPolicy: pulumi.String("Local"),
+		Selector:              pulumi.StringMap{tierLabel: pulumi.String(t.label)},
+		Ports:                 ports,
+	}
+	if a.LoadBalancer.Class != "" {
+		spec.LoadBalancerClass = pulumi.String(a.LoadBalancer.Class)
+	}
+	return corev1.NewService(ctx, t.name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent))
+}
+
+// loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
+func (a NginxArgs) loadBalancerAnnotations() map[string]string {
+	scheme := "internet-facing"
+	if a.Internal {
+		scheme = "internal"
+	}
+	annotations := map[string]string{
+		awsLoadBalancer + "type":                            "external",
+		awsLoadBalancer + "scheme":                          scheme,
+		awsLoadBalancer + "nlb-target-type":                 "ip",
+		awsLoadBalancer + "target-group-attributes":         "preserve_client_ip.enabled=true",
+		awsLoadBalancer + "healthcheck-protocol":            "http",
+		awsLoadBalancer + "healthcheck-port":                "traffic-port",
+		awsLoadBalancer + "healthcheck-path":                NginxHealthPath,
+		awsLoadBalancer + "healthcheck-interval":            "10",
+		awsLoadBalancer + "healthcheck-healthy-threshold":   "2",
+		awsLoadBalancer + "healthcheck-unhealthy-threshold": "2",
+	}
+	if a.CertificateArn != "" {
+		annotations[awsLoadBalancer+"ssl-cert"] = a.CertificateArn
+		annotations[awsLoadBalancer+"ssl-ports"] = "443"
+		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+	}
+	maps.Copy(annotations, a.LoadBalancer.Annotations)
+	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
+	return annotations
+}
+
+// loadBalancerURL is a hostname's on AWS and an address's elsewhere.
+func loadBalancerURL(service *corev1.Service, tls bool) pulumi.StringOutput {
+	return pulumi.All(service.Metadata.Name(), service.Status).ApplyT(func(v []any) (string, error) {
+		status, _ := v[1].(*corev1.ServiceStatus)
+		host := loadBalancerHost(status)
+		if host == "" {
+			return "", fmt.Errorf("service %s got no address: is there a load balancer controller in the cluster?", *v[0].(*string))
+		}
+		if tls {
+			return "https://" + host, nil
+		}
+		return "http://" + host, nil
+	}).(pulumi.StringOutput)
+}
+
+func loadBalancerHost(status *corev1.ServiceStatus) string {
+	if status == nil || status.LoadBalancer == nil {
+		return ""
+	}
+	for _, ingress := range status.LoadBalancer.Ingress {
+		if ingress.Hostname != nil && *ingress.Hostname != "" {
+			return *ingress.Hostname
+		}
+		if ingress.Ip != nil && *ingress.Ip != "" {
+			return *ingress.Ip
+		}
+	}
+	return ""
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"fmt"
+
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// The ways that are open in the namespace; all others are closed, in both directions:
+//
+//	anyone → nginx → backend, frontend
+//	backend, migration → database
+//	nginx, backend, migration → DNS
+//
+// The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
+func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, a AppArgs) ([]pulumi.Resource, error) {
+	backendPort := pulumi.Int(*a.Backend.withDefaults(backendDefaults).Port)
+	frontendPort := pulumi.Int(*a.Frontend.withDefaults(frontendDefaults).Port)
+	toDatabase := egress(nil, a.Database.Port)
+
+	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
+	policies := []struct {
+		suffix   string
+		selector metav1.LabelSelectorArgs
+		ingress  networkingv1.NetworkPolicyIngressRuleArray
+		egress   networkingv1.NetworkPolicyEgressRuleArray
+	}{
+		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, a.Nginx.podPorts()...)}, nil},
+		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
+			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
+		}},
+		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), backendPort)}, nil},
+		{"backend-out", tierSelector(ToBackend), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
+		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
+	}
+	var created []pulumi.Resource
+	for _, p := range policies {
+		types := pulumi.StringArray{}
+		if p.egress == nil {
+			types = append(types, pulumi.String("Ingress"))
+		}
+		if p.ingress == nil {
+			types = append(types, pulumi.String("Egress"))
+		}
+		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
+			Metadata: tier{namespace: a.Nginx.Namespace, label: p.suffix}.metadata(),
+			Spec: networkingv1.NetworkPolicySpecArgs{
+				PodSelector: p.selector,
+				PolicyTypes: types,
+				Ingress:     p.ingress,
+				Egress:      p.egress,
+			},
+		}, pulumi.Parent(app))
+		if err != nil {
+			return nil, fmt.Errorf("create network policy %s: %w", p.suffix, err)
+		}
+		created = append(created, policy)
+	}
+	return created, nil
+}
+
+func tierPeer(label string) networkingv1.NetworkPolicyPeerArray {
+	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: tierSelector(label)}}
+}
+
+// ingress and egress without peers mean anyone, anywhere.
+func ingress(from networkingv1.NetworkPolicyPeerArray, ports ...pulumi.IntInput) networkingv1.NetworkPolicyIngressRuleArgs {
+	return networkingv1.NetworkPolicyIngressRuleArgs{From: from, Ports: policyPorts("TCP", ports...)}
+}
+
+func egress(to networkingv1.NetworkPolicyPeerArray, ports ...pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
+	return networkingv1.NetworkPolicyEgressRuleArgs{To: to, Ports: policyPorts("TCP", ports...)}
+}
+
+// toDNS is open to any address: some clusters serve DNS from pods, some from the node.
+func toDNS() networkingv1.NetworkPolicyEgressRuleArgs {
+	return networkingv1.NetworkPolicyEgressRuleArgs{
+		Ports: append(policyPorts("UDP", pulumi.Int(53)), policyPorts("TCP", pulumi.Int(53))...),
+	}
+}
+
+func policyPorts(protocol string, ports ...pulumi.IntInput) networkingv1.NetworkPolicyPortArray {
+	var array networkingv1.NetworkPolicyPortArray
+	for _, port := range ports {
+		array = append(array, networkingv1.NetworkPolicyPortArgs{Protocol: pulumi.String(protocol), Port: port})
+	}
+	return array
+}

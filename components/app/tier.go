@@ -1,0 +1,255 @@
+package app
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
+	autoscalingv2 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/autoscaling/v2"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	policyv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/policy/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// stopMarginSeconds is for what a process does after its last request.
+	stopMarginSeconds = 10
+	// targetCPUPercent leaves room for the load that arrives while a new pod starts.
+	targetCPUPercent = 70
+	// A pod's log and temporary files: the scheduler counts with the first, the kubelet evicts above the second.
+	ephemeralRequest = "64Mi"
+	ephemeralLimit   = "2Gi"
+	// tierLabel is what Services, network policies and budgets select pods by.
+	tierLabel = "app.kubernetes.io/name"
+)
+
+// tier is a set of equal pods: what Backend, Frontend and Nginx have in common.
+type tier struct {
+	name           string // prefix of the logical names
+	label          string // value of tierLabel
+	namespace      pulumi.StringInput
+	replicas       ReplicaArgs
+	resources      ResourceArgs
+	uid            int
+	rolloutSeconds int
+	drainSeconds   int // how long a pod that is to stop is still sent requests
+	requestSeconds int // the longest request
+	writable       []string
+	volumes        corev1.VolumeArray
+	mounts         corev1.VolumeMountArray
+	container      corev1.ContainerArgs // what differs between tiers
+}
+
+func tierSelector(label string) metav1.LabelSelectorArgs {
+	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{tierLabel: pulumi.String(label)}}
+}
+
+func (t tier) metadata() metav1.ObjectMetaArgs {
+	return metav1.ObjectMetaArgs{
+		Namespace: t.namespace,
+		Labels: pulumi.StringMap{
+			tierLabel:                      pulumi.String(t.label),
+			"app.kubernetes.io/managed-by": pulumi.String("pulumi"),
+		},
+	}
+}
+
+// deploy makes the Deployment and what keeps it alive under load and drains.
+func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*appsv1.Deployment, error) {
+	_, err := policyv1.NewPodDisruptionBudget(ctx, t.name, &policyv1.PodDisruptionBudgetArgs{
+		Metadata: t.metadata(),
+		Spec: policyv1.PodDisruptionBudgetSpecArgs{
+			Selector: tierSelector(t.label),
+			// Not minAvailable: with one replica that would block every drain for ever.
+			MaxUnavailable: pulumi.Int(1),
+			// A pod that never gets ready serves nobody, so it mustn't hold up a drain.
+			UnhealthyPodEvictionPolicy: pulumi.String("AlwaysAllow"),
+		},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create disruption budget: %w", err)
+	}
+	deployment, err := t.deployment(ctx, parent, after)
+	if err != nil {
+		return nil, fmt.Errorf("create deployment: %w", err)
+	}
+	if *t.replicas.Min == *t.replicas.Max {
+		return deployment, nil
+	}
+	if err := t.autoscaler(ctx, parent, deployment); err != nil {
+		return nil, fmt.Errorf("create autoscaler: %w", err)
+	}
+	return deployment, nil
+}
+
+func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pulumi.Resource) (*appsv1.Deployment, error) {
+	spec := appsv1.DeploymentSpecArgs{
+		Selector: tierSelector(t.label),
+		Strategy: appsv1.DeploymentStrategyArgs{
+			Type:          pulumi.String("RollingUpdate"),
+			RollingUpdate: appsv1.RollingUpdateDeploymentArgs{MaxUnavailable: pulumi.Int(0), MaxSurge: pulumi.String("25%")},
+		},
+		// A little before Pulumi gives up, so that Kubernetes' own verdict is in its message.
+		ProgressDeadlineSeconds: pulumi.Int(t.rolloutSeconds - stopMarginSeconds),
+		RevisionHistoryLimit:    pulumi.Int(3),
+		Template: corev1.PodTemplateSpecArgs{
+			Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels},
+			Spec:     t.podSpec(),
+		},
+	}
+	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
+	opts := []pulumi.ResourceOption{
+		pulumi.Parent(parent), pulumi.DependsOn(after),
+		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: patience, Update: patience}),
+	}
+	if *t.replicas.Min == *t.replicas.Max {
+		spec.Replicas = pulumi.Int(*t.replicas.Min)
+	} else {
+		// The number is the autoscaler's own: setting it would undo its work at every update, and taking back
+		// one that was set before would leave a single pod until the autoscaler is there.
+		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
+	}
+	annotations := lintAnnotations()
+	// What the stack config says wins over who wrote it last: an autoscaler that is to go, or a hand.
+	annotations["pulumi.com/patchForce"] = pulumi.String("true")
+	metadata := t.metadata()
+	metadata.Annotations = annotations
+	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
+}
+
+// lintAnnotations tell kube-score of the one finding that is meant: see ImagePullPolicy.
+func lintAnnotations() pulumi.StringMap {
+	return pulumi.StringMap{"kube-score/ignore": pulumi.String("container-image-pull-policy")}
+}
+
+// podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.
+func (t tier) podSpec() corev1.PodSpecArgs {
+	container := t.container
+	container.Name = pulumi.String(t.label)
+	// What ran is what the config names; a tag that moves is no way to roll out, and a
+	// registry that is down must not keep pods from starting.
+	container.ImagePullPolicy = pulumi.String("IfNotPresent")
+	container.Resources = t.resourceRequirements()
+	container.SecurityContext = corev1.SecurityContextArgs{
+		AllowPrivilegeEscalation: pulumi.Bool(false),
+		ReadOnlyRootFilesystem:   pulumi.Bool(true),
+		Capabilities:             corev1.CapabilitiesArgs{Drop: pulumi.StringArray{pulumi.String("ALL")}},
+	}
+	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
+	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
+	volumes, mounts := t.emptyDirs()
+	container.VolumeMounts = slices.Concat(mounts, t.mounts)
+	return corev1.PodSpecArgs{
+		Containers:                    corev1.ContainerArray{container},
+		Volumes:                       append(volumes, t.volumes...),
+		AutomountServiceAccountToken:  pulumi.Bool(false),
+		EnableServiceLinks:            pulumi.Bool(false),
+		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
+		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
+		SecurityContext: corev1.PodSecurityContextArgs{
+			RunAsNonRoot:   pulumi.Bool(true),
+			RunAsUser:      pulumi.Int(t.uid),
+			RunAsGroup:     pulumi.Int(t.uid),
+			FsGroup:        pulumi.Int(t.uid),
+			SeccompProfile: corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
+		},
+	}
+}
+
+func (t tier) resourceRequirements() corev1.ResourceRequirementsArgs {
+	return corev1.ResourceRequirementsArgs{
+		Requests: pulumi.StringMap{
+			"cpu":               pulumi.String(t.resources.CPU),
+			"memory":            pulumi.String(t.resources.Memory),
+			"ephemeral-storage": pulumi.String(ephemeralRequest),
+		},
+		Limits: pulumi.StringMap{
+			"cpu":               pulumi.String(strconv.Itoa(wholeCores(t.resources.CPU))),
+			"memory":            pulumi.String(t.resources.Memory),
+			"ephemeral-storage": pulumi.String(ephemeralLimit),
+		},
+	}
+}
+
+func (t tier) emptyDirs() (corev1.VolumeArray, corev1.VolumeMountArray) {
+	var volumes corev1.VolumeArray
+	var mounts corev1.VolumeMountArray
+	for i, dir := range t.writable {
+		name := pulumi.String(fmt.Sprintf("writable-%d", i))
+		volumes = append(volumes, corev1.VolumeArgs{Name: name, EmptyDir: corev1.EmptyDirVolumeSourceArgs{}})
+		mounts = append(mounts, corev1.VolumeMountArgs{Name: name, MountPath: pulumi.String(dir)})
+	}
+	return volumes, mounts
+}
+
+// spread asks for pods of one rollout apart, but rather has two on one node than one too few.
+func (t tier) spread(keys ...string) corev1.TopologySpreadConstraintArray {
+	var constraints corev1.TopologySpreadConstraintArray
+	for _, key := range keys {
+		constraints = append(constraints, corev1.TopologySpreadConstraintArgs{
+			TopologyKey:       pulumi.String(key),
+			MaxSkew:           pulumi.Int(1),
+			WhenUnsatisfiable: pulumi.String("ScheduleAnyway"),
+			LabelSelector:     tierSelector(t.label),
+			MatchLabelKeys:    pulumi.StringArray{pulumi.String("pod-template-hash")},
+		})
+	}
+	return constraints
+}
+
+// sleepBeforeStop works in images without a shell.
+func sleepBeforeStop(seconds int) corev1.LifecycleArgs {
+	return corev1.LifecycleArgs{
+		PreStop: corev1.LifecycleHandlerArgs{Sleep: corev1.SleepActionArgs{Seconds: pulumi.Int(seconds)}},
+	}
+}
+
+// autoscaler grows fast and shrinks slowly: a pod too many costs less than one too few.
+func (t tier) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment) error {
+	step := func(kind string, value, seconds int) autoscalingv2.HPAScalingPolicyArgs {
+		return autoscalingv2.HPAScalingPolicyArgs{Type: pulumi.String(kind), Value: pulumi.Int(value), PeriodSeconds: pulumi.Int(seconds)}
+	}
+	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, t.name, &autoscalingv2.HorizontalPodAutoscalerArgs{
+		Metadata: t.metadata(),
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{
+			MinReplicas: pulumi.Int(*t.replicas.Min),
+			MaxReplicas: pulumi.Int(*t.replicas.Max),
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReferenceArgs{
+				ApiVersion: pulumi.String("apps/v1"),
+				Kind:       pulumi.String("Deployment"),
+				Name:       deployment.Metadata.Name().Elem(),
+			},
+			Metrics: autoscalingv2.MetricSpecArray{autoscalingv2.MetricSpecArgs{
+				Type: pulumi.String("Resource"),
+				Resource: autoscalingv2.ResourceMetricSourceArgs{
+					Name:   pulumi.String("cpu"),
+					Target: autoscalingv2.MetricTargetArgs{Type: pulumi.String("Utilization"), AverageUtilization: pulumi.Int(targetCPUPercent)},
+				},
+			}},
+			Behavior: autoscalingv2.HorizontalPodAutoscalerBehaviorArgs{
+				ScaleUp: autoscalingv2.HPAScalingRulesArgs{
+					StabilizationWindowSeconds: pulumi.Int(0),
+					SelectPolicy:               pulumi.String("Max"),
+					Policies:                   autoscalingv2.HPAScalingPolicyArray{step("Percent", 100, 15), step("Pods", 2, 15)},
+				},
+				ScaleDown: autoscalingv2.HPAScalingRulesArgs{
+					StabilizationWindowSeconds: pulumi.Int(120),
+					SelectPolicy:               pulumi.String("Max"),
+					Policies:                   autoscalingv2.HPAScalingPolicyArray{step("Percent", 25, 60), step("Pods", 1, 60)},
+				},
+			},
+		},
+	}, pulumi.Parent(parent))
+	return err
+}
+
+// httpGet and tcpConnect are the two ways to look at a container's port.
+func httpGet(path string) corev1.HTTPGetActionArgs {
+	return corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String(portName)}
+}
+
+func tcpConnect() corev1.TCPSocketActionArgs {
+	return corev1.TCPSocketActionArgs{Port: pulumi.String(portName)}
+}

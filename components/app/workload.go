@@ -1,0 +1,189 @@
+package app
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// portName is the name of the port that serves, in pods and Services alike.
+	portName = "http"
+	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
+	// are closed after upstreamKeepaliveTime of use or upstreamIdleSeconds of silence, so when
+	// the process is told to stop nobody is about to send on one.
+	workloadDrainSeconds = upstreamKeepaliveSeconds + upstreamIdleSeconds + 3
+)
+
+// workload is an image behind a Service: what Backend and Frontend are.
+type workload struct {
+	tier
+	serviceName string
+	args        WorkloadArgs // with defaults
+	env         corev1.EnvVarArray
+}
+
+// newWorkload fills in what follows from the args. The Secret is part of it because a new
+// value must reach the migration as well as the pods.
+func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, serviceName string, namespace pulumi.StringInput, args WorkloadArgs) (*workload, error) {
+	w := &workload{
+		serviceName: serviceName,
+		args:        args,
+		tier: tier{
+			name: name, label: label, namespace: namespace,
+			replicas: args.Replicas, resources: args.Resources, uid: *args.RunAsUser, writable: args.WritablePaths,
+			rolloutSeconds: *args.RolloutSeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
+		},
+	}
+	plain, secret := splitEnv(args)
+	secretName, err := w.envSecret(ctx, parent, secret)
+	if err != nil {
+		return nil, fmt.Errorf("create environment secret: %w", err)
+	}
+	w.env = append(plainEnv(plain), secretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
+	if plain["HOME"] == nil && secret["HOME"] == nil {
+		// A uid that the image doesn't know has / for a home, and drivers that look for files there.
+		w.env = append(w.env, corev1.EnvVarArgs{Name: pulumi.String("HOME"), Value: pulumi.String(WritableTmp)})
+	}
+	return w, nil
+}
+
+// splitEnv tells apart what anyone may read in the pod's spec from what may be secret.
+func splitEnv(args WorkloadArgs) (plain, secret map[string]pulumi.StringInput) {
+	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(args.SecretEnv)
+	if secret == nil {
+		secret = map[string]pulumi.StringInput{}
+	}
+	for name, value := range args.Env {
+		if _, known := value.(pulumi.String); known {
+			plain[name] = value
+		} else {
+			secret[name] = value
+		}
+	}
+	return plain, secret
+}
+
+func (w *workload) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	return newSecret(ctx, parent, w.name+"-env", w.tier, values)
+}
+
+// newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
+// It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
+// from a preview that doesn't know them yet.
+func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+	data := pulumi.StringMap{}
+	for key, value := range values {
+		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
+			return base64.StdEncoding.EncodeToString([]byte(value))
+		}).(pulumi.StringOutput)
+	}
+	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
+		Metadata:  t.metadata(),
+		Immutable: pulumi.Bool(true),
+		Data:      data,
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, err
+	}
+	return secret.Metadata.Name().Elem(), nil
+}
+
+// plainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
+func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
+	var env corev1.EnvVarArray
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, corev1.EnvVarArgs{Name: pulumi.String(name), Value: values[name].ToStringOutput()})
+	}
+	return env
+}
+
+func secretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
+	var env corev1.EnvVarArray
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		env = append(env, corev1.EnvVarArgs{
+			Name: pulumi.String(name),
+			ValueFrom: corev1.EnvVarSourceArgs{
+				SecretKeyRef: corev1.SecretKeySelectorArgs{Name: secret, Key: pulumi.String(name)},
+			},
+		})
+	}
+	return env
+}
+
+// baseContainer is what the pods and the migration have in common.
+func (w *workload) baseContainer() corev1.ContainerArgs {
+	return corev1.ContainerArgs{Image: pulumi.String(w.args.Image), Env: w.env}
+}
+
+// serve makes the pods and, once they are ready, the Service: it is awaited until somebody
+// answers, and shouldn't be where a failed rollout shows.
+func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, error) {
+	w.container = w.servingContainer()
+	deployment, err := w.deploy(ctx, parent, after...)
+	if err != nil {
+		return nil, err
+	}
+	metadata := w.metadata()
+	metadata.Name = pulumi.String(w.serviceName)
+	service, err := corev1.NewService(ctx, w.name, &corev1.ServiceArgs{
+		Metadata: metadata,
+		Spec: corev1.ServiceSpecArgs{
+			Type:     pulumi.String("ClusterIP"),
+			Selector: pulumi.StringMap{tierLabel: pulumi.String(w.label)},
+			// The pods' own port: some network policy engines compare Service ports with pod ports.
+			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
+				Name: pulumi.String(portName), Port: pulumi.Int(*w.args.Port), TargetPort: pulumi.String(portName),
+			}},
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{deployment}))
+	if err != nil {
+		return nil, fmt.Errorf("create service: %w", err)
+	}
+	return service, nil
+}
+
+func (w *workload) servingContainer() corev1.ContainerArgs {
+	const startEvery = 2
+	container := w.baseContainer()
+	container.Command = stringArray(w.args.Command)
+	container.Args = stringArray(w.args.Args)
+	container.Ports = corev1.ContainerPortArray{corev1.ContainerPortArgs{
+		Name: pulumi.String(portName), ContainerPort: pulumi.Int(*w.args.Port),
+	}}
+	container.Lifecycle = sleepBeforeStop(w.drainSeconds)
+	// A pod that can't start gets as long as the rollout: a restart wouldn't bring its database back.
+	container.StartupProbe = corev1.ProbeArgs{
+		HttpGet: httpGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(startEvery),
+		TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.rolloutSeconds / startEvery),
+	}
+	// Every 3 s, so that the site is back soon after its database is.
+	container.ReadinessProbe = corev1.ProbeArgs{
+		HttpGet: httpGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(3),
+		TimeoutSeconds: pulumi.Int(3), FailureThreshold: pulumi.Int(3),
+	}
+	// A minute of silence, on a path that doesn't look at the database: then only a restart helps.
+	live := corev1.ProbeArgs{PeriodSeconds: pulumi.Int(10), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(6)}
+	if w.args.LivePath == "" {
+		live.TcpSocket = tcpConnect()
+	} else {
+		live.HttpGet = httpGet(w.args.LivePath)
+	}
+	container.LivenessProbe = live
+	return container
+}
+
+func stringArray(values []string) pulumi.StringArray {
+	var array pulumi.StringArray
+	for _, value := range values {
+		array = append(array, pulumi.String(value))
+	}
+	return array
+}

@@ -1,0 +1,245 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
+const DefaultRunAsUser = 10001
+
+// WritableTmp is the one directory that is always writable, since nearly every runtime wants one.
+const WritableTmp = "/tmp"
+
+// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
+const DefaultRolloutSeconds = 300
+
+// MaxReplicas bounds replicas.max: beyond it a typo is likelier than a wish.
+const MaxReplicas = 200
+
+// WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common.
+type WorkloadArgs struct {
+	// Image is the container image, best by digest. Required.
+	Image string
+	// Port is where the container listens. Default: DefaultBackendPort, DefaultFrontendPort.
+	Port *int
+	// Command replaces the image's entrypoint. Default: the image's own.
+	Command []string
+	// Args replace the image's command. Default: the image's own.
+	Args []string
+	// HealthPath answers 2xx or 3xx when the app can serve: readiness and startup.
+	// Default: DefaultBackendHealthPath, DefaultFrontendHealthPath.
+	HealthPath string
+	// LivePath fails only when a restart would help; it should not look at the database.
+	// Default: a check that the port accepts connections.
+	LivePath string
+	// Replicas bound the number of pods.
+	Replicas ReplicaArgs
+	// Resources are what one pod gets.
+	Resources ResourceArgs
+	// RunAsUser is the uid and gid, for images that insist on their own. Default: DefaultRunAsUser.
+	RunAsUser *int
+	// WritablePaths are directories that the app writes to, empty at start. Default: WritableTmp alone, which is always there.
+	WritablePaths []string
+	// RolloutSeconds is how long a rollout may take before it counts as failed.
+	// Default: DefaultRolloutSeconds.
+	RolloutSeconds *int
+	// RequestSeconds is the longest request: a pod that stops waits that long for its last
+	// ones. Default: DefaultTimeoutSeconds; App sets it from the routes.
+	RequestSeconds *int
+	// Env are environment variables. A value that isn't a plain pulumi.String may be
+	// secret, so it goes into the workload's Secret.
+	Env map[string]pulumi.StringInput
+	// SecretEnv are environment variables whose values go into the workload's Secret.
+	SecretEnv map[string]pulumi.StringInput
+}
+
+// ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
+type ReplicaArgs struct {
+	// Min is the least number of pods, 1 or more. Default: the component's, lowered to Max.
+	Min *int
+	// Max is the largest number of pods, up to MaxReplicas. Default: the component's, raised to Min.
+	Max *int
+}
+
+// ResourceArgs are what one pod gets.
+type ResourceArgs struct {
+	// CPU is the share that the scheduler reserves: "100m" or "2". The limit is the next
+	// whole core, so a single-threaded process is never throttled. Default: the component's.
+	CPU string
+	// Memory is reserved and is the limit: "256Mi" or "1Gi". Default: the component's.
+	Memory string
+}
+
+// workloadDefaults are a component's own values for what its args leave out.
+type workloadDefaults struct {
+	port        int
+	healthPath  string
+	minReplicas int
+	maxReplicas int
+	cpu         string
+	memory      string
+}
+
+// minRolloutSeconds leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting.
+const minRolloutSeconds = 20
+
+var (
+	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	urlPath    = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`)
+	imageName  = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
+	cpuValue   = regexp.MustCompile(`^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`)
+	memoryUnit = regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`)
+)
+
+// Problems are what the args can't run with.
+func (a WorkloadArgs) Problems() problems.List {
+	var ps problems.List
+	ps = append(ps, imageProblems("image", a.Image, true)...)
+	ps = append(ps, problems.Range("port", a.Port, 1, 65535)...)
+	ps = append(ps, problems.Range("runAsUser", a.RunAsUser, 1, 1<<31-1)...)
+	ps = append(ps, problems.Range("rolloutSeconds", a.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
+	for key, value := range map[string]string{"healthPath": a.HealthPath, "livePath": a.LivePath} {
+		if value != "" && !urlPath.MatchString(value) {
+			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(value), Want: "a path that starts with /"})
+		}
+	}
+	ps = append(ps, a.Replicas.Problems().Under("replicas")...)
+	ps = append(ps, a.Resources.Problems().Under("resources")...)
+	ps = append(ps, writablePathProblems(a.WritablePaths)...)
+	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(a.Env)))...)
+	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(a.SecretEnv)))...)
+	for name := range a.Env {
+		if _, twice := a.SecretEnv[name]; twice {
+			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
+		}
+	}
+	return ps.Sorted()
+}
+
+// Problems are what the bounds can't be.
+func (r ReplicaArgs) Problems() problems.List {
+	ps := problems.Range("min", r.Min, 1, MaxReplicas)
+	ps = append(ps, problems.Range("max", r.Max, 1, MaxReplicas)...)
+	if len(ps) == 0 && r.Min != nil && r.Max != nil && *r.Max < *r.Min {
+		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*r.Max), Want: fmt.Sprintf("min (%d) or more", *r.Min)})
+	}
+	return ps
+}
+
+// Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
+func (r ResourceArgs) Problems() problems.List {
+	var ps problems.List
+	if r.CPU != "" && (!cpuValue.MatchString(r.CPU) || milliCPU(r.CPU) == 0) {
+		ps = append(ps, problems.Problem{Path: "cpu", Value: strconv.Quote(r.CPU), Want: `cores, like "100m" or "2"`})
+	}
+	if r.Memory != "" && !memoryUnit.MatchString(r.Memory) {
+		ps = append(ps, problems.Problem{Path: "memory", Value: strconv.Quote(r.Memory), Want: `a size, like "256Mi" or "1Gi"`})
+	}
+	return ps
+}
+
+func imageProblems(key, image string, required bool) problems.List {
+	if image == "" && !required {
+		return nil
+	}
+	if image == "" {
+		return problems.List{{Path: key, Want: "an image, like registry/name@sha256:…"}}
+	}
+	if !imageName.MatchString(image) {
+		return problems.List{{Path: key, Value: strconv.Quote(image), Want: "an image, like registry/name@sha256:…"}}
+	}
+	return nil
+}
+
+func writablePathProblems(paths []string) problems.List {
+	var ps problems.List
+	seen := map[string]bool{}
+	for i, p := range paths {
+		key := fmt.Sprintf("writablePaths[%d]", i)
+		switch {
+		case !path.IsAbs(p) || path.Clean(p) != p || p == "/":
+			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "an absolute directory below /, without a trailing slash"})
+		case p == databaseCADir || strings.HasPrefix(databaseCADir, p+"/"):
+			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "a directory that doesn't hold " + DatabaseCAFile})
+		case seen[p]:
+			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "each directory once"})
+		}
+		seen[p] = true
+	}
+	return ps
+}
+
+// envProblems names no value: it could be secret.
+func envProblems(key string, names []string) problems.List {
+	var ps problems.List
+	for _, name := range names {
+		if !envName.MatchString(name) {
+			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(name), Want: "names of letters, digits and _ that don't start with a digit"})
+		}
+	}
+	return ps
+}
+
+// milliCPU reads a value that cpuValue accepts.
+func milliCPU(cpu string) int {
+	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
+		n, _ := strconv.Atoi(milli)
+		return n
+	}
+	cores, _ := strconv.ParseFloat(cpu, 64)
+	return int(cores*1000 + 0.5)
+}
+
+// wholeCores is the CPU limit: the request, rounded up.
+func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
+
+// withDefaults fills in what the args leave out; the args themselves stay as they are.
+func (a WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
+	a.Port = optional.Or(a.Port, d.port)
+	a.RunAsUser = optional.Or(a.RunAsUser, DefaultRunAsUser)
+	a.RolloutSeconds = optional.Or(a.RolloutSeconds, DefaultRolloutSeconds)
+	a.RequestSeconds = optional.Or(a.RequestSeconds, DefaultTimeoutSeconds)
+	if a.HealthPath == "" {
+		a.HealthPath = d.healthPath
+	}
+	a.Replicas = a.Replicas.withDefaults(d)
+	a.Resources = a.Resources.withDefaults(d)
+	if !slices.Contains(a.WritablePaths, WritableTmp) {
+		a.WritablePaths = append([]string{WritableTmp}, a.WritablePaths...)
+	}
+	return a
+}
+
+func (r ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
+	low, high := d.minReplicas, d.maxReplicas
+	switch {
+	case r.Min != nil && r.Max != nil:
+		low, high = *r.Min, *r.Max
+	case r.Min != nil:
+		low, high = *r.Min, max(high, *r.Min)
+	case r.Max != nil:
+		low, high = min(low, *r.Max), *r.Max
+	}
+	return ReplicaArgs{Min: &low, Max: &high}
+}
+
+func (r ResourceArgs) withDefaults(d workloadDefaults) ResourceArgs {
+	if r.CPU == "" {
+		r.CPU = d.cpu
+	}
+	if r.Memory == "" {
+		r.Memory = d.memory
+	}
+	return r
+}

@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
+	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/network"
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+// ClusterType is the type token of Cluster.
+const ClusterType = "threetier:index:Cluster"
+
+// ClusterArgs name the Kubernetes cluster that the stack runs on: either EKS, or Kubeconfig.
+type ClusterArgs struct {
+	// EKS is the name of an EKS cluster. Its endpoint, credentials and network are looked up.
+	EKS string
+	// Kubeconfig is the content of a kubeconfig file, for a cluster that isn't found by EKS.
+	Kubeconfig pulumi.StringInput
+	// Context is the kubeconfig's context. Default: its current context.
+	Context string
+	// Region is the AWS region of the EKS cluster. Required with EKS.
+	Region string
+}
+
+var eksName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+
+// Problems are all that is wrong with the args.
+func (args ClusterArgs) Problems() problems.List {
+	switch {
+	case args.EKS == "" && args.Kubeconfig == nil:
+		return problems.List{{Path: "eks", Want: "the name of an EKS cluster, or kubeconfig instead"}}
+	case args.EKS != "" && args.Kubeconfig != nil:
+		return problems.List{{Path: "kubeconfig", Value: "given beside eks", Want: "one of the two"}}
+	case args.EKS != "" && args.Context != "":
+		return problems.List{{Path: "context", Value: args.Context, Want: "none beside eks: it chooses a context of kubeconfig"}}
+	case args.EKS != "" && !eksName.MatchString(args.EKS):
+		return problems.List{{Path: "eks", Value: fmt.Sprintf("%q", args.EKS), Want: "1 to 100 letters, digits, - and _, a letter or digit first"}}
+	}
+	return nil
+}
+
+// Cluster is an existing Kubernetes cluster: how to reach it, and the network that it lives in.
+type Cluster struct {
+	pulumi.ResourceState
+
+	// Provider manages resources in the cluster.
+	Provider *kubernetes.Provider
+	// VPCID is the cluster's VPC; empty without EKS.
+	VPCID pulumi.StringOutput `pulumi:"vpcId"`
+	// PrivateSubnetIDs are those of the cluster's subnets that no internet gateway reaches; empty without EKS.
+	PrivateSubnetIDs pulumi.StringArrayOutput `pulumi:"privateSubnetIds"`
+	// SecurityGroupID is the security group that EKS gives the cluster's nodes and pods; empty without EKS.
+	SecurityGroupID pulumi.StringOutput `pulumi:"securityGroupId"`
+
+	// Network is the cluster's network as a database wants it, known without waiting; zero without EKS.
+	Network network.Network
+}
+
+// NewCluster looks the cluster up; it creates nothing but the provider.
+func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
+	if args == nil {
+		return nil, errors.New("create cluster: args are missing")
+	}
+	if err := args.Problems().Err(); err != nil {
+		return nil, fmt.Errorf("create cluster %s: %w", name, err)
+	}
+	found, err := findCluster(ctx, *args)
+	if err != nil {
+		return nil, err
+	}
+
+	cluster := &Cluster{Network: found.network}
+	if err := ctx.RegisterComponentResource(ClusterType, name, cluster, opts...); err != nil {
+		return nil, fmt.Errorf("register cluster %s: %w", name, err)
+	}
+	cluster.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
+		Kubeconfig: found.kubeconfig,
+		Context:    optional.String(args.Context),
+		// Without an identifier, a kubeconfig that looks changed would replace everything in the cluster.
+		ClusterIdentifier: pulumi.String(found.identifier),
+	}, pulumi.Parent(cluster))
+	if err != nil {
+		return nil, fmt.Errorf("create Kubernetes provider: %w", err)
+	}
+
+	cluster.VPCID = pulumi.String(found.network.VPCID).ToStringOutput()
+	cluster.PrivateSubnetIDs = pulumi.ToStringArray(found.network.SubnetIDs).ToStringArrayOutput()
+	cluster.SecurityGroupID = pulumi.String(found.securityGroupID).ToStringOutput()
+	return cluster, ctx.RegisterResourceOutputs(cluster, pulumi.Map{
+		"vpcId":            cluster.VPCID,
+		"privateSubnetIds": cluster.PrivateSubnetIDs,
+		"securityGroupId":  cluster.SecurityGroupID,
+	})
+}
+
+// foundCluster is what the rest needs to know of a cluster, wherever it was found.
+type foundCluster struct {
+	identifier, securityGroupID string
+	kubeconfig                  pulumi.StringInput
+	network                     network.Network
+}
+
+func findCluster(ctx *pulumi.Context, args ClusterArgs) (foundCluster, error) {
+	if args.EKS == "" {
+		// The project and stack keep the identifier steady while tokens in the kubeconfig come and go.
+		return foundCluster{
+			identifier: fmt.Sprintf("%s-%s-%s", ctx.Project(), ctx.Stack(), args.Context),
+			kubeconfig: args.Kubeconfig,
+		}, nil
+	}
+	cluster, err := eks.LookupCluster(ctx, &eks.LookupClusterArgs{Name: args.EKS})
+	if err != nil {
+		return foundCluster{}, fmt.Errorf("look EKS cluster %s up: %w", args.EKS, err)
+	}
+	if len(cluster.CertificateAuthorities) == 0 {
+		return foundCluster{}, fmt.Errorf("EKS cluster %s has no certificate authority yet: it is %s", args.EKS, cluster.Status)
+	}
+	subnets, err := network.PrivateSubnets(ctx, cluster.VpcConfig.VpcId, cluster.VpcConfig.SubnetIds)
+	if err != nil {
+		return foundCluster{}, fmt.Errorf("find private subnets of EKS cluster %s: %w", args.EKS, err)
+	}
+	kubeconfig, err := eksKubeconfig(args, cluster.Endpoint, cluster.CertificateAuthorities[0].Data)
+	if err != nil {
+		return foundCluster{}, fmt.Errorf("write kubeconfig of EKS cluster %s: %w", args.EKS, err)
+	}
+	securityGroup := cluster.VpcConfig.ClusterSecurityGroupId
+	return foundCluster{
+		identifier:      cluster.Arn,
+		securityGroupID: securityGroup,
+		kubeconfig:      pulumi.String(kubeconfig),
+		network: network.Network{
+			VPCID:                  cluster.VpcConfig.VpcId,
+			SubnetIDs:              subnets,
+			ClientSecurityGroupIDs: []string{securityGroup},
+			Private:                true,
+		},
+	}, nil
+}
+
+// eksKubeconfig gets its token when it is used: a token in the kubeconfig itself would expire.
+func eksKubeconfig(args ClusterArgs, endpoint, certificateAuthority string) (string, error) {
+	type object = map[string]any
+	kubeconfig, err := json.Marshal(object{
+		"apiVersion": "v1",
+		"kind":       "Config",
+		"clusters": []object{{"name": args.EKS, "cluster": object{
+			"server":                     endpoint,
+			"certificate-authority-data": certificateAuthority,
+		}}},
+		"users": []object{{"name": "aws", "user": object{"exec": object{
+			"apiVersion": "client.authentication.k8s.io/v1beta1",
+			"command":    "aws",
+			"args": []string{
+				"eks", "get-token", "--cluster-name", args.EKS, "--region", args.Region, "--output", "json",
+			},
+			"interactiveMode": "Never",
+		}}}},
+		"contexts":        []object{{"name": args.EKS, "context": object{"cluster": args.EKS, "user": "aws"}}},
+		"current-context": args.EKS,
+	})
+	return string(kubeconfig), err
+}

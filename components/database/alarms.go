@@ -1,0 +1,134 @@
+package database
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	// alarmPeriodSeconds and alarmPeriods make an alarm of what lasts 15 minutes: a backup or a deployment passes.
+	alarmPeriodSeconds = 300
+	alarmPeriods       = 3
+	// cpuPercent leaves the room that a failover or a nightly job takes.
+	cpuPercent = 80
+	// storagePercent is below the tenth at which RDS grows the volume, so that growing in time pages nobody: what is
+	// paged is a volume at its ceiling, or one that fills within the six hours for which RDS grows it but once.
+	storagePercent = 5
+	// leastFreeStorage is what PostgreSQL may need for a burst of its write-ahead log on a small volume.
+	leastFreeStorage = 1 * gib
+	// memoryPercent: below, the page cache is gone and the next step is swapping.
+	memoryPercent = 10
+	// connectionPercent leaves a rollout, which doubles a tier's pools for a while, its connections.
+	connectionPercent = 80
+	// replicaLagSeconds: beyond a minute, users miss what they wrote before.
+	replicaLagSeconds = 60
+)
+
+// alarm is one metric of one instance, and when it wakes somebody.
+type alarm struct {
+	suffix, metric, description string
+	above                       bool
+	threshold                   float64
+	// missing is what no data means: "breaching" in one alarm, so that a database that is down pages once.
+	missing string
+}
+
+// alarms are those of every instance, with thresholds from its memory and storage.
+func (args DatabaseArgs) alarms() ([]alarm, error) {
+	memory, err := classMemory(args.InstanceClass)
+	if err != nil {
+		return nil, err
+	}
+	connections := maxConnections(memory)
+	if configured, err := strconv.Atoi(args.Parameters["max_connections"]); err == nil {
+		connections = configured
+	}
+	storage := max(*args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
+	return []alarm{
+		{"cpu", "CPUUtilization", "CPU above " + strconv.Itoa(cpuPercent) + " % for 15 minutes, or no sign of life", true, cpuPercent, "breaching"},
+		{"storage", "FreeStorageSpace", "free storage nearly gone, and not growing", false, float64(storage), "missing"},
+		{"memory", "FreeableMemory", "less than a tenth of the memory left", false, float64(memory * memoryPercent / 100), "missing"},
+		{"connections", "DatabaseConnections", "four fifths of all connections taken", true, float64(connections * connectionPercent / 100), "missing"},
+	}, nil
+}
+
+// createAlarms pages somebody through the topic; without a topic there is nobody to page.
+func (p *databaseBuilder) createAlarms(primary *rds.Instance, replicas []*rds.Instance) error {
+	if p.args.AlarmTopicARN == "" {
+		return nil
+	}
+	alarms, err := p.args.alarms()
+	if err != nil {
+		return err
+	}
+	if err := p.createInstanceAlarms("", primary, alarms); err != nil {
+		return err
+	}
+	alarms = append(alarms, alarm{"lag", "ReplicaLag", "replica more than a minute behind", true, replicaLagSeconds, "missing"})
+	for i, replica := range replicas {
+		if err := p.createInstanceAlarms(replicaSuffix(i+1), replica, alarms); err != nil {
+			return err
+		}
+	}
+	return p.createEventSubscriptions(primary)
+}
+
+func (p *databaseBuilder) createInstanceAlarms(suffix string, instance *rds.Instance, alarms []alarm) error {
+	for _, alarm := range alarms {
+		comparison := "LessThanThreshold"
+		if alarm.above {
+			comparison = "GreaterThanThreshold"
+		}
+		_, err := cloudwatch.NewMetricAlarm(p.ctx, p.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
+			AlarmDescription:   pulumi.String(p.identifier() + suffix + ": " + alarm.description),
+			Namespace:          pulumi.String("AWS/RDS"),
+			MetricName:         pulumi.String(alarm.metric),
+			Dimensions:         pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},
+			Statistic:          pulumi.String("Average"),
+			Period:             pulumi.Int(alarmPeriodSeconds),
+			EvaluationPeriods:  pulumi.Int(alarmPeriods),
+			ComparisonOperator: pulumi.String(comparison),
+			Threshold:          pulumi.Float64(alarm.threshold),
+			TreatMissingData:   pulumi.String(alarm.missing),
+			AlarmActions:       pulumi.Array{pulumi.String(p.args.AlarmTopicARN)},
+			OkActions:          pulumi.Array{pulumi.String(p.args.AlarmTopicARN)},
+			Tags:               p.tags(),
+		}, p.child())
+		if err != nil {
+			return fmt.Errorf("create alarm for %s: %w", alarm.metric, err)
+		}
+	}
+	return nil
+}
+
+// createEventSubscriptions tells the topic what RDS does to the database (controls RDS.20, RDS.21, RDS.22).
+func (p *databaseBuilder) createEventSubscriptions(primary *rds.Instance) error {
+	for _, subscription := range []struct {
+		suffix, source string
+		categories     []string
+		ids            pulumi.StringArray
+	}{
+		{"instance", "db-instance", []string{"configuration change", "failure", "maintenance"}, pulumi.StringArray{primary.Identifier}},
+		{"parameters", "db-parameter-group", []string{"configuration change"}, pulumi.StringArray{p.parameterGroup.Name}},
+		{"security-groups", "db-security-group", []string{"configuration change", "failure"}, nil},
+	} {
+		args := &rds.EventSubscriptionArgs{
+			SnsTopic:        pulumi.String(p.args.AlarmTopicARN),
+			SourceType:      pulumi.String(subscription.source),
+			EventCategories: pulumi.ToStringArray(subscription.categories),
+			Enabled:         pulumi.Bool(true),
+			Tags:            p.tags(),
+		}
+		if subscription.ids != nil {
+			args.SourceIds = subscription.ids
+		}
+		if _, err := rds.NewEventSubscription(p.ctx, p.name+"-events-"+subscription.suffix, args, p.child()); err != nil {
+			return fmt.Errorf("create event subscription for %s: %w", subscription.source, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package network
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/problems"
+)
+
+// MinZones is how many availability zones a database needs: RDS refuses a subnet group with fewer.
+const MinZones = 2
+
+var (
+	vpcID           = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
+	subnetID        = regexp.MustCompile(`^subnet-[0-9a-z]+$`)
+	securityGroupID = regexp.MustCompile(`^sg-[0-9a-z]+$`)
+)
+
+// Network is where a database lives, and who may reach it.
+type Network struct {
+	// VPCID is the VPC. Required.
+	VPCID string
+	// SubnetIDs are private subnets in at least two availability zones. Required.
+	SubnetIDs []string
+	// ClientSecurityGroupIDs are the security groups whose members may connect. Required, at least one.
+	ClientSecurityGroupIDs []string
+
+	// Private tells that the subnets were chosen for being private.
+	Private bool
+}
+
+// Or takes what the network leaves open from another one.
+func (n Network) Or(other Network) Network {
+	n.VPCID = cmp.Or(n.VPCID, other.VPCID)
+	if n.SubnetIDs == nil {
+		n.SubnetIDs, n.Private = other.SubnetIDs, other.Private
+	}
+	if n.ClientSecurityGroupIDs == nil {
+		n.ClientSecurityGroupIDs = other.ClientSecurityGroupIDs
+	}
+	return n
+}
+
+// Problems are all that is wrong with the network.
+func (n Network) Problems() problems.List {
+	var ps problems.List
+	if n.VPCID == "" {
+		ps = append(ps, problems.Problem{Path: "vpcId", Want: "the id of a VPC, as vpc-0123abcd"})
+	}
+	if n.SubnetIDs == nil {
+		ps = append(ps, problems.Problem{Path: "subnetIds", Want: "private subnets in at least two availability zones"})
+	}
+	if n.ClientSecurityGroupIDs == nil {
+		ps = append(ps, problems.Problem{
+			Path: "clientSecurityGroupIds", Want: "at least one security group: that of the cluster's nodes",
+		})
+	}
+	return append(ps, n.GivenProblems()...)
+}
+
+// GivenProblems are what is wrong with those parts of the network that are given.
+func (n Network) GivenProblems() problems.List {
+	var ps problems.List
+	if n.VPCID != "" && !vpcID.MatchString(n.VPCID) {
+		ps = append(ps, problems.Problem{Path: "vpcId", Value: n.VPCID, Want: "the id of a VPC, as vpc-0123abcd"})
+	}
+	if n.SubnetIDs != nil && len(n.SubnetIDs) < MinZones {
+		ps = append(ps, problems.Problem{
+			Path: "subnetIds", Value: fmt.Sprintf("%q", n.SubnetIDs), Want: "private subnets in at least two availability zones",
+		})
+	}
+	if n.ClientSecurityGroupIDs != nil && len(n.ClientSecurityGroupIDs) == 0 {
+		ps = append(ps, problems.Problem{
+			Path: "clientSecurityGroupIds", Value: "empty", Want: "at least one security group: that of the cluster's nodes",
+		})
+	}
+	ps = append(ps, idProblems("subnetIds", n.SubnetIDs, subnetID, "the id of a subnet, as subnet-0123abcd")...)
+	return append(ps, idProblems("clientSecurityGroupIds", n.ClientSecurityGroupIDs, securityGroupID,
+		"the id of a security group, as sg-0123abcd")...)
+}
+
+func idProblems(path string, ids []string, format *regexp.Regexp, want string) problems.List {
+	var ps problems.List
+	for i, id := range ids {
+		switch {
+		case !format.MatchString(id):
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: fmt.Sprintf("%q", id), Want: want})
+		case slices.Contains(ids[:i], id):
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: id, Want: "each id once"})
+		}
+	}
+	return ps
+}
+
+// Check looks up whether subnets that somebody named are private, and in zones enough.
+func (n Network) Check(ctx *pulumi.Context) error {
+	if n.Private {
+		return nil
+	}
+	found, err := PrivateSubnets(ctx, n.VPCID, n.SubnetIDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range n.SubnetIDs {
+		if !slices.Contains(found, id) {
+			return fmt.Errorf("subnet %s has a route to an internet gateway, want private subnets only", id)
+		}
+	}
+	return nil
+}
+
+// PrivateSubnets are those of the candidates that no internet gateway reaches.
+// Fewer than two zones is an error that lists what was found, since somebody has to add a subnet then.
+func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string) ([]string, error) {
+	public, err := internetGatewaySubnets(ctx, vpc)
+	if err != nil {
+		return nil, err
+	}
+	var private, seen []string
+	zones := map[string]bool{}
+	for _, id := range slices.Sorted(slices.Values(candidates)) {
+		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id})
+		if err != nil {
+			return nil, fmt.Errorf("look subnet %s up: %w", id, err)
+		}
+		if public(id) {
+			seen = append(seen, fmt.Sprintf("%s (%s, public)", id, subnet.AvailabilityZone))
+			continue
+		}
+		seen = append(seen, fmt.Sprintf("%s (%s, private)", id, subnet.AvailabilityZone))
+		private = append(private, id)
+		zones[subnet.AvailabilityZone] = true
+	}
+	if len(zones) < MinZones {
+		return nil, fmt.Errorf("a database wants private subnets in at least %d availability zones, VPC %s has: %s",
+			MinZones, vpc, strings.Join(seen, ", "))
+	}
+	return private, nil
+}
+
+// internetGatewaySubnets tells which subnets of a VPC have a route to an internet gateway.
+// A subnet without a route table of its own uses the VPC's main one.
+func internetGatewaySubnets(ctx *pulumi.Context, vpc string) (func(subnet string) bool, error) {
+	tables, err := ec2.GetRouteTables(ctx, &ec2.GetRouteTablesArgs{VpcId: &vpc})
+	if err != nil {
+		return nil, fmt.Errorf("look route tables of %s up: %w", vpc, err)
+	}
+	public := map[string]bool{}
+	mainIsPublic := false
+	for _, id := range tables.Ids {
+		table, err := ec2.LookupRouteTable(ctx, &ec2.LookupRouteTableArgs{RouteTableId: &id})
+		if err != nil {
+			return nil, fmt.Errorf("look route table %s up: %w", id, err)
+		}
+		reachable := slices.ContainsFunc(table.Routes, func(route ec2.GetRouteTableRoute) bool {
+			return strings.HasPrefix(route.GatewayId, "igw-")
+		})
+		for _, association := range table.Associations {
+			if association.Main {
+				mainIsPublic = reachable
+			} else {
+				public[association.SubnetId] = reachable
+			}
+		}
+	}
+	return func(subnet string) bool {
+		if reachable, own := public[subnet]; own {
+			return reachable
+		}
+		return mainIsPublic
+	}, nil
+}

@@ -1,0 +1,137 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+
+	"threetier/internal/recorder"
+)
+
+// dataLossKey is the stack config's key for resources whose data is meant to go: a list of logical names.
+// It has a namespace of its own since the program has no use for it.
+const dataLossKey = "plan:dataLoss"
+
+// stackConfig is what a plan needs of a Pulumi.<stack>.yaml.
+type stackConfig struct {
+	config  *recorder.Config
+	network *recorder.Network
+	region  string
+	// meant are the resources whose data may be lost.
+	meant []string
+}
+
+// Stacks are the stacks that have a config in the folder, sorted.
+func Stacks(root string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(root, "Pulumi.*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("list stack configs: %w", err)
+	}
+	var stacks []string
+	for _, file := range files {
+		name := strings.TrimPrefix(filepath.Base(file), "Pulumi.")
+		stacks = append(stacks, strings.TrimSuffix(name, ".yaml"))
+	}
+	slices.Sort(stacks)
+	return stacks, nil
+}
+
+func readConfig(root, stack string) (stackConfig, error) {
+	text, err := os.ReadFile(filepath.Join(root, "Pulumi."+stack+".yaml"))
+	if err != nil {
+		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
+	}
+	if text, err = withoutSecrets(text); err != nil {
+		return stackConfig{}, err
+	}
+	read, err := recorder.Parse(text)
+	if err != nil {
+		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
+	}
+	region, err := read.Text("aws:region")
+	if err != nil {
+		return stackConfig{}, fmt.Errorf("read aws:region: %w", err)
+	}
+	var meant []string
+	if err := decode(read, dataLossKey, &meant); err != nil {
+		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
+	}
+	return stackConfig{config: read, network: networkOf(read), region: region, meant: meant}, nil
+}
+
+// withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.
+func withoutSecrets(text []byte) ([]byte, error) {
+	var content map[string]any
+	if err := encoding.YAML.Unmarshal(text, &content); err != nil {
+		return nil, fmt.Errorf("read stack config: %w", err)
+	}
+	standIn, err := config.Base64Crypter.EncryptValue(context.Background(), "a-stand-in")
+	if err != nil {
+		return nil, fmt.Errorf("encrypt the stand-in of secrets: %w", err)
+	}
+	content["config"] = replaceSecure(content["config"], standIn)
+	return encoding.YAML.Marshal(content)
+}
+
+func replaceSecure(value any, standIn string) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if _, secure := value["secure"]; secure && len(value) == 1 {
+			return map[string]any{"secure": standIn}
+		}
+		for key, field := range value {
+			value[key] = replaceSecure(field, standIn)
+		}
+	case []any:
+		for i, item := range value {
+			value[i] = replaceSecure(item, standIn)
+		}
+	}
+	return value
+}
+
+// networkOf is a VPC in which the subnets that the config names exist, in two zones.
+func networkOf(read *recorder.Config) *recorder.Network {
+	var database struct {
+		Network struct {
+			VPC     string   `json:"vpcId"`
+			Subnets []string `json:"subnetIds"`
+		} `json:"network"`
+	}
+	network := recorder.TwoZones()
+	if err := decode(read, "threetier:database", &database); err != nil {
+		// What is wrong is the program's to say, in its own words.
+		return network
+	}
+	if database.Network.VPC != "" {
+		network.VPC = database.Network.VPC
+	}
+	for i, id := range database.Network.Subnets {
+		known := slices.ContainsFunc(network.Subnets, func(subnet recorder.Subnet) bool { return subnet.ID == id })
+		if !known {
+			network.Others = append(network.Others, recorder.Subnet{ID: id, Zone: []string{"eu-west-1a", "eu-west-1b"}[i%2]})
+		}
+	}
+	return network
+}
+
+func decode(read *recorder.Config, key string, into any) error {
+	text, err := read.Text(key)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	if text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("%s is %s", key, text)
+	}
+	return nil
+}

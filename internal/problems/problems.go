@@ -1,0 +1,77 @@
+// Package problems holds the one way in which the program says that a value can't be used: key, value, and what is wanted.
+package problems
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Problem is one value that a component can't work with.
+type Problem struct {
+	// Path names the value inside the component's args, in the words of the stack config: "replicas.min".
+	Path string
+	// Value is what was given, as it should be shown; empty for a value that is missing or secret.
+	Value string
+	// Want says what would be accepted.
+	Want string
+}
+
+// String is the problem as one line: what is wrong, and what is wanted.
+func (p Problem) String() string {
+	if p.Value == "" {
+		return fmt.Sprintf("%s is missing, want %s", p.Path, p.Want)
+	}
+	return fmt.Sprintf("%s is %s, want %s", p.Path, p.Value, p.Want)
+}
+
+// List is all that is wrong with a component's args: the caller mends them in one go.
+type List []Problem
+
+// Err is nil where there is no problem.
+func (ps List) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}
+
+// Under puts the problems below a key: "min" under "replicas" is "replicas.min".
+func (ps List) Under(key string) List {
+	out := make(List, len(ps))
+	for i, p := range ps {
+		p.Path = key + "." + p.Path
+		out[i] = p
+	}
+	return out
+}
+
+// Sorted makes the order of problems that come from maps the same in every run.
+func (ps List) Sorted() List {
+	slices.SortStableFunc(ps, func(a, b Problem) int { return strings.Compare(a.Path+a.Value, b.Path+b.Value) })
+	return ps
+}
+
+// FirstOfEach keeps one problem of each path: mending it may well mend the next.
+func (ps List) FirstOfEach() List {
+	var kept List
+	for _, problem := range ps {
+		if !slices.ContainsFunc(kept, func(earlier Problem) bool { return earlier.Path == problem.Path }) {
+			kept = append(kept, problem)
+		}
+	}
+	return kept
+}
+
+// Range is the problem of a number outside of its bounds; none where there is no number.
+func Range(key string, value *int, low, high int) List {
+	if value == nil || (*value >= low && *value <= high) {
+		return nil
+	}
+	return List{{Path: key, Value: strconv.Itoa(*value), Want: fmt.Sprintf("%d to %d", low, high)}}
+}
