@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/database"
 	"threetier/internal/recorder"
 )
 
@@ -34,7 +35,7 @@ const testPassword = "p%ss/w@rd:?#&+ "
 func appArgs() app.AppArgs {
 	return app.AppArgs{
 		Namespace: "shop-test",
-		Database: app.DatabaseConnection{
+		Database: database.Connection{
 			Host:       pulumi.String("db.example"),
 			ReaderHost: pulumi.String("reader.example"),
 			Port:       pulumi.Int(5433),
@@ -113,13 +114,13 @@ func TestAppIsMadeOfExactlyThese(t *testing.T) {
 		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
 		policyType + " shop-frontend-in", policyType + " shop-migration-out",
 		policyType + " shop-nginx-in", policyType + " shop-nginx-out",
-		appNamespaceType + " shop", secretType + " shop-database",
+		appNamespaceType + " shop",
 		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", app.NginxType + " shop-nginx",
 	}, sortedAs(r.Children(r.One(t, app.AppType)),
 		policyType, appNamespaceType, secretType, "threetier:"))
 	require.Equal(t, []string{
 		deploymentType + " shop-backend", autoscalerType + " shop-backend", jobType + " shop-backend-migrate",
-		secretType + " shop-backend-env", serviceType + " shop-backend", budgetType + " shop-backend",
+		secretType + " shop-backend-database", secretType + " shop-backend-env", serviceType + " shop-backend", budgetType + " shop-backend",
 	}, r.Children(r.One(t, app.BackendType)))
 	require.Equal(t, []string{
 		deploymentType + " shop-frontend", autoscalerType + " shop-frontend", serviceType + " shop-frontend", budgetType + " shop-frontend",
@@ -190,16 +191,53 @@ func TestTwoAppsFitInOneStack(t *testing.T) {
 	require.Len(t, r.All(app.AppType), 2)
 }
 
-func TestAppLeavesItsArgsAsTheyWere(t *testing.T) {
-	var args, before app.AppArgs
-	runApp(t, func(a *app.AppArgs) {
-		args = *a
-		before = *a
-		a.Nginx.Routes = []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}
-		args.Nginx.Routes = a.Nginx.Routes
-	})
-	require.Equal(t, []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}}, args.Nginx.Routes)
-	require.Equal(t, before.Backend, args.Backend)
+func TestComponentsLeaveTheirArgsAsTheyWere(t *testing.T) {
+	password := pulumi.ToSecret(pulumi.String(testPassword)).(pulumi.StringOutput)
+	full := func() *app.AppArgs {
+		args := appArgs()
+		args.Database.Password = password
+		args.Nginx.Routes = []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}, {Path: "/", To: "frontend"}}
+		args.Nginx.LoadBalancer.Annotations = map[string]string{"a": "", "b": "1"}
+		args.Backend.WritablePaths = []string{"/var/cache/app"}
+		args.Backend.DatabaseEnv = map[string]string{"HOST": "{host}"}
+		args.Backend.Env = map[string]pulumi.StringInput{"PLAIN": pulumi.String("1"), "HIDDEN": password}
+		args.Frontend.Replicas.Max = number(1)
+		return &args
+	}
+	args := full()
+	recorder.MustRun(t, func(ctx *pulumi.Context) error {
+		_, err := app.NewApp(ctx, "shop", args)
+		return err
+	}, recorder.Options{})
+	require.Equal(t, full(), args)
+}
+
+func TestTwoBackendsFitInOneStack(t *testing.T) {
+	r := recorder.MustRun(t, func(ctx *pulumi.Context) error {
+		for _, name := range []string{"shop", "blog"} {
+			args := appArgs().Backend
+			args.Namespace, args.Database = pulumi.String(name), appArgs().Database
+			if _, err := app.NewBackend(ctx, name, &args); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, recorder.Options{})
+	for _, name := range []string{"shop", "blog"} {
+		for _, typ := range []string{deploymentType, serviceType, budgetType, autoscalerType} {
+			require.Equal(t, name, r.Named(t, typ, name).Input(t, "metadata.namespace"), "%s %s", typ, name)
+		}
+		require.Equal(t, name, r.Named(t, jobType, name+"-migrate").Input(t, "metadata.namespace"))
+		env := environment(t, r.Named(t, deploymentType, name))
+		require.Regexp(t, `^secret `+name+`-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"], "its own")
+	}
+}
+
+// The Secret was App's own before it was the backend's: by its alias it stays the same object, and no pod rolls.
+func TestDatabaseSecretIsKnownByItsFormerName(t *testing.T) {
+	r := runApp(t, nil)
+	require.Equal(t, []string{r.One(t, app.AppType).URN + " shop-database"},
+		r.Named(t, secretType, "shop-backend-database").Aliases)
 }
 
 func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
@@ -220,6 +258,7 @@ func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
 	} {
 		require.Contains(t, err.Error(), line)
 	}
+	require.Equal(t, 5, strings.Count(err.Error(), ", want "), "and no other")
 	require.Len(t, r.Resources, 1, "the provider alone")
 }
 

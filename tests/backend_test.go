@@ -14,15 +14,15 @@ import (
 func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	r := runApp(t, nil)
 	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
-	secret := r.Named(t, secretType, "shop-database")
+	secret := r.Named(t, secretType, "shop-backend-database")
 	require.Equal(t, "db.example", env["DB_HOST"])
 	require.Equal(t, "5433", env["DB_PORT"])
 	require.Equal(t, "app", env["DB_NAME"])
 	require.Equal(t, "app_admin", env["DB_USER"])
 	require.Equal(t, "verify-full", env["DB_SSLMODE"])
 	require.Equal(t, app.DatabaseCAFile, env["DB_SSLROOTCERT"])
-	require.Regexp(t, `^secret shop-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
-	require.Regexp(t, `^secret shop-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
+	require.Regexp(t, `^secret shop-backend-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
+	require.Regexp(t, `^secret shop-backend-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
 	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
 	require.Equal(t,
 		"postgresql://app_admin:p%25ss%2Fw%40rd%3A%3F%23%26%2B%20@db.example:5433/app?sslmode=verify-full&sslrootcert=/etc/database/ca.pem",
@@ -31,7 +31,7 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 
 func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
 	r := runApp(t, nil)
-	secret := r.Named(t, secretType, "shop-database")
+	secret := r.Named(t, secretType, "shop-backend-database")
 	require.Equal(t, "-----BEGIN CERTIFICATE-----", secret.SecretData(t)["ca.pem"])
 	for _, res := range []recorder.Resource{r.Named(t, deploymentType, "shop-backend"), r.One(t, jobType)} {
 		mount := res.Input(t, "spec.template.spec.containers[0].volumeMounts[1]").(map[string]any)
@@ -71,8 +71,8 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 			require.Equal(t, c.want, env[name], name)
 			continue
 		}
-		require.True(t, strings.HasPrefix(env[name], "secret shop-database-"), "%s is %s", name, env[name])
-		require.Equal(t, c.want, r.Named(t, secretType, "shop-database").SecretData(t)[name], name)
+		require.True(t, strings.HasPrefix(env[name], "secret shop-backend-database-"), "%s is %s", name, env[name])
+		require.Equal(t, c.want, r.Named(t, secretType, "shop-backend-database").SecretData(t)[name], name)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/network"
 	"threetier/components/cluster"
+	"threetier/internal/network"
 	"threetier/internal/recorder"
 )
 

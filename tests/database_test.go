@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/network"
 	"threetier/components/database"
+	"threetier/internal/network"
 	"threetier/internal/recorder"
 )
 
@@ -128,10 +128,10 @@ func TestTwoDatabasesFitIntoOneStack(t *testing.T) {
 
 func TestArgsAreNotChanged(t *testing.T) {
 	args := databaseArgs(func(args *database.DatabaseArgs) { args.Parameters = map[string]string{"work_mem": "8192"} })
-	before := fmt.Sprintf("%+v", *args)
+	before := databaseArgs(func(args *database.DatabaseArgs) { args.Parameters = map[string]string{"work_mem": "8192"} })
 	_, err := recordDatabase(args)
 	require.NoError(t, err)
-	assert.Equal(t, before, fmt.Sprintf("%+v", *args))
+	assert.Equal(t, before, args)
 }
 
 // The lifecycle is one word, and all of this follows from it.

@@ -10,6 +10,7 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/database"
 	"threetier/internal/problems"
 )
 
@@ -22,7 +23,7 @@ type AppArgs struct {
 	// Namespace is made, and owned, by the app. Required.
 	Namespace string
 	// Database is where the backend keeps its data. Required.
-	Database DatabaseConnection
+	Database database.Connection
 	// Backend is the API.
 	Backend BackendArgs
 	// Frontend serves the pages.
@@ -34,16 +35,16 @@ type AppArgs struct {
 var namespaceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // Problems are what the args can't run with, by the keys of the stack config.
-func (a AppArgs) Problems() problems.List {
+func (args AppArgs) Problems() problems.List {
 	var ps problems.List
-	if a.Namespace == "" {
+	if args.Namespace == "" {
 		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
-	} else if !namespaceName.MatchString(a.Namespace) {
-		ps = append(ps, problems.Problem{Path: "namespace", Value: strconv.Quote(a.Namespace), Want: "1 to 63 small letters, digits and -, not at an end"})
+	} else if !namespaceName.MatchString(args.Namespace) {
+		ps = append(ps, problems.Problem{Path: "namespace", Value: strconv.Quote(args.Namespace), Want: "1 to 63 small letters, digits and -, not at an end"})
 	}
-	ps = append(ps, a.Backend.Problems().Under("backend")...)
-	ps = append(ps, a.Frontend.Problems().Under("frontend")...)
-	return append(ps, a.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.Backend.Problems().Under("backend")...)
+	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
+	return append(ps, args.Nginx.Problems().Under("nginx")...)
 }
 
 // App is the Kubernetes stack: nginx in front of a frontend and a backend, in a namespace of their own.
@@ -59,24 +60,23 @@ type App struct {
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
 func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.ResourceOption) (*App, error) {
 	if args == nil {
-		return nil, errors.New("app: args are required")
+		return nil, errors.New("create app: args are missing")
 	}
-	a := *args
-	a.Nginx = a.Nginx.withDefaults()
-	if err := errors.Join(a.Problems().Err(), a.Database.check()); err != nil {
-		return nil, fmt.Errorf("app: %w", err)
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
+	settled := args.withDefaults()
 	app := &App{}
 	if err := ctx.RegisterComponentResource(AppType, name, app, opts...); err != nil {
-		return nil, fmt.Errorf("register app: %w", err)
+		return nil, fmt.Errorf("register app %s: %w", name, err)
 	}
-	namespace, err := newNamespace(ctx, app, name, a.Namespace)
+	namespace, err := newNamespace(ctx, app, name, settled.Namespace)
 	if err != nil {
-		return nil, fmt.Errorf("create namespace: %w", err)
+		return nil, fmt.Errorf("create app %s: create namespace: %w", name, err)
 	}
-	nginx, err := app.tiers(ctx, name, namespace, a)
+	nginx, err := app.createTiers(ctx, name, namespace, settled)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	app.URL = nginx.URL
 	app.Namespace = namespace
@@ -86,31 +86,35 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	})
 }
 
-// tiers come from the inside out: nginx resolves the Services' names at its start.
-func (app *App) tiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, a AppArgs) (*Nginx, error) {
-	a.Backend.Namespace, a.Frontend.Namespace, a.Nginx.Namespace = namespace, namespace, namespace
-	a.Backend.RequestSeconds = a.Nginx.longestRequest(ToBackend)
-	a.Frontend.RequestSeconds = a.Nginx.longestRequest(ToFrontend)
+// withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
+func (args AppArgs) withDefaults() AppArgs {
+	args.Nginx = args.Nginx.withDefaults()
+	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
+	args.Backend.Database = args.Database
+	args.Backend = args.Backend.withDefaults()
+	args.Frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
+	args.Frontend = args.Frontend.withDefaults()
+	return args
+}
 
-	policies, err := newNetworkPolicies(ctx, app, name, a)
+// createTiers goes from the inside out: nginx resolves the Services' names at its start.
+func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
+	args.Backend.Namespace, args.Frontend.Namespace, args.Nginx.Namespace = namespace, namespace, namespace
+	policies, err := newNetworkPolicies(ctx, app, name, args)
 	if err != nil {
 		return nil, err
 	}
-	a.Backend.Database, err = a.Database.bind(ctx, app, name+"-database", tier{namespace: namespace, label: ToBackend}, a.Backend.databaseEnv())
-	if err != nil {
-		return nil, fmt.Errorf("create database secret: %w", err)
-	}
-	backend, err := NewBackend(ctx, name+"-backend", &a.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
+	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err
 	}
-	frontend, err := NewFrontend(ctx, name+"-frontend", &a.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
+	frontend, err := newFrontend(ctx, name+"-frontend", args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err
 	}
-	a.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
-	a.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
-	return NewNginx(ctx, name+"-nginx", &a.Nginx, pulumi.Parent(app), pulumi.DependsOn([]pulumi.Resource{backend, frontend}))
+	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
+	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
+	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn([]pulumi.Resource{backend, frontend}))
 }
 
 // newNamespace refuses pods that aren't "restricted", whoever makes them.

@@ -3,13 +3,14 @@ package app
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"strings"
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/database"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -56,21 +57,21 @@ type BackendArgs struct {
 	DatabaseEnv map[string]string
 	// Namespace is where the backend runs. Required; App sets it.
 	Namespace pulumi.StringInput
-	// Database is DatabaseEnv filled in. Required; App sets it.
-	Database DatabaseBinding
+	// Database is where the backend keeps its data. Required; App sets it.
+	Database database.Connection
 }
 
 // Problems are what the args can't run with.
-func (a BackendArgs) Problems() problems.List {
-	ps := a.WorkloadArgs.Problems()
-	if a.Migrate != nil && (len(a.Migrate) == 0 || a.Migrate[0] == "") {
+func (args BackendArgs) Problems() problems.List {
+	ps := args.WorkloadArgs.Problems()
+	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
 		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: "a command, like [alembic, upgrade, head]"})
 	}
-	ps = append(ps, problems.Range("migrateSeconds", a.MigrateSeconds, 1, maxMigrateSeconds)...)
-	ps = append(ps, databaseEnvProblems(a.databaseEnv())...)
-	for name := range a.databaseEnv() {
-		_, plain := a.Env[name]
-		_, secret := a.SecretEnv[name]
+	ps = append(ps, problems.Range("migrateSeconds", args.MigrateSeconds, 1, maxMigrateSeconds)...)
+	ps = append(ps, databaseEnvProblems(args.templates())...)
+	for name := range args.templates() {
+		_, plain := args.Env[name]
+		_, secret := args.SecretEnv[name]
 		if plain || secret {
 			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
 		}
@@ -78,12 +79,20 @@ func (a BackendArgs) Problems() problems.List {
 	return ps.Sorted()
 }
 
-// databaseEnv is the set of templates in force.
-func (a BackendArgs) databaseEnv() map[string]string {
-	if a.DatabaseEnv == nil {
-		return maps.Clone(DefaultDatabaseEnv)
+// withDefaults is a copy of the args with every optional field set.
+func (args BackendArgs) withDefaults() BackendArgs {
+	args.WorkloadArgs = args.WorkloadArgs.withDefaults(backendDefaults)
+	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
+	args.DatabaseEnv = args.templates()
+	return args
+}
+
+// templates are the DatabaseEnv in force.
+func (args BackendArgs) templates() map[string]string {
+	if args.DatabaseEnv == nil {
+		return DefaultDatabaseEnv
 	}
-	return maps.Clone(a.DatabaseEnv)
+	return args.DatabaseEnv
 }
 
 // Backend is the API: a migration, then pods behind BackendServiceName.
@@ -102,33 +111,37 @@ const migrationLabel = "backend-migration"
 // NewBackend creates the migration Job, if there is one, and once it succeeded the pods.
 func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
 	if args == nil {
-		return nil, errors.New("backend: args are required")
+		return nil, errors.New("create backend: args are missing")
 	}
-	a := *args
-	a.WorkloadArgs = a.withDefaults(backendDefaults)
-	a.MigrateSeconds = optional.Or(a.MigrateSeconds, DefaultMigrateSeconds)
-	if err := a.Problems().Err(); err != nil {
-		return nil, fmt.Errorf("backend: %w", err)
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	if a.Namespace == nil || a.Database.SecretName == nil {
-		return nil, errors.New("backend: a namespace and a database are required")
+	if args.Namespace == nil {
+		return nil, fmt.Errorf("create backend %s: the namespace is missing", name)
 	}
+	return newBackend(ctx, name, args.withDefaults(), opts...)
+}
+
+// newBackend takes args that were checked, with their defaults.
+func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
 	backend := &Backend{}
 	if err := ctx.RegisterComponentResource(BackendType, name, backend, opts...); err != nil {
-		return nil, fmt.Errorf("register backend: %w", err)
+		return nil, fmt.Errorf("register backend %s: %w", name, err)
 	}
-	w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, a.Namespace, a.WorkloadArgs)
+	w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	w.useDatabase(a.Database)
-	migration, err := w.migrate(ctx, backend, a)
+	if err := w.useDatabase(ctx, backend, args, opts...); err != nil {
+		return nil, fmt.Errorf("create backend %s: create database secret: %w", name, err)
+	}
+	migration, err := w.migrate(ctx, backend, args)
 	if err != nil {
-		return nil, fmt.Errorf("create migration job: %w", err)
+		return nil, fmt.Errorf("create backend %s: create migration job: %w", name, err)
 	}
 	service, err := w.serve(ctx, backend, migration...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
@@ -138,19 +151,54 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 	})
 }
 
-func (w *workload) useDatabase(database DatabaseBinding) {
-	w.env = append(w.env, plainEnv(database.Env)...)
-	w.env = append(w.env, secretEnv(database.SecretName, database.SecretKeys)...)
+// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
+// bundle beside them: a change of either rolls the backend.
+func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, opts ...pulumi.ResourceOption) error {
+	plain := map[string]pulumi.StringInput{}
+	secret := map[string]pulumi.StringInput{databaseCAKey: args.Database.CABundle}
+	var secretNames []string
+	for variable, template := range args.DatabaseEnv {
+		if strings.Contains(template, "{password}") {
+			secret[variable] = renderTemplate(args.Database, template)
+			secretNames = append(secretNames, variable)
+		} else {
+			plain[variable] = renderTemplate(args.Database, template)
+		}
+	}
+	alias, err := formerDatabaseSecret(w.name, opts...)
+	if err != nil {
+		return err
+	}
+	secretName, err := newSecret(ctx, parent, w.name+"-database", w.metadata(), secret, alias)
+	if err != nil {
+		return err
+	}
+	w.env = append(w.env, plainEnv(plain)...)
+	w.env = append(w.env, secretEnv(secretName, secretNames)...)
 	w.volumes = append(w.volumes, corev1.VolumeArgs{
 		Name: pulumi.String("database-ca"),
 		Secret: corev1.SecretVolumeSourceArgs{
-			SecretName: database.SecretName,
+			SecretName: secretName,
 			Items:      corev1.KeyToPathArray{corev1.KeyToPathArgs{Key: pulumi.String(databaseCAKey), Path: pulumi.String(databaseCAKey)}},
 		},
 	})
 	w.mounts = append(w.mounts, corev1.VolumeMountArgs{
 		Name: pulumi.String("database-ca"), MountPath: pulumi.String(databaseCADir), ReadOnly: pulumi.Bool(true),
 	})
+	return nil
+}
+
+// formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.
+func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.ResourceOption, error) {
+	given, err := pulumi.NewResourceOptions(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("read resource options: %w", err)
+	}
+	alias := pulumi.Alias{Name: pulumi.String(strings.TrimSuffix(name, "-backend") + "-database"), NoParent: pulumi.Bool(true)}
+	if given.Parent != nil {
+		alias.Parent, alias.NoParent = given.Parent, nil
+	}
+	return pulumi.Aliases([]pulumi.Alias{alias}), nil
 }
 
 // migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one
@@ -168,11 +216,9 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 	// Failed pods stay, and with them their logs.
 	pod.RestartPolicy = pulumi.String("Never")
 	pod.TopologySpreadConstraints = nil
-	annotations := lintAnnotations()
-	// A Job that failed is run again by the next update, even when nothing changed.
-	annotations["pulumi.com/replaceUnready"] = pulumi.String("true")
 	metadata := t.metadata()
-	metadata.Annotations = annotations
+	// A Job that failed is run again by the next update, even when nothing changed.
+	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
 	job, err := batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{

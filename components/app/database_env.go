@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/database"
 	"threetier/internal/problems"
 )
 
@@ -26,24 +27,6 @@ var DefaultDatabaseEnv = map[string]string{
 	"DB_SSLMODE":     "verify-full",
 	"DB_SSLROOTCERT": "{caFile}",
 	"DATABASE_URL":   "postgresql://{username}:{password}@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={caFile}",
-}
-
-// DatabaseConnection is how the backend reaches its database.
-type DatabaseConnection struct {
-	// Host is the primary's address, without a port. Required.
-	Host pulumi.StringInput
-	// ReaderHost is the address for reads. Default: Host.
-	ReaderHost pulumi.StringInput
-	// Port is required.
-	Port pulumi.IntInput
-	// Name is the database's name. Required.
-	Name pulumi.StringInput
-	// Username is required.
-	Username pulumi.StringInput
-	// Password is required, and must be a secret output.
-	Password pulumi.StringInput
-	// CABundle holds the PEM certificates that the server's own is checked against. Required.
-	CABundle pulumi.StringInput
 }
 
 var (
@@ -79,21 +62,11 @@ func unknownPart(template string) string {
 	return ""
 }
 
-// DatabaseBinding is a DatabaseConnection as a backend's environment.
-type DatabaseBinding struct {
-	// Env are the variables that anyone may read in the pod's spec.
-	Env map[string]pulumi.StringInput
-	// SecretName is the Secret that holds SecretKeys and the CA bundle. Required.
-	SecretName pulumi.StringInput
-	// SecretKeys are the variables whose values are in the Secret, each under its own name.
-	SecretKeys []string
-}
-
 // databaseCAKey can't be an environment variable's name.
 const databaseCAKey = "ca.pem"
 
-// check finds what only a program can get wrong; the stack config's mistakes are Problems.
-func (c DatabaseConnection) check() error {
+// checkConnection finds what only a program can get wrong; the stack config's mistakes are Problems.
+func checkConnection(c database.Connection) error {
 	given := []struct {
 		field string
 		value any
@@ -109,27 +82,9 @@ func (c DatabaseConnection) check() error {
 	return nil
 }
 
-// bind renders the templates. What names the password goes into one Secret, with the CA
-// bundle beside it: a change of either rolls the backend.
-func (c DatabaseConnection) bind(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier, templates map[string]string) (DatabaseBinding, error) {
-	binding := DatabaseBinding{Env: map[string]pulumi.StringInput{}}
-	secret := map[string]pulumi.StringInput{databaseCAKey: c.CABundle}
-	for variable, template := range templates {
-		if strings.Contains(template, "{password}") {
-			secret[variable] = c.render(template)
-			binding.SecretKeys = append(binding.SecretKeys, variable)
-		} else {
-			binding.Env[variable] = c.render(template)
-		}
-	}
-	var err error
-	binding.SecretName, err = newSecret(ctx, parent, name, t, secret)
-	return binding, err
-}
-
-// render leaves out the parts that the template doesn't name: a password that isn't used
+// renderTemplate leaves out the parts that the template doesn't name: a password that isn't used
 // must not make the value secret.
-func (c DatabaseConnection) render(template string) pulumi.StringOutput {
+func renderTemplate(c database.Connection, template string) pulumi.StringOutput {
 	reader := c.ReaderHost
 	if reader == nil {
 		reader = c.Host

@@ -52,27 +52,36 @@ type Frontend struct {
 // NewFrontend creates the pods and their Service.
 func NewFrontend(ctx *pulumi.Context, name string, args *FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	if args == nil {
-		return nil, errors.New("frontend: args are required")
+		return nil, errors.New("create frontend: args are missing")
 	}
-	a := *args
-	a.WorkloadArgs = a.withDefaults(frontendDefaults)
-	if err := a.Problems().Err(); err != nil {
-		return nil, fmt.Errorf("frontend: %w", err)
+	if err := args.Problems().Err(); err != nil {
+		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
-	if a.Namespace == nil {
-		return nil, errors.New("frontend: a namespace is required")
+	if args.Namespace == nil {
+		return nil, fmt.Errorf("create frontend %s: the namespace is missing", name)
 	}
+	return newFrontend(ctx, name, args.withDefaults(), opts...)
+}
+
+// withDefaults is a copy of the args with every optional field set.
+func (args FrontendArgs) withDefaults() FrontendArgs {
+	args.WorkloadArgs = args.WorkloadArgs.withDefaults(frontendDefaults)
+	return args
+}
+
+// newFrontend takes args that were checked, with their defaults.
+func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	if err := ctx.RegisterComponentResource(FrontendType, name, frontend, opts...); err != nil {
-		return nil, fmt.Errorf("register frontend: %w", err)
+		return nil, fmt.Errorf("register frontend %s: %w", name, err)
 	}
-	w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, a.Namespace, a.WorkloadArgs)
+	w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, args.Namespace, args.WorkloadArgs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
 	service, err := w.serve(ctx, frontend)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
 	frontend.ServiceName = service.Metadata.Name().Elem()
 	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()

@@ -16,33 +16,33 @@ const (
 // newLoadBalancer keeps the client's address on any cluster: with Local a node hands packets
 // on as they came, and on AWS, where the load balancer sends straight to the pods, an
 // annotation asks for the same.
-func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, a NginxArgs) (*corev1.Service, error) {
+func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.Service, error) {
 	port := func(name string, number int, target string) corev1.ServicePortArgs {
 		return corev1.ServicePortArgs{Name: pulumi.String(name), Port: pulumi.Int(number), TargetPort: pulumi.String(target)}
 	}
 	ports := corev1.ServicePortArray{port("http", 80, portName)}
-	if a.CertificateArn != "" {
+	if args.CertificateArn != "" {
 		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads to its own.
 		ports = corev1.ServicePortArray{port("https", 443, portName), port("http", 80, redirectPortName)}
 	}
 	metadata := t.metadata()
-	metadata.Annotations = pulumi.ToStringMap(a.loadBalancerAnnotations())
+	metadata.Annotations = pulumi.ToStringMap(args.loadBalancerAnnotations())
 	spec := corev1.ServiceSpecArgs{
 		Type:                  pulumi.String("LoadBalancer"),
 		ExternalTrafficPolicy: pulumi.String("Local"),
 		Selector:              pulumi.StringMap{tierLabel: pulumi.String(t.label)},
 		Ports:                 ports,
 	}
-	if a.LoadBalancer.Class != "" {
-		spec.LoadBalancerClass = pulumi.String(a.LoadBalancer.Class)
+	if args.LoadBalancer.Class != "" {
+		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)
 	}
 	return corev1.NewService(ctx, t.name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent))
 }
 
 // loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
-func (a NginxArgs) loadBalancerAnnotations() map[string]string {
+func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 	scheme := "internet-facing"
-	if a.Internal {
+	if args.Internal {
 		scheme = "internal"
 	}
 	annotations := map[string]string{
@@ -57,12 +57,12 @@ func (a NginxArgs) loadBalancerAnnotations() map[string]string {
 		awsLoadBalancer + "healthcheck-healthy-threshold":   "2",
 		awsLoadBalancer + "healthcheck-unhealthy-threshold": "2",
 	}
-	if a.CertificateArn != "" {
-		annotations[awsLoadBalancer+"ssl-cert"] = a.CertificateArn
+	if args.CertificateArn != "" {
+		annotations[awsLoadBalancer+"ssl-cert"] = args.CertificateArn
 		annotations[awsLoadBalancer+"ssl-ports"] = "443"
 		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	}
-	maps.Copy(annotations, a.LoadBalancer.Annotations)
+	maps.Copy(annotations, args.LoadBalancer.Annotations)
 	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
 	return annotations
 }

@@ -15,10 +15,10 @@ import (
 //	nginx, backend, migration → DNS
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
-func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, a AppArgs) ([]pulumi.Resource, error) {
-	backendPort := pulumi.Int(*a.Backend.withDefaults(backendDefaults).Port)
-	frontendPort := pulumi.Int(*a.Frontend.withDefaults(frontendDefaults).Port)
-	toDatabase := egress(nil, a.Database.Port)
+func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
+	backendPort := pulumi.Int(*args.Backend.Port)
+	frontendPort := pulumi.Int(*args.Frontend.Port)
+	toDatabase := egress(nil, args.Database.Port)
 
 	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
 	policies := []struct {
@@ -27,7 +27,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, a AppArgs) (
 		ingress  networkingv1.NetworkPolicyIngressRuleArray
 		egress   networkingv1.NetworkPolicyEgressRuleArray
 	}{
-		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, a.Nginx.podPorts()...)}, nil},
+		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
 		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
 			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
 		}},
@@ -47,7 +47,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, a AppArgs) (
 			types = append(types, pulumi.String("Egress"))
 		}
 		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
-			Metadata: tier{namespace: a.Nginx.Namespace, label: p.suffix}.metadata(),
+			Metadata: metadata(args.Nginx.Namespace, p.suffix),
 			Spec: networkingv1.NetworkPolicySpecArgs{
 				PodSelector: p.selector,
 				PolicyTypes: types,

@@ -34,100 +34,104 @@ type Nginx struct {
 // NewNginx creates the config, the pods and the load balancer.
 func NewNginx(ctx *pulumi.Context, name string, args *NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
 	if args == nil {
-		return nil, errors.New("nginx: args are required")
+		return nil, errors.New("create nginx: args are missing")
 	}
-	a := args.withDefaults()
-	if err := a.Problems().Err(); err != nil {
-		return nil, fmt.Errorf("nginx: %w", err)
+	if err := args.Problems().Err(); err != nil {
+		return nil, fmt.Errorf("create nginx %s: %w", name, err)
 	}
-	if a.Namespace == nil || a.Backend.Host == nil || a.Backend.Port == nil || a.Frontend.Host == nil || a.Frontend.Port == nil {
-		return nil, errors.New("nginx: a namespace, a backend and a frontend are required")
+	if args.Namespace == nil || args.Backend.missing() || args.Frontend.missing() {
+		return nil, fmt.Errorf("create nginx %s: the namespace, the backend or the frontend is missing", name)
 	}
+	return newNginx(ctx, name, args.withDefaults(), opts...)
+}
+
+// newNginx takes args that were checked, with their defaults.
+func newNginx(ctx *pulumi.Context, name string, args NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
 	nginx := &Nginx{}
 	if err := ctx.RegisterComponentResource(NginxType, name, nginx, opts...); err != nil {
-		return nil, fmt.Errorf("register nginx: %w", err)
+		return nil, fmt.Errorf("register nginx %s: %w", name, err)
 	}
-	t := a.tier(name)
-	config, err := newNginxConfig(ctx, nginx, t, a)
+	t := args.tier(name)
+	config, err := newNginxConfig(ctx, nginx, t, args)
 	if err != nil {
-		return nil, fmt.Errorf("create nginx config: %w", err)
+		return nil, fmt.Errorf("create nginx %s: create config: %w", name, err)
 	}
 	t.volumes = corev1.VolumeArray{corev1.VolumeArgs{
 		Name: pulumi.String("config"), ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: config.Metadata.Name()},
 	}}
 	if _, err := t.deploy(ctx, nginx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("create nginx %s: %w", name, err)
 	}
-	service, err := newLoadBalancer(ctx, nginx, t, a)
+	service, err := newLoadBalancer(ctx, nginx, t, args)
 	if err != nil {
-		return nil, fmt.Errorf("create load balancer service: %w", err)
+		return nil, fmt.Errorf("create nginx %s: create load balancer service: %w", name, err)
 	}
-	nginx.URL = loadBalancerURL(service, a.CertificateArn != "")
+	nginx.URL = loadBalancerURL(service, args.CertificateArn != "")
 	return nginx, ctx.RegisterResourceOutputs(nginx, pulumi.Map{"url": nginx.URL})
 }
 
-func (a NginxArgs) withDefaults() NginxArgs {
-	if a.Image == "" {
-		a.Image = DefaultNginxImage
+func (args NginxArgs) withDefaults() NginxArgs {
+	if args.Image == "" {
+		args.Image = DefaultNginxImage
 	}
-	if a.Routes == nil {
-		a.Routes = DefaultRoutes()
+	if args.Routes == nil {
+		args.Routes = DefaultRoutes()
 	}
-	if a.MaxBodySize == "" {
-		a.MaxBodySize = DefaultMaxBodySize
+	if args.MaxBodySize == "" {
+		args.MaxBodySize = DefaultMaxBodySize
 	}
-	a.TimeoutSeconds = optional.Or(a.TimeoutSeconds, DefaultTimeoutSeconds)
-	a.DrainSeconds = optional.Or(a.DrainSeconds, DefaultDrainSeconds)
-	a.RolloutSeconds = optional.Or(a.RolloutSeconds, DefaultNginxRolloutSeconds)
+	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultTimeoutSeconds)
+	args.DrainSeconds = optional.Or(args.DrainSeconds, DefaultDrainSeconds)
+	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultNginxRolloutSeconds)
 	d := workloadDefaults{
 		minReplicas: DefaultNginxMinReplicas, maxReplicas: DefaultNginxMaxReplicas,
 		cpu: DefaultNginxCPU, memory: DefaultNginxMemory,
 	}
-	a.Replicas = a.Replicas.withDefaults(d)
-	a.Resources = a.Resources.withDefaults(d)
-	return a
+	args.Replicas = args.Replicas.withDefaults(d)
+	args.Resources = args.Resources.withDefaults(d)
+	return args
 }
 
 // longestRequest is what a pod behind nginx, or nginx itself (to is empty), waits for when it stops.
-func (a NginxArgs) longestRequest(to string) *int {
+func (args NginxArgs) longestRequest(to string) *int {
 	longest := 0
-	for _, route := range a.Routes {
+	for _, route := range args.Routes {
 		if to == "" || route.To == to {
-			longest = max(longest, *optional.Or(route.TimeoutSeconds, *a.TimeoutSeconds))
+			longest = max(longest, *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds))
 		}
 	}
 	return &longest
 }
 
-func (a NginxArgs) podPorts() []pulumi.IntInput {
+func (args NginxArgs) podPorts() []pulumi.IntInput {
 	ports := []pulumi.IntInput{pulumi.Int(nginxPort)}
-	if a.CertificateArn != "" {
+	if args.CertificateArn != "" {
 		ports = append(ports, pulumi.Int(nginxRedirectPort))
 	}
 	return ports
 }
 
-func (a NginxArgs) tier(name string) tier {
+func (args NginxArgs) tier(name string) tier {
 	ports := corev1.ContainerPortArray{
 		corev1.ContainerPortArgs{Name: pulumi.String(portName), ContainerPort: pulumi.Int(nginxPort)},
 	}
-	if a.CertificateArn != "" {
+	if args.CertificateArn != "" {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(redirectPortName), ContainerPort: pulumi.Int(nginxRedirectPort)})
 	}
 	return tier{
-		name: name, label: nginxLabel, namespace: a.Namespace,
-		replicas: a.Replicas, resources: a.Resources, uid: nginxUID,
-		rolloutSeconds: *a.RolloutSeconds, drainSeconds: *a.DrainSeconds, requestSeconds: *a.longestRequest(""),
+		name: name, label: nginxLabel, namespace: args.Namespace,
+		replicas: args.Replicas, resources: args.Resources, uid: nginxUID,
+		rolloutSeconds: *args.RolloutSeconds, drainSeconds: *args.DrainSeconds, requestSeconds: *args.longestRequest(""),
 		writable: []string{WritableTmp},
 		mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(nginxConfig), SubPath: pulumi.String(nginxConfigKey), ReadOnly: pulumi.Bool(true),
 		}},
 		container: corev1.ContainerArgs{
-			Image: pulumi.String(a.Image),
+			Image: pulumi.String(args.Image),
 			// Not the image's entrypoint, which edits configs; -e is for what is said before the config is read.
 			Command:   stringArray([]string{"nginx", "-e", "stderr", "-c", nginxConfig}),
 			Ports:     ports,
-			Lifecycle: sleepBeforeStop(*a.DrainSeconds),
+			Lifecycle: sleepBeforeStop(*args.DrainSeconds),
 			ReadinessProbe: corev1.ProbeArgs{
 				HttpGet: httpGet(NginxHealthPath), InitialDelaySeconds: pulumi.Int(nginxPolicySeconds),
 				PeriodSeconds: pulumi.Int(3), TimeoutSeconds: pulumi.Int(2), FailureThreshold: pulumi.Int(2),
@@ -140,9 +144,9 @@ func (a NginxArgs) tier(name string) tier {
 }
 
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
-func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, a NginxArgs) (*corev1.ConfigMap, error) {
-	text := pulumi.All(a.Backend.Host, a.Backend.Port, a.Frontend.Host, a.Frontend.Port).ApplyT(func(v []any) (string, error) {
-		return RenderNginxConfig(a, fmt.Sprintf("%s:%d", v[0], v[1]), fmt.Sprintf("%s:%d", v[2], v[3]))
+func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.ConfigMap, error) {
+	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Frontend.Host, args.Frontend.Port).ApplyT(func(v []any) (string, error) {
+		return renderNginxConfig(args, fmt.Sprintf("%s:%d", v[0], v[1]), fmt.Sprintf("%s:%d", v[2], v[3]))
 	}).(pulumi.StringOutput)
 	return corev1.NewConfigMap(ctx, t.name+"-config", &corev1.ConfigMapArgs{
 		Metadata:  t.metadata(),

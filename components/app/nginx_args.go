@@ -119,6 +119,8 @@ type UpstreamArgs struct {
 	Port pulumi.IntInput
 }
 
+func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
+
 var (
 	routePath      = regexp.MustCompile(`^(/|(/[A-Za-z0-9._~-]+)+)$`)
 	bodySize       = regexp.MustCompile(`^([1-9][0-9]{0,11})([kKmMgG]?)$`)
@@ -127,24 +129,24 @@ var (
 )
 
 // Problems are what the args can't run with.
-func (a NginxArgs) Problems() problems.List {
-	ps := imageProblems("image", a.Image, false)
-	ps = append(ps, a.Replicas.Problems().Under("replicas")...)
-	ps = append(ps, a.Resources.Problems().Under("resources")...)
-	ps = append(ps, problems.Range("timeoutSeconds", a.TimeoutSeconds, 1, maxTimeoutSeconds)...)
-	ps = append(ps, problems.Range("drainSeconds", a.DrainSeconds, minDrainSeconds, maxTimeoutSeconds)...)
-	ps = append(ps, problems.Range("rolloutSeconds", a.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
-	ps = append(ps, bodySizeProblems("maxBodySize", a.MaxBodySize)...)
-	if a.CertificateArn != "" && !certificateArn.MatchString(a.CertificateArn) {
-		ps = append(ps, problems.Problem{Path: "certificateArn", Value: strconv.Quote(a.CertificateArn), Want: "the ARN of an ACM certificate"})
+func (args NginxArgs) Problems() problems.List {
+	ps := imageProblems("image", args.Image, false)
+	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
+	ps = append(ps, args.Resources.Problems().Under("resources")...)
+	ps = append(ps, problems.Range("timeoutSeconds", args.TimeoutSeconds, 1, maxTimeoutSeconds)...)
+	ps = append(ps, problems.Range("drainSeconds", args.DrainSeconds, minDrainSeconds, maxTimeoutSeconds)...)
+	ps = append(ps, problems.Range("rolloutSeconds", args.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
+	ps = append(ps, bodySizeProblems("maxBodySize", args.MaxBodySize)...)
+	if args.CertificateArn != "" && !certificateArn.MatchString(args.CertificateArn) {
+		ps = append(ps, problems.Problem{Path: "certificateArn", Value: strconv.Quote(args.CertificateArn), Want: "the ARN of an ACM certificate"})
 	}
-	if a.LoadBalancer.Class != "" && !className.MatchString(a.LoadBalancer.Class) {
-		ps = append(ps, problems.Problem{Path: "loadBalancer.class", Value: strconv.Quote(a.LoadBalancer.Class), Want: "a class, like eks.amazonaws.com/nlb"})
+	if args.LoadBalancer.Class != "" && !className.MatchString(args.LoadBalancer.Class) {
+		ps = append(ps, problems.Problem{Path: "loadBalancer.class", Value: strconv.Quote(args.LoadBalancer.Class), Want: "a class, like eks.amazonaws.com/nlb"})
 	}
-	if a.Routes != nil && len(a.Routes) == 0 {
+	if args.Routes != nil && len(args.Routes) == 0 {
 		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: "at least one route"})
 	}
-	return append(ps, routesProblems(a.Routes)...)
+	return append(ps, routesProblems(args.Routes)...)
 }
 
 func routesProblems(routes []RouteArgs) problems.List {
@@ -162,25 +164,25 @@ func routesProblems(routes []RouteArgs) problems.List {
 }
 
 // Problems are what the route can't be.
-func (r RouteArgs) Problems() problems.List {
+func (args RouteArgs) Problems() problems.List {
 	var ps problems.List
 	switch {
-	case r.Path == "":
+	case args.Path == "":
 		ps = append(ps, problems.Problem{Path: "path", Want: "a path, like /api"})
-	case !routePath.MatchString(r.Path) || strings.Contains(r.Path+"/", "/./") || strings.Contains(r.Path+"/", "/../"):
-		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(r.Path), Want: "/ or segments of letters, digits, . _ ~ -, without a trailing slash"})
-	case strings.HasPrefix(r.Path+"/", NginxOwnPath+"/"):
-		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(r.Path), Want: "one that isn't below " + NginxOwnPath + ", which is nginx's own"})
+	case !routePath.MatchString(args.Path) || strings.Contains(args.Path+"/", "/./") || strings.Contains(args.Path+"/", "/../"):
+		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(args.Path), Want: "/ or segments of letters, digits, . _ ~ -, without a trailing slash"})
+	case strings.HasPrefix(args.Path+"/", NginxOwnPath+"/"):
+		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(args.Path), Want: "one that isn't below " + NginxOwnPath + ", which is nginx's own"})
 	}
-	switch r.To {
+	switch args.To {
 	case ToBackend, ToFrontend:
 	case "":
 		ps = append(ps, problems.Problem{Path: "to", Want: ToBackend + " or " + ToFrontend})
 	default:
-		ps = append(ps, problems.Problem{Path: "to", Value: strconv.Quote(r.To), Want: ToBackend + " or " + ToFrontend})
+		ps = append(ps, problems.Problem{Path: "to", Value: strconv.Quote(args.To), Want: ToBackend + " or " + ToFrontend})
 	}
-	ps = append(ps, problems.Range("timeoutSeconds", r.TimeoutSeconds, 1, maxTimeoutSeconds)...)
-	return append(ps, bodySizeProblems("maxBodySize", r.MaxBodySize)...)
+	ps = append(ps, problems.Range("timeoutSeconds", args.TimeoutSeconds, 1, maxTimeoutSeconds)...)
+	return append(ps, bodySizeProblems("maxBodySize", args.MaxBodySize)...)
 }
 
 func bodySizeProblems(key, size string) problems.List {

@@ -70,23 +70,26 @@ func (v nginxView) HasRoot() bool {
 
 // RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port.
 func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
-	a := args.withDefaults()
+	return renderNginxConfig(args.withDefaults(), backend, frontend)
+}
+
+func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
 	view := nginxView{
 		Port: nginxPort, RedirectPort: nginxRedirectPort, HealthPath: NginxHealthPath,
-		Workers:                wholeCores(a.Resources.CPU),
-		LongestRequest:         *a.longestRequest(""),
-		ClientKeepaliveSeconds: max(1, *a.DrainSeconds/2),
-		TLS:                    a.CertificateArn != "",
+		Workers:                wholeCores(args.Resources.CPU),
+		LongestRequest:         *args.longestRequest(""),
+		ClientKeepaliveSeconds: max(1, *args.DrainSeconds/2),
+		TLS:                    args.CertificateArn != "",
 		Upstreams: []nginxUpstream{
 			{Name: ToBackend, Servers: slices.Repeat([]string{backend}, upstreamTries)},
 			{Name: ToFrontend, Servers: slices.Repeat([]string{frontend}, upstreamTries)},
 		},
 		UpstreamIdleSeconds:      upstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
-		Locations:                nginxLocations(a),
-		MaxBodySize:              a.MaxBodySize,
+		Locations:                nginxLocations(args),
+		MaxBodySize:              args.MaxBodySize,
 	}
-	if !a.Internal {
+	if !args.Internal {
 		// Behind an internal load balancer private addresses are the clients' own.
 		view.TrustedProxies = privateNetworks
 	}
@@ -99,13 +102,13 @@ func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 
 // nginxLocations are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func nginxLocations(a NginxArgs) []nginxLocation {
-	routes := slices.SortedFunc(slices.Values(a.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
+func nginxLocations(args NginxArgs) []nginxLocation {
+	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
 	var locations []nginxLocation
 	for _, route := range routes {
 		location := nginxLocation{
 			Match: route.Path, To: route.To,
-			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *a.TimeoutSeconds),
+			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds),
 			MaxBodySize:    route.MaxBodySize,
 		}
 		if route.Path == "/" {

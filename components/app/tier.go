@@ -46,11 +46,14 @@ func tierSelector(label string) metav1.LabelSelectorArgs {
 	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{tierLabel: pulumi.String(label)}}
 }
 
-func (t tier) metadata() metav1.ObjectMetaArgs {
+func (t tier) metadata() metav1.ObjectMetaArgs { return metadata(t.namespace, t.label) }
+
+// metadata is that of every object in the namespace; label is the value of tierLabel.
+func metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs {
 	return metav1.ObjectMetaArgs{
-		Namespace: t.namespace,
+		Namespace: namespace,
 		Labels: pulumi.StringMap{
-			tierLabel:                      pulumi.String(t.label),
+			tierLabel:                      pulumi.String(label),
 			"app.kubernetes.io/managed-by": pulumi.String("pulumi"),
 		},
 	}
@@ -111,17 +114,10 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 		// one that was set before would leave a single pod until the autoscaler is there.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
 	}
-	annotations := lintAnnotations()
-	// What the stack config says wins over who wrote it last: an autoscaler that is to go, or a hand.
-	annotations["pulumi.com/patchForce"] = pulumi.String("true")
 	metadata := t.metadata()
-	metadata.Annotations = annotations
+	// The stack config overrides whoever wrote a field last: a leftover autoscaler or a manual edit.
+	metadata.Annotations = pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
 	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
-}
-
-// lintAnnotations tell kube-score of the one finding that is meant: see ImagePullPolicy.
-func lintAnnotations() pulumi.StringMap {
-	return pulumi.StringMap{"kube-score/ignore": pulumi.String("container-image-pull-policy")}
 }
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -72,13 +73,13 @@ func (w *workload) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return newSecret(ctx, parent, w.name+"-env", w.tier, values)
+	return newSecret(ctx, parent, w.name+"-env", w.metadata(), values)
 }
 
 // newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
 // It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
 // from a preview that doesn't know them yet.
-func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
 	data := pulumi.StringMap{}
 	for key, value := range values {
 		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
@@ -86,10 +87,10 @@ func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, t tier,
 		}).(pulumi.StringOutput)
 	}
 	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:  t.metadata(),
+		Metadata:  metadata,
 		Immutable: pulumi.Bool(true),
 		Data:      data,
-	}, pulumi.Parent(parent))
+	}, append(opts, pulumi.Parent(parent))...)
 	if err != nil {
 		return nil, err
 	}

@@ -103,24 +103,24 @@ var (
 )
 
 // Problems are what the args can't run with.
-func (a WorkloadArgs) Problems() problems.List {
+func (args WorkloadArgs) Problems() problems.List {
 	var ps problems.List
-	ps = append(ps, imageProblems("image", a.Image, true)...)
-	ps = append(ps, problems.Range("port", a.Port, 1, 65535)...)
-	ps = append(ps, problems.Range("runAsUser", a.RunAsUser, 1, 1<<31-1)...)
-	ps = append(ps, problems.Range("rolloutSeconds", a.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
-	for key, value := range map[string]string{"healthPath": a.HealthPath, "livePath": a.LivePath} {
+	ps = append(ps, imageProblems("image", args.Image, true)...)
+	ps = append(ps, problems.Range("port", args.Port, 1, 65535)...)
+	ps = append(ps, problems.Range("runAsUser", args.RunAsUser, 1, 1<<31-1)...)
+	ps = append(ps, problems.Range("rolloutSeconds", args.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
+	for key, value := range map[string]string{"healthPath": args.HealthPath, "livePath": args.LivePath} {
 		if value != "" && !urlPath.MatchString(value) {
 			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(value), Want: "a path that starts with /"})
 		}
 	}
-	ps = append(ps, a.Replicas.Problems().Under("replicas")...)
-	ps = append(ps, a.Resources.Problems().Under("resources")...)
-	ps = append(ps, writablePathProblems(a.WritablePaths)...)
-	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(a.Env)))...)
-	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(a.SecretEnv)))...)
-	for name := range a.Env {
-		if _, twice := a.SecretEnv[name]; twice {
+	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
+	ps = append(ps, args.Resources.Problems().Under("resources")...)
+	ps = append(ps, writablePathProblems(args.WritablePaths)...)
+	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(args.Env)))...)
+	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(args.SecretEnv)))...)
+	for name := range args.Env {
+		if _, twice := args.SecretEnv[name]; twice {
 			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
 		}
 	}
@@ -128,23 +128,23 @@ func (a WorkloadArgs) Problems() problems.List {
 }
 
 // Problems are what the bounds can't be.
-func (r ReplicaArgs) Problems() problems.List {
-	ps := problems.Range("min", r.Min, 1, MaxReplicas)
-	ps = append(ps, problems.Range("max", r.Max, 1, MaxReplicas)...)
-	if len(ps) == 0 && r.Min != nil && r.Max != nil && *r.Max < *r.Min {
-		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*r.Max), Want: fmt.Sprintf("min (%d) or more", *r.Min)})
+func (args ReplicaArgs) Problems() problems.List {
+	ps := problems.Range("min", args.Min, 1, MaxReplicas)
+	ps = append(ps, problems.Range("max", args.Max, 1, MaxReplicas)...)
+	if len(ps) == 0 && args.Min != nil && args.Max != nil && *args.Max < *args.Min {
+		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*args.Max), Want: fmt.Sprintf("min (%d) or more", *args.Min)})
 	}
 	return ps
 }
 
 // Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
-func (r ResourceArgs) Problems() problems.List {
+func (args ResourceArgs) Problems() problems.List {
 	var ps problems.List
-	if r.CPU != "" && (!cpuValue.MatchString(r.CPU) || milliCPU(r.CPU) == 0) {
-		ps = append(ps, problems.Problem{Path: "cpu", Value: strconv.Quote(r.CPU), Want: `cores, like "100m" or "2"`})
+	if args.CPU != "" && (!cpuValue.MatchString(args.CPU) || milliCPU(args.CPU) == 0) {
+		ps = append(ps, problems.Problem{Path: "cpu", Value: strconv.Quote(args.CPU), Want: `cores, like "100m" or "2"`})
 	}
-	if r.Memory != "" && !memoryUnit.MatchString(r.Memory) {
-		ps = append(ps, problems.Problem{Path: "memory", Value: strconv.Quote(r.Memory), Want: `a size, like "256Mi" or "1Gi"`})
+	if args.Memory != "" && !memoryUnit.MatchString(args.Memory) {
+		ps = append(ps, problems.Problem{Path: "memory", Value: strconv.Quote(args.Memory), Want: `a size, like "256Mi" or "1Gi"`})
 	}
 	return ps
 }
@@ -205,41 +205,41 @@ func milliCPU(cpu string) int {
 func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
 // withDefaults fills in what the args leave out; the args themselves stay as they are.
-func (a WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
-	a.Port = optional.Or(a.Port, d.port)
-	a.RunAsUser = optional.Or(a.RunAsUser, DefaultRunAsUser)
-	a.RolloutSeconds = optional.Or(a.RolloutSeconds, DefaultRolloutSeconds)
-	a.RequestSeconds = optional.Or(a.RequestSeconds, DefaultTimeoutSeconds)
-	if a.HealthPath == "" {
-		a.HealthPath = d.healthPath
+func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
+	args.Port = optional.Or(args.Port, d.port)
+	args.RunAsUser = optional.Or(args.RunAsUser, DefaultRunAsUser)
+	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
+	args.RequestSeconds = optional.Or(args.RequestSeconds, DefaultTimeoutSeconds)
+	if args.HealthPath == "" {
+		args.HealthPath = d.healthPath
 	}
-	a.Replicas = a.Replicas.withDefaults(d)
-	a.Resources = a.Resources.withDefaults(d)
-	if !slices.Contains(a.WritablePaths, WritableTmp) {
-		a.WritablePaths = append([]string{WritableTmp}, a.WritablePaths...)
+	args.Replicas = args.Replicas.withDefaults(d)
+	args.Resources = args.Resources.withDefaults(d)
+	if !slices.Contains(args.WritablePaths, WritableTmp) {
+		args.WritablePaths = append([]string{WritableTmp}, args.WritablePaths...)
 	}
-	return a
+	return args
 }
 
-func (r ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
+func (args ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
 	low, high := d.minReplicas, d.maxReplicas
 	switch {
-	case r.Min != nil && r.Max != nil:
-		low, high = *r.Min, *r.Max
-	case r.Min != nil:
-		low, high = *r.Min, max(high, *r.Min)
-	case r.Max != nil:
-		low, high = min(low, *r.Max), *r.Max
+	case args.Min != nil && args.Max != nil:
+		low, high = *args.Min, *args.Max
+	case args.Min != nil:
+		low, high = *args.Min, max(high, *args.Min)
+	case args.Max != nil:
+		low, high = min(low, *args.Max), *args.Max
 	}
 	return ReplicaArgs{Min: &low, Max: &high}
 }
 
-func (r ResourceArgs) withDefaults(d workloadDefaults) ResourceArgs {
-	if r.CPU == "" {
-		r.CPU = d.cpu
+func (args ResourceArgs) withDefaults(d workloadDefaults) ResourceArgs {
+	if args.CPU == "" {
+		args.CPU = d.cpu
 	}
-	if r.Memory == "" {
-		r.Memory = d.memory
+	if args.Memory == "" {
+		args.Memory = d.memory
 	}
-	return r
+	return args
 }

@@ -142,7 +142,7 @@ func TestReplacementReachesWhatRefersToIt(t *testing.T) {
 
 func TestAnotherRegionReplacesEverythingInTheAccount(t *testing.T) {
 	got := strings.Join(changes(t, "dev", "aws:region: eu-west-1", "aws:region: eu-central-1"), "\n")
-	for _, label := range []string{"Instance database", "SubnetGroup database-subnets", "Secret database-password", "Secret app-database"} {
+	for _, label := range []string{"Instance database", "SubnetGroup database-subnets", "Secret database-password", "Secret app-backend-database"} {
 		assert.Contains(t, got, "replaced "+label+": ")
 	}
 }

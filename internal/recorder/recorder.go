@@ -32,6 +32,8 @@ type Resource struct {
 	DependsOn []string
 	// IgnoreChanges are the inputs that count at creation only.
 	IgnoreChanges []string
+	// Aliases are the names and URNs that the resource had before.
+	Aliases []string
 	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement.
 	Protect, DeleteBeforeReplace bool
 	// Component tells that it only groups others.
@@ -102,6 +104,9 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		DependsOn:     rpc.GetDependencies(),
 		IgnoreChanges: rpc.GetIgnoreChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
 		Component: !rpc.GetCustom(),
+	}
+	for _, alias := range rpc.GetAliases() {
+		registered.Aliases = append(registered.Aliases, cmp.Or(alias.GetUrn(), alias.GetSpec().GetParentUrn()+" "+alias.GetSpec().GetName()))
 	}
 	if registered.Parent != "" && resource.URN(registered.Parent).Type() == resource.RootStackType {
 		registered.Parent = ""

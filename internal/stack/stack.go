@@ -27,7 +27,7 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	config.App.Database = connection(database)
+	config.App.Database = database.Connection()
 	app, err := app.NewApp(ctx, "app", &config.App,
 		pulumi.Providers(cluster.Provider), pulumi.DependsOn(database.Ready))
 	if err != nil {
@@ -40,17 +40,4 @@ func Deploy(ctx *pulumi.Context) error {
 	ctx.Export("namespace", pulumi.String(config.App.Namespace))
 	ctx.Export("kubectl", pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)))
 	return nil
-}
-
-// connection is what the backend needs to know of its database.
-func connection(database *database.Database) app.DatabaseConnection {
-	return app.DatabaseConnection{
-		Host:       database.Address,
-		ReaderHost: database.ReaderAddress,
-		Port:       database.Port,
-		Name:       database.Name,
-		Username:   database.Username,
-		Password:   database.Password,
-		CABundle:   database.CABundle,
-	}
 }

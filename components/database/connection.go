@@ -1,0 +1,34 @@
+package database
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// Connection is how a client reaches a database, this package's or any other.
+type Connection struct {
+	// Host is the primary's address, without a port. Required.
+	Host pulumi.StringInput
+	// ReaderHost is the address for reads. Default: Host.
+	ReaderHost pulumi.StringInput
+	// Port is required.
+	Port pulumi.IntInput
+	// Name is the database's name. Required.
+	Name pulumi.StringInput
+	// Username is required.
+	Username pulumi.StringInput
+	// Password is required, and must be a secret output.
+	Password pulumi.StringInput
+	// CABundle holds the PEM certificates that the server's own is checked against. Required.
+	CABundle pulumi.StringInput
+}
+
+// Connection is how a client reaches this database.
+func (database *Database) Connection() Connection {
+	return Connection{
+		Host:       database.Address,
+		ReaderHost: database.ReaderAddress,
+		Port:       database.Port,
+		Name:       database.Name,
+		Username:   database.Username,
+		Password:   database.Password,
+		CABundle:   database.CABundle,
+	}
+}

@@ -1,0 +1,93 @@
+package tests
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/recorder"
+)
+
+// rooms are the project's folders and the doors that lead out of them: which of the others each may import.
+// Tests may import anything but the local node, which only the command line reaches.
+var rooms = map[string][]string{
+	".":                   {"internal/stack"},
+	"components/app":      {"components/database", "internal/optional", "internal/problems"},
+	"components/cluster":  {"internal/network", "internal/optional", "internal/problems"},
+	"components/database": {"internal/network", "internal/optional", "internal/problems", "internal/rdsca"},
+	"internal/network":    {"internal/problems"},
+	"internal/optional":   nil,
+	"internal/problems":   nil,
+	"internal/rdsca":      nil,
+	"internal/settings": {
+		"components/app", "components/cluster", "components/database", "internal/network", "internal/problems", "internal/rdsca",
+	},
+	"internal/stack": {"components/app", "components/cluster", "components/database", "internal/settings"},
+
+	"internal/recorder":            nil,
+	"internal/planner":             {"internal/planner/replacement", "internal/recorder", "internal/stack"},
+	"internal/planner/replacement": nil,
+	"internal/securityhub":         {"internal/recorder"},
+	"cmd/plan":                     {"internal/planner"},
+	"cmd/reference":                {"internal/settings"},
+	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},
+	"tests/nginx":                  nil,
+	"tests/nginx/bench":            {"components/app", "tests/nginx"},
+}
+
+// imports are the project's own packages that a file imports, without the module's name.
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	require.NoError(t, err)
+	var own []string
+	for _, spec := range parsed.Imports {
+		if path, isOwn := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "threetier/"); isOwn {
+			own = append(own, path)
+		}
+	}
+	return own
+}
+
+func TestDoorsLeadOneWay(t *testing.T) {
+	root := recorder.Root()
+	seen := map[string]bool{}
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (strings.HasPrefix(entry.Name(), ".") && path != root || entry.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(path))
+		require.NoError(t, err)
+		isTest := strings.HasSuffix(path, "_test.go")
+		for _, imported := range imports(t, path) {
+			local := strings.HasPrefix(folder, "local")
+			switch {
+			case local || strings.HasPrefix(imported, "local"):
+				assert.Equal(t, local, strings.HasPrefix(imported, "local"), "%s imports %s", path, imported)
+			case !isTest:
+				assert.Contains(t, rooms[folder], imported, "%s imports %s", path, imported)
+			}
+		}
+		if !isTest && !strings.HasPrefix(folder, "local") {
+			_, known := rooms[folder]
+			assert.True(t, known, "%s is a room without a door sign: add it to rooms", folder)
+			seen[folder] = true
+		}
+		return nil
+	}))
+	for folder := range rooms {
+		assert.True(t, seen[folder], "%s is gone: take it out of rooms", folder)
+	}
+}
