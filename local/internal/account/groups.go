@@ -68,7 +68,7 @@ func createParameterGroup(a *Account, c *call) (*record, error) {
 	if a.store.get(kindParameterGroup, name) != nil {
 		return nil, refuse("DBParameterGroupAlreadyExists", "Parameter group %s already exists", name)
 	}
-	if _, err := a.pg.readParameters(c.ctx, c.inputs); err != nil {
+	if _, err := a.readParameters(c.ctx, c.inputs); err != nil {
 		return nil, err
 	}
 	rec := c.record(kindParameterGroup, name)
@@ -80,7 +80,7 @@ func createParameterGroup(a *Account, c *call) (*record, error) {
 
 // updateParameterGroup puts what may be changed at once into effect; the rest waits for each instance's reboot.
 func updateParameterGroup(a *Account, c *call, rec *record) error {
-	next, err := a.pg.readParameters(c.ctx, c.inputs)
+	next, err := a.readParameters(c.ctx, c.inputs)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ func updateParameterGroup(a *Account, c *call, rec *record) error {
 func (a *Account) applyParameters(c *call, rec *record, next map[string]parameter) error {
 	applied, waiting := map[string]string{}, []string{}
 	for name, old := range rec.Instance.Applied {
-		known := a.pg.setting(name, newestMajor)
-		if _, kept := next[name]; !kept && known != nil && known.static {
+		known := a.setting(name, newestMajor)
+		if _, kept := next[name]; !kept && known != nil && known.Static {
 			applied[name], waiting = old, append(waiting, name)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 const kindInstance = "rds/instance"
@@ -103,20 +103,16 @@ func portOf(inputs map[string]any) int {
 
 func (a *Account) versionWarning(inputs map[string]any) string {
 	asked := text(inputs, "engineVersion")
-	if majorOf(asked) == a.pg.major || asked == "" {
+	if majorOf(asked) == a.pg.Major || asked == "" {
 		return ""
 	}
 	return fmt.Sprintf("PostgreSQL %s was asked for, PostgreSQL %s is installed here and runs in its place",
-		asked, a.pg.version)
+		asked, a.pg.Version)
 }
 
 // buildInstance makes the data, starts the server and lets the master user in.
 func (a *Account) buildInstance(c *call, rec *record) error {
-	dir := a.instanceDir(rec)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	if err := a.pg.own(dir); err != nil {
+	if err := a.serverOf(rec).Make(); err != nil {
 		return err
 	}
 	if err := a.fillData(c.ctx, rec); err != nil {
@@ -144,115 +140,52 @@ func (a *Account) buildInstance(c *call, rec *record) error {
 
 // fillData gives the instance its data directory: new, from a snapshot, or from the instance that it replicates.
 func (a *Account) fillData(ctx context.Context, rec *record) error {
-	data := filepath.Join(a.serverDir(rec), "data")
+	srv := a.serverOf(rec)
 	if rec.Instance.Source != "" {
-		return a.copySource(ctx, rec, data)
+		a.mu.Lock()
+		source := a.store.get(kindInstance, rec.Instance.Source)
+		a.mu.Unlock()
+		if source == nil {
+			return errors.New("the source of the replica is gone")
+		}
+		return srv.Replicate(ctx, a.serverOf(source))
 	}
 	if id := text(rec.Inputs, "snapshotIdentifier"); id != "" {
-		return a.copySnapshot(ctx, id, a.dataDir(rec))
+		return srv.Restore(ctx, filepath.Join(a.snapshotDir(id), "data"))
 	}
-	return a.pg.initdb(ctx, data)
+	return srv.Init(ctx)
 }
 
-// provision makes what RDS makes: a master user that isn't a superuser and owns its database. A replica has it all
-// from its source, a restored instance only gets the new password.
+// provision lets the master user in. A replica has it all from its source, a restored instance only gets the new
+// password.
 func (a *Account) provision(ctx context.Context, rec *record, password string) error {
-	if rec.Instance.Source != "" {
+	srv, username := a.serverOf(rec), text(rec.Inputs, "username")
+	switch {
+	case rec.Instance.Source != "":
 		return nil
+	case text(rec.Inputs, "snapshotIdentifier") != "":
+		return srv.SetPassword(ctx, username, password)
 	}
-	if text(rec.Inputs, "snapshotIdentifier") != "" {
-		return a.setPassword(ctx, rec, password)
-	}
-	master := quoteName(text(rec.Inputs, "username"))
-	sql := `CREATE ROLE rds_superuser;
-GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
-CREATE ROLE ` + master + ` LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser;
-ALTER DATABASE postgres OWNER TO ` + master + `;
-`
-	if name := text(rec.Inputs, "dbName"); name != "" {
-		sql += "CREATE DATABASE " + quoteName(name) + " OWNER " + master + ";\n"
-	}
-	if _, err := a.pg.query(ctx, a.serverOf(rec), sql); err != nil {
-		return err
-	}
-	return a.setPassword(ctx, rec, password)
-}
-
-func (a *Account) setPassword(ctx context.Context, rec *record, password string) error {
-	if password == "" {
-		return nil
-	}
-	verifier, err := scramVerifier(password)
-	if err != nil {
-		return err
-	}
-	_, err = a.pg.query(ctx, a.serverOf(rec),
-		"ALTER ROLE "+quoteName(text(rec.Inputs, "username"))+" PASSWORD "+quoteText(verifier)+";\n")
-	return err
-}
-
-func (a *Account) serverOf(rec *record) *server {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.servers[rec.ID]
-}
-
-// startInstance brings up the address and the server.
-func (a *Account) startInstance(ctx context.Context, rec *record) error {
-	a.mu.Lock()
-	if a.closing {
-		a.mu.Unlock()
-		return errStopped
-	}
-	_, err := a.configure(rec)
-	srv := &server{
-		pg: a.pg, log: a.log.With("instance", rec.Instance.Identifier),
-		data: filepath.Join(a.serverDir(rec), "data"), socket: socketOf(rec),
-		logTo: filepath.Join(a.instanceDir(rec), "postgresql.log"),
-	}
-	a.servers[rec.ID] = srv
-	port, ip := rec.Instance.Port, rec.Instance.IP
-	a.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if err := a.addAddress(ip); err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := srv.start(ctx, port); err != nil {
-		return err
-	}
-	srv.log.Info("PostgreSQL is ready", "address", ip+":"+strconv.Itoa(port), "took", time.Since(began).Round(time.Millisecond))
-	a.dropSlots(ctx, rec.ID)
-	return nil
-}
-
-func (a *Account) restartInstance(ctx context.Context, rec *record) error {
-	if srv := a.serverOf(rec); srv != nil {
-		srv.stop()
-	}
-	return a.startInstance(ctx, rec)
+	return srv.Provision(ctx, username, text(rec.Inputs, "dbName"), password)
 }
 
 // erase removes an instance without a trace.
 func (a *Account) erase(rec *record) error {
-	if srv := a.serverOf(rec); srv != nil {
-		srv.stop()
-	}
+	a.serverOf(rec).Stop()
 	if err := os.RemoveAll(a.instanceDir(rec)); err != nil {
 		return err
 	}
 	a.dropAddress(rec.Instance.IP)
 	a.mu.Lock()
 	delete(a.servers, rec.ID)
+	source := a.store.get(kindInstance, rec.Instance.Source)
 	err := a.store.remove(rec)
 	if err == nil {
 		err = a.writeHosts()
 	}
 	a.mu.Unlock()
-	if err == nil && rec.Instance.Source != "" {
-		a.dropSlots(context.Background(), rec.Instance.Source)
+	if err == nil {
+		a.dropSlots(context.Background(), source)
 	}
 	return err
 }
@@ -270,7 +203,7 @@ func (a *Account) instanceByName(identifier string) *record {
 func (a *Account) tidy() error {
 	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
 	for _, data := range running {
-		err = errors.Join(err, clearStale(data))
+		err = errors.Join(err, postgres.ClearStale(data))
 	}
 	if err != nil {
 		return err

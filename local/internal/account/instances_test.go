@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 func TestInstanceTakesConnectionsOverVerifiedTLSOnly(t *testing.T) {
@@ -164,7 +166,7 @@ func TestRowsOutliveRestartAndKill(t *testing.T) {
 	f.eventually("the server is back after a kill", func() error { _, err := f.psql("shop", "SELECT 1"); return err })
 	f.mustQuery("shop", "INSERT INTO items VALUES (2); SELECT count(*) FROM items", "2")
 	f.stop()
-	if left := processesIn(before.DataDir); len(left) > 0 {
+	if left := postgres.ProcessesIn(before.DataDir); len(left) > 0 {
 		t.Errorf("processes %v are left", left)
 	}
 	f.run()
@@ -204,11 +206,11 @@ func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
 	f.create(kindInstance, f.instanceInputs("shop", nil))
 	d := f.describe("shop")
 	f.stop()
-	pg, err := findPostgres(t.Context())
+	pg, err := postgres.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := pg.command(context.Background(), "postgres", "-D", d.DataDir)
+	left := pg.Command(context.Background(), "postgres", "-D", d.DataDir)
 	if err := left.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -385,11 +387,11 @@ func TestStoppedInstanceStaysStopped(t *testing.T) {
 
 func TestOlderServerSaysThatItRunsInPlaceOfTheOneAskedFor(t *testing.T) {
 	f := newFixture(t)
-	pg, err := findPostgres(t.Context())
+	pg, err := postgres.Find(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pg.major >= newestMajor {
+	if pg.Major >= newestMajor {
 		t.Skip("the installed PostgreSQL is the newest")
 	}
 	f.create(kindParameterGroup, props{"name": "new", "family": "postgres" + strconv.Itoa(newestMajor), "parameters": []any{}})

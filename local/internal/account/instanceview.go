@@ -45,7 +45,7 @@ func (a *Account) viewInstance(rec *record) map[string]any {
 	name, region := a.dnsName(rec), rec.Region
 	version := text(rec.Inputs, "engineVersion")
 	if version == "" {
-		version = a.pg.version
+		version = a.pg.Version
 	}
 	defaults := maps.Clone(instanceDefaults)
 	defaults["engineVersion"] = version
@@ -62,7 +62,7 @@ func (a *Account) viewInstance(rec *record) map[string]any {
 		"arn":                  arn("rds", region, "db:"+rec.Instance.Identifier),
 		"availabilityZone":     region + rec.Instance.Zone,
 		"endpoint":             fmt.Sprintf("%s:%d", name, rec.Instance.Port),
-		"engineVersionActual":  a.pg.version,
+		"engineVersionActual":  a.pg.Version,
 		"hostedZoneId":         hostedZoneID,
 		"identifier":           rec.Instance.Identifier,
 		"latestRestorableTime": "",
@@ -104,16 +104,14 @@ func (a *Account) describe(rec *record) description {
 	d := description{
 		Identifier: rec.Instance.Identifier, ResourceID: rec.ID, Status: rec.Instance.Status,
 		IP: rec.Instance.IP, Address: a.dnsName(rec), Port: rec.Instance.Port,
-		Database: text(rec.Inputs, "dbName"), Username: text(rec.Inputs, "username"), Version: a.pg.version,
+		Database: text(rec.Inputs, "dbName"), Username: text(rec.Inputs, "username"), Version: a.pg.Version,
 		PendingReboot: rec.Instance.PendingReboot, Pending: rec.Instance.Pending,
-		DataDir: a.dataDir(rec), LogFile: a.instanceDir(rec) + "/postgresql.log",
+		DataDir: a.server(rec).Data(), LogFile: a.server(rec).Log(),
 		Owner: rec.Owner, Created: rec.Created, DeletionProtection: truth(rec.Inputs, "deletionProtection"),
 	}
 	if source := a.store.get(kindInstance, rec.Instance.Source); source != nil {
 		d.ReplicaOf = source.Instance.Identifier
 	}
-	if srv := a.servers[rec.ID]; srv != nil {
-		d.Running, d.PID = srv.running(), srv.pid()
-	}
+	d.Running, d.PID = a.server(rec).Running(), a.server(rec).PID()
 	return d
 }

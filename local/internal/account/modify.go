@@ -33,7 +33,7 @@ func (a *Account) modifyInstance(c *call, rec *record) error {
 		return err
 	}
 	if password := text(c.inputs, "password"); password != "" && rec.Instance.Source == "" {
-		return a.setPassword(ctx, rec, password)
+		return a.serverOf(rec).SetPassword(ctx, text(rec.Inputs, "username"), password)
 	}
 	return nil
 }
@@ -107,11 +107,11 @@ func (a *Account) keep(rec *record) error {
 func (a *Account) applyModification(ctx context.Context, c *call, rec *record, changed []string) error {
 	srv := a.serverOf(rec)
 	restart := slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(restarting, key) })
-	if restart || srv == nil || !srv.running() || srv.port() != rec.Instance.Port {
+	if restart || !srv.Running() || srv.Port() != rec.Instance.Port {
 		if err := a.restartInstance(ctx, rec); err != nil {
 			return err
 		}
-		return a.followers(ctx, rec)
+		return a.followers(rec)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -127,9 +127,7 @@ func (a *Account) refresh(c *call, rec *record) error {
 	if c != nil {
 		c.warn(missing...)
 	}
-	if srv := a.servers[rec.ID]; srv != nil {
-		srv.reload()
-	}
+	a.server(rec).Reload()
 	return a.writeHosts()
 }
 
@@ -170,7 +168,7 @@ func (a *Account) stopInstance(_ *call, rec *record) error {
 	if err := a.setStatus(rec, statusAvailable, statusStopped); err != nil {
 		return err
 	}
-	a.serverOf(rec).stop()
+	a.serverOf(rec).Stop()
 	return nil
 }
 
@@ -218,6 +216,6 @@ func (a *Account) desired(inputs map[string]any) map[string]string {
 }
 
 func (a *Account) missingParameters(rec *record) []string {
-	_, missing := a.pg.configLines(a.parameters(rec))
+	_, missing := a.pg.ConfigLines(a.parameters(rec))
 	return missing
 }

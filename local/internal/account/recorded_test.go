@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 const (
@@ -209,8 +211,8 @@ func TestLogGroupsThatNobodyMadeAreMadeForGood(t *testing.T) {
 
 func TestParametersOfANewerMajorAreRecordedOnly(t *testing.T) {
 	f := newFixture(t)
-	pg, err := findPostgres(t.Context())
-	if err != nil || pg.major >= 17 {
+	pg, err := postgres.Find(t.Context())
+	if err != nil || pg.Major >= 17 {
 		t.Skip("the installed PostgreSQL knows the parameter: ", err)
 	}
 	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres17", "parameters": []any{

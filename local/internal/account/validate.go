@@ -299,3 +299,18 @@ func (a *Account) checkModification(c *call, rec *record, next map[string]any) e
 	}
 	return a.checkInstance(c, next)
 }
+
+// checkPassword is RDS's rule for PostgreSQL.
+func checkPassword(password string) error {
+	if len(password) < 8 || len(password) > 128 {
+		return refuse("InvalidParameterValue",
+			"The parameter MasterUserPassword is not a valid password because it is shorter than 8 or longer than 128 characters.")
+	}
+	for _, r := range password {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`/@"`, r) {
+			return refuse("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. "+
+				"Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+		}
+	}
+	return nil
+}
