@@ -88,6 +88,8 @@ type Account struct {
 	ca     *certificates.Authority
 	sealer *sealer
 	suffix string // what all instances' DNS names share
+	// life ends with the account. Long work lasts as long: RDS goes on too when its caller is gone.
+	life context.Context
 
 	mu      sync.Mutex // guards the records and the maps below, never held while a server works
 	closing bool       // no server is started any more
@@ -131,7 +133,7 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 func open(ctx context.Context, cfg Config) (*Account, error) {
-	a := &Account{cfg: cfg, log: cfg.Log, servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
+	a := &Account{cfg: cfg, log: cfg.Log, life: ctx, servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
 	var err error
 	if a.pg, err = postgres.Find(ctx); err != nil {
 		return nil, err
@@ -193,17 +195,28 @@ func (a *Account) resume(ctx context.Context) error {
 		case rec.Instance.Source != "":
 			replicas = append(replicas, rec)
 		default:
-			wait.Go(func() { a.startOrRetry(ctx, rec) })
+			wait.Go(func() { a.bringUp(ctx, rec) })
 		}
 	}
 	wait.Wait()
 	for _, rec := range replicas {
-		wait.Go(func() { a.startOrRetry(ctx, rec) })
+		wait.Go(func() { a.bringUp(ctx, rec) })
 	}
 	wait.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.writeHosts()
+}
+
+// bringUp starts an instance, or goes on with its creation.
+func (a *Account) bringUp(ctx context.Context, rec *record) {
+	if rec.Instance.Status != statusCreating {
+		a.startOrRetry(ctx, rec)
+		return
+	}
+	if _, err := a.finishCreation(rec); err != nil {
+		a.log.Error("instance can't be finished", "instance", rec.Instance.Identifier, "error", err)
+	}
 }
 
 func (a *Account) startOrRetry(ctx context.Context, rec *record) {

@@ -37,7 +37,7 @@ type instance struct {
 	FinalSnapshot string            `json:"finalSnapshot,omitempty"` // while it is being deleted
 }
 
-// createInstance answers when the instance takes connections. A caller who goes away meanwhile leaves nothing behind.
+// createInstance answers when the instance takes connections. A caller who goes away meanwhile changes nothing.
 func (a *Account) createInstance(c *call) (*record, error) {
 	a.mu.Lock()
 	rec, err := a.planInstance(c)
@@ -46,12 +46,27 @@ func (a *Account) createInstance(c *call) (*record, error) {
 		return nil, err
 	}
 	defer a.hold(rec)()
-	if err := a.buildInstance(c, rec); err != nil {
-		a.log.Warn("instance is undone", "instance", rec.Instance.Identifier, "reason", err)
-		return nil, errors.Join(err, a.erase(rec))
+	warnings, err := a.finishCreation(rec)
+	c.warn(warnings...)
+	if err != nil {
+		return nil, err
 	}
-	a.log.Info("instance created", "instance", rec.Instance.Identifier, "address", rec.Instance.IP)
 	return rec, nil
+}
+
+// finishCreation makes what was planned. Only the account's own end interrupts it, and its next start takes it up.
+func (a *Account) finishCreation(rec *record) (warnings []string, err error) {
+	warnings, err = a.buildInstance(a.life, rec)
+	if err == nil {
+		a.log.Info("instance created", "instance", rec.Instance.Identifier, "address", rec.Instance.IP)
+		return warnings, nil
+	}
+	if a.life.Err() != nil {
+		a.log.Warn("instance's creation is interrupted", "instance", rec.Instance.Identifier)
+		return nil, err
+	}
+	a.log.Warn("instance is undone", "instance", rec.Instance.Identifier, "reason", err)
+	return nil, errors.Join(err, a.erase(rec))
 }
 
 // planInstance reserves the identifier and the address. The caller holds a.mu.
@@ -71,6 +86,7 @@ func (a *Account) planInstance(c *call) (*record, error) {
 	}
 	rec := c.record(kindInstance, "db-"+randomUpper(26))
 	rec.Inputs = inputs
+	rec.Sealed = a.sealer.seal(text(c.inputs, "password")) // until the server has it
 	rec.Instance = &instance{
 		Identifier: text(inputs, "identifier"), Status: statusCreating, IP: ip, Zone: zone,
 		Port: portOf(inputs), Applied: a.desired(inputs),
@@ -110,32 +126,35 @@ func (a *Account) versionWarning(inputs map[string]any) string {
 		asked, a.pg.Version)
 }
 
-// buildInstance makes the data, starts the server and lets the master user in.
-func (a *Account) buildInstance(c *call, rec *record) error {
+// buildInstance makes the data, starts the server and lets the master user in. What an earlier try left goes first.
+func (a *Account) buildInstance(ctx context.Context, rec *record) (warnings []string, err error) {
+	password, err := a.sealer.open(rec.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(a.instanceDir(rec)); err != nil {
+		return nil, err
+	}
 	if err := a.serverOf(rec).Make(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.fillData(c.ctx, rec); err != nil {
-		return err
+	if err := a.fillData(ctx, rec); err != nil {
+		return nil, err
 	}
-	if err := a.startInstance(c.ctx, rec); err != nil {
-		return err
+	if err := a.startInstance(ctx, rec); err != nil {
+		return nil, err
 	}
-	if err := a.provision(c.ctx, rec, text(c.inputs, "password")); err != nil {
-		return err
-	}
-	if err := c.ctx.Err(); err != nil {
-		return context.Cause(c.ctx)
+	if err := a.provision(ctx, rec, password); err != nil {
+		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.warn(a.missingParameters(rec)...)
-	rec.Instance.Status = statusAvailable
+	rec.Instance.Status, rec.Sealed = statusAvailable, nil
 	a.createLogGroups(rec)
 	if err := a.store.put(rec); err != nil {
-		return err
+		return nil, err
 	}
-	return a.writeHosts()
+	return a.missingParameters(rec), a.writeHosts()
 }
 
 // fillData gives the instance its data directory: new, from a snapshot, or from the instance that it replicates.
@@ -199,7 +218,7 @@ func (a *Account) instanceByName(identifier string) *record {
 	return nil
 }
 
-// tidy ends what a killed account left half-done: what was being created goes, what was being deleted too.
+// tidy ends what a killed account left half-done: servers, deletions, copies, folders that nothing knows.
 func (a *Account) tidy() error {
 	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
 	for _, data := range running {
@@ -210,10 +229,7 @@ func (a *Account) tidy() error {
 	}
 	for _, rec := range a.store.all(kindInstance) {
 		var err error
-		switch rec.Instance.Status {
-		case statusCreating:
-			err = a.erase(rec)
-		case statusDeleting:
+		if rec.Instance.Status == statusDeleting {
 			err = a.finishDeletion(context.Background(), rec)
 		}
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"threetier/local/internal/postgres"
 )
@@ -225,7 +224,7 @@ func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
 	f.mustQuery("shop", "SELECT 1", "1")
 }
 
-func TestInterruptedCreationLeavesRoomForTheNext(t *testing.T) {
+func TestCreationGoesOnWhenItsCallerIsGone(t *testing.T) {
 	f := newFixture(t)
 	inputs := f.instanceInputs("shop", nil)
 	body, err := json.Marshal(Request{Region: region, Owner: "urn", Inputs: inputs})
@@ -237,27 +236,47 @@ func TestInterruptedCreationLeavesRoomForTheNext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(300*time.Millisecond, cancel)
+	go func() {
+		f.eventually("the creation begins", func() error { return f.is("shop", statusCreating) })
+		cancel()
+	}()
 	if response, err := f.client.Do(req); err == nil {
 		_ = response.Body.Close()
 		t.Fatal("the creation was not interrupted")
 	}
-	f.eventually("the creation is undone", func() error {
-		if f.describe("shop").Identifier != "" {
-			return os.ErrExist
-		}
-		return nil
-	})
-	f.create(kindInstance, inputs)
+	made := f.describe("shop").ResourceID
+	if made == "" {
+		t.Fatal("the instance went with its caller")
+	}
+	next := f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: inputs})
+	if next.Error != nil || next.ID != made {
+		t.Errorf("the next run got %q, %v, want %q", next.ID, next.Error, made)
+	}
 	f.mustQuery("shop", "SELECT 1", "1")
 }
 
-func TestKilledDuringCreationStartsAfresh(t *testing.T) {
+// is says what else than that an instance is.
+func (f *fixture) is(identifier, status string) error {
+	f.Helper()
+	if have := f.describe(identifier).Status; have != status {
+		return &Error{Code: "status", Message: have}
+	}
+	return nil
+}
+
+func TestCreationGoesOnAfterAKill(t *testing.T) {
 	f := newFixture(t)
 	inputs := f.instanceInputs("shop", nil)
 	f.stop()
+	keys, err := openSealer(f.cfg.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	half := newRecord(kindInstance, "db-HALF", region, "urn")
-	half.Instance = &instance{Identifier: "shop", Status: statusCreating, IP: "127.99.0.1", Zone: "a", Port: 5433}
+	half.Inputs = merge(inputs, props{"password": nil})
+	half.Sealed = keys.seal(masterPassword)
+	first, _, _ := strings.Cut(f.cfg.Networks["a"], "/")
+	half.Instance = &instance{Identifier: "shop", Status: statusCreating, IP: strings.TrimSuffix(first, "0") + "10", Zone: "a", Port: 5433}
 	s, err := openStore(filepath.Join(f.cfg.Dir, "records"))
 	if err != nil {
 		t.Fatal(err)
@@ -271,11 +290,21 @@ func TestKilledDuringCreationStartsAfresh(t *testing.T) {
 		}
 	}
 	f.run()
-	f.create(kindInstance, inputs)
-	entries, err := os.ReadDir(filepath.Join(f.cfg.Dir, "instances"))
-	if err != nil || len(entries) != 1 {
-		t.Errorf("folders: %v, %v", entries, err)
+	if d := f.describe("shop"); d.ResourceID != half.ID || d.Status != statusAvailable {
+		t.Errorf("the instance is %s and %s", d.ResourceID, d.Status)
 	}
+	f.mustQuery("shop", "SELECT 1", "1")
+	if names := f.names("instances/*"); len(names) != 1 {
+		t.Errorf("folders: %v", names)
+	}
+	f.stop()
+	if s, err = openStore(filepath.Join(f.cfg.Dir, "records")); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.get(kindInstance, half.ID).Sealed; left != nil {
+		t.Error("the record still holds the password")
+	}
+	f.run()
 }
 
 func TestUnconfirmedInstanceIsTakenOverByItsOwner(t *testing.T) {

@@ -62,7 +62,7 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 		if rec.Instance == nil || rec.Instance.Status != statusCreating {
 			return a.adopt(c, k, rec)
 		}
-		a.hold(rec)() // another run's plugin is still at it: what it ends with is taken over, or made anew
+		a.hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
 	}
 	if k.busy {
 		rec, err := k.create(a, c)

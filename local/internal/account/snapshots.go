@@ -52,7 +52,7 @@ func (a *Account) takeSnapshot(c *call, rec *record) error {
 	if err != nil {
 		return err
 	}
-	copied, err := a.serverOf(rec).Backup(c.ctx)
+	copied, err := a.serverOf(rec).Backup(a.life)
 	if err == nil {
 		err = a.keepData(copied, snap)
 	}
