@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ const (
 // instance is what a record of an RDS instance holds beside its inputs.
 type instance struct {
 	Identifier    string            `json:"identifier"`
+	Version       string            `json:"version,omitempty"` // RDS's full one, such as 16.10
+	Grown         int               `json:"grown,omitempty"`   // the storage in GiB where it has grown by itself
 	Status        string            `json:"status"`
 	IP            string            `json:"ip"`
 	Zone          string            `json:"zone"`
@@ -51,7 +54,47 @@ func (a *Account) createInstance(c *call) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rec, nil
+	if text(rec.Inputs, "snapshotIdentifier") == "" {
+		return rec, nil
+	}
+	return rec, a.modifyRestored(c, rec) // a refusal leaves the restored instance, as on RDS
+}
+
+// modifyRestored asks at once for what a restore can't be asked for.
+func (a *Account) modifyRestored(c *call, rec *record) error {
+	asked := c.inputs["applyImmediately"]
+	c.inputs = merge(c.inputs, map[string]any{"applyImmediately": true, "username": rec.Inputs["username"],
+		"dbName": rec.Inputs["dbName"]})
+	if err := a.modify(c, rec); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rec.Inputs["applyImmediately"] = asked
+	return a.store.put(rec)
+}
+
+// storage is the size in GiB that the instance has.
+func (rec *record) storage() int {
+	return max(number(rec.Inputs, "allocatedStorage"), rec.Instance.Grown)
+}
+
+// versionOf is RDS's full version of an instance.
+func (a *Account) versionOf(rec *record) string {
+	return cmp.Or(rec.Instance.Version, resolve(text(rec.Inputs, "engineVersion"), ""))
+}
+
+// grow is what RDS does by itself when the storage is nearly full.
+func (a *Account) grow(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	size := number(c.inputs, "allocatedStorage")
+	if most := number(rec.Inputs, "maxAllocatedStorage"); size <= rec.storage() || size > most {
+		return refuse("InvalidParameterValue", "allocatedStorage is %d, want %d to %d", size, rec.storage()+1, most)
+	}
+	rec.Instance.Grown = size
+	return a.store.put(rec)
 }
 
 // finishCreation makes what was planned. Only the account's own end interrupts it, and its next start takes it up.
@@ -89,10 +132,13 @@ func (a *Account) planInstance(c *call) (*record, error) {
 	rec.Sealed = a.sealer.seal(text(c.inputs, "password")) // until the server has it
 	rec.Instance = &instance{
 		Identifier: text(inputs, "identifier"), Status: statusCreating, IP: ip, Zone: zone,
-		Port: portOf(inputs), Applied: a.desired(inputs),
+		Port: portOf(inputs), Applied: a.desired(inputs), Version: resolve(text(inputs, "engineVersion"), ""),
+	}
+	if snap := a.store.get(kindSnapshot, text(inputs, "snapshotIdentifier")); snap != nil {
+		rec.Instance.Version = cmp.Or(snap.Snapshot.Version, rec.Instance.Version)
 	}
 	if source := a.instanceByName(text(inputs, "replicateSourceDb")); source != nil {
-		rec.Instance.Source = source.ID
+		rec.Instance.Source, rec.Instance.Version = source.ID, a.versionOf(source)
 	}
 	c.warn(a.versionWarning(inputs))
 	return rec, a.store.put(rec)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,31 @@ func (a *Account) setting(name string, major int) *postgres.Setting {
 	return &found
 }
 
+// allowedValues are RDS's own, where PostgreSQL would take any text.
+var allowedValues = map[string][]string{
+	"log_line_prefix": {"%t:%r:%u@%d:[%p]:", "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a"},
+	"pgaudit.role":    {"rds_pgaudit"},
+}
+
+// preloadable are the libraries that RDS allows in shared_preload_libraries.
+var preloadable = strings.Split("auto_explain,orafce,pgaudit,pglogical,pg_bigm,pg_cron,pg_hint_plan,pg_prewarm,"+
+	"pg_similarity,pg_stat_statements,pg_tle,pg_transport,plprofiler,plrust", ",")
+
+// checkAllowed refuses a value that isn't one of RDS's own.
+func checkAllowed(name, value string) error {
+	values, allowed := []string{value}, allowedValues[name]
+	if name == "shared_preload_libraries" {
+		values, allowed = strings.Split(strings.ReplaceAll(value, " ", ""), ","), preloadable
+	}
+	for _, one := range values {
+		if allowed != nil && one != "" && !slices.Contains(allowed, one) {
+			return refuse("InvalidParameterValue", "Invalid parameter value: %s for: %s allowed values are: %s",
+				one, name, strings.Join(allowed, ","))
+		}
+	}
+	return nil
+}
+
 // readParameters turns a parameter group's inputs into its entries, refusing what RDS refuses.
 func (a *Account) readParameters(ctx context.Context, inputs map[string]any) (map[string]parameter, error) {
 	major, err := familyMajor(text(inputs, "family"))
@@ -89,6 +115,9 @@ func (a *Account) readParameters(ctx context.Context, inputs map[string]any) (ma
 			return nil, refuse("InvalidParameterValue", "Invalid parameter value: %s for: %s (%v)", value, name, err)
 		}
 		if err := checkValue(known, name, evaluated); err != nil {
+			return nil, err
+		}
+		if err := checkAllowed(name, evaluated); err != nil {
 			return nil, err
 		}
 		out[name] = parameter{value: value, pending: method == "pending-reboot"}

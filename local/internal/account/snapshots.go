@@ -19,6 +19,7 @@ type snapshot struct {
 	Status     string `json:"status"`
 	Source     string `json:"source"` // the instance's identifier
 	Type       string `json:"type"`   // manual or automated
+	Version    string `json:"version"`
 }
 
 func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
@@ -34,8 +35,9 @@ func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
 	}
 	snap := newRecord(kindSnapshot, id, rec.Region, "")
 	snap.Inputs = maps.Clone(rec.Inputs)
-	snap.Inputs["port"] = rec.Instance.Port
-	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier, Type: "manual"}
+	snap.Inputs["port"], snap.Inputs["allocatedStorage"] = rec.Instance.Port, rec.storage()
+	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier,
+		Type: "manual", Version: a.versionOf(rec)}
 	return snap, a.store.put(snap)
 }
 
