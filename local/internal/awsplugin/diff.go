@@ -25,7 +25,7 @@ func (p *Provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffR
 		if !differs || name == "allocatedStorage" && grownByItself(req) {
 			continue
 		}
-		if in.replaces {
+		if p.replaces.by(string(req.Type), name) {
 			kind = kind.AsReplace()
 			result.ReplaceKeys = append(result.ReplaceKeys, resource.PropertyKey(name))
 		}
