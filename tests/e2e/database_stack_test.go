@@ -169,6 +169,7 @@ func (s *testStack) wantsNothing(t *testing.T, after string) {
 type rdsInstance struct {
 	Identifier    string `json:"identifier"`
 	ResourceID    string `json:"resourceId"`
+	Status        string `json:"status"`
 	Address       string `json:"address"`
 	PendingReboot bool   `json:"pendingReboot"`
 	ReplicaOf     string `json:"replicaOf"`

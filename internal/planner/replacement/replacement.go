@@ -2,6 +2,9 @@
 package replacement
 
 import (
+	_ "embed" // for the table
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,35 +15,21 @@ const (
 	Kubernetes = "pulumi:providers:kubernetes"
 )
 
-// replacing are, by type, the inputs whose change makes a new resource in the place of the old one. Those of AWS are
-// what pulumi-aws v6 marks so, those of Kubernetes what its API doesn't let change.
-var replacing = map[string][]string{
-	AWS:        {"region"},
-	Kubernetes: {"clusterIdentifier"},
+// table are, by type, the inputs whose change makes a new resource in the place of the old one. Those of AWS are what
+// pulumi-aws v6 marks so, those of Kubernetes what its API doesn't let change. The stand-in's aws plugin reads the same
+// file.
+//
+//go:embed replaces.json
+var table []byte
 
-	"aws:rds/instance:Instance": {
-		"availabilityZone", "backupTarget", "dbName", "dbSubnetGroupName", "engine", "engineLifecycleSupport", "identifierPrefix",
-		"kmsKeyId", "performanceInsightsKmsKeyId", "snapshotIdentifier", "storageEncrypted", "username",
-	},
-	"aws:rds/subnetGroup:SubnetGroup":                           {"name", "namePrefix"},
-	"aws:rds/parameterGroup:ParameterGroup":                     {"description", "family", "name", "namePrefix"},
-	"aws:rds/eventSubscription:EventSubscription":               {"name", "namePrefix"},
-	"aws:ec2/securityGroup:SecurityGroup":                       {"description", "name", "namePrefix", "vpcId"},
-	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": {"securityGroupId"},
-	"aws:iam/role:Role":                                         {"name", "namePrefix", "path"},
-	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":         {"policyArn", "role"},
-	"aws:cloudwatch/logGroup:LogGroup":                          {"logGroupClass", "name", "namePrefix"},
-	"aws:cloudwatch/metricAlarm:MetricAlarm":                    {"name"},
-	"aws:secretsmanager/secret:Secret":                          {"name", "namePrefix"},
-	"aws:secretsmanager/secretVersion:SecretVersion":            {"secretBinary", "secretId", "secretString"},
+var replacing = read()
 
-	"kubernetes:core/v1:ConfigMap":   {"binaryData", "data"},
-	"kubernetes:core/v1:Secret":      {"data", "stringData", "type"},
-	"kubernetes:core/v1:Service":     {"spec.clusterIP"},
-	"kubernetes:apps/v1:Deployment":  {"spec.selector"},
-	"kubernetes:apps/v1:StatefulSet": {"spec.podManagementPolicy", "spec.selector", "spec.serviceName", "spec.volumeClaimTemplates"},
-	"kubernetes:apps/v1:DaemonSet":   {"spec.selector"},
-	"kubernetes:batch/v1:Job":        {"spec.completions", "spec.parallelism", "spec.selector", "spec.template"},
+func read() map[string][]string {
+	var out map[string][]string
+	if err := json.Unmarshal(table, &out); err != nil {
+		panic(fmt.Sprintf("read replaces.json: %v", err)) // it is part of the program
+	}
+	return out
 }
 
 // By tells whether a change at the path makes a new resource of that type.

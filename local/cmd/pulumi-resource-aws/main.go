@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"threetier/local/internal/awsplugin"
+	"threetier/local/internal/home"
 )
 
 func main() {
@@ -21,5 +22,9 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return awsplugin.Serve(ctx, os.Args[1:], os.Getenv(awsplugin.SocketVariable), os.Stdout)
+	h, err := home.Find()
+	if err != nil {
+		return err
+	}
+	return awsplugin.Serve(ctx, os.Args[1:], h.Root, os.Getenv(awsplugin.SocketVariable), os.Stdout)
 }

@@ -15,6 +15,10 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"threetier/local/internal/certificates"
+	"threetier/local/internal/files"
+	"threetier/local/internal/postgres"
 )
 
 // longestSocket is the kernel's limit for the path of a unix socket.
@@ -80,16 +84,18 @@ func (c *Config) setDefaults() error {
 type Account struct {
 	cfg    Config
 	log    *slog.Logger
-	pg     *postgres
-	ca     *authority
+	pg     *postgres.Installation
+	ca     *certificates.Authority
 	sealer *sealer
 	suffix string // what all instances' DNS names share
+	// life ends with the account. Long work lasts as long: RDS goes on too when its caller is gone.
+	life context.Context
 
 	mu      sync.Mutex // guards the records and the maps below, never held while a server works
 	closing bool       // no server is started any more
 	store   *store
-	servers map[string]*server     // by resource id
-	holds   map[string]*sync.Mutex // by resource id: one operation at a time
+	servers map[string]*postgres.Server // by resource id
+	holds   map[string]*sync.Mutex      // by resource id: one operation at a time
 }
 
 // Run serves the account until ctx ends, then stops every server cleanly. The socket answers once every instance was
@@ -109,7 +115,7 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	unlock, err := lockFile(filepath.Join(cfg.Dir, "account.lock"), false)
+	unlock, err := files.Lock(filepath.Join(cfg.Dir, "account.lock"), false)
 	if err != nil {
 		return fmt.Errorf("another process runs this account: %w", err)
 	}
@@ -127,13 +133,13 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 func open(ctx context.Context, cfg Config) (*Account, error) {
-	a := &Account{cfg: cfg, log: cfg.Log, servers: map[string]*server{}, holds: map[string]*sync.Mutex{}}
+	a := &Account{cfg: cfg, log: cfg.Log, life: ctx, servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
 	var err error
-	if a.pg, err = findPostgres(ctx); err != nil {
+	if a.pg, err = postgres.Find(ctx); err != nil {
 		return nil, err
 	}
 	instances := filepath.Join(cfg.Dir, "instances")
-	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.reaches(instances) != nil {
+	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.Reaches(instances) != nil {
 		a.cfg.MountPoint = "/var/lib/postgresql"
 	}
 	if a.cfg.MountPoint != "" {
@@ -142,10 +148,10 @@ func open(ctx context.Context, cfg Config) (*Account, error) {
 			return nil, fmt.Errorf("mount the instances at %s: %w", a.cfg.MountPoint, err)
 		}
 	}
-	if err := a.pg.reaches(a.serverRoot()); err != nil {
+	if err := a.pg.Reaches(a.serverRoot()); err != nil {
 		return nil, err
 	}
-	if a.ca, err = openAuthority(cfg.Dir); err != nil {
+	if a.ca, err = certificates.Open(cfg.Dir, caName); err != nil {
 		return nil, err
 	}
 	if a.sealer, err = openSealer(cfg.Dir); err != nil {
@@ -163,7 +169,7 @@ func openSuffix(file string) (string, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		data = []byte("c0local" + randomHex(3))
-		err = writeFile(file, data, 0o600)
+		err = files.Write(file, data, 0o600)
 	}
 	return strings.TrimSpace(string(data)), err
 }
@@ -189,17 +195,28 @@ func (a *Account) resume(ctx context.Context) error {
 		case rec.Instance.Source != "":
 			replicas = append(replicas, rec)
 		default:
-			wait.Go(func() { a.startOrRetry(ctx, rec) })
+			wait.Go(func() { a.bringUp(ctx, rec) })
 		}
 	}
 	wait.Wait()
 	for _, rec := range replicas {
-		wait.Go(func() { a.startOrRetry(ctx, rec) })
+		wait.Go(func() { a.bringUp(ctx, rec) })
 	}
 	wait.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.writeHosts()
+}
+
+// bringUp starts an instance, or goes on with its creation.
+func (a *Account) bringUp(ctx context.Context, rec *record) {
+	if rec.Instance.Status != statusCreating {
+		a.startOrRetry(ctx, rec)
+		return
+	}
+	if _, err := a.finishCreation(rec); err != nil {
+		a.log.Error("instance can't be finished", "instance", rec.Instance.Identifier, "error", err)
+	}
 }
 
 func (a *Account) startOrRetry(ctx context.Context, rec *record) {
@@ -209,7 +226,7 @@ func (a *Account) startOrRetry(ctx context.Context, rec *record) {
 	}
 	a.log.Error("instance doesn't start, trying again", "instance", rec.Instance.Identifier, "error", err)
 	go func() {
-		for wait := time.Second; err != nil; wait = min(wait*2, longestBackoff) {
+		for wait := time.Second; err != nil; wait = min(wait*2, postgres.LongestBackoff) {
 			select {
 			case <-ctx.Done():
 				return
@@ -228,9 +245,7 @@ func (a *Account) startOrRetry(ctx context.Context, rec *record) {
 func (a *Account) wanted(rec *record) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	srv := a.servers[rec.ID]
-	return a.store.get(kindInstance, rec.ID) == rec && rec.Instance.Status == statusAvailable &&
-		(srv == nil || !srv.running())
+	return a.store.get(kindInstance, rec.ID) == rec && rec.Instance.Status == statusAvailable && !a.server(rec).Running()
 }
 
 func (a *Account) stopAll() {
@@ -240,7 +255,7 @@ func (a *Account) stopAll() {
 	a.mu.Unlock()
 	var wait sync.WaitGroup
 	for _, srv := range running {
-		wait.Go(srv.stop)
+		wait.Go(srv.Stop)
 	}
 	wait.Wait()
 	if a.cfg.MountPoint != "" {

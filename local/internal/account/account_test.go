@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 const (
@@ -39,7 +41,7 @@ func newFixture(t *testing.T) *fixture {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run PostgreSQL as its own user")
 	}
-	if _, err := findPostgres(t.Context()); err != nil {
+	if _, err := postgres.Find(t.Context()); err != nil {
 		t.Skip(err)
 	}
 	dir, err := os.MkdirTemp("", "account-") // t.TempDir is closed to other users

@@ -57,7 +57,7 @@ type Response struct {
 	Outputs map[string]any `json:"outputs,omitempty"`
 	// Warnings are for the user to read: what was accepted and yet isn't as asked.
 	Warnings []string `json:"warnings,omitempty"`
-	// Error is set instead of all else when the call was refused.
+	// Error is set when the call was refused. An ID beside it is of a resource that was left half-made.
 	Error *Error `json:"error,omitempty"`
 }
 
@@ -108,7 +108,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
 	actions := map[string]func(*call, *record) error{
 		"reboot": a.reboot, "stop": a.stopInstance, "start": a.startStopped, "maintenance": a.maintain,
-		"snapshots": a.takeSnapshot, "certificate": a.swapCertificate,
+		"snapshots": a.takeSnapshot, "certificate": a.swapCertificate, "storage": a.grow,
 	}
 	for name, action := range actions {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
@@ -135,10 +135,12 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 		}
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
-			answer = &Response{Error: asError(err)}
 		}
 		if answer == nil {
 			answer = &Response{}
+		}
+		if err != nil {
+			answer.Error = asError(err)
 		}
 		answer.Warnings = c.warnings
 		writeJSON(w, answer)

@@ -18,21 +18,23 @@ func createSubnetGroup(a *Account, c *call) (*record, error) {
 	}
 	rec := c.record(kindSubnetGroup, name)
 	rec.Outputs = map[string]any{
-		"arn": arn("rds", c.region, "subgrp:"+name), "vpcId": vpcID, "supportedNetworkTypes": []string{"IPV4"},
+		"arn": arn("rds", c.region, "subgrp:"+name), "supportedNetworkTypes": []string{"IPV4"},
 		"description": "Managed by Pulumi",
 	}
-	return rec, checkSubnets(c)
+	return rec, updateSubnetGroup(a, c, rec)
 }
 
-func updateSubnetGroup(_ *Account, c *call, _ *record) error { return checkSubnets(c) }
-
-func checkSubnets(c *call) error {
-	var zones []string
+func updateSubnetGroup(_ *Account, c *call, rec *record) error {
+	zones, vpc := []string{}, ""
 	for _, id := range list(c.inputs, "subnetIds") {
 		s := findSubnet(id)
 		if s == nil {
 			return refuse("InvalidSubnet", "The subnet ID '%s' does not exist", id)
 		}
+		if vpc != "" && s.vpc != vpc {
+			return refuse("InvalidSubnet", "The subnets are not all in the same VPC: %s is in %s", id, s.vpc)
+		}
+		vpc = s.vpc
 		if zone := c.region + s.zone; !slices.Contains(zones, zone) {
 			zones = append(zones, zone)
 		}
@@ -41,6 +43,10 @@ func checkSubnets(c *call) error {
 		return refuse("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) coverage "+
 			"requirement. Current AZ coverage: %s. Add subnets to cover at least 2 AZs.", strings.Join(zones, ", "))
 	}
+	if had := text(rec.Outputs, "vpcId"); had != "" && had != vpc {
+		return refuse("InvalidSubnet", "The new Subnets are not in the same Vpc as the existing subnet group")
+	}
+	rec.Outputs["vpcId"] = vpc
 	return nil
 }
 
@@ -68,7 +74,7 @@ func createParameterGroup(a *Account, c *call) (*record, error) {
 	if a.store.get(kindParameterGroup, name) != nil {
 		return nil, refuse("DBParameterGroupAlreadyExists", "Parameter group %s already exists", name)
 	}
-	if _, err := a.pg.readParameters(c.ctx, c.inputs); err != nil {
+	if _, err := a.readParameters(c.ctx, c.inputs); err != nil {
 		return nil, err
 	}
 	rec := c.record(kindParameterGroup, name)
@@ -80,7 +86,7 @@ func createParameterGroup(a *Account, c *call) (*record, error) {
 
 // updateParameterGroup puts what may be changed at once into effect; the rest waits for each instance's reboot.
 func updateParameterGroup(a *Account, c *call, rec *record) error {
-	next, err := a.pg.readParameters(c.ctx, c.inputs)
+	next, err := a.readParameters(c.ctx, c.inputs)
 	if err != nil {
 		return err
 	}
@@ -99,8 +105,8 @@ func updateParameterGroup(a *Account, c *call, rec *record) error {
 func (a *Account) applyParameters(c *call, rec *record, next map[string]parameter) error {
 	applied, waiting := map[string]string{}, []string{}
 	for name, old := range rec.Instance.Applied {
-		known := a.pg.setting(name, newestMajor)
-		if _, kept := next[name]; !kept && known != nil && known.static {
+		known := a.setting(name, newestMajor)
+		if _, kept := next[name]; !kept && known != nil && known.Static {
 			applied[name], waiting = old, append(waiting, name)
 		}
 	}

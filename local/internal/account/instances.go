@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 const kindInstance = "rds/instance"
@@ -25,6 +26,8 @@ const (
 // instance is what a record of an RDS instance holds beside its inputs.
 type instance struct {
 	Identifier    string            `json:"identifier"`
+	Version       string            `json:"version,omitempty"` // RDS's full one, such as 16.10
+	Grown         int               `json:"grown,omitempty"`   // the storage in GiB where it has grown by itself
 	Status        string            `json:"status"`
 	IP            string            `json:"ip"`
 	Zone          string            `json:"zone"`
@@ -37,7 +40,7 @@ type instance struct {
 	FinalSnapshot string            `json:"finalSnapshot,omitempty"` // while it is being deleted
 }
 
-// createInstance answers when the instance takes connections. A caller who goes away meanwhile leaves nothing behind.
+// createInstance answers when the instance takes connections. A caller who goes away meanwhile changes nothing.
 func (a *Account) createInstance(c *call) (*record, error) {
 	a.mu.Lock()
 	rec, err := a.planInstance(c)
@@ -46,12 +49,67 @@ func (a *Account) createInstance(c *call) (*record, error) {
 		return nil, err
 	}
 	defer a.hold(rec)()
-	if err := a.buildInstance(c, rec); err != nil {
-		a.log.Warn("instance is undone", "instance", rec.Instance.Identifier, "reason", err)
-		return nil, errors.Join(err, a.erase(rec))
+	warnings, err := a.finishCreation(rec)
+	c.warn(warnings...)
+	if err != nil {
+		return nil, err
 	}
-	a.log.Info("instance created", "instance", rec.Instance.Identifier, "address", rec.Instance.IP)
-	return rec, nil
+	if text(rec.Inputs, "snapshotIdentifier") == "" {
+		return rec, nil
+	}
+	return rec, a.modifyRestored(c, rec) // a refusal leaves the restored instance, as on RDS
+}
+
+// modifyRestored asks at once for what a restore can't be asked for.
+func (a *Account) modifyRestored(c *call, rec *record) error {
+	asked := c.inputs["applyImmediately"]
+	c.inputs = merge(c.inputs, map[string]any{"applyImmediately": true, "username": rec.Inputs["username"],
+		"dbName": rec.Inputs["dbName"]})
+	if err := a.modify(c, rec); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rec.Inputs["applyImmediately"] = asked
+	return a.store.put(rec)
+}
+
+// storage is the size in GiB that the instance has.
+func (rec *record) storage() int {
+	return max(number(rec.Inputs, "allocatedStorage"), rec.Instance.Grown)
+}
+
+// versionOf is RDS's full version of an instance.
+func (a *Account) versionOf(rec *record) string {
+	return cmp.Or(rec.Instance.Version, resolve(text(rec.Inputs, "engineVersion"), ""))
+}
+
+// grow is what RDS does by itself when the storage is nearly full.
+func (a *Account) grow(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	size := number(c.inputs, "allocatedStorage")
+	if most := number(rec.Inputs, "maxAllocatedStorage"); size <= rec.storage() || size > most {
+		return refuse("InvalidParameterValue", "allocatedStorage is %d, want %d to %d", size, rec.storage()+1, most)
+	}
+	rec.Instance.Grown = size
+	return a.store.put(rec)
+}
+
+// finishCreation makes what was planned. Only the account's own end interrupts it, and its next start takes it up.
+func (a *Account) finishCreation(rec *record) (warnings []string, err error) {
+	warnings, err = a.buildInstance(a.life, rec)
+	if err == nil {
+		a.log.Info("instance created", "instance", rec.Instance.Identifier, "address", rec.Instance.IP)
+		return warnings, nil
+	}
+	if a.life.Err() != nil {
+		a.log.Warn("instance's creation is interrupted", "instance", rec.Instance.Identifier)
+		return nil, err
+	}
+	a.log.Warn("instance is undone", "instance", rec.Instance.Identifier, "reason", err)
+	return nil, errors.Join(err, a.erase(rec))
 }
 
 // planInstance reserves the identifier and the address. The caller holds a.mu.
@@ -71,12 +129,16 @@ func (a *Account) planInstance(c *call) (*record, error) {
 	}
 	rec := c.record(kindInstance, "db-"+randomUpper(26))
 	rec.Inputs = inputs
+	rec.Sealed = a.sealer.seal(text(c.inputs, "password")) // until the server has it
 	rec.Instance = &instance{
 		Identifier: text(inputs, "identifier"), Status: statusCreating, IP: ip, Zone: zone,
-		Port: portOf(inputs), Applied: a.desired(inputs),
+		Port: portOf(inputs), Applied: a.desired(inputs), Version: resolve(text(inputs, "engineVersion"), ""),
+	}
+	if snap := a.store.get(kindSnapshot, text(inputs, "snapshotIdentifier")); snap != nil {
+		rec.Instance.Version = cmp.Or(snap.Snapshot.Version, rec.Instance.Version)
 	}
 	if source := a.instanceByName(text(inputs, "replicateSourceDb")); source != nil {
-		rec.Instance.Source = source.ID
+		rec.Instance.Source, rec.Instance.Version = source.ID, a.versionOf(source)
 	}
 	c.warn(a.versionWarning(inputs))
 	return rec, a.store.put(rec)
@@ -103,156 +165,92 @@ func portOf(inputs map[string]any) int {
 
 func (a *Account) versionWarning(inputs map[string]any) string {
 	asked := text(inputs, "engineVersion")
-	if majorOf(asked) == a.pg.major || asked == "" {
+	if majorOf(asked) == a.pg.Major || asked == "" {
 		return ""
 	}
 	return fmt.Sprintf("PostgreSQL %s was asked for, PostgreSQL %s is installed here and runs in its place",
-		asked, a.pg.version)
+		asked, a.pg.Version)
 }
 
-// buildInstance makes the data, starts the server and lets the master user in.
-func (a *Account) buildInstance(c *call, rec *record) error {
-	dir := a.instanceDir(rec)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
+// buildInstance makes the data, starts the server and lets the master user in. What an earlier try left goes first.
+func (a *Account) buildInstance(ctx context.Context, rec *record) (warnings []string, err error) {
+	password, err := a.sealer.open(rec.Sealed)
+	if err != nil {
+		return nil, err
 	}
-	if err := a.pg.own(dir); err != nil {
-		return err
+	if err := os.RemoveAll(a.instanceDir(rec)); err != nil {
+		return nil, err
 	}
-	if err := a.fillData(c.ctx, rec); err != nil {
-		return err
+	if err := a.serverOf(rec).Make(); err != nil {
+		return nil, err
 	}
-	if err := a.startInstance(c.ctx, rec); err != nil {
-		return err
+	if err := a.fillData(ctx, rec); err != nil {
+		return nil, err
 	}
-	if err := a.provision(c.ctx, rec, text(c.inputs, "password")); err != nil {
-		return err
+	if err := a.startInstance(ctx, rec); err != nil {
+		return nil, err
 	}
-	if err := c.ctx.Err(); err != nil {
-		return context.Cause(c.ctx)
+	if err := a.provision(ctx, rec, password); err != nil {
+		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c.warn(a.missingParameters(rec)...)
-	rec.Instance.Status = statusAvailable
+	rec.Instance.Status, rec.Sealed = statusAvailable, nil
 	a.createLogGroups(rec)
 	if err := a.store.put(rec); err != nil {
-		return err
+		return nil, err
 	}
-	return a.writeHosts()
+	return a.missingParameters(rec), a.writeHosts()
 }
 
 // fillData gives the instance its data directory: new, from a snapshot, or from the instance that it replicates.
 func (a *Account) fillData(ctx context.Context, rec *record) error {
-	data := filepath.Join(a.serverDir(rec), "data")
+	srv := a.serverOf(rec)
 	if rec.Instance.Source != "" {
-		return a.copySource(ctx, rec, data)
+		a.mu.Lock()
+		source := a.store.get(kindInstance, rec.Instance.Source)
+		a.mu.Unlock()
+		if source == nil {
+			return errors.New("the source of the replica is gone")
+		}
+		return srv.Replicate(ctx, a.serverOf(source))
 	}
 	if id := text(rec.Inputs, "snapshotIdentifier"); id != "" {
-		return a.copySnapshot(ctx, id, a.dataDir(rec))
+		return srv.Restore(ctx, filepath.Join(a.snapshotDir(id), "data"))
 	}
-	return a.pg.initdb(ctx, data)
+	return srv.Init(ctx)
 }
 
-// provision makes what RDS makes: a master user that isn't a superuser and owns its database. A replica has it all
-// from its source, a restored instance only gets the new password.
+// provision lets the master user in. A replica has it all from its source, a restored instance only gets the new
+// password.
 func (a *Account) provision(ctx context.Context, rec *record, password string) error {
-	if rec.Instance.Source != "" {
+	srv, username := a.serverOf(rec), text(rec.Inputs, "username")
+	switch {
+	case rec.Instance.Source != "":
 		return nil
+	case text(rec.Inputs, "snapshotIdentifier") != "":
+		return srv.SetPassword(ctx, username, password)
 	}
-	if text(rec.Inputs, "snapshotIdentifier") != "" {
-		return a.setPassword(ctx, rec, password)
-	}
-	master := quoteName(text(rec.Inputs, "username"))
-	sql := `CREATE ROLE rds_superuser;
-GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
-CREATE ROLE ` + master + ` LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser;
-ALTER DATABASE postgres OWNER TO ` + master + `;
-`
-	if name := text(rec.Inputs, "dbName"); name != "" {
-		sql += "CREATE DATABASE " + quoteName(name) + " OWNER " + master + ";\n"
-	}
-	if _, err := a.pg.query(ctx, a.serverOf(rec), sql); err != nil {
-		return err
-	}
-	return a.setPassword(ctx, rec, password)
-}
-
-func (a *Account) setPassword(ctx context.Context, rec *record, password string) error {
-	if password == "" {
-		return nil
-	}
-	verifier, err := scramVerifier(password)
-	if err != nil {
-		return err
-	}
-	_, err = a.pg.query(ctx, a.serverOf(rec),
-		"ALTER ROLE "+quoteName(text(rec.Inputs, "username"))+" PASSWORD "+quoteText(verifier)+";\n")
-	return err
-}
-
-func (a *Account) serverOf(rec *record) *server {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.servers[rec.ID]
-}
-
-// startInstance brings up the address and the server.
-func (a *Account) startInstance(ctx context.Context, rec *record) error {
-	a.mu.Lock()
-	if a.closing {
-		a.mu.Unlock()
-		return errStopped
-	}
-	_, err := a.configure(rec)
-	srv := &server{
-		pg: a.pg, log: a.log.With("instance", rec.Instance.Identifier),
-		data: filepath.Join(a.serverDir(rec), "data"), socket: socketOf(rec),
-		logTo: filepath.Join(a.instanceDir(rec), "postgresql.log"),
-	}
-	a.servers[rec.ID] = srv
-	port, ip := rec.Instance.Port, rec.Instance.IP
-	a.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if err := a.addAddress(ip); err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := srv.start(ctx, port); err != nil {
-		return err
-	}
-	srv.log.Info("PostgreSQL is ready", "address", ip+":"+strconv.Itoa(port), "took", time.Since(began).Round(time.Millisecond))
-	a.dropSlots(ctx, rec.ID)
-	return nil
-}
-
-func (a *Account) restartInstance(ctx context.Context, rec *record) error {
-	if srv := a.serverOf(rec); srv != nil {
-		srv.stop()
-	}
-	return a.startInstance(ctx, rec)
+	return srv.Provision(ctx, username, text(rec.Inputs, "dbName"), password)
 }
 
 // erase removes an instance without a trace.
 func (a *Account) erase(rec *record) error {
-	if srv := a.serverOf(rec); srv != nil {
-		srv.stop()
-	}
+	a.serverOf(rec).Stop()
 	if err := os.RemoveAll(a.instanceDir(rec)); err != nil {
 		return err
 	}
 	a.dropAddress(rec.Instance.IP)
 	a.mu.Lock()
 	delete(a.servers, rec.ID)
+	source := a.store.get(kindInstance, rec.Instance.Source)
 	err := a.store.remove(rec)
 	if err == nil {
 		err = a.writeHosts()
 	}
 	a.mu.Unlock()
-	if err == nil && rec.Instance.Source != "" {
-		a.dropSlots(context.Background(), rec.Instance.Source)
+	if err == nil {
+		a.dropSlots(context.Background(), source)
 	}
 	return err
 }
@@ -266,21 +264,18 @@ func (a *Account) instanceByName(identifier string) *record {
 	return nil
 }
 
-// tidy ends what a killed account left half-done: what was being created goes, what was being deleted too.
+// tidy ends what a killed account left half-done: servers, deletions, copies, folders that nothing knows.
 func (a *Account) tidy() error {
 	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
 	for _, data := range running {
-		err = errors.Join(err, clearStale(data))
+		err = errors.Join(err, postgres.ClearStale(data))
 	}
 	if err != nil {
 		return err
 	}
 	for _, rec := range a.store.all(kindInstance) {
 		var err error
-		switch rec.Instance.Status {
-		case statusCreating:
-			err = a.erase(rec)
-		case statusDeleting:
+		if rec.Instance.Status == statusDeleting {
 			err = a.finishDeletion(context.Background(), rec)
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"time"
@@ -24,7 +25,6 @@ var instanceDefaults = map[string]any{
 	"deletionProtection":               false,
 	"engineLifecycleSupport":           "open-source-rds-extended-support",
 	"iamDatabaseAuthenticationEnabled": false,
-	"iops":                             0,
 	"kmsKeyId":                         "",
 	"licenseModel":                     "postgresql-license",
 	"maintenanceWindow":                "sun:04:00-sun:04:30",
@@ -43,12 +43,14 @@ var instanceDefaults = map[string]any{
 // a.mu.
 func (a *Account) viewInstance(rec *record) map[string]any {
 	name, region := a.dnsName(rec), rec.Region
-	version := text(rec.Inputs, "engineVersion")
-	if version == "" {
-		version = a.pg.version
-	}
+	actual := a.versionOf(rec)
+	version := cmp.Or(text(rec.Inputs, "engineVersion"), actual)
+	iops, throughput := storageSpeed(rec.Inputs, rec.storage())
 	defaults := maps.Clone(instanceDefaults)
-	defaults["engineVersion"] = version
+	defaults["engineVersion"], defaults["iops"] = version, iops
+	if throughput != 0 {
+		defaults["storageThroughput"] = throughput
+	}
 	defaults["optionGroupName"] = fmt.Sprintf("default:postgres-%d", majorOf(version))
 	defaults["parameterGroupName"] = fmt.Sprintf("default.postgres%d", majorOf(version))
 	defaults["vpcSecurityGroupIds"] = []string{defaultSecurityGroupID}
@@ -62,7 +64,8 @@ func (a *Account) viewInstance(rec *record) map[string]any {
 		"arn":                  arn("rds", region, "db:"+rec.Instance.Identifier),
 		"availabilityZone":     region + rec.Instance.Zone,
 		"endpoint":             fmt.Sprintf("%s:%d", name, rec.Instance.Port),
-		"engineVersionActual":  a.pg.version,
+		"allocatedStorage":     rec.storage(),
+		"engineVersionActual":  actual,
 		"hostedZoneId":         hostedZoneID,
 		"identifier":           rec.Instance.Identifier,
 		"latestRestorableTime": "",
@@ -104,16 +107,14 @@ func (a *Account) describe(rec *record) description {
 	d := description{
 		Identifier: rec.Instance.Identifier, ResourceID: rec.ID, Status: rec.Instance.Status,
 		IP: rec.Instance.IP, Address: a.dnsName(rec), Port: rec.Instance.Port,
-		Database: text(rec.Inputs, "dbName"), Username: text(rec.Inputs, "username"), Version: a.pg.version,
+		Database: text(rec.Inputs, "dbName"), Username: text(rec.Inputs, "username"), Version: a.pg.Version,
 		PendingReboot: rec.Instance.PendingReboot, Pending: rec.Instance.Pending,
-		DataDir: a.dataDir(rec), LogFile: a.instanceDir(rec) + "/postgresql.log",
+		DataDir: a.server(rec).Data(), LogFile: a.server(rec).Log(),
 		Owner: rec.Owner, Created: rec.Created, DeletionProtection: truth(rec.Inputs, "deletionProtection"),
 	}
 	if source := a.store.get(kindInstance, rec.Instance.Source); source != nil {
 		d.ReplicaOf = source.Instance.Identifier
 	}
-	if srv := a.servers[rec.ID]; srv != nil {
-		d.Running, d.PID = srv.running(), srv.pid()
-	}
+	d.Running, d.PID = a.server(rec).Running(), a.server(rec).PID()
 	return d
 }

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestAccountSurvivesKillsAtAnyMoment kills the account's process, with the servers left behind, while it creates,
-// modifies and deletes. What was answered is there again, what was not is whole or gone.
+// modifies and deletes. What was answered is there again, what was begun goes on.
 func TestAccountSurvivesKillsAtAnyMoment(t *testing.T) {
 	f := newFixture(t)
 	keeper := f.instanceInputs("keeper", nil)

@@ -43,7 +43,9 @@ func getCluster(a *Account, c *call) (map[string]any, error) {
 	}
 	ids := []string{}
 	for _, s := range subnets {
-		ids = append(ids, s.id)
+		if s.vpc == vpcID {
+			ids = append(ids, s.id)
+		}
 	}
 	return map[string]any{
 		"id": name, "clusterId": name, "name": name,
@@ -108,7 +110,7 @@ func tagsOf(inputs map[string]any) map[string]string {
 
 func (s *subnet) filters(region string) map[string][]string {
 	return map[string][]string{
-		"vpc-id": {vpcID}, "subnet-id": {s.id}, "availability-zone": {region + s.zone}, "cidr-block": {s.cidr},
+		"vpc-id": {s.vpc}, "subnet-id": {s.id}, "availability-zone": {region + s.zone}, "cidr-block": {s.cidr},
 		"availabilityZone": {region + s.zone}, "cidr": {s.cidr}, "state": {"available"}, "default-for-az": {"false"},
 		"map-public-ip-on-launch": {strconv.FormatBool(s.public)}, "tag:Name": {s.name}, s.roleTag(): {"1"},
 	}
@@ -155,7 +157,7 @@ func getSubnet(_ *Account, c *call) (map[string]any, error) {
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(s subnet) bool {
-		for key, have := range map[string]string{"id": s.id, "cidrBlock": s.cidr, "vpcId": vpcID,
+		for key, have := range map[string]string{"id": s.id, "cidrBlock": s.cidr, "vpcId": s.vpc,
 			"availabilityZone": c.region + s.zone, "state": "available"} {
 			if want := text(c.inputs, key); want != "" && want != have {
 				return true
@@ -172,7 +174,7 @@ func getSubnet(_ *Account, c *call) (map[string]any, error) {
 	s := found[0]
 	return map[string]any{
 		"id": s.id, "arn": arn("ec2", c.region, "subnet/"+s.id), "availabilityZone": c.region + s.zone,
-		"availabilityZoneId": "euw1-az" + strconv.Itoa(1+int(s.zone[0]-'a')), "cidrBlock": s.cidr, "vpcId": vpcID, "ownerId": ID,
+		"availabilityZoneId": "euw1-az" + strconv.Itoa(1+int(s.zone[0]-'a')), "cidrBlock": s.cidr, "vpcId": s.vpc, "ownerId": ID,
 		"state": "available", "availableIpAddressCount": 251, "mapPublicIpOnLaunch": s.public, "defaultForAz": false,
 		"assignIpv6AddressOnCreation": false, "customerOwnedIpv4Pool": "", "enableDns64": false, "enableLniAtDeviceIndex": 0,
 		"enableResourceNameDnsARecordOnLaunch": false, "enableResourceNameDnsAaaaRecordOnLaunch": false, "ipv6CidrBlock": "",
@@ -182,14 +184,15 @@ func getSubnet(_ *Account, c *call) (map[string]any, error) {
 	}, nil
 }
 
-// routeTable is one of the VPC's two: the main one for every subnet without another, and the public one.
+// routeTable is one of a VPC's: the main one for every subnet without another, or the public one.
 type routeTable struct {
-	id      string
+	id, vpc string
 	main    bool
 	gateway bool
 }
 
-var routeTables = []routeTable{{id: mainRouteTableID, main: true}, {id: publicRouteTableID, gateway: true}}
+var routeTables = []routeTable{{id: mainRouteTableID, vpc: vpcID, main: true},
+	{id: publicRouteTableID, vpc: vpcID, gateway: true}, {id: otherRouteTableID, vpc: otherVPCID, main: true}}
 
 // subnetIDs are those explicitly associated: AWS lists no others.
 func (t *routeTable) subnetIDs() []string {
@@ -204,7 +207,7 @@ func (t *routeTable) subnetIDs() []string {
 
 func (t *routeTable) filters() map[string][]string {
 	have := map[string][]string{
-		"vpc-id": {vpcID}, "route-table-id": {t.id}, "association.route-table-id": {t.id},
+		"vpc-id": {t.vpc}, "route-table-id": {t.id}, "association.route-table-id": {t.id},
 		"association.main": {strconv.FormatBool(t.main)}, "association.subnet-id": t.subnetIDs(),
 		"route.destination-cidr-block": {vpcCIDR}, "route.gateway-id": {"local"}, "tag:Name": {t.id},
 	}
@@ -226,7 +229,7 @@ func matchingTables(c *call) ([]routeTable, error) {
 		if subnet := text(c.inputs, "subnetId"); subnet != "" && !slices.Contains(t.subnetIDs(), subnet) {
 			ok = false
 		}
-		if ok && !wrong("vpcId", vpcID) && !wrong("routeTableId", t.id) && text(c.inputs, "gatewayId") == "" {
+		if ok && !wrong("vpcId", t.vpc) && !wrong("routeTableId", t.id) && text(c.inputs, "gatewayId") == "" {
 			out = append(out, t)
 		}
 	}
@@ -269,7 +272,7 @@ func getRouteTable(_ *Account, c *call) (map[string]any, error) {
 		associations = append(associations, association(t.id, id, false))
 	}
 	return map[string]any{
-		"id": t.id, "routeTableId": t.id, "arn": arn("ec2", c.region, "route-table/"+t.id), "vpcId": vpcID, "ownerId": ID,
+		"id": t.id, "routeTableId": t.id, "arn": arn("ec2", c.region, "route-table/"+t.id), "vpcId": t.vpc, "ownerId": ID,
 		"subnetId": text(c.inputs, "subnetId"), "gatewayId": "", "routes": routes, "associations": associations,
 		"tags": map[string]string{"Name": t.id}, "filters": c.inputs["filters"],
 	}, nil

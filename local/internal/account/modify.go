@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// deferrable are the changes that RDS keeps for the maintenance window unless they are to be applied immediately.
+// deferrable are the changes that RDS keeps for the maintenance window unless they are to be applied immediately. The
+// port isn't among them: RDS restarts for it at once.
 var deferrable = []string{"allocatedStorage", "caCertIdentifier", "engineVersion", "identifier", "instanceClass", "iops",
-	"multiAz", "port", "storageThroughput", "storageType"}
+	"multiAz", "storageThroughput", "storageType"}
 
 // restarting are the changes that need the server to start again.
 var restarting = []string{"engineVersion", "identifier", "instanceClass", "port"}
@@ -17,6 +18,11 @@ var restarting = []string{"engineVersion", "identifier", "instanceClass", "port"
 // modifyInstance answers when the changes are in effect, or are kept for the maintenance window.
 func (a *Account) modifyInstance(c *call, rec *record) error {
 	defer a.hold(rec)()
+	return a.modify(c, rec)
+}
+
+// modify wants the instance held.
+func (a *Account) modify(c *call, rec *record) error {
 	ctx := context.WithoutCancel(c.ctx) // a half-done modification helps nobody
 	a.mu.Lock()
 	changed, err := a.planModification(c, rec)
@@ -33,7 +39,7 @@ func (a *Account) modifyInstance(c *call, rec *record) error {
 		return err
 	}
 	if password := text(c.inputs, "password"); password != "" && rec.Instance.Source == "" {
-		return a.setPassword(ctx, rec, password)
+		return a.serverOf(rec).SetPassword(ctx, text(rec.Inputs, "username"), password)
 	}
 	return nil
 }
@@ -82,11 +88,15 @@ func (a *Account) take(c *call, rec *record, next map[string]any, changed []stri
 	rec.Inputs = next
 	rec.Instance.Identifier = text(next, "identifier")
 	rec.Instance.Port = portOf(next)
+	if number(next, "allocatedStorage") > rec.Instance.Grown {
+		rec.Instance.Grown = 0
+	}
 	if slices.Contains(changed, "engineVersion") {
+		rec.Instance.Version = resolve(text(next, "engineVersion"), a.versionOf(rec))
 		rec.Instance.Applied, rec.Instance.PendingReboot = a.desired(next), false
 		c.warn(a.versionWarning(next))
 		for _, replica := range a.replicas(rec) { // RDS upgrades them with their source
-			replica.Inputs["engineVersion"] = next["engineVersion"]
+			replica.Inputs["engineVersion"], replica.Instance.Version = next["engineVersion"], rec.Instance.Version
 		}
 	} else if slices.Contains(changed, "parameterGroupName") {
 		rec.Instance.PendingReboot = !maps.Equal(rec.Instance.Applied, a.desired(next))
@@ -107,11 +117,11 @@ func (a *Account) keep(rec *record) error {
 func (a *Account) applyModification(ctx context.Context, c *call, rec *record, changed []string) error {
 	srv := a.serverOf(rec)
 	restart := slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(restarting, key) })
-	if restart || srv == nil || !srv.running() || srv.port() != rec.Instance.Port {
+	if restart || !srv.Running() || srv.Port() != rec.Instance.Port {
 		if err := a.restartInstance(ctx, rec); err != nil {
 			return err
 		}
-		return a.followers(ctx, rec)
+		return a.followers(rec)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -127,13 +137,11 @@ func (a *Account) refresh(c *call, rec *record) error {
 	if c != nil {
 		c.warn(missing...)
 	}
-	if srv := a.servers[rec.ID]; srv != nil {
-		srv.reload()
-	}
+	a.server(rec).Reload()
 	return a.writeHosts()
 }
 
-// maintain applies what waits for the maintenance window.
+// maintain applies what waits for the maintenance window, and the newest minor.
 func (a *Account) maintain(c *call, rec *record) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
@@ -141,6 +149,9 @@ func (a *Account) maintain(c *call, rec *record) error {
 	next := merge(rec.Inputs, rec.Instance.Pending)
 	rec.Instance.Pending = nil
 	a.take(c, rec, next, changed)
+	if fallback(rec.Inputs, "autoMinorVersionUpgrade", true) == true {
+		rec.Instance.Version = newestMinor(a.versionOf(rec))
+	}
 	err := a.keep(rec)
 	a.mu.Unlock()
 	if err != nil {
@@ -170,7 +181,7 @@ func (a *Account) stopInstance(_ *call, rec *record) error {
 	if err := a.setStatus(rec, statusAvailable, statusStopped); err != nil {
 		return err
 	}
-	a.serverOf(rec).stop()
+	a.serverOf(rec).Stop()
 	return nil
 }
 
@@ -218,6 +229,6 @@ func (a *Account) desired(inputs map[string]any) map[string]string {
 }
 
 func (a *Account) missingParameters(rec *record) []string {
-	_, missing := a.pg.configLines(a.parameters(rec))
+	_, missing := a.pg.ConfigLines(a.parameters(rec))
 	return missing
 }

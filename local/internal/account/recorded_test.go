@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/local/internal/postgres"
 )
 
 const (
@@ -33,6 +35,10 @@ func TestRefusals(t *testing.T) {
 	f.refusals([]refusal{
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id}}, "DBSubnetGroupDoesNotCoverEnoughAZs", "Current AZ coverage: eu-west-1a"},
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{"subnet-no"}}, "InvalidSubnet", "subnet-no"},
+		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id, subnets[4].id}}, "InvalidSubnet", "not all in the same VPC"},
+		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id, subnets[2].id}, "tags": props{"aws:x": "1"}}, "InvalidParameterValue", `Tag keys cannot start with the reserved prefix "aws:"`},
+		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id, subnets[2].id}, "tags": props{"backup": "rds:x"}}, "InvalidParameterValue", `Tag values cannot start with the reserved prefix "rds:"`},
+		{kindSecurityGroup, props{"name": "n", "tags": props{"AWS:x": "1"}}, "InvalidParameterValue", "Tag keys"},
 		{kindParameterGroup, group(props{"name": "no_such", "value": "1"}), "InvalidParameterValue", "Could not find parameter with name: no_such"},
 		{kindParameterGroup, group(props{"name": "fsync", "value": "0"}), "InvalidParameterValue", "fsync cannot be modified"},
 		{kindParameterGroup, group(props{"name": "max_connections", "value": "50"}), "InvalidParameterCombination", "cannot use immediate apply method for static parameter"},
@@ -41,6 +47,10 @@ func TestRefusals(t *testing.T) {
 		{kindParameterGroup, group(props{"name": "log_connections", "value": "yes"}), "InvalidParameterValue", "allowed values are: 0, 1"},
 		{kindParameterGroup, group(props{"name": "log_statement", "value": "some"}), "InvalidParameterValue", "Available values: none, ddl, mod, all"},
 		{kindParameterGroup, group(props{"name": "transaction_timeout", "value": "5"}), "InvalidParameterValue", "Could not find parameter"},
+		{kindParameterGroup, group(props{"name": "autovacuum", "value": "on"}), "InvalidParameterValue", "allowed values are: 0, 1"},
+		{kindParameterGroup, group(props{"name": "log_line_prefix", "value": "%m "}), "InvalidParameterValue", "Invalid parameter value: %m  for: log_line_prefix allowed values are: %t:%r:%u@%d:[%p]:,"},
+		{kindParameterGroup, group(props{"name": "pgaudit.role", "value": "auditor"}), "InvalidParameterValue", "allowed values are: rds_pgaudit"},
+		{kindParameterGroup, group(props{"name": "shared_preload_libraries", "value": "pg_cron, timescaledb", "applyMethod": "pending-reboot"}), "InvalidParameterValue", "Invalid parameter value: timescaledb for: shared_preload_libraries"},
 		{kindParameterGroup, props{"name": "pg", "family": "mysql8"}, "InvalidParameterValue", "mysql8"},
 		{kindParameterGroup, props{"name": "taken", "family": "postgres17"}, "DBParameterGroupAlreadyExists", "taken"},
 		{kindEventSubscription, props{"name": "e", "snsTopic": "x"}, "SNSTopicArnNotFound", "x"},
@@ -52,6 +62,7 @@ func TestRefusals(t *testing.T) {
 		{kindIngressRule, merge(rule, props{"securityGroupId": "sg-no"}), "InvalidGroup.NotFound", "sg-no"},
 		{kindIngressRule, merge(rule, props{"cidrIpv4": "10.0.0.1/16"}), "InvalidParameterValue", "malformed"},
 		{kindIngressRule, merge(rule, props{"referencedSecurityGroupId": sg}), "InvalidParameterCombination", "exactly one"},
+		{kindIngressRule, merge(rule, props{"cidrIpv4": nil, "referencedSecurityGroupId": otherSecurityGroupID}), "InvalidGroup.NotFound", "different networks"},
 		{kindRole, props{"name": "taken", "assumeRolePolicy": testTrustPolicy}, "EntityAlreadyExists", "taken"},
 		{kindRole, props{"name": "r", "assumeRolePolicy": "{"}, "MalformedPolicyDocument", "JSON"},
 		{kindAttachment, props{"role": "no", "policyArn": "arn:aws:iam::aws:policy/x"}, "NoSuchEntity", "role with name no"},
@@ -72,11 +83,19 @@ func TestRefusals(t *testing.T) {
 func TestInstanceRefusals(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres17", "parameters": []any{}})
+	f.create(kindSubnetGroup, props{"name": "other", "subnetIds": []string{subnets[3].id, subnets[4].id}})
 	instance := func(more props) props { return f.instanceInputs("shop", more) }
 	f.refusals([]refusal{
 		{kindInstance, instance(props{"engine": "mysql"}), "InvalidParameterValue", "mysql"},
 		{kindInstance, instance(props{"engineVersion": "9"}), "InvalidParameterCombination", "Cannot find version 9"},
 		{kindInstance, instance(props{"instanceClass": "db.t4g.huge"}), "InvalidParameterValue", "Invalid DB Instance class: db.t4g.huge"},
+		{kindInstance, instance(props{"engineVersion": "16.99"}), "InvalidParameterCombination", "Cannot find version 16.99 for postgres"},
+		{kindInstance, instance(props{"instanceClass": "db.m7g.48xlarge"}), "InvalidParameterValue", "Invalid DB Instance class: db.m7g.48xlarge"},
+		{kindInstance, instance(props{"dbName": "Select"}), "InvalidParameterValue", "Select cannot be used as it is a reserved word"},
+		{kindInstance, instance(props{"tags": props{"backup": "aws:daily"}}), "InvalidParameterValue", "Tag values cannot start"},
+		{kindInstance, instance(props{"dbSubnetGroupName": "other"}), "InvalidParameterCombination", "The DB instance and EC2 security group are in different VPCs. The DB instance is in " + otherVPCID},
+		{kindInstance, instance(props{"vpcSecurityGroupIds": []string{otherSecurityGroupID}}), "InvalidParameterCombination", "and the EC2 security group is in " + otherVPCID},
+		{kindInstance, instance(props{"storageType": "gp3", "allocatedStorage": 400, "iops": 3000}), "InvalidParameterCombination", "Invalid iops value for engine name postgres and storage type gp3: 3000"},
 		{kindInstance, instance(props{"allocatedStorage": 5}), "InvalidParameterValue", "Invalid storage size"},
 		{kindInstance, instance(props{"maxAllocatedStorage": 20}), "InvalidParameterCombination", "Max storage size"},
 		{kindInstance, instance(props{"storageType": "gp3", "iops": 3000}), "InvalidParameterCombination", "less than 400"},
@@ -209,8 +228,8 @@ func TestLogGroupsThatNobodyMadeAreMadeForGood(t *testing.T) {
 
 func TestParametersOfANewerMajorAreRecordedOnly(t *testing.T) {
 	f := newFixture(t)
-	pg, err := findPostgres(t.Context())
-	if err != nil || pg.major >= 17 {
+	pg, err := postgres.Find(t.Context())
+	if err != nil || pg.Major >= 17 {
 		t.Skip("the installed PostgreSQL knows the parameter: ", err)
 	}
 	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres17", "parameters": []any{
@@ -233,7 +252,8 @@ func TestClassMemory(t *testing.T) {
 	for class, want := range map[string]int{
 		"db.t4g.micro": gib, "db.t3.medium": 4 * gib, "db.t4g.2xlarge": 32 * gib, "db.m7g.large": 8 * gib,
 		"db.r6g.xlarge": 32 * gib, "db.r7g.16xlarge": 512 * gib, "db.x2g.large": 32 * gib,
-		"db.t4g.4xlarge": 0, "db.m6g.micro": 0, "t4g.micro": 0, "db.t4g": 0, "": 0,
+		"db.x2iedn.xlarge": 128 * gib, "db.m5.48xlarge": 0, "db.m5d.32xlarge": 0, "db.m6g.24xlarge": 0, "db.m6i.48xlarge": 0,
+		"db.r7g.32xlarge": 0, "db.x2g.24xlarge": 0, "db.m7g.xxlarge": 0, "db.t4g.4xlarge": 0, "db.m6g.micro": 0, "t4g.micro": 0, "db.t4g": 0, "": 0,
 	} {
 		if have := classMemory(class); have != want {
 			t.Errorf("%q has %d, want %d", class, have, want)

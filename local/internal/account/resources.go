@@ -58,11 +58,14 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 	if c.region == "" {
 		return nil, refuse("MissingRegion", "no region is given")
 	}
+	if err := checkTags(name, c.inputs); err != nil {
+		return nil, err
+	}
 	for rec := a.orphan(name, k, c); rec != nil; rec = a.orphan(name, k, c) {
 		if rec.Instance == nil || rec.Instance.Status != statusCreating {
 			return a.adopt(c, k, rec)
 		}
-		a.hold(rec)() // another run's plugin is still at it: what it ends with is taken over, or made anew
+		a.hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
 	}
 	if k.busy {
 		rec, err := k.create(a, c)
@@ -201,6 +204,9 @@ func (a *Account) update(r *http.Request, c *call) (*Response, error) {
 		return nil, err
 	}
 	c.region = rec.Region
+	if err := checkTags(rec.Kind, c.inputs); err != nil {
+		return nil, err
+	}
 	if err := a.change(c, k, rec); err != nil {
 		return nil, err
 	}

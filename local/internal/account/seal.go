@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"threetier/local/internal/files"
 )
 
 // sealer stands in for KMS: no secret lies in plain text in the account's files.
@@ -19,7 +21,7 @@ func openSealer(dir string) (*sealer, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		key = make([]byte, 32)
 		rand.Read(key)
-		err = writeFile(file, key, 0o600)
+		err = files.Write(file, key, 0o600)
 	}
 	if err != nil {
 		return nil, err

@@ -14,21 +14,17 @@ const (
 
 const defaultSecurityGroupID = "sg-0local0000default"
 
-func (a *Account) securityGroupExists(id string) bool {
-	return id == clusterSecurityGroupID || id == defaultSecurityGroupID || a.store.get(kindSecurityGroup, id) != nil
-}
-
 func createSecurityGroup(a *Account, c *call) (*record, error) {
 	name, vpc := text(c.inputs, "name"), fallback(c.inputs, "vpcId", vpcID)
-	if vpc != vpcID {
+	if vpc != vpcID && vpc != otherVPCID {
 		return nil, refuse("InvalidVpcID.NotFound", "The vpc ID '%v' does not exist", vpc)
 	}
-	if a.store.find(kindSecurityGroup, "name", name) != nil || strings.HasPrefix(name, "sg-") {
+	if other := a.store.find(kindSecurityGroup, "name", name); other != nil && other.Outputs["vpcId"] == vpc || strings.HasPrefix(name, "sg-") {
 		return nil, refuse("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%v'", name, vpc)
 	}
 	rec := c.record(kindSecurityGroup, hexID("sg"))
 	rec.Outputs = map[string]any{
-		"arn": arn("ec2", c.region, "security-group/"+rec.ID), "ownerId": ID, "vpcId": vpcID,
+		"arn": arn("ec2", c.region, "security-group/"+rec.ID), "ownerId": ID, "vpcId": vpc,
 		"description": "Managed by Pulumi", "egress": []any{}, "ingress": []any{}, "revokeRulesOnDelete": false,
 	}
 	return rec, nil
@@ -63,15 +59,16 @@ func createIngressRule(a *Account, c *call) (*record, error) {
 }
 
 func updateIngressRule(a *Account, c *call, rec *record) error {
-	if id := text(c.inputs, "securityGroupId"); !a.securityGroupExists(id) {
-		return refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+	vpc := a.vpcOf(text(c.inputs, "securityGroupId"))
+	if vpc == "" {
+		return refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", text(c.inputs, "securityGroupId"))
 	}
 	given := slices.DeleteFunc(slices.Clone(ruleSources), func(s string) bool { return text(c.inputs, s) == "" })
 	if len(given) != 1 {
 		return refuse("InvalidParameterCombination", "exactly one of %s must be given", strings.Join(ruleSources, ", "))
 	}
 	source := text(c.inputs, given[0])
-	if given[0] == "referencedSecurityGroupId" && !a.securityGroupExists(source) {
+	if given[0] == "referencedSecurityGroupId" && a.vpcOf(source) != vpc {
 		return refuse("InvalidGroup.NotFound", "You have specified two resources that belong to different networks, or "+
 			"the security group '%s' does not exist", source)
 	}

@@ -3,12 +3,12 @@ package account
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"threetier/local/internal/files"
+	"threetier/local/internal/postgres"
 )
 
 const kindSnapshot = "rds/snapshot"
@@ -19,6 +19,7 @@ type snapshot struct {
 	Status     string `json:"status"`
 	Source     string `json:"source"` // the instance's identifier
 	Type       string `json:"type"`   // manual or automated
+	Version    string `json:"version"`
 }
 
 func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
@@ -34,8 +35,9 @@ func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
 	}
 	snap := newRecord(kindSnapshot, id, rec.Region, "")
 	snap.Inputs = maps.Clone(rec.Inputs)
-	snap.Inputs["port"] = rec.Instance.Port
-	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier, Type: "manual"}
+	snap.Inputs["port"], snap.Inputs["allocatedStorage"] = rec.Instance.Port, rec.storage()
+	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier,
+		Type: "manual", Version: a.versionOf(rec)}
 	return snap, a.store.put(snap)
 }
 
@@ -52,8 +54,7 @@ func (a *Account) takeSnapshot(c *call, rec *record) error {
 	if err != nil {
 		return err
 	}
-	copied := filepath.Join(a.instanceDir(rec), "snapshot")
-	err = a.pg.baseBackup(c.ctx, a.serverOf(rec), filepath.Join(a.serverDir(rec), "snapshot"), "--wal-method=fetch")
+	copied, err := a.serverOf(rec).Backup(a.life)
 	if err == nil {
 		err = a.keepData(copied, snap)
 	}
@@ -74,28 +75,13 @@ func (a *Account) keepData(data string, snap *record) error {
 			return err
 		}
 	}
-	if err := syncDir(dir); err != nil {
+	if err := files.SyncDir(dir); err != nil {
 		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	snap.Snapshot.Status = statusAvailable
 	return a.store.put(snap)
-}
-
-// copySnapshot makes an instance's data of a snapshot.
-func (a *Account) copySnapshot(ctx context.Context, id, data string) error {
-	from := filepath.Join(a.snapshotDir(id), "data")
-	out, err := exec.CommandContext(ctx, "cp", "--archive", "--reflink=auto", from, data).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("copy snapshot %s: %w: %s", id, err, strings.TrimSpace(string(out)))
-	}
-	for _, name := range []string{"standby.signal", "postmaster.pid", "server.crt", "server.key"} {
-		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *Account) deleteSnapshot(_ *call, snap *record) error {
@@ -127,7 +113,7 @@ func (a *Account) tidySnapshots() error {
 			}
 		}
 	}
-	leftovers, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "snapshot"))
+	leftovers, err := postgres.Backups(filepath.Join(a.cfg.Dir, "instances"))
 	for _, path := range leftovers {
 		err = errors.Join(err, os.RemoveAll(path))
 	}
@@ -178,11 +164,10 @@ func (a *Account) finishDeletion(ctx context.Context, rec *record) error {
 			return err
 		}
 	}
-	if srv := a.serverOf(rec); srv != nil {
-		srv.stop()
-	}
+	srv := a.serverOf(rec)
+	srv.Stop()
 	if snap := a.store.get(kindSnapshot, rec.Instance.FinalSnapshot); snap != nil {
-		if err := a.keepData(a.dataDir(rec), snap); err != nil {
+		if err := a.keepData(srv.Data(), snap); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"threetier/local/internal/files"
 )
 
 // record is one thing that the account holds: a resource, or a snapshot.
@@ -91,7 +93,7 @@ func (s *store) put(rec *record) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.file(rec), data, 0o600); err != nil {
+	if err := files.Write(s.file(rec), data, 0o600); err != nil {
 		return err
 	}
 	s.index(rec)
@@ -103,7 +105,7 @@ func (s *store) remove(rec *record) error {
 		return err
 	}
 	delete(s.records[rec.Kind], rec.ID)
-	return syncDir(filepath.Dir(s.file(rec)))
+	return files.SyncDir(filepath.Dir(s.file(rec)))
 }
 
 var notFileName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
@@ -114,46 +116,4 @@ func (s *store) file(rec *record) string {
 	name := notFileName.ReplaceAllString(rec.ID, "_")
 	name = name[:min(len(name), 80)] + "-" + hex.EncodeToString(sum[:4]) + ".json"
 	return filepath.Join(s.dir, filepath.FromSlash(rec.Kind), name)
-}
-
-// writeFile replaces a file as a whole or not at all, even through a power failure.
-func writeFile(path string, data []byte, mode os.FileMode) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already where all went well
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
 }

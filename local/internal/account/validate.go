@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,8 +10,8 @@ import (
 var (
 	identifierPattern = regexp.MustCompile(`^[a-z](-?[a-z0-9])*$`)
 	namePattern       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
-	// reservedUsers are refused by RDS as the master user of PostgreSQL, which reserves them or the engine's keywords.
-	reservedUsers = strings.Fields(`admin all analyse analyze and any array as asc asymmetric authorization binary both
+	// reservedWords are refused by RDS as names of the master user and of the database.
+	reservedWords = strings.Fields(`admin all analyse analyze and any array as asc asymmetric authorization binary both
 		case cast check collate column constraint create current_role current_user default deferrable desc distinct do
 		else end except false for foreign from grant group having in initially intersect into leading like limit
 		localtime new not null off offset old on only or order placing primary public rdsadmin rds_iam
@@ -48,6 +49,11 @@ func (a *Account) inherit(inputs map[string]any) error {
 			return refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", id)
 		}
 		from = snap.Inputs
+		// what RDS restores, to be modified afterwards into what was asked for
+		inputs["allocatedStorage"], inputs["engineVersion"] = from["allocatedStorage"], from["engineVersion"]
+		for _, key := range []string{"iops", "storageThroughput", "maxAllocatedStorage"} {
+			delete(inputs, key)
+		}
 		inputs["username"], inputs["dbName"] = from["username"], from["dbName"] // these are in the data
 	}
 	for _, key := range keys {
@@ -108,7 +114,7 @@ func checkMaster(inputs map[string]any) error {
 		return refuse("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
 	case !namePattern.MatchString(username) || strings.HasPrefix(strings.ToLower(username), "pg_"):
 		return refuse("InvalidParameterValue", "The parameter MasterUsername is not valid: %s", username)
-	case slices.Contains(reservedUsers, strings.ToLower(username)):
+	case slices.Contains(reservedWords, strings.ToLower(username)):
 		return refuse("InvalidParameterValue",
 			"MasterUsername %s cannot be used as it is a reserved word used by the engine", username)
 	case password == "" && !restored:
@@ -123,6 +129,9 @@ func checkMaster(inputs map[string]any) error {
 	if name != "" && !namePattern.MatchString(name) {
 		return refuse("InvalidParameterValue",
 			"DBName must begin with a letter and contain only alphanumeric characters.")
+	}
+	if slices.Contains(reservedWords, strings.ToLower(name)) {
+		return refuse("InvalidParameterValue", "DBName %s cannot be used as it is a reserved word used by the engine", name)
 	}
 	if lower := strings.ToLower(name); lower == "db" || lower == "rdsadmin" || strings.HasPrefix(lower, "template") {
 		return refuse("InvalidParameterValue", "Database name cannot be %s", name)
@@ -156,12 +165,26 @@ func checkEngine(inputs map[string]any) error {
 	switch {
 	case engine != "postgres":
 		return refuse("InvalidParameterValue", "Invalid DB engine: %s (this stand-in only has postgres)", engine)
-	case version != "" && majorOf(version) == 0:
+	case resolve(version, "") == "":
 		return refuse("InvalidParameterCombination", "Cannot find version %s for postgres", version)
 	case classMemory(class) == 0:
 		return refuse("InvalidParameterValue", "Invalid DB Instance class: %s", class)
 	}
 	return nil
+}
+
+// gp3Threshold is the size in GiB from which RDS stripes a volume: 12,000 IOPS and 500 MiB/s instead of 3,000 and 125.
+const gp3Threshold = 400
+
+// storageSpeed is what an instance has, asked for or not.
+func storageSpeed(inputs map[string]any, size int) (iops, throughput int) {
+	if text(inputs, "storageType") == "gp3" {
+		iops, throughput = 3000, 125
+		if size >= gp3Threshold {
+			iops, throughput = 12000, 500
+		}
+	}
+	return cmp.Or(number(inputs, "iops"), iops), cmp.Or(number(inputs, "storageThroughput"), throughput)
 }
 
 func checkStorage(inputs map[string]any) error {
@@ -174,9 +197,12 @@ func checkStorage(inputs map[string]any) error {
 		return refuse("InvalidParameterValue", "Invalid storage type: %s", kind)
 	case most != 0 && most <= size:
 		return refuse("InvalidParameterCombination", "Max storage size must be greater than storage size")
-	case kind == "gp3" && size < 400 && (number(inputs, "iops") != 0 || number(inputs, "storageThroughput") != 0):
+	case kind == "gp3" && size < gp3Threshold && (number(inputs, "iops") != 0 || number(inputs, "storageThroughput") != 0):
 		return refuse("InvalidParameterCombination",
 			"You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
+	case kind == "gp3" && size >= gp3Threshold && number(inputs, "iops") != 0 && number(inputs, "iops") < 12000:
+		return refuse("InvalidParameterCombination", "Invalid iops value for engine name postgres and storage type gp3: %d",
+			number(inputs, "iops"))
 	case (kind == "io1" || kind == "io2") && number(inputs, "iops") == 0:
 		return refuse("InvalidParameterCombination", "You must specify IOPS for storage type %s.", kind)
 	}
@@ -218,12 +244,22 @@ func checkOperation(inputs map[string]any) error {
 }
 
 func (a *Account) checkNetwork(inputs map[string]any) error {
-	if group := text(inputs, "dbSubnetGroupName"); group != "" && a.store.get(kindSubnetGroup, group) == nil {
-		return refuse("DBSubnetGroupNotFoundFault", "DB subnet group '%s' does not exist.", group)
+	vpc := vpcID
+	if name := text(inputs, "dbSubnetGroupName"); name != "" {
+		group := a.store.get(kindSubnetGroup, name)
+		if group == nil {
+			return refuse("DBSubnetGroupNotFoundFault", "DB subnet group '%s' does not exist.", name)
+		}
+		vpc = text(group.Outputs, "vpcId")
 	}
 	for _, id := range list(inputs, "vpcSecurityGroupIds") {
-		if !a.securityGroupExists(id) {
+		switch other := a.vpcOf(id); other {
+		case vpc:
+		case "":
 			return refuse("InvalidParameterValue", "Invalid security group , groupId= %s, groupName=.", id)
+		default:
+			return refuse("InvalidParameterCombination", "The DB instance and EC2 security group are in different VPCs. "+
+				"The DB instance is in %s and the EC2 security group is in %s", vpc, other)
 		}
 	}
 	return nil
@@ -281,21 +317,85 @@ func (a *Account) checkModification(c *call, rec *record, next map[string]any) e
 		return refuse("InvalidParameterCombination", "%s can't be made a read replica of %s: it is an instance already",
 			rec.Instance.Identifier, source)
 	}
-	have, want := majorOf(text(rec.Inputs, "engineVersion")), majorOf(text(next, "engineVersion"))
-	switch {
-	case want != 0 && want < have:
-		return refuse("InvalidParameterCombination", "Cannot upgrade postgres from %v to %v",
-			rec.Inputs["engineVersion"], next["engineVersion"])
-	case want > have && have != 0 && !truth(next, "allowMajorVersionUpgrade"):
+	if resolve(text(next, "engineVersion"), "") == "" {
+		return checkEngine(next)
+	}
+	from := a.versionOf(rec)
+	to := resolve(text(next, "engineVersion"), from)
+	if majorOf(to) > majorOf(from) && !truth(next, "allowMajorVersionUpgrade") {
 		return refuse("InvalidParameterCombination",
 			"The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
-	case number(next, "allocatedStorage") < number(rec.Inputs, "allocatedStorage"):
-		return refuse("InvalidParameterCombination", "Requested storage size can't be smaller than the current one: %d < %d",
-			number(next, "allocatedStorage"), number(rec.Inputs, "allocatedStorage"))
+	}
+	if err := checkUpgrade(from, to); err != nil {
+		return err
+	}
+	if err := checkGrowth(rec, next); err != nil {
+		return err
 	}
 	if number(next, "backupRetentionPeriod") == 0 && len(a.replicas(rec)) > 0 {
 		return refuse("InvalidParameterCombination",
 			"Backup retention period can't be 0 for a DB instance that has read replicas.")
 	}
 	return a.checkInstance(c, next)
+}
+
+// checkPassword is RDS's rule for PostgreSQL.
+func checkPassword(password string) error {
+	if len(password) < 8 || len(password) > 128 {
+		return refuse("InvalidParameterValue",
+			"The parameter MasterUserPassword is not a valid password because it is shorter than 8 or longer than 128 characters.")
+	}
+	for _, r := range password {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`/@"`, r) {
+			return refuse("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. "+
+				"Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+		}
+	}
+	return nil
+}
+
+// checkGrowth compares with the size that the storage has, which may be more than was asked for. As the provider does,
+// a size that hasn't changed isn't asked for again.
+func checkGrowth(rec *record, next map[string]any) error {
+	present, asked := rec.storage(), number(next, "allocatedStorage")
+	if !same(rec.Inputs["allocatedStorage"], next["allocatedStorage"]) {
+		if asked < present {
+			return refuse("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type %v: %d",
+				fallback(next, "storageType", "gp2"), asked)
+		}
+		// the provider repeats the IOPS that the instance has
+		iops, _ := storageSpeed(rec.Inputs, present)
+		if given := number(next, "iops"); given != 0 {
+			iops = given
+		}
+		if asked >= gp3Threshold {
+			if err := checkStorage(merge(next, map[string]any{"iops": iops})); err != nil {
+				return err
+			}
+		}
+	}
+	most := number(next, "maxAllocatedStorage")
+	if !same(rec.Inputs["maxAllocatedStorage"], next["maxAllocatedStorage"]) && rec.Inputs["maxAllocatedStorage"] != nil {
+		most = cmp.Or(most, asked) // so the provider ends the growth
+		if most < present || most == present && number(next, "maxAllocatedStorage") != 0 {
+			return refuse("InvalidParameterCombination", "Max storage size must be greater than storage size")
+		}
+	}
+	return nil
+}
+
+// checkTags is RDS's rule for keys and values; of other services the keys alone.
+func checkTags(kind string, inputs map[string]any) error {
+	for _, prefix := range []string{"aws:", "rds:"} {
+		ours := prefix == "aws:" || strings.HasPrefix(kind, "rds/")
+		for key, value := range tagsOf(inputs) {
+			if ours && strings.HasPrefix(strings.ToLower(key), prefix) {
+				return refuse("InvalidParameterValue", "Tag keys cannot start with the reserved prefix %q.", prefix)
+			}
+			if strings.HasPrefix(kind, "rds/") && strings.HasPrefix(strings.ToLower(value), prefix) {
+				return refuse("InvalidParameterValue", "Tag values cannot start with the reserved prefix %q.", prefix)
+			}
+		}
+	}
+	return nil
 }

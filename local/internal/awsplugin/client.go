@@ -35,7 +35,7 @@ func (c *client) lookup(ctx context.Context, name string, request account.Reques
 	return c.call(ctx, http.MethodPost, "/lookups/"+name, request)
 }
 
-// call returns the account's refusal as an error with AWS's code and words.
+// call returns the account's refusal as an error with AWS's code and words, beside what was left half-made.
 func (c *client) call(ctx context.Context, method, path string, request account.Request) (*account.Response, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *client) call(ctx context.Context, method, path string, request account.
 		return nil, fmt.Errorf("read the local AWS account's answer (%s): %w", answer.Status, err)
 	}
 	if response.Error != nil {
-		return nil, response.Error
+		return &response, response.Error
 	}
 	return &response, nil
 }

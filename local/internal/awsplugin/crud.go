@@ -9,6 +9,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil/rpcerror"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -27,11 +29,29 @@ func (p *Provider) Create(ctx context.Context, req plugin.CreateRequest) (plugin
 	region, _ := p.settings()
 	answer, err := p.account.resource(ctx, http.MethodPost, known.kind, "", account.Request{
 		Region: region, Owner: string(req.URN), Inputs: plainInputs(req.Properties, known.inputs)})
+	if err != nil && answer != nil && answer.ID != "" {
+		return plugin.CreateResponse{}, p.halfMade(known, answer, req.Properties)
+	}
 	if err != nil {
 		return plugin.CreateResponse{}, err
 	}
 	p.log.warn(ctx, string(req.URN), answer.Warnings)
 	return plugin.CreateResponse{ID: resource.ID(answer.ID), Properties: p.outputs(known, answer.Outputs, req.Properties)}, nil
+}
+
+// halfMade has the engine keep a resource whose creation failed after it had come into being.
+func (p *Provider) halfMade(known *resourceType, answer *account.Response, inputs resource.PropertyMap) error {
+	keep := plugin.MarshalOptions{KeepSecrets: true, KeepUnknowns: true, KeepResources: true}
+	outputs, err := plugin.MarshalProperties(p.outputs(known, answer.Outputs, inputs), keep)
+	if err != nil {
+		return err
+	}
+	given, err := plugin.MarshalProperties(inputs, keep)
+	if err != nil {
+		return err
+	}
+	return rpcerror.WithDetails(rpcerror.New(codes.Unknown, answer.Error.Error()), &pulumirpc.ErrorResourceInitFailed{
+		Id: answer.ID, Properties: outputs, Inputs: given, Reasons: []string{answer.Error.Error()}})
 }
 
 // Update changes the resource in place.

@@ -22,10 +22,10 @@ func (p *Provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffR
 			continue
 		}
 		kind, differs := in.compare(resource.PropertyKey(name), req)
-		if !differs {
+		if !differs || name == "allocatedStorage" && grownByItself(req) {
 			continue
 		}
-		if in.replaces {
+		if p.replaces.by(string(req.Type), name) {
 			kind = kind.AsReplace()
 			result.ReplaceKeys = append(result.ReplaceKeys, resource.PropertyKey(name))
 		}
@@ -38,6 +38,17 @@ func (p *Provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffR
 		result.Changes, result.DetailedDiff = plugin.DiffSome, detailed
 	}
 	return result, nil
+}
+
+// grownByItself is true where the instance has more storage than was asked for, and may.
+func grownByItself(req plugin.DiffRequest) bool {
+	number := func(properties resource.PropertyMap, key resource.PropertyKey) float64 {
+		value, _ := plain(properties[key])
+		n, _ := value.(float64)
+		return n
+	}
+	asked := number(req.NewInputs, "allocatedStorage")
+	return number(req.OldOutputs, "allocatedStorage") > asked && number(req.NewInputs, "maxAllocatedStorage") > asked
 }
 
 func ignored(name string, paths []string) bool {

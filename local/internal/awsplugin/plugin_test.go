@@ -52,7 +52,7 @@ func newRig(t *testing.T) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
 	read, write := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, []string{"-logtostderr", engine}, socket, write) }()
+	go func() { done <- Serve(ctx, []string{"-logtostderr", engine}, checkout, socket, write) }()
 	port, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

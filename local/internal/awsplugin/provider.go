@@ -29,8 +29,9 @@ const SocketVariable = "THREETIER_ACCOUNT_SOCKET"
 type Provider struct {
 	plugin.UnimplementedProvider
 
-	account *client
-	log     logger
+	account  *client
+	log      logger
+	replaces replaces
 
 	mu     sync.Mutex
 	region string
@@ -38,8 +39,8 @@ type Provider struct {
 }
 
 // New is a plugin that uses the account at a socket. Warnings go to the engine.
-func New(socket string) *Provider {
-	return &Provider{account: newClient(socket), log: &engineLog{}}
+func New(socket string, replaces replaces) *Provider {
+	return &Provider{account: newClient(socket), log: &engineLog{}, replaces: replaces}
 }
 
 // Handshake tells the engine that secrets may come marked, and learns where warnings go.

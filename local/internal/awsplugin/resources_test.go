@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil/rpcerror"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
@@ -352,6 +353,46 @@ func TestInterruptedRunIsTakenUpAndNothingElse(t *testing.T) {
 	}
 	if r.unmarshal(out.Inputs)["name"] == again.inputs["name"] {
 		t.Error("the replacement has the name of what it replaces")
+	}
+}
+
+func TestHalfMadeInstanceIsTheEnginesToKeep(t *testing.T) {
+	r := newRig(t)
+	token := "aws:rds/instance:Instance"
+	made := all(r)[token]
+	r.update(made, with(made.inputs, map[string]any{"deletionProtection": false, "finalSnapshotIdentifier": "last"}))
+	made.outputs = with(made.outputs, map[string]any{"skipFinalSnapshot": false, "finalSnapshotIdentifier": "last"})
+	if err := r.delete(made); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.client.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn(token, "again"), Properties: r.marshal(
+		with(made.inputs, map[string]any{"identifier": "again", "snapshotIdentifier": "last", "engineVersion": "16",
+			"parameterGroupName": nil}))})
+	failed, ok := rpcerror.FromError(err)
+	if !ok || len(failed.Details()) != 1 {
+		t.Fatalf("got %v, want a creation that failed half-way", err)
+	}
+	half, ok := failed.Details()[0].(*pulumirpc.ErrorResourceInitFailed)
+	if !ok || half.Id == "" || !strings.Contains(half.Reasons[0], "AllowMajorVersionUpgrade flag must be present") {
+		t.Fatalf("got %+v", failed.Details()[0])
+	}
+	left := state{token: token, name: "again", id: half.Id, inputs: made.inputs, outputs: r.unmarshal(half.Properties)}
+	if _, outputs := r.read(left); outputs["engineVersion"] != resource.NewProperty("15") {
+		t.Errorf("the instance that is left: %v", outputs)
+	}
+}
+
+func TestStorageThatGrewByItselfIsNoDifference(t *testing.T) {
+	r := newRig(t)
+	made := all(r)["aws:rds/instance:Instance"]
+	made.outputs = with(made.outputs, map[string]any{"allocatedStorage": 50.0})
+	for most, want := range map[any]pulumirpc.DiffResponse_DiffChanges{nil: pulumirpc.DiffResponse_DIFF_SOME, 100: pulumirpc.DiffResponse_DIFF_NONE} {
+		before := made
+		before.inputs = with(made.inputs, map[string]any{"maxAllocatedStorage": most})
+		before.outputs = with(made.outputs, map[string]any{"maxAllocatedStorage": most})
+		if d := r.diff(before, before.inputs); d.Changes != want {
+			t.Errorf("with at most %v: %v, want %v", most, d.Changes, want)
+		}
 	}
 }
 

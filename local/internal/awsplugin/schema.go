@@ -14,6 +14,9 @@ func (p *Provider) GetSchema(context.Context, plugin.GetSchemaRequest) (plugin.G
 	resources, functions := map[string]any{}, map[string]any{}
 	for token, known := range resourceTypes {
 		inputs := schemaOf(known.inputs)
+		for _, name := range p.replaces[token] {
+			inputs[name].(map[string]any)["willReplaceOnChanges"] = true
+		}
 		outputs := maps.Clone(inputs)
 		for _, name := range known.outputs {
 			outputs[name] = map[string]any{"$ref": "pulumi.json#/Any"}
@@ -63,9 +66,6 @@ func schemaOf(inputs map[string]input) map[string]any {
 		}
 		if in.secret {
 			property["secret"] = true
-		}
-		if in.replaces {
-			property["willReplaceOnChanges"] = true
 		}
 		out[name] = property
 	}

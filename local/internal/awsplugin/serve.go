@@ -18,14 +18,18 @@ import (
 const engineCheck = 5 * time.Second
 
 // Serve is the plugin as a process: it writes its port to out, as the engine expects, and serves until ctx ends. The
-// engine's address is the argument that isn't a flag.
-func Serve(ctx context.Context, args []string, socket string, out io.Writer) error {
+// engine's address is the argument that isn't a flag. The checkout is where the table of what replaces a resource is.
+func Serve(ctx context.Context, args []string, checkout, socket string, out io.Writer) error {
 	if socket == "" {
 		return errors.New(SocketVariable + " is not set: this aws plugin only works with the local node's account")
 	}
+	replaces, err := readReplaces(checkout)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	provider := New(socket)
+	provider := New(socket, replaces)
 	if engine := engineAddress(args); engine != "" {
 		if err := provider.log.connect(engine); err != nil {
 			return err

@@ -1,31 +1,25 @@
 package node
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"threetier/local/internal/certificates"
 )
 
 // pki is the folder of the cluster's certificates and keys.
 type pki struct {
-	dir  string
-	cert *x509.Certificate
-	key  crypto.Signer
+	dir string
+	ca  *certificates.Authority
 }
 
 // openPKI makes the cluster's certificates on the first start, and finds them there on later ones.
@@ -38,31 +32,17 @@ func openPKI(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of the certificates: %w", err)
 	}
-	p := &pki{dir: dir}
-	steps := []func() error{p.makeCA, p.makeServers, p.makeClients}
-	for _, makeSome := range steps {
-		if err := makeSome(); err != nil {
-			return fmt.Errorf("make the certificates: %w", err)
-		}
+	ca, err := certificates.Open(dir, "local-eks")
+	if err != nil {
+		return fmt.Errorf("open the cluster's certificate authority: %w", err)
+	}
+	p := &pki{dir: dir, ca: ca}
+	// The service account tokens are signed by a key of their own.
+	tokens := &x509.Certificate{Subject: pkix.Name{CommonName: "service-account"}}
+	if err := errors.Join(p.issue("service-account", tokens), p.makeServers(), p.makeClients()); err != nil {
+		return fmt.Errorf("make the certificates: %w", err)
 	}
 	return os.WriteFile(filepath.Join(dir, "complete"), nil, 0o600)
-}
-
-func (p *pki) makeCA() error {
-	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "local-eks"},
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	cert, key, err := p.issue("ca", template)
-	if err != nil {
-		return err
-	}
-	p.cert, p.key = cert, key
-	// The service account tokens are signed by a key of their own.
-	_, _, err = p.issue("service-account", &x509.Certificate{Subject: pkix.Name{CommonName: "service-account"}})
-	return err
 }
 
 func (p *pki) makeServers() error {
@@ -76,8 +56,7 @@ func (p *pki) makeServers() error {
 		for _, a := range addresses {
 			t.IPAddresses = append(t.IPAddresses, net.ParseIP(a))
 		}
-		_, _, err := p.issue(file, t)
-		return err
+		return p.issue(file, t)
 	}
 	names := []string{"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
 	if err := server("kube-apiserver", "kube-apiserver", names, "127.0.0.1", Address, apiServerIP); err != nil {
@@ -109,7 +88,7 @@ func (p *pki) makeClients() error {
 			KeyUsage:    x509.KeyUsageDigitalSignature,
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		}
-		if _, _, err := p.issue(c.file, template); err != nil {
+		if err := p.issue(c.file, template); err != nil {
 			return err
 		}
 		if err := p.writeKubeconfig(c.file); err != nil {
@@ -119,39 +98,19 @@ func (p *pki) makeClients() error {
 	return nil
 }
 
-// issue signs a certificate by the CA (the CA's own by itself) and writes it and its key as NAME.pem and NAME.key.
-func (p *pki) issue(name string, template *x509.Certificate) (*x509.Certificate, crypto.Signer, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// issue writes a certificate and its key as NAME.pem and NAME.key.
+func (p *pki) issue(name string, template *x509.Certificate) error {
+	certPEM, keyPEM, err := p.ca.Issue(template)
 	if err != nil {
-		return nil, nil, fmt.Errorf("generate the key of %s: %w", name, err)
+		return err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, nil, fmt.Errorf("choose the serial of %s: %w", name, err)
+	if err := os.WriteFile(p.file(name+".key"), keyPEM, 0o600); err != nil {
+		return fmt.Errorf("write the key of %s: %w", name, err)
 	}
-	template.SerialNumber = serial
-	template.NotBefore = time.Now().Add(-time.Hour)
-	template.NotAfter = time.Now().AddDate(10, 0, 0)
-	parent, signer := p.cert, p.key
-	if parent == nil {
-		parent, signer = template, key
+	if err := os.WriteFile(p.file(name+".pem"), certPEM, 0o600); err != nil {
+		return fmt.Errorf("write the certificate of %s: %w", name, err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		return nil, nil, fmt.Errorf("sign the certificate of %s: %w", name, err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("encode the key of %s: %w", name, err)
-	}
-	if err := os.WriteFile(p.file(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
-		return nil, nil, fmt.Errorf("write the key of %s: %w", name, err)
-	}
-	if err := os.WriteFile(p.file(name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		return nil, nil, fmt.Errorf("write the certificate of %s: %w", name, err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	return cert, key, err
+	return nil
 }
 
 func (p *pki) writeKubeconfig(name string) error {

@@ -1,4 +1,6 @@
-package account
+// Package postgres runs the real PostgreSQL behind each RDS instance: servers and their files, roles, replicas, copies.
+// It knows nothing of AWS.
+package postgres
 
 import (
 	"bytes"
@@ -14,26 +16,27 @@ import (
 	"syscall"
 )
 
-// admin is the superuser of every server, as on RDS; only the account itself can be it, over the local socket.
+// admin is the superuser of every server, as on RDS; only the stand-in itself can be it, over the local socket.
 const admin = "rdsadmin"
 
-// postgres is an installed PostgreSQL, run as its own user.
-type postgres struct {
+// Installation is an installed PostgreSQL, run as its own user.
+type Installation struct {
+	Major   int
+	Version string // such as 15.18
+
 	bin      string
-	major    int
-	version  string // such as 15.18
 	uid, gid uint32
-	settings map[string]setting
+	settings map[string]Setting
 }
 
-// findPostgres takes the newest of Debian's installations.
-func findPostgres(ctx context.Context) (*postgres, error) {
-	pg := &postgres{}
+// Find takes the newest of Debian's installations.
+func Find(ctx context.Context) (*Installation, error) {
+	pg := &Installation{}
 	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	for _, initdb := range dirs {
 		bin := filepath.Dir(initdb)
-		if major, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && major > pg.major {
-			pg.bin, pg.major = bin, major
+		if major, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && major > pg.Major {
+			pg.bin, pg.Major = bin, major
 		}
 	}
 	if pg.bin == "" {
@@ -60,14 +63,14 @@ func findPostgres(ctx context.Context) (*postgres, error) {
 		return nil, err
 	}
 	if words := strings.Fields(out); len(words) >= 3 {
-		pg.version = words[2]
+		pg.Version = words[2]
 	}
 	return pg, nil
 }
 
-// command is one of PostgreSQL's programs as its own user, in a process group that no terminal's signal reaches and that
+// Command is one of PostgreSQL's programs as its own user, in a process group that no terminal's signal reaches and that
 // ends as a whole with the context: initdb has children.
-func (pg *postgres) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func (pg *Installation) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(pg.bin, name), args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGAPPNAME=rdsadmin"}
@@ -79,8 +82,8 @@ func (pg *postgres) command(ctx context.Context, name string, args ...string) *e
 	return cmd
 }
 
-func (pg *postgres) run(ctx context.Context, stdin, name string, args ...string) (string, error) {
-	cmd := pg.command(ctx, name, args...)
+func (pg *Installation) run(ctx context.Context, stdin, name string, args ...string) (string, error) {
+	cmd := pg.Command(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -93,15 +96,15 @@ func (pg *postgres) run(ctx context.Context, stdin, name string, args ...string)
 	return stdout.String(), nil
 }
 
-func (pg *postgres) initdb(ctx context.Context, data string) error {
+func (pg *Installation) initdb(ctx context.Context, data string) error {
 	_, err := pg.run(ctx, "", "initdb", "--pgdata="+data, "--username="+admin, "--encoding=UTF8", "--locale=C.UTF-8",
 		"--auth-local=peer", "--auth-host=scram-sha-256", "--data-checksums", "--no-instructions")
 	return err
 }
 
 // baseBackup copies a running server's data; the log that the copy needs to be consistent comes with it.
-func (pg *postgres) baseBackup(ctx context.Context, from *server, data string, args ...string) error {
-	args = append([]string{"--host=" + from.socket, "--port=" + strconv.Itoa(from.port()), "--username=" + admin,
+func (pg *Installation) baseBackup(ctx context.Context, from *Server, data string, args ...string) error {
+	args = append([]string{"--host=" + from.socket, "--port=" + strconv.Itoa(from.Port()), "--username=" + admin,
 		"--pgdata=" + data, "--checkpoint=fast", "--no-password"}, args...)
 	_, err := pg.run(ctx, "", "pg_basebackup", args...)
 	return err
@@ -109,15 +112,15 @@ func (pg *postgres) baseBackup(ctx context.Context, from *server, data string, a
 
 // query runs SQL as the superuser; one statement's failure ends it. The SQL goes over stdin, where no process list
 // shows it.
-func (pg *postgres) query(ctx context.Context, srv *server, sql string) (string, error) {
+func (pg *Installation) query(ctx context.Context, srv *Server, sql string) (string, error) {
 	out, err := pg.run(ctx, sql, "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
-		"--set=ON_ERROR_STOP=1", "--host="+srv.socket, "--port="+strconv.Itoa(srv.port()), "--username="+admin,
+		"--set=ON_ERROR_STOP=1", "--host="+srv.socket, "--port="+strconv.Itoa(srv.Port()), "--username="+admin,
 		"--dbname=postgres")
 	return strings.TrimSpace(out), err
 }
 
 // own gives a tree to the servers' user.
-func (pg *postgres) own(path string) error {
+func (pg *Installation) own(path string) error {
 	return filepath.WalkDir(path, func(p string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -126,8 +129,8 @@ func (pg *postgres) own(path string) error {
 	})
 }
 
-// reaches says which folder keeps the servers' user from a path.
-func (pg *postgres) reaches(path string) error {
+// Reaches says which folder keeps the servers' user from a path.
+func (pg *Installation) Reaches(path string) error {
 	for dir := path; dir != "/"; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {

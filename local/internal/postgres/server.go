@@ -1,4 +1,4 @@
-package account
+package postgres
 
 import (
 	"context"
@@ -19,17 +19,17 @@ const (
 	startPatience  = 120 * time.Second // crash recovery of a large write-ahead log takes its time
 	stopPatience   = 60 * time.Second
 	firstBackoff   = 500 * time.Millisecond
-	longestBackoff = 30 * time.Second
+	LongestBackoff = 30 * time.Second
 	maxLogBytes    = 20 << 20
 )
 
-// server is one running PostgreSQL: started, watched, restarted when it dies, stopped.
-type server struct {
-	pg     *postgres
-	log    *slog.Logger
-	data   string // the data directory, under the path that the server's user can reach
-	socket string // abstract, so that nothing is left of it when the process is gone
-	logTo  string
+// Server is one PostgreSQL: its files, and its process, which is started, watched, restarted when it dies, stopped.
+type Server struct {
+	pg  *Installation
+	log *slog.Logger
+	// dir is the folder of the instance's data and log, reached the same folder where the server's user can reach it.
+	dir, reached string
+	socket       string // abstract: no path length to mind, and nothing is left of it when the process is gone
 
 	mu       sync.Mutex
 	portNow  int
@@ -38,17 +38,32 @@ type server struct {
 	gone     chan struct{} // closed once nothing runs and nothing will restart it
 }
 
-var errStopped = errors.New("the server is being stopped")
+// Server is the one that lives in a folder, whose last part is its own name among all of this machine's.
+func (pg *Installation) Server(dir, reached string, log *slog.Logger) *Server {
+	return &Server{pg: pg, log: log, dir: dir, reached: reached, socket: "@threetier-" + filepath.Base(dir)}
+}
 
-func (s *server) port() int {
+// Data is the data directory.
+func (s *Server) Data() string { return filepath.Join(s.dir, "data") }
+
+// Log is the file of the server's messages.
+func (s *Server) Log() string { return filepath.Join(s.dir, "postgresql.log") }
+
+func (s *Server) reachedData() string { return filepath.Join(s.reached, "data") }
+
+// ErrStopped is the error of a start that a stop overtook.
+var ErrStopped = errors.New("the server is being stopped")
+
+// Port is the one that the server was started with.
+func (s *Server) Port() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.portNow
 }
 
-// start returns once the server takes connections. A server that doesn't get that far is not retried.
-func (s *server) start(ctx context.Context, port int) error {
-	if err := clearStale(s.data); err != nil {
+// Start returns once the server takes connections. A server that doesn't get that far is not retried.
+func (s *Server) Start(ctx context.Context, port int) error {
+	if err := ClearStale(s.reachedData()); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -72,23 +87,23 @@ func (s *server) start(ctx context.Context, port int) error {
 }
 
 // launch starts the process; the channel closes when it has ended.
-func (s *server) launch() (<-chan struct{}, error) {
-	if info, err := os.Stat(s.logTo); err == nil && info.Size() > maxLogBytes {
-		if err := os.Rename(s.logTo, s.logTo+".1"); err != nil {
+func (s *Server) launch() (<-chan struct{}, error) {
+	if info, err := os.Stat(s.Log()); err == nil && info.Size() > maxLogBytes {
+		if err := os.Rename(s.Log(), s.Log()+".1"); err != nil {
 			return nil, err
 		}
 	}
-	out, err := os.OpenFile(s.logTo, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(s.Log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = out.Close() }() // the server has its own
-	cmd := s.pg.command(context.Background(), "postgres", "-D", s.data)
+	cmd := s.pg.Command(context.Background(), "postgres", "-D", s.reachedData())
 	cmd.Stdout, cmd.Stderr = out, out
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isStopping() {
-		return nil, errStopped
+		return nil, ErrStopped
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
@@ -99,18 +114,18 @@ func (s *server) launch() (<-chan struct{}, error) {
 	return exited, nil
 }
 
-func (s *server) reap(cmd *exec.Cmd) {
+func (s *Server) reap(cmd *exec.Cmd) {
 	err := cmd.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.process = nil
 	if !s.isStopping() {
-		s.log.Warn("PostgreSQL ended by itself", "reason", err, "log", s.logTo)
+		s.log.Warn("PostgreSQL ended by itself", "reason", err, "log", s.Log())
 	}
 }
 
 // watch restarts a server that died, later each time, until it is stopped.
-func (s *server) watch(exited <-chan struct{}, gone chan struct{}) {
+func (s *Server) watch(exited <-chan struct{}, gone chan struct{}) {
 	defer close(gone)
 	backoff := firstBackoff
 	for {
@@ -119,7 +134,7 @@ func (s *server) watch(exited <-chan struct{}, gone chan struct{}) {
 		if time.Since(began) > time.Minute {
 			backoff = firstBackoff
 		}
-		for exited = nil; exited == nil; backoff = min(backoff*2, longestBackoff) {
+		for exited = nil; exited == nil; backoff = min(backoff*2, LongestBackoff) {
 			select {
 			case <-s.stopping:
 				return
@@ -135,14 +150,14 @@ func (s *server) watch(exited <-chan struct{}, gone chan struct{}) {
 	}
 }
 
-func (s *server) relaunch() (<-chan struct{}, error) {
-	if err := clearStale(s.data); err != nil {
+func (s *Server) relaunch() (<-chan struct{}, error) {
+	if err := ClearStale(s.reachedData()); err != nil {
 		return nil, err
 	}
 	return s.launch()
 }
 
-func (s *server) isStopping() bool {
+func (s *Server) isStopping() bool {
 	select {
 	case <-s.stopping:
 		return true
@@ -152,7 +167,7 @@ func (s *server) isStopping() bool {
 }
 
 // giveUp marks the server as one that nothing restarts.
-func (s *server) giveUp() (gone <-chan struct{}) {
+func (s *Server) giveUp() (gone <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone != nil && !s.isStopping() {
@@ -161,8 +176,8 @@ func (s *server) giveUp() (gone <-chan struct{}) {
 	return s.gone
 }
 
-// stop ends all sessions and shuts down cleanly; a server that can't is killed, and recovers at its next start.
-func (s *server) stop() {
+// Stop ends all sessions and shuts down cleanly; a server that can't is killed, and recovers at its next start.
+func (s *Server) Stop() {
 	gone := s.giveUp()
 	if gone == nil {
 		return
@@ -179,7 +194,7 @@ func (s *server) stop() {
 	<-gone
 }
 
-func (s *server) signal(sig syscall.Signal) {
+func (s *Server) signal(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
@@ -187,11 +202,11 @@ func (s *server) signal(sig syscall.Signal) {
 	}
 }
 
-// reload makes the server read its configuration, its client rules and its certificate again.
-func (s *server) reload() { s.signal(syscall.SIGHUP) }
+// Reload makes the server read its configuration, its client rules and its certificate again.
+func (s *Server) Reload() { s.signal(syscall.SIGHUP) }
 
-// running says whether the server takes connections.
-func (s *server) running() bool {
+// Running says whether the server takes connections.
+func (s *Server) Running() bool {
 	s.mu.Lock()
 	process := s.process
 	s.mu.Unlock()
@@ -199,8 +214,8 @@ func (s *server) running() bool {
 }
 
 // status is the last line of postmaster.pid, which the server keeps for those who wait for it.
-func (s *server) status(pid int) string {
-	data, err := os.ReadFile(filepath.Join(s.data, "postmaster.pid"))
+func (s *Server) status(pid int) string {
+	data, err := os.ReadFile(filepath.Join(s.reachedData(), "postmaster.pid"))
 	if err != nil {
 		return ""
 	}
@@ -211,12 +226,12 @@ func (s *server) status(pid int) string {
 	return strings.TrimSpace(lines[7])
 }
 
-func (s *server) ready(ctx context.Context, exited <-chan struct{}) error {
+func (s *Server) ready(ctx context.Context, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for !s.running() {
+	for !s.Running() {
 		select {
 		case <-exited:
 			return fmt.Errorf("PostgreSQL doesn't start: %s", s.lastWords())
@@ -229,8 +244,8 @@ func (s *server) ready(ctx context.Context, exited <-chan struct{}) error {
 }
 
 // lastWords are the newest lines of the log that say what is wrong.
-func (s *server) lastWords() string {
-	data, err := os.ReadFile(s.logTo)
+func (s *Server) lastWords() string {
+	data, err := os.ReadFile(s.Log())
 	if err != nil {
 		return err.Error()
 	}
@@ -243,17 +258,17 @@ func (s *server) lastWords() string {
 		}
 	}
 	if len(words) == 0 {
-		return "see " + s.logTo
+		return "see " + s.Log()
 	}
 	return strings.Join(words, "; ")
 }
 
-// clearStale ends what a killed account left running on this data, then removes the lock file that names a process
+// ClearStale ends what a killed stand-in left running on this data, then removes the lock file that names a process
 // which by now may be anyone's.
-func clearStale(data string) error {
+func ClearStale(data string) error {
 	deadline := time.Now().Add(stopPatience)
 	for {
-		left := processesIn(data)
+		left := ProcessesIn(data)
 		if len(left) == 0 {
 			break
 		}
@@ -272,8 +287,8 @@ func clearStale(data string) error {
 	return nil
 }
 
-// processesIn lists the processes whose working directory is dir: PostgreSQL's all have their data directory.
-func processesIn(dir string) []int {
+// ProcessesIn lists the processes whose working directory is dir: PostgreSQL's all have their data directory.
+func ProcessesIn(dir string) []int {
 	want, err := os.Stat(dir)
 	if err != nil {
 		return nil
@@ -292,8 +307,8 @@ func processesIn(dir string) []int {
 	return pids
 }
 
-// pid is 0 for a server that isn't running.
-func (s *server) pid() int {
+// PID is 0 for a server that isn't running.
+func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {

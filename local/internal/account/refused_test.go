@@ -1,0 +1,120 @@
+package account
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// changed asks for a modification that may be refused.
+func (f *fixture) changed(id string, inputs props) *Error {
+	f.Helper()
+	return f.call("PATCH", "/resources/"+kindInstance+"?id="+url.QueryEscape(id), Request{Inputs: inputs}).Error
+}
+
+func (f *fixture) refusedWith(err *Error, code, words string) {
+	f.Helper()
+	if err == nil || err.Code != code || !strings.Contains(err.Message, words) {
+		f.Errorf("got %v, want %s with %q", err, code, words)
+	}
+}
+
+func (f *fixture) output(id, name string) any {
+	f.Helper()
+	return f.call("GET", "/resources/"+kindInstance+"?id="+url.QueryEscape(id), Request{}).Outputs[name]
+}
+
+func TestStorageGrowsByItselfAndNeverShrinks(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", props{"storageType": "gp3", "maxAllocatedStorage": 100})
+	id := f.create(kindInstance, inputs).ID
+	if f.output(id, "iops") != 3000.0 || f.output(id, "storageThroughput") != 125.0 {
+		t.Errorf("iops %v, throughput %v", f.output(id, "iops"), f.output(id, "storageThroughput"))
+	}
+	f.act("storage", props{"allocatedStorage": 50})
+	if have := f.output(id, "allocatedStorage"); have != 50.0 {
+		t.Errorf("the storage is %v", have)
+	}
+	const combination = "InvalidParameterCombination"
+	f.refusedWith(f.changed(id, merge(inputs, props{"allocatedStorage": 30})), combination,
+		"Invalid storage size for engine name postgres and storage type gp3: 30")
+	for _, most := range []any{40, 50, nil} {
+		f.refusedWith(f.changed(id, merge(inputs, props{"maxAllocatedStorage": most})), combination,
+			"Max storage size must be greater than storage size")
+	}
+	f.refusedWith(f.changed(id, merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000})), combination,
+		"Invalid iops value for engine name postgres and storage type gp3: 3000")
+	f.update(kindInstance, id, merge(inputs, props{"maxAllocatedStorage": 60}))
+	if have := f.output(id, "allocatedStorage"); have != 50.0 {
+		t.Errorf("a size that wasn't asked for again is %v", have)
+	}
+	f.update(kindInstance, id, merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000, "iops": 12000}))
+	if f.output(id, "allocatedStorage") != 400.0 || f.output(id, "storageThroughput") != 500.0 {
+		t.Errorf("storage %v, throughput %v", f.output(id, "allocatedStorage"), f.output(id, "storageThroughput"))
+	}
+}
+
+func TestRestoredInstanceIsLeftWhereItsModificationIsRefused(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", props{"maxAllocatedStorage": 100, "storageType": "gp3"})
+	f.create(kindInstance, inputs)
+	f.mustQuery("shop", "CREATE TABLE items AS SELECT 7 AS id; SELECT id FROM items", "7")
+	f.act("storage", props{"allocatedStorage": 50})
+	f.act("snapshots", props{"snapshotIdentifier": "big"})
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres16", "parameters": []any{}})
+	restore := func(more props) Response {
+		asked := merge(inputs, props{"identifier": "again", "snapshotIdentifier": "big", "deletionProtection": true}, more)
+		return f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: asked})
+	}
+	f.refusedWith(restore(props{"engineVersion": "16", "parameterGroupName": "new"}).Error, "InvalidParameterCombination",
+		"The parameter group new with DBParameterGroupFamily postgres16 can't be used for this instance.")
+	if d := f.describe("again"); d.Identifier != "" {
+		t.Error("an instance is left by a refused restore")
+	}
+	half := restore(nil)
+	f.refusedWith(half.Error, "InvalidParameterCombination",
+		"Invalid storage size for engine name postgres and storage type gp3: 20")
+	d := f.describe("again")
+	if half.ID == "" || d.ResourceID != half.ID || !d.DeletionProtection {
+		t.Errorf("the restored instance is %+v, the answer %+v", d, half)
+	}
+	whole := restore(props{"allocatedStorage": 50})
+	if whole.Error != nil || whole.ID != half.ID {
+		t.Errorf("the corrected restore got %q, %v", whole.ID, whole.Error)
+	}
+	f.mustQuery("again", "SELECT id FROM items", "7")
+}
+
+func TestMajorUpgradeWantsATargetOfTheSameRoundOrLater(t *testing.T) {
+	f := newFixture(t)
+	inputs := f.instanceInputs("shop", props{"engineVersion": "16", "allowMajorVersionUpgrade": true})
+	id := f.create(kindInstance, inputs).ID
+	if have := f.output(id, "engineVersionActual"); have != "16.10" {
+		t.Errorf("16 stands for %v", have)
+	}
+	f.act("maintenance", nil) // minors are installed by RDS
+	f.refusedWith(f.changed(id, merge(inputs, props{"engineVersion": "17"})), "InvalidParameterCombination",
+		"Cannot upgrade postgres from 16.13 to 17.6")
+	f.refusedWith(f.changed(id, merge(inputs, props{"engineVersion": "16.8"})), "InvalidParameterCombination",
+		"Cannot find upgrade path from 16.13 to 16.8.")
+	f.update(kindInstance, id, merge(inputs, props{"engineVersion": "17.9"}))
+	if have := f.output(id, "engineVersionActual"); have != "17.9" {
+		t.Errorf("upgraded to %v", have)
+	}
+	f.update(kindInstance, id, merge(inputs, props{"engineVersion": "17"}))
+	if have := f.output(id, "engineVersionActual"); have != "17.9" {
+		t.Errorf("the major alone made it %v", have)
+	}
+}
+
+func TestProtectedReplicaIsNotDeleted(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	reader := props{"identifier": "reader", "replicateSourceDb": "shop", "instanceClass": "db.t4g.micro", "deletionProtection": true}
+	id := f.create(kindInstance, reader).ID
+	f.refusedWith(f.remove(kindInstance, id, reader), "InvalidParameterCombination", "Cannot delete protected DB Instance")
+	f.update(kindInstance, id, merge(reader, props{"deletionProtection": false}))
+	if err := f.remove(kindInstance, id, reader); err != nil {
+		t.Error(err)
+	}
+}

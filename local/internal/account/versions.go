@@ -1,0 +1,77 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// rounds are the releases of PostgreSQL that RDS offers, oldest first: the minors of a round came out together, by
+// major. An instance can be upgraded to the minors of its own round and of later ones.
+var rounds = []map[int]int{
+	{12: 22, 13: 18, 14: 15, 15: 10, 16: 6, 17: 2},
+	{13: 20, 14: 17, 15: 12, 16: 8, 17: 4},
+	{13: 21, 14: 18, 15: 13, 16: 9, 17: 5},
+	{13: 22, 14: 19, 15: 14, 16: 10, 17: 6},
+	{13: 23, 14: 20, 15: 15, 16: 11, 17: 7, 18: 1},
+	{14: 22, 15: 17, 16: 13, 17: 9, 18: 3},
+}
+
+// defaultMinors are what a major alone stands for, which isn't the newest.
+var defaultMinors = map[int]int{12: 22, 13: 22, 14: 19, 15: 14, 16: 10, 17: 6, 18: 1}
+
+// defaultMajor is the one of an instance that asks for no version.
+const defaultMajor = 17
+
+// roundOf is -1 for what RDS doesn't offer.
+func roundOf(version string) int {
+	return slices.IndexFunc(rounds, func(minors map[int]int) bool {
+		minor, offered := minors[majorOf(version)]
+		return offered && version == fmt.Sprintf("%d.%d", majorOf(version), minor)
+	})
+}
+
+// resolve is the full version that an asked one stands for, given the one that runs; empty where RDS has none. A
+// running instance is of its major already, whatever the minor.
+func resolve(asked, running string) string {
+	major := majorOf(asked)
+	switch {
+	case asked == "":
+		major = defaultMajor
+	case major == 0:
+		return ""
+	case strings.Contains(asked, "."):
+		if roundOf(asked) < 0 {
+			return ""
+		}
+		return asked
+	}
+	if running != "" && (asked == "" || majorOf(running) == major) {
+		return running
+	}
+	return fmt.Sprintf("%d.%d", major, defaultMinors[major])
+}
+
+// newestMinor is where automatic upgrades of minors lead.
+func newestMinor(version string) string {
+	for _, minors := range slices.Backward(rounds) {
+		if minor, offered := minors[majorOf(version)]; offered {
+			return strconv.Itoa(majorOf(version)) + "." + strconv.Itoa(minor)
+		}
+	}
+	return version
+}
+
+// checkUpgrade is RDS's table of valid upgrade targets.
+func checkUpgrade(from, to string) error {
+	switch {
+	case from == to:
+		return nil
+	case majorOf(from) == majorOf(to) && roundOf(to) < roundOf(from):
+		return refuse("InvalidParameterCombination", "Cannot find upgrade path from %s to %s.", from, to)
+	case majorOf(to) < majorOf(from) || roundOf(to) < roundOf(from):
+		return refuse("InvalidParameterCombination", "Cannot upgrade postgres from %s to %s", from, to)
+	}
+	return nil
+}
