@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows fmt linters
+.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows lint-prose fmt linters
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -47,7 +47,7 @@ test-apps: ## run the sample applications' own tests
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
 
-lint: linters lint-workflows ## run golangci-lint, actionlint, shellcheck and vale
+lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...
 	cd local && ../.local/bin/golangci-lint run --config ../.golangci.yml ./...
 	@command -v shellcheck >/dev/null || apt-get install -y --no-install-recommends shellcheck >/dev/null
@@ -57,7 +57,7 @@ fmt: linters ## format the Go code
 	.local/bin/golangci-lint fmt ./...
 	cd local && ../.local/bin/golangci-lint fmt --config ../.golangci.yml ./...
 
-# local/tools/lint/go.mod and local/tools/vale/go.mod pin the versions. A repeated build takes a second.
+# local/tools/lint/go.mod pins the versions, local/tools/vale/go.mod that of vale. A repeated build takes a second.
 linters:
 	@mkdir -p .local/bin
 	@go build -C local/tools/lint -o $(CURDIR)/.local/bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -66,3 +66,10 @@ lint-workflows:
 	@mkdir -p .local/bin
 	@go build -C local/tools/lint -o $(CURDIR)/.local/bin/ github.com/rhysd/actionlint/cmd/actionlint
 	.local/bin/actionlint
+
+# vale is built with cgo.
+lint-prose:
+	@command -v gcc >/dev/null || apt-get install -y --no-install-recommends gcc libc6-dev >/dev/null
+	@mkdir -p .local/bin
+	@go build -C local/tools/vale -o $(CURDIR)/.local/bin/ github.com/vale-cli/vale/v3/cmd/vale
+	git ls-files -z '*.md' | xargs -0 .local/bin/vale --output=line
