@@ -3,51 +3,51 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows fmt linters
+.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows lint-prose fmt linters
 
-help: ## what each command does
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-up: ## deploy Pulumi.$(STACK).yaml to this machine: installs, builds and starts what is missing (PORT=…)
+up: ## deploy Pulumi.$(STACK).yaml to this machine: install, build and start the missing parts first (PORT=…)
 	@bin/local up --stack $(STACK) $(if $(PORT),--port $(PORT))
 
-preview: ## what an up would change
+preview: ## show the changes of the next up
 	@bin/local preview --stack $(STACK)
 
 destroy: ## remove the stack
 	@bin/local destroy --stack $(STACK)
 
-down: ## stop the local node; its data stays
+down: ## stop the local node; keep its data
 	@bin/local down
 
 clean: ## stop the local node and remove .local
 	@bin/local clean
 
-plan: ## write what each stack registers to tests/plan; what changed since a commit (BASE=origin/main)
+plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
 	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
 
-reference: ## write the reference of the stack config and its JSON schema to docs
+reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference
 
-scorecard: ## which Security Hub controls dev and prod pass
+scorecard: ## show the Security Hub controls that dev and prod pass
 	@go run ./cmd/scorecard
 
-test: test-fast test-apps test-live ## all of the tests: fast, apps, live
+test: test-fast test-apps test-live ## run all tests: fast, apps, live
 
-test-fast: lint-workflows ## the program over a recorder, nginx's configuration by nginx, the local node's parts
+test-fast: lint-workflows ## test the program over a recorder, nginx's configuration by nginx, the local node's parts
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then bin/local install; fi
 	go vet ./...
 	go test ./...
 	cd local && go vet ./... && go test ./...
 
-test-apps: ## the sample applications' own tests
+test-apps: ## run the sample applications' own tests
 	apps/backend/test
 	apps/frontend/test
 
-test-live: ## the whole system on this machine, as its users see it
+test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
 
-lint: linters lint-workflows ## golangci-lint, actionlint, shellcheck
+lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...
 	cd local && ../.local/bin/golangci-lint run --config ../.golangci.yml ./...
 	@command -v shellcheck >/dev/null || apt-get install -y --no-install-recommends shellcheck >/dev/null
@@ -57,7 +57,7 @@ fmt: linters ## format the Go code
 	.local/bin/golangci-lint fmt ./...
 	cd local && ../.local/bin/golangci-lint fmt --config ../.golangci.yml ./...
 
-# The versions are those of local/tools/lint/go.mod; what is built already is built in a second.
+# local/tools/lint/go.mod pins the versions, local/tools/vale/go.mod that of vale. A repeated build takes a second.
 linters:
 	@mkdir -p .local/bin
 	@go build -C local/tools/lint -o $(CURDIR)/.local/bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -66,3 +66,10 @@ lint-workflows:
 	@mkdir -p .local/bin
 	@go build -C local/tools/lint -o $(CURDIR)/.local/bin/ github.com/rhysd/actionlint/cmd/actionlint
 	.local/bin/actionlint
+
+# vale is built with cgo.
+lint-prose:
+	@command -v gcc >/dev/null || apt-get install -y --no-install-recommends gcc libc6-dev >/dev/null
+	@mkdir -p .local/bin
+	@go build -C local/tools/vale -o $(CURDIR)/.local/bin/ github.com/vale-cli/vale/v3/cmd/vale
+	git ls-files -z '*.md' | xargs -0 .local/bin/vale --output=line

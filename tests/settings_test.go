@@ -176,6 +176,7 @@ func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 	project, err := workspace.LoadProject(filepath.Join(recorder.Root(), "Pulumi.yaml"))
 	require.NoError(t, err)
 	types := map[string]string{"object": "object", "string": "string"}
+	reference := settings.Reference()
 	for _, key := range settings.Keys() {
 		if !strings.HasPrefix(key.Name, settings.Namespace+":") {
 			continue // another namespace's key can't be typed in a project file
@@ -183,9 +184,9 @@ func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 		typed, found := project.Config[key.Name]
 		require.True(t, found, key.Name)
 		assert.Equal(t, types[key.Kind.Name], typed.TypeName(), key.Name)
-		eachKey("", key.Kind.Keys, func(path string, inner settings.Key) {
-			assert.Contains(t, typed.Description, inner.Name, "%s describes %s", key.Name, path)
-		})
+		assert.True(t, strings.HasSuffix(typed.Description, "; see docs/config.md#"+strings.ReplaceAll(key.Name, ":", "")),
+			"%s is described in one sentence that links to its heading: %q", key.Name, typed.Description)
+		assert.Contains(t, reference, "\n## "+key.Name+"\n")
 	}
 	for name := range project.Config {
 		isKnown := slices.ContainsFunc(settings.Keys(), func(key settings.Key) bool { return key.Name == name })
