@@ -168,6 +168,30 @@ func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
 	assert.NotContains(t, again.content("calls"), "--method POST")
 }
 
+// An artifact of a fork may hold any file under any name.
+func TestCommentReadsNothingButTheSummaries(t *testing.T) {
+	for name, tree := range map[string]string{
+		// One line of its path is the path of another file.
+		"a name that is two lines": "mkdir -p \"summary-x/a\n${secret%/*}\"; echo x >\"summary-x/a\n$secret\"",
+		"another file":             `mkdir -p summary-plan summary-evil; cp "$secret" summary-plan/9.md; cp "$secret" summary-evil/1-plan.md`,
+		"a link":                   `mkdir -p summary-plan; ln -s "$secret" summary-plan/1-plan.md`,
+		"a folder that's a link":   `mkdir -p summary-evil; cp "$secret" summary-evil/1-plan.md; ln -s summary-evil summary-plan`,
+		"a folder":                 `mkdir -p summary-plan/1-plan.md; cp "$secret" summary-plan/1-plan.md/1-plan.md`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			require.NoError(t, os.WriteFile(s.file("secret.md"), []byte("the runner's own"), 0o600))
+			s.command("gh", fmt.Sprintf(`case "$*" in
+"api --method GET"*) echo 7 ;;
+"run download"*) secret=%s; mkdir -p "$9"; cd "$9"; %s ;;
+*body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
+esac`, s.file("secret.md"), tree, s.file("posted")))
+			require.Zero(t, s.run("comment", "99", "mallory", "topic", "0123abc"))
+			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.content("posted"))
+		})
+	}
+}
+
 func TestCommentIsForTheCommitThatWasPreviewed(t *testing.T) {
 	s := newStage(t)
 	s.gh("", "")
