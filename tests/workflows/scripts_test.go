@@ -92,7 +92,7 @@ func TestPreviewScriptSavesThePlanThatApplyIsHeldTo(t *testing.T) {
 	s.command("pulumi", `case "$1" in
 preview) for file; do :; done; echo '{}' >"$file"; echo 'a `+"`"+`tick and [secret]' ;;
 up) echo done ;;
-stack) echo https://shop.example.org ;;
+stack) [ "$2" = history ] && echo '[]' || echo https://shop.example.org ;;
 esac`)
 	require.Zero(t, s.run("preview", "prod", "out"))
 	summary := s.content("out/2-preview-prod.md")
@@ -102,6 +102,7 @@ esac`)
 
 	require.Zero(t, s.run("apply", "prod", "out"))
 	assert.Equal(t, `pulumi preview --stack prod --diff --non-interactive --color never --save-plan out/plan-prod.json
+pulumi stack history --stack prod --json --page-size 20 --page 1
 pulumi up --stack prod --plan out/plan-prod.json --skip-preview --yes --non-interactive --color never
 pulumi stack output url --stack prod
 `, s.content("calls"))
@@ -127,18 +128,59 @@ func TestLongPreviewFitsIntoAComment(t *testing.T) {
 
 func TestApplyThatFailsSaysNothingIsDeployed(t *testing.T) {
 	s := newStage(t)
-	s.command("pulumi", "exit 1")
+	s.command("pulumi", `[ "$2" = history ] && echo '[]' || exit 1`)
 	require.Equal(t, 1, s.run("apply", "dev", "out"))
 	assert.NoFileExists(t, s.file("step-summary"))
 }
 
 func TestApplyDoesNotShowTheValuesThatDifferFromThePlan(t *testing.T) {
 	s := newStage(t)
-	s.command("pulumi", `echo 'error: resource urn:x violates plan: properties changed: ~~password[{&{{hunter2}}}!={&{{hunter3}}}]' >&2; exit 255`)
+	s.command("pulumi", `[ "$2" = history ] && echo '[]' && exit
+echo 'error: resource urn:x violates plan: properties changed: ~~password[{&{{hunter2}}}!={&{{hunter3}}}]' >&2; exit 255`)
 	code, said := s.says("apply", "dev", "out")
 	assert.Equal(t, 255, code)
 	assert.Contains(t, said, "resource urn:x violates plan")
 	assert.NotContains(t, said, "hunter")
+}
+
+// deployedFrom has Pulumi say which commit the stack was last deployed from.
+func (s *stage) deployedFrom(commit string) {
+	s.command("pulumi", fmt.Sprintf(`[ "$2" = history ] && echo '[
+	{"kind": "refresh", "environment": {"git.head": "%[2]s"}},
+	{"kind": "update", "environment": {"git.head": "%[1]s"}},
+	{"kind": "update", "environment": {"git.head": "%[2]s"}}]'
+true`, commit, strings.Repeat("0", 40)))
+}
+
+func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
+	s := newStage(t)
+	git := func(args string) string {
+		cmd := exec.Command("bash", "-c", "git -c user.name=acme -c user.email=acme@example.org -c init.defaultBranch=main "+args)
+		cmd.Dir = s.dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return strings.TrimSpace(string(out))
+	}
+	commit := func(subject string) string {
+		git("commit --quiet --allow-empty --message " + subject)
+		return git("rev-parse HEAD")
+	}
+	git("init --quiet .")
+	older, newer := commit("older"), commit("newer")
+	git("checkout --quiet " + older)
+	s.deployedFrom(newer)
+	code, said := s.says("apply", "prod", "out")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, said, "prod runs "+newer+" already, which "+older+" does not contain: nothing is done")
+	assert.NotContains(t, s.content("calls"), "pulumi up")
+
+	byHand := strings.Repeat("1", 40) // on no branch of this repository
+	for _, deployed := range []string{older, newer, byHand} {
+		git("checkout --quiet " + newer)
+		s.deployedFrom(deployed)
+		assert.Zero(t, s.run("apply", "prod", "out"))
+	}
+	assert.Equal(t, 3, strings.Count(s.content("calls"), "pulumi up"))
 }
 
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
