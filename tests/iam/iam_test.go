@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -314,4 +315,46 @@ func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
 		}
 	}
 	assert.Equal(t, sorted(want), sorted(may))
+}
+
+// The page's own commands make the roles, with an aws that only notes what it is called with.
+func TestCommandsOfThePageMakeTheRoles(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	require.NoError(t, err)
+	page := string(text)
+	files, err := os.ReadDir(file(""))
+	require.NoError(t, err)
+	for _, each := range files {
+		assert.Contains(t, page, "iam/"+each.Name())
+	}
+
+	_, rest, found := strings.Cut(page, "```console\naws iam create-open-id-connect-provider")
+	require.True(t, found)
+	_, commands, _ := strings.Cut(rest, "\n")
+	commands, _, _ = strings.Cut(commands, "```")
+	run := exec.Command("bash", "-euc", `aws() { jq --null-input --compact-output '$ARGS.positional' --args -- "$@"; }`+"\n"+commands)
+	run.Dir = recorder.Root()
+	out, err := run.Output()
+	require.NoError(t, err)
+	made := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		var args []string
+		require.NoError(t, json.Unmarshal([]byte(line), &args))
+		value := func(flag string) string { return args[slices.Index(args, flag)+1] }
+		document := "--policy-document"
+		if args[1] == "create-role" {
+			document = "--assume-role-policy-document"
+			assert.Equal(t, "7200", value("--max-session-duration"), "what .github/actions/pulumi asks for")
+		}
+		assert.True(t, json.Valid([]byte(value(document))), line)
+		assert.NotContains(t, value(document), "STACK")
+		made[args[1]+" "+value("--role-name")]++
+	}
+	want := map[string]int{}
+	for _, stack := range stacks {
+		for _, job := range []string{"preview", "deploy"} {
+			want["create-role threetier-"+job+"-"+stack], want["put-role-policy threetier-"+job+"-"+stack] = 1, 1
+		}
+	}
+	assert.Equal(t, want, made)
 }
