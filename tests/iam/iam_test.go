@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/internal/stack"
-	"threetier/tests/planner"
-	"threetier/tests/recorder"
+	"threetier/internal/planner"
+	"threetier/internal/recorder"
 )
 
 // ofTypes are the actions that create, read, update, tag and delete a resource. Sources: what terraform-provider-aws 5
