@@ -19,7 +19,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "local/*.md"} {
 		files, err := filepath.Glob(filepath.Join(recorder.Root(), pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)

@@ -92,7 +92,7 @@ func TestPreviewScriptSavesThePlanThatApplyIsHeldTo(t *testing.T) {
 	s.command("pulumi", `case "$1" in
 preview) for file; do :; done; echo '{}' >"$file"; echo 'a `+"`"+`tick and [secret]' ;;
 up) echo done ;;
-stack) echo https://shop.example.org ;;
+stack) [ "$2" = history ] && echo '[]' || echo https://shop.example.org ;;
 esac`)
 	require.Zero(t, s.run("preview", "prod", "out"))
 	summary := s.content("out/2-preview-prod.md")
@@ -102,6 +102,7 @@ esac`)
 
 	require.Zero(t, s.run("apply", "prod", "out"))
 	assert.Equal(t, `pulumi preview --stack prod --diff --non-interactive --color never --save-plan out/plan-prod.json
+pulumi stack history --stack prod --json --page-size 20 --page 1
 pulumi up --stack prod --plan out/plan-prod.json --skip-preview --yes --non-interactive --color never
 pulumi stack output url --stack prod
 `, s.content("calls"))
@@ -127,9 +128,49 @@ func TestLongPreviewFitsIntoAComment(t *testing.T) {
 
 func TestApplyThatFailsSaysNothingIsDeployed(t *testing.T) {
 	s := newStage(t)
-	s.command("pulumi", "exit 1")
+	s.command("pulumi", `[ "$2" = history ] && echo '[]' || exit 1`)
 	require.Equal(t, 1, s.run("apply", "dev", "out"))
 	assert.NoFileExists(t, s.file("step-summary"))
+}
+
+// deployedFrom has Pulumi say which commit the stack was last deployed from.
+func (s *stage) deployedFrom(commit string) {
+	s.command("pulumi", fmt.Sprintf(`[ "$2" = history ] && echo '[
+	{"kind": "refresh", "environment": {"git.head": "%[2]s"}},
+	{"kind": "update", "environment": {"git.head": "%[1]s"}},
+	{"kind": "update", "environment": {"git.head": "%[2]s"}}]'
+true`, commit, strings.Repeat("0", 40)))
+}
+
+func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
+	s := newStage(t)
+	git := func(args string) string {
+		cmd := exec.Command("bash", "-c", "git -c user.name=acme -c user.email=acme@example.org -c init.defaultBranch=main "+args)
+		cmd.Dir = s.dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return strings.TrimSpace(string(out))
+	}
+	commit := func(subject string) string {
+		git("commit --quiet --allow-empty --message " + subject)
+		return git("rev-parse HEAD")
+	}
+	git("init --quiet .")
+	older, newer := commit("older"), commit("newer")
+	git("checkout --quiet " + older)
+	s.deployedFrom(newer)
+	code, said := s.says("apply", "prod", "out")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, said, "prod runs "+newer+" already, which "+older+" does not contain: nothing is done")
+	assert.NotContains(t, s.content("calls"), "pulumi up")
+
+	byHand := strings.Repeat("1", 40) // on no branch of this repository
+	for _, deployed := range []string{older, newer, byHand} {
+		git("checkout --quiet " + newer)
+		s.deployedFrom(deployed)
+		assert.Zero(t, s.run("apply", "prod", "out"))
+	}
+	assert.Equal(t, 3, strings.Count(s.content("calls"), "pulumi up"))
 }
 
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
@@ -157,6 +198,30 @@ func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
 	require.Zero(t, again.run("comment", "99", "acme", "topic", "0123abc"))
 	assert.Contains(t, again.content("calls"), "--method PATCH repos/acme/shop/issues/comments/4711")
 	assert.NotContains(t, again.content("calls"), "--method POST")
+}
+
+// An artifact of a fork may hold any file under any name.
+func TestCommentReadsNothingButTheSummaries(t *testing.T) {
+	for name, tree := range map[string]string{
+		// One line of its path is the path of another file.
+		"a name that is two lines": "mkdir -p \"summary-x/a\n${secret%/*}\"; echo x >\"summary-x/a\n$secret\"",
+		"another file":             `mkdir -p summary-plan summary-evil; cp "$secret" summary-plan/9.md; cp "$secret" summary-evil/1-plan.md`,
+		"a link":                   `mkdir -p summary-plan; ln -s "$secret" summary-plan/1-plan.md`,
+		"a folder that's a link":   `mkdir -p summary-evil; cp "$secret" summary-evil/1-plan.md; ln -s summary-evil summary-plan`,
+		"a folder":                 `mkdir -p summary-plan/1-plan.md; cp "$secret" summary-plan/1-plan.md/1-plan.md`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			require.NoError(t, os.WriteFile(s.file("secret.md"), []byte("the runner's own"), 0o600))
+			s.command("gh", fmt.Sprintf(`case "$*" in
+"api --method GET"*) echo 7 ;;
+"run download"*) secret=%s; mkdir -p "$9"; cd "$9"; %s ;;
+*body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
+esac`, s.file("secret.md"), tree, s.file("posted")))
+			require.Zero(t, s.run("comment", "99", "mallory", "topic", "0123abc"))
+			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.content("posted"))
+		})
+	}
 }
 
 func TestCommentIsForTheCommitThatWasPreviewed(t *testing.T) {

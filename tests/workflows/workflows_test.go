@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,6 +27,9 @@ type workflow struct {
 }
 
 type job struct {
+	If          string            `yaml:"if"`
+	Uses        string            `yaml:"uses"`
+	Minutes     int               `yaml:"timeout-minutes"`
 	Environment string            `yaml:"environment"`
 	Permissions map[string]string `yaml:"permissions"`
 	Concurrency map[string]any    `yaml:"concurrency"`
@@ -34,8 +38,23 @@ type job struct {
 }
 
 type step struct {
-	Uses string `yaml:"uses"`
-	Run  string `yaml:"run"`
+	Uses string         `yaml:"uses"`
+	Run  string         `yaml:"run"`
+	With map[string]any `yaml:"with"`
+}
+
+func (j job) runs(command string) bool {
+	return slices.ContainsFunc(j.Steps, func(s step) bool { return s.Run == command })
+}
+
+// role is what the job assumes; empty where it assumes none.
+func (j job) role() any {
+	for _, step := range j.Steps {
+		if step.Uses == "./.github/actions/pulumi" {
+			return step.With["role"]
+		}
+	}
+	return ""
 }
 
 func folder(elem ...string) string {
@@ -54,7 +73,7 @@ func read(t *testing.T, name string) workflow {
 func TestActionsArePinnedByCommit(t *testing.T) {
 	files, err := filepath.Glob(folder("workflows", "*.yml"))
 	require.NoError(t, err)
-	pinned := regexp.MustCompile(`^\s*-? *uses: (\./\.github/actions/\w+|[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+(; .*)?)$`)
+	pinned := regexp.MustCompile(`^\s*-? *uses: (\./\.github/(actions/\w+|workflows/\w+\.yml)|[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+(; .*)?)$`)
 	for _, file := range append(files, folder("actions", "pulumi", "action.yml")) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -108,8 +127,59 @@ func TestDeploymentsOfAStackNeverOverlapAndAreNeverCancelled(t *testing.T) {
 		job := deploy.Jobs[stack]
 		assert.Equal(t, map[string]any{"group": "deploy-" + stack, "cancel-in-progress": false}, job.Concurrency)
 		assert.Equal(t, stack, job.Environment, "the environment holds the role, and prod's approval")
-		assert.True(t, slices.ContainsFunc(job.Steps, func(s step) bool { return s.Run == ".github/scripts/apply "+stack+" plan" }))
+		assert.True(t, job.runs(".github/scripts/apply "+stack+" plan"))
 	}
 	assert.Equal(t, "preview-prod", deploy.Jobs["prod"].Needs)
 	assert.Equal(t, "dev", deploy.Jobs["preview-prod"].Needs)
+}
+
+func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
+	deploy := read(t, "deploy.yml")
+	assert.Equal(t, "check", deploy.Jobs["dev"].Needs)
+	assert.Equal(t, "./.github/workflows/check.yml", deploy.Jobs["check"].Uses)
+	check := read(t, "check.yml")
+	assert.Contains(t, check.On, "workflow_call")
+	assert.NotContains(t, check.On, "push", "deploy calls it on main: once is enough")
+}
+
+// Whoever may push a branch runs code with the rights of a pull request's jobs.
+func TestCodeThatIsNotOnMainGetsNoRoleButDevsForPreviews(t *testing.T) {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml"} {
+		for id, job := range read(t, name).Jobs {
+			switch {
+			case name == "deploy.yml":
+				assert.Contains(t, job.If, "github.ref == 'refs/heads/main'", id)
+			case name != "preview.yml" || id != "preview":
+				assert.NotContains(t, job.Permissions, "id-token", "%s, %s", name, id)
+				assert.Empty(t, job.Environment, "%s, %s", name, id)
+			}
+		}
+	}
+	preview := read(t, "preview.yml").Jobs["preview"]
+	assert.Equal(t, "${{ vars.PREVIEW_ROLE_ARN }}", preview.role())
+	assert.True(t, preview.runs(".github/scripts/preview dev summaries"))
+	assert.Empty(t, preview.Environment)
+
+	deploy := read(t, "deploy.yml")
+	assert.Equal(t, "${{ vars.PREVIEW_PROD_ROLE_ARN }}", deploy.Jobs["preview-prod"].role())
+	for _, stack := range []string{"dev", "prod"} {
+		assert.Equal(t, "${{ vars.DEPLOY_ROLE_ARN }}", deploy.Jobs[stack].role(), "the environment's own")
+	}
+}
+
+func TestCredentialsOutliveEveryJob(t *testing.T) {
+	text, err := os.ReadFile(folder("actions", "pulumi", "action.yml"))
+	require.NoError(t, err)
+	match := regexp.MustCompile(`role-duration-seconds: (\d+)`).FindStringSubmatch(string(text))
+	require.NotNil(t, match)
+	seconds, err := strconv.Atoi(match[1])
+	require.NoError(t, err)
+	for _, name := range []string{"preview.yml", "deploy.yml"} {
+		for id, job := range read(t, name).Jobs {
+			if job.role() != "" {
+				assert.Positive(t, job.Minutes, id)
+				assert.LessOrEqual(t, job.Minutes*60, seconds, id)
+			}
+		}
+	}
 }

@@ -16,6 +16,17 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# A host that vanished sends no reset: found within seconds rather than after
+# the kernel's fifteen minutes. On this side, as arguments of the driver:
+VANISHED_SERVER = {"keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 5000}
+
+# On the server's side, as settings of the session: the statement ends, and
+# its locks and its connection are free again.
+VANISHED_CLIENT = (
+    "-c client_connection_check_interval=2s"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=20s"
+)
+
 
 class Unavailable(Exception):
     """The database did not do what was asked; asking again later is safe."""
@@ -55,13 +66,8 @@ class Database:
             connect_args={
                 "application_name": socket.gethostname(),
                 "connect_timeout": connect_timeout,
-                "options": f"-c statement_timeout={int(statement_timeout * 1000)}",
-                # A host that vanished sends no reset: found within seconds
-                # rather than after the kernel's fifteen minutes.
-                "keepalives_idle": 10,
-                "keepalives_interval": 3,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 5000,
+                "options": f"{VANISHED_CLIENT} -c statement_timeout={int(statement_timeout * 1000)}",
+                **VANISHED_SERVER,
             },
         )
 

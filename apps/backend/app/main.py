@@ -114,19 +114,18 @@ def _add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Unavailable)
     async def unavailable(_: Request, error: Unavailable) -> JSONResponse:
         log.warning("database unavailable: %s", error)
-        return _try_later("The database is not available. Please try again shortly.")
+        detail = "The database is not available. Please try again shortly."
+        return JSONResponse({"detail": detail}, status_code=503, headers={"Retry-After": "1"})
 
     @app.exception_handler(OutcomeUnknown)
     async def outcome_unknown(_: Request, error: OutcomeUnknown) -> JSONResponse:
         log.error("outcome of a write unknown: %s", error)
-        return _try_later("The database did not answer. The change may or may not have been made.")
+        # No Retry-After: a client that repeats the request could make the change twice.
+        detail = "The database did not answer. The change may or may not have been made."
+        return JSONResponse({"detail": detail}, status_code=504)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         # The same members whatever pydantic's version, and never the input.
         problems = [{key: problem[key] for key in ("loc", "msg", "type")} for problem in error.errors()]
         return JSONResponse({"detail": problems}, status_code=422)
-
-
-def _try_later(detail: str) -> JSONResponse:
-    return JSONResponse({"detail": detail}, status_code=503, headers={"Retry-After": "1"})

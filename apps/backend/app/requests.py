@@ -18,7 +18,8 @@ log = logging.getLogger("app.access")
 UNLOGGED = frozenset({"/healthz", "/readyz"})
 
 # An id from outside ends up in logs and headers, so it stays short and plain.
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# The proxy in front keeps the same ones: a request has one id in both logs.
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 _HOSTNAME = socket.gethostname()
 

@@ -14,10 +14,10 @@ from tests.postgres import Postgres
 ROOT = Path(__file__).parent.parent
 
 
-def alembic(env, *args, **options):
+def alembic(env, *args, cwd=ROOT, **options):
     """Starts the alembic command as the image does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "alembic", *args], cwd=ROOT, env={"PATH": os.environ["PATH"], **env},
+        [sys.executable, "-m", "alembic", *args], cwd=cwd, env={"PATH": os.environ["PATH"], **env},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
 
 

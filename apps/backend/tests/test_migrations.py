@@ -1,7 +1,14 @@
+import re
+import shutil
+import time
+
 import pytest
+from fastapi.testclient import TestClient
 
 from app.items import items
-from tests.conftest import alembic
+from app.main import create_app
+from tests.conftest import ROOT, alembic
+from tests.test_outages import wait_for
 
 
 @pytest.fixture
@@ -62,3 +69,78 @@ def test_failed_migration_says_why_in_its_last_line(unmigrated):
         assert migration.returncode != 0
         assert reason in output.splitlines()[-1]
         assert "Traceback" not in output
+
+
+@pytest.fixture
+def newer(tmp_path):
+    """Makes a newer image: the same files, and a migration that runs the SQL."""
+    def make(sql):
+        for folder in ("app", "migrations"):
+            shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copy(ROOT / "alembic.ini", tmp_path)
+        (tmp_path / "migrations/versions/0002_newer.py").write_text(
+            'from alembic import op\n\nrevision, down_revision = "0002", "0001"\n\n\n'
+            f"def upgrade():\n    op.execute({sql!r})\n\n\n"
+            'def downgrade():\n    op.drop_column("items", "note")\n')
+        return tmp_path
+    return make
+
+
+def test_older_image_succeeds_on_a_newer_schema_and_serves(postgres, chosen, newer):
+    image = newer("ALTER TABLE items ADD COLUMN note text NOT NULL DEFAULT 'none'")
+    finish(alembic(postgres.env(), "upgrade", "head", cwd=image))
+    try:
+        postgres.query("INSERT INTO items (title, note) VALUES ('newer', 'kept')")
+        assert "the database is at revision 0002, which this image doesn't have: nothing is changed" in finish(
+            alembic(postgres.env(), "upgrade", "head"))
+        assert postgres.query("SELECT version_num, note FROM alembic_version, items") == [("0002", "kept")]
+        with TestClient(create_app(chosen)) as client:
+            assert client.post("/api/items", json={"title": "older"}).status_code == 201
+            assert [item["title"] for item in client.get("/api/items").json()] == ["older", "newer"]
+        # Forward again: the newer image finds its own schema.
+        assert "Running upgrade" not in finish(alembic(postgres.env(), "upgrade", "head", cwd=image))
+    finally:
+        finish(alembic(postgres.env(), "downgrade", "0001", cwd=image))
+
+
+def test_older_image_refuses_to_take_a_newer_schema_down(postgres, newer):
+    image = newer("ALTER TABLE items ADD COLUMN note text")
+    finish(alembic(postgres.env(), "upgrade", "head", cwd=image))
+    try:
+        down = alembic(postgres.env(), "downgrade", "base")
+        assert "Can't locate revision" in down.communicate(timeout=60)[0]
+        assert down.returncode != 0
+        assert postgres.query("SELECT version_num FROM alembic_version") == [("0002",)]
+    finally:
+        finish(alembic(postgres.env(), "downgrade", "0001", cwd=image))
+
+
+def test_killed_migration_lets_go_of_its_locks(postgres, newer):
+    image = newer("LOCK TABLE items; SELECT pg_sleep(120)")
+    migration = alembic(postgres.env(), "upgrade", "head", cwd=image)
+    try:
+        wait_for(lambda: postgres.query(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'migration' AND query LIKE %s", "LOCK%"))
+    finally:
+        migration.kill()
+        migration.communicate()
+    start = time.monotonic()
+    postgres.query("INSERT INTO items (title) VALUES ('served again')")
+    assert time.monotonic() - start < 10
+    assert postgres.query("SELECT version_num FROM alembic_version") == [("0001",)]
+
+
+def test_migration_does_not_wait_for_another_without_end(postgres, newer):
+    image = newer("SELECT 1")
+    env = image / "migrations/env.py"
+    text = env.read_text()
+    env.write_text(text.replace('LOCK_TIMEOUT = "10s"', 'LOCK_TIMEOUT = "1s"'))
+    assert env.read_text() != text
+    other = postgres.connect()
+    other.cursor().execute("SELECT pg_advisory_lock(%s)", (int(re.search(r"LOCK = (\d+)", text)[1]),))
+    try:
+        output, _ = alembic(postgres.env(), "upgrade", "head", cwd=image).communicate(timeout=20)
+    finally:
+        other.close()
+    assert "canceling statement due to lock timeout [SELECT pg_advisory_xact_lock" in output.splitlines()[-1]
+    assert postgres.query("SELECT version_num FROM alembic_version") == [("0001",)]

@@ -61,13 +61,13 @@ def process(postgres):
 
 def test_each_request_is_one_line_of_json_with_its_id(process):
     httpx.get(process.url + "/readyz").raise_for_status()
-    httpx.get(process.url + "/api/items?limit=3", headers={"X-Request-ID": "find-me"}).raise_for_status()
-    httpx.post(process.url + "/api/items", json={"title": ""}, headers={"X-Request-ID": "bad"})
+    httpx.get(process.url + "/api/items?limit=3", headers={"X-Request-ID": "find-me-1"}).raise_for_status()
+    httpx.post(process.url + "/api/items", json={"title": ""}, headers={"X-Request-ID": "bad-title"})
     _, lines = process.stop()
     access = [line for line in lines if line["logger"] == "app.access"]
     assert [(line["request_id"], line["method"], line["path"], line["status"]) for line in access] == [
-        ("find-me", "GET", "/api/items", 200),
-        ("bad", "POST", "/api/items", 422),
+        ("find-me-1", "GET", "/api/items", 200),
+        ("bad-title", "POST", "/api/items", 422),
     ]
     assert access[0]["duration_ms"] > 0
     assert all({"time", "level", "message"} <= set(line) for line in lines)

@@ -1,0 +1,360 @@
+// Package iam tests the policies of docs/iam: they allow what the stacks need, and nothing else.
+package iam
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/planner"
+	"threetier/internal/recorder"
+	"threetier/internal/stack"
+)
+
+// ofTypes are the actions that create, read, update, tag and delete a resource. Sources: what terraform-provider-aws 5
+// calls in internal/service/…, and for RDS the permissions that the handlers of AWS's own CloudFormation types list
+// (github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds).
+var ofTypes = map[string]string{
+	// logs/group.go
+	"aws:cloudwatch/logGroup:LogGroup": `logs: CreateLogGroup DeleteLogGroup DeleteRetentionPolicy DescribeLogGroups ListTagsForResource
+		PutRetentionPolicy TagResource UntagResource`,
+	// cloudwatch/metric_alarm.go
+	"aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch: DeleteAlarms DescribeAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
+	// ec2/vpc_security_group.go: the egress rule that AWS adds is revoked; interfaces are looked for before deletion
+	"aws:ec2/securityGroup:SecurityGroup": `ec2: AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateSecurityGroup CreateTags
+		DeleteSecurityGroup DeleteTags DescribeNetworkInterfaces DescribeSecurityGroups RevokeSecurityGroupEgress RevokeSecurityGroupIngress`,
+	// ec2/vpc_security_group_ingress_rule.go
+	"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": `ec2: AuthorizeSecurityGroupIngress CreateTags DeleteTags
+		DescribeSecurityGroupRules ModifySecurityGroupRules RevokeSecurityGroupIngress`,
+	// iam/role.go
+	"aws:iam/role:Role": `iam: CreateRole DeleteRole GetRole ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies TagRole
+		UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription`,
+	// iam/role_policy_attachment.go
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment": "iam: AttachRolePolicy DetachRolePolicy ListAttachedRolePolicies",
+	// rds/event_subscription.go; aws-rds-eventsubscription.json
+	"aws:rds/eventSubscription:EventSubscription": `rds: AddSourceIdentifierToSubscription AddTagsToResource CreateEventSubscription
+		DeleteEventSubscription DescribeEventSubscriptions ListTagsForResource ModifyEventSubscription RemoveSourceIdentifierFromSubscription
+		RemoveTagsFromResource`,
+	// rds/parameter_group.go; aws-rds-dbparametergroup.json
+	"aws:rds/parameterGroup:ParameterGroup": `rds: AddTagsToResource CreateDBParameterGroup DeleteDBParameterGroup DescribeDBParameterGroups
+		DescribeDBParameters ListTagsForResource ModifyDBParameterGroup RemoveTagsFromResource ResetDBParameterGroup`,
+	// rds/subnet_group.go; aws-rds-dbsubnetgroup.json
+	"aws:rds/subnetGroup:SubnetGroup": `rds: AddTagsToResource CreateDBSubnetGroup DeleteDBSubnetGroup DescribeDBSubnetGroups
+		ListTagsForResource ModifyDBSubnetGroup RemoveTagsFromResource`,
+	// rds/instance.go; aws-rds-dbinstance.json. CreateDBSnapshot is for the final snapshot, PassRole for the monitoring role.
+	"aws:rds/instance:Instance": `rds: AddTagsToResource CreateDBInstance CreateDBInstanceReadReplica CreateDBSnapshot DeleteDBInstance
+		DescribeDBInstances ListTagsForResource ModifyDBInstance RebootDBInstance RemoveTagsFromResource RestoreDBInstanceFromDBSnapshot
+		ec2: DescribeAccountAttributes DescribeAvailabilityZones DescribeInternetGateways DescribeSecurityGroups DescribeSubnets
+		DescribeVpcAttribute DescribeVpcs iam: CreateServiceLinkedRole PassRole`,
+	// secretsmanager/secret.go
+	"aws:secretsmanager/secret:Secret": `secretsmanager: CreateSecret DeleteSecret DescribeSecret GetResourcePolicy TagResource UntagResource
+		UpdateSecret`,
+	// secretsmanager/secret_version.go
+	"aws:secretsmanager/secretVersion:SecretVersion": "secretsmanager: GetSecretValue PutSecretValue UpdateSecretVersionStage",
+}
+
+// ofLookups are the actions of what the program asks AWS for.
+var ofLookups = map[string]string{
+	"aws:eks/getCluster:getCluster":         "eks: DescribeCluster",
+	"aws:ec2/getSubnet:getSubnet":           "ec2: DescribeSubnets",
+	"aws:ec2/getRouteTables:getRouteTables": "ec2: DescribeRouteTables",
+	"aws:ec2/getRouteTable:getRouteTable":   "ec2: DescribeRouteTables",
+}
+
+// What Pulumi itself does: a preview takes no lock and writes nothing (pulumi/pulumi, pkg/backend/diy).
+const (
+	toPreview = "s3: GetObject ListBucket kms: Decrypt"
+	toDeploy  = "s3: DeleteObject GetObject ListBucket PutObject kms: Decrypt"
+)
+
+var stacks = []string{"dev", "prod"}
+
+func add(to map[string]bool, actions string) {
+	service := ""
+	for _, word := range strings.Fields(actions) {
+		if strings.HasSuffix(word, ":") {
+			service = word
+		} else {
+			to[service+word] = true
+		}
+	}
+}
+
+func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+
+type statement struct {
+	Action, Resource any
+	Condition        map[string]map[string]any
+}
+
+// texts is a member of a policy that may be one string or a list of them.
+func texts(t *testing.T, value any) []string {
+	t.Helper()
+	if one, ok := value.(string); ok {
+		return []string{one}
+	}
+	var all []string
+	for _, each := range value.([]any) {
+		all = append(all, each.(string))
+	}
+	return all
+}
+
+func file(name string) string { return filepath.Join(recorder.Root(), "docs", "iam", name) }
+
+func read(t *testing.T, name string) (statements []statement, compact int) {
+	t.Helper()
+	text, err := os.ReadFile(file(name))
+	require.NoError(t, err)
+	var policy struct {
+		Version   string
+		Statement []statement
+	}
+	require.NoError(t, json.Unmarshal(text, &policy), name)
+	require.Equal(t, "2012-10-17", policy.Version)
+	return policy.Statement, len(strings.Join(strings.Fields(string(text)), ""))
+}
+
+func allowed(t *testing.T, name string) []string {
+	t.Helper()
+	set := map[string]bool{}
+	statements, size := read(t, name)
+	for _, each := range statements {
+		for _, action := range texts(t, each.Action) {
+			set[action] = true
+		}
+	}
+	assert.Less(t, size, 6144, "%s: the longest managed policy that IAM takes", name)
+	return sorted(set)
+}
+
+func plans(t *testing.T) []*planner.Plan {
+	t.Helper()
+	var all []*planner.Plan
+	for _, name := range stacks {
+		plan, err := planner.Build(recorder.Root(), name)
+		require.NoError(t, err)
+		all = append(all, plan)
+	}
+	return all
+}
+
+// lookups are what the stacks ask AWS for.
+func lookups(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, name := range stacks {
+		recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name)})
+		require.NotEmpty(t, recording.Lookups)
+		all = append(all, recording.Lookups...)
+	}
+	return all
+}
+
+func TestPreviewMayDoWhatThePreviewDoesAndNoMore(t *testing.T) {
+	want := map[string]bool{}
+	add(want, toPreview)
+	for _, lookup := range lookups(t) {
+		require.Contains(t, ofLookups, lookup, "name the actions of this lookup, and add them to docs/iam/preview.json and deploy.json")
+		add(want, ofLookups[lookup])
+	}
+	assert.Equal(t, sorted(want), allowed(t, "preview.json"))
+}
+
+func TestDeploymentMayDoWhatTheStacksRegisterAndNoMore(t *testing.T) {
+	want := map[string]bool{}
+	add(want, toDeploy)
+	for _, lookup := range lookups(t) {
+		add(want, ofLookups[lookup])
+	}
+	for _, plan := range plans(t) {
+		for _, res := range plan.Resources {
+			if strings.HasPrefix(res.Type, "aws:") {
+				require.Contains(t, ofTypes, res.Type, "name the actions of this type, and add them to docs/iam/deploy.json")
+				add(want, ofTypes[res.Type])
+			}
+		}
+	}
+	assert.Equal(t, sorted(want), allowed(t, "deploy.json"))
+}
+
+// matches is IAM's own comparison, where a star is any text.
+func matches(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	if !strings.HasPrefix(text, parts[0]) {
+		return false
+	}
+	text = text[len(parts[0]):]
+	for i, part := range parts[1:] {
+		at := strings.Index(text, part)
+		if i == len(parts)-2 {
+			return strings.HasSuffix(text, part)
+		}
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return text == ""
+}
+
+// What is named by the stack, or carries its tags, is out of the other stack's reach.
+func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
+	statements, _ := read(t, "deploy.json")
+	reach := func(stack, action, arn string) bool {
+		for _, each := range statements {
+			for _, resource := range texts(t, each.Resource) {
+				if slices.Contains(texts(t, each.Action), action) && matches(strings.ReplaceAll(resource, "STACK", stack), arn) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	const account = "eu-west-1:123456789012"
+	for _, plan := range plans(t) {
+		other := map[string]string{"dev": "prod", "prod": "dev"}[plan.Stack]
+		reached := func(action, arn string) {
+			assert.True(t, reach(plan.Stack, action, arn), "%s: %s on %s", plan.Stack, action, arn)
+			assert.False(t, reach(other, action, arn), "%s: %s on %s", other, action, arn)
+		}
+		reached("s3:GetObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/threetier/"+plan.Stack+".json")
+		reached("s3:PutObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/locks/organization/threetier/"+plan.Stack+"/id.json")
+		for _, res := range plan.Resources {
+			switch res.Type {
+			case "aws:rds/instance:Instance":
+				reached("rds:DeleteDBInstance", "arn:aws:rds:"+account+":db:"+res.Inputs["identifier"].(string))
+			case "aws:cloudwatch/logGroup:LogGroup":
+				reached("logs:DeleteLogGroup", "arn:aws:logs:"+account+":log-group:"+res.Inputs["name"].(string))
+			case "aws:iam/role:Role":
+				assert.True(t, reach(plan.Stack, "iam:CreateRole", "arn:aws:iam::123456789012:role/"+res.Name+"-0123456"))
+			case "aws:cloudwatch/metricAlarm:MetricAlarm":
+				assert.True(t, reach(plan.Stack, "cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:"+account+":alarm:"+res.Name+"-0123456"))
+			case "aws:secretsmanager/secret:Secret":
+				assert.True(t, reach(plan.Stack, "secretsmanager:CreateSecret", "arn:aws:secretsmanager:"+account+":secret:"+res.Name+"-0123456-AbCdEf"))
+				tags := res.Inputs["tags"].(map[string]any)
+				assert.Equal(t, map[string]any{"Project": "threetier", "Stack": plan.Stack, "ManagedBy": "pulumi"}, tags)
+			}
+		}
+	}
+	for _, each := range statements {
+		for _, action := range texts(t, each.Action) {
+			kind := "aws:ResourceTag/"
+			if action == "secretsmanager:CreateSecret" {
+				kind = "aws:RequestTag/"
+			}
+			if strings.HasPrefix(action, "secretsmanager:") {
+				assert.Equal(t, map[string]any{kind + "Project": "threetier", kind + "Stack": "STACK"}, each.Condition["StringEquals"], action)
+			}
+			if action == "iam:AttachRolePolicy" || action == "iam:PassRole" {
+				assert.NotEmpty(t, each.Condition, "%s without a condition makes its holder an administrator", action)
+			}
+		}
+	}
+}
+
+// GitHub has two forms of a subject: with the numbers of owner and repository since July 2026, without them before.
+func TestEachRoleTrustsOnlyItsOwnSubject(t *testing.T) {
+	for name, subject := range map[string]string{
+		"trust-preview-dev.json": "pull_request", "trust-preview-prod.json": "ref:refs/heads/main",
+		"trust-deploy-dev.json": "environment:dev", "trust-deploy-prod.json": "environment:prod",
+	} {
+		statements, _ := read(t, name)
+		require.Len(t, statements, 1, name)
+		assert.Equal(t, map[string]map[string]any{"StringEquals": {
+			"token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+			"token.actions.githubusercontent.com:sub": []any{"repo:acme/shop:" + subject, "repo:acme@OWNER_ID/shop@REPO_ID:" + subject},
+		}}, statements[0].Condition, name)
+	}
+}
+
+func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
+	text, err := os.ReadFile(file("cluster-role.yaml"))
+	require.NoError(t, err)
+	role, _, _ := strings.Cut(string(text), "\n---\n")
+	var parsed struct {
+		Rules []struct {
+			APIGroups        []string `yaml:"apiGroups"`
+			Resources, Verbs []string
+		}
+	}
+	require.NoError(t, encoding.YAML.Unmarshal([]byte(role), &parsed))
+	may := map[string]bool{}
+	for _, rule := range parsed.Rules {
+		if slices.Contains(rule.Verbs, "create") {
+			assert.ElementsMatch(t, []string{"create", "delete", "get", "list", "patch", "update", "watch"}, rule.Verbs)
+			for _, resource := range rule.Resources {
+				may[rule.APIGroups[0]+"/"+resource] = true
+			}
+		}
+	}
+	want := map[string]bool{}
+	for _, plan := range plans(t) {
+		for _, res := range plan.Resources {
+			if path, found := strings.CutPrefix(res.Type, "kubernetes:"); found {
+				group, kind, _ := strings.Cut(path, ":")
+				group, _, _ = strings.Cut(group, "/")
+				if group == "core" {
+					group = ""
+				}
+				plural := strings.ToLower(kind) + "s"
+				if strings.HasSuffix(kind, "Policy") {
+					plural = strings.ToLower(strings.TrimSuffix(kind, "y")) + "ies"
+				}
+				want[group+"/"+plural] = true
+			}
+		}
+	}
+	assert.Equal(t, sorted(want), sorted(may))
+}
+
+// The page's own commands make the roles, with an aws that only notes what it is called with.
+func TestCommandsOfThePageMakeTheRoles(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	require.NoError(t, err)
+	page := string(text)
+	files, err := os.ReadDir(file(""))
+	require.NoError(t, err)
+	for _, each := range files {
+		assert.Contains(t, page, "iam/"+each.Name())
+	}
+
+	_, rest, found := strings.Cut(page, "```console\naws iam create-open-id-connect-provider")
+	require.True(t, found)
+	_, commands, _ := strings.Cut(rest, "\n")
+	commands, _, _ = strings.Cut(commands, "```")
+	run := exec.Command("bash", "-euc", `aws() { jq --null-input --compact-output '$ARGS.positional' --args -- "$@"; }`+"\n"+commands)
+	run.Dir = recorder.Root()
+	out, err := run.Output()
+	require.NoError(t, err)
+	made := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		var args []string
+		require.NoError(t, json.Unmarshal([]byte(line), &args))
+		value := func(flag string) string { return args[slices.Index(args, flag)+1] }
+		document := "--policy-document"
+		if args[1] == "create-role" {
+			document = "--assume-role-policy-document"
+			assert.Equal(t, "7200", value("--max-session-duration"), "what .github/actions/pulumi asks for")
+		}
+		assert.True(t, json.Valid([]byte(value(document))), line)
+		assert.NotContains(t, value(document), "STACK")
+		made[args[1]+" "+value("--role-name")]++
+	}
+	want := map[string]int{}
+	for _, stack := range stacks {
+		for _, job := range []string{"preview", "deploy"} {
+			want["create-role threetier-"+job+"-"+stack], want["put-role-policy threetier-"+job+"-"+stack] = 1, 1
+		}
+	}
+	assert.Equal(t, want, made)
+}
