@@ -5,54 +5,52 @@
 package rdsca
 
 import (
+	"bytes"
 	"crypto/x509"
 	"embed"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
-	"sync"
 )
 
 //go:embed certificates
 var certificates embed.FS
 
-var (
-	mutex   sync.RWMutex
-	trusted string
-)
-
-// Trust makes Bundle return this PEM for every region, until it is called with an empty one. It is for accounts
-// whose instances are signed by another authority than Amazon's, and to be called before the program runs.
-func Trust(bundle string) {
-	mutex.Lock()
-	defer mutex.Unlock()
-	trusted = bundle
-}
+// ExtraRoots is the environment variable that names a PEM file of further root certificates to trust, in every region.
+// It is for tests and stand-ins, whose instances are signed by another authority than Amazon's.
+const ExtraRoots = "THREETIER_EXTRA_ROOTS"
 
 // Bundle is the root certificates of a region as PEM. A region without any is an error that lists those with some.
 func Bundle(region string) (string, error) {
-	mutex.RLock()
-	defer mutex.RUnlock()
-	if trusted != "" {
-		return trusted, check(trusted)
-	}
 	bundle, err := certificates.ReadFile("certificates/" + region + ".pem")
 	if err != nil {
 		return "", fmt.Errorf("region %s has no RDS root certificates here, only %s", region, strings.Join(Regions(), ", "))
 	}
-	return string(bundle), nil
+	file := os.Getenv(ExtraRoots)
+	if file == "" {
+		return string(bundle), nil
+	}
+	extra, err := os.ReadFile(file)
+	if err == nil {
+		err = check(extra)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s is %s, want a PEM file of certificates: %w", ExtraRoots, file, err)
+	}
+	return string(bundle) + string(extra), nil
 }
 
 // check wants nothing but certificates: anything else would only show when no client can connect.
-func check(bundle string) error {
-	for rest := []byte(strings.TrimSpace(bundle)); len(rest) > 0; {
+func check(bundle []byte) error {
+	for rest := bytes.TrimSpace(bundle); len(rest) > 0; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return errors.New("the certificates to trust are no PEM")
+			return errors.New("it is not PEM")
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return fmt.Errorf("read the certificates to trust: %w", err)
+			return err
 		}
 	}
 	return nil

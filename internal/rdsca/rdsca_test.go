@@ -3,6 +3,8 @@ package rdsca_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -56,25 +58,25 @@ func TestUnknownRegionIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 	}
 }
 
-func TestTrustReplacesTheRootsOfEveryRegion(t *testing.T) {
-	another, err := rdsca.Bundle("us-east-1")
+func TestExtraRootsAreTrustedBesideThoseOfEveryRegion(t *testing.T) {
+	amazons, err := rdsca.Bundle("eu-west-1")
 	require.NoError(t, err)
-	rdsca.Trust(another)
-	defer rdsca.Trust("")
+	t.Setenv(rdsca.ExtraRoots, "certificates/us-east-1.pem")
+	extra, err := os.ReadFile("certificates/us-east-1.pem")
+	require.NoError(t, err)
 	bundle, err := rdsca.Bundle("eu-west-1")
 	require.NoError(t, err)
-	assert.Equal(t, another, bundle)
-	rdsca.Trust("")
-	bundle, err = rdsca.Bundle("eu-west-1")
-	require.NoError(t, err)
-	assert.NotEqual(t, another, bundle)
+	assert.Equal(t, amazons+string(extra), bundle)
 }
 
-func TestWhatIsNoCertificateIsNotTrusted(t *testing.T) {
-	defer rdsca.Trust("")
+func TestExtraRootsThatAreNoCertificatesAreRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "roots.pem")
+	t.Setenv(rdsca.ExtraRoots, file)
+	_, err := rdsca.Bundle("eu-west-1")
+	require.ErrorContains(t, err, "no such file")
 	for _, bad := range []string{"a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
-		rdsca.Trust(bad)
+		require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
 		_, err := rdsca.Bundle("eu-west-1")
-		assert.ErrorContains(t, err, "certificates to trust")
+		assert.ErrorContains(t, err, "THREETIER_EXTRA_ROOTS is "+file+", want a PEM file of certificates")
 	}
 }

@@ -38,7 +38,7 @@ type Settings struct {
 // Load reads the stack config.
 func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
-	ps := Unknown(configNames())
+	ps := unknown(configNames())
 	for _, key := range keys(settings) {
 		ps = append(ps, load(ctx, key)...)
 	}
@@ -109,7 +109,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 
 func (s *Settings) regionProblems() problems.List {
 	want := "one of " + strings.Join(rdsca.Regions(), ", ")
-	if _, err := rdsca.Bundle(s.Region); err != nil {
+	if !slices.Contains(rdsca.Regions(), s.Region) {
 		return problems.List{{Path: "aws:region", Value: s.Region, Want: want}}
 	}
 	return nil
@@ -152,8 +152,8 @@ func without(ps, known problems.List) problems.List {
 	return kept
 }
 
-// Unknown are the top-level keys of the program's namespace that it doesn't know.
-func Unknown(given []string) problems.List {
+// unknown are the top-level keys of the program's namespace that it doesn't know.
+func unknown(given []string) problems.List {
 	known := Keys()
 	var ps problems.List
 	for _, name := range slices.Sorted(slices.Values(given)) {
@@ -166,7 +166,6 @@ func Unknown(given []string) problems.List {
 }
 
 // configNames are all keys of the stack config, from where Pulumi hands them to a program: its Context can't list them.
-// A program that runs inside another has none there; whoever runs it may ask Unknown itself.
 func configNames() []string {
 	var config map[string]string
 	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &config) != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 func encryptCommand() *cobra.Command {
-	var t target
+	t := target{noConfig: true}
 	cmd := &cobra.Command{
 		Use: "encrypt", Short: "read a secret from standard input, print what stands for it in the stack's config: secure: …", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
 	"threetier/local/internal/images"
 	"threetier/local/internal/node"
@@ -99,6 +100,12 @@ func execCommand() *cobra.Command {
 		Use: "exec -- COMMAND [ARGUMENT…]", Short: "run a command inside the node, kubectl, curl or psql for one", Args: cobra.MinimumNArgs(1),
 		RunE: withNode(func(h home.Home, pid int, args []string) error {
 			cmd := node.Command(h, pid, args...)
+			if args[0] == "pulumi" {
+				if err := deploy.OpenShell(h, "", ""); err != nil {
+					return err
+				}
+				cmd = node.CommandIn(deploy.Project(h), h, pid, args...)
+			}
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 			return exitAs(cmd.Run())
 		}),
@@ -136,6 +143,15 @@ func loadCommand() *cobra.Command {
 				}
 			}
 			return nil
+		}),
+	}
+}
+
+func unloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "unload IMAGE…", Short: "remove images that were loaded or built", Args: cobra.MinimumNArgs(1),
+		RunE: withNode(func(h home.Home, pid int, args []string) error {
+			return images.Store{Home: h, PID: pid}.Unload(args...)
 		}),
 	}
 }

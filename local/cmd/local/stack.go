@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,13 +15,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"gopkg.in/yaml.v3"
 
-	"threetier/components/app"
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
 	"threetier/local/internal/images"
@@ -34,6 +36,8 @@ type target struct {
 	configFile string
 	port       int
 	plan       string
+	// noConfig lets the config's file be absent.
+	noConfig bool
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -62,6 +66,10 @@ func (t *target) check(h home.Home) error {
 		}
 	}
 	if _, err := os.Stat(t.configFile); errors.Is(err, fs.ErrNotExist) {
+		if t.noConfig {
+			t.configFile = ""
+			return nil
+		}
 		return fmt.Errorf("the stack %s has no config: there is no file %s, want one like Pulumi.dev.yaml", t.name, t.configFile)
 	} else if err != nil {
 		return fmt.Errorf("read the config: %w", err)
@@ -175,6 +183,12 @@ func startLocked(h home.Home, lock *os.File) (int, error) {
 	if err := tools.Plugins(h); err != nil {
 		return 0, err
 	}
+	if err := deploy.Prepare(h); err != nil {
+		return 0, err
+	}
+	if err := tools.Program(h); err != nil {
+		return 0, err
+	}
 	pid, err := node.PID(h)
 	if err != nil || pid != 0 {
 		return pid, err
@@ -207,11 +221,11 @@ func up(h home.Home, t *target) error {
 	if err := step.Run("pulumi up", func() error { return inside(h, pid, t, "up") }); err != nil {
 		return err
 	}
-	address, err := os.ReadFile(h.Path("stacks", t.name, "url"))
+	address, err := node.CommandIn(deploy.Project(h), h, pid, "pulumi", "stack", "output", "url", "--stack", t.name).Output()
 	if err != nil {
 		return fmt.Errorf("read the stack's URL: %w", err)
 	}
-	u, err := url.Parse(string(address))
+	u, err := url.Parse(strings.TrimSpace(string(address)))
 	if err != nil {
 		return fmt.Errorf("read the stack's URL: %w", err)
 	}
@@ -280,7 +294,7 @@ func imagesOf(file string) (map[string]string, error) {
 	if err := yaml.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("%s is not a stack config: %w", file, err)
 	}
-	found := map[string]string{"nginx": app.DefaultNginxImage}
+	found := map[string]string{}
 	for _, tier := range []string{"backend", "frontend", "nginx"} {
 		var workload struct {
 			Image string `yaml:"image"`
@@ -302,12 +316,17 @@ func ensureImages(h home.Home, pid int, t *target) error {
 	if err != nil {
 		return err
 	}
+	defaultNginx, err := defaultNginxImage(h)
+	if err != nil {
+		return err
+	}
+	wanted["nginx"] = cmp.Or(wanted["nginx"], defaultNginx)
 	dirs := map[string]string{
 		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"), "nginx": h.Source("local/images/nginx"),
 	}
 	var build []images.Image
 	for _, tier := range []string{"nginx", "frontend", "backend"} {
-		own, err := ownImage(h, tier, wanted[tier])
+		own, err := ownImage(h, tier, wanted[tier], defaultNginx)
 		if err != nil {
 			return err
 		}
@@ -334,10 +353,40 @@ func ensureImages(h home.Home, pid int, t *target) error {
 	return nil
 }
 
+var theDefault = regexp.MustCompile(`Default: (\S+)\.$`)
+
+// defaultNginxImage is read where users read it: in the schema of the stack config.
+func defaultNginxImage(h home.Home) (string, error) {
+	const path = "docs/config.schema.json"
+	data, err := os.ReadFile(h.Source(path))
+	if err != nil {
+		return "", fmt.Errorf("read the schema of the stack config: %w", err)
+	}
+	type schema struct {
+		Description string
+		Properties  map[string]json.RawMessage
+	}
+	var at schema
+	for _, key := range []string{"", "config", "threetier:nginx", "image"} {
+		if key != "" {
+			data = at.Properties[key]
+		}
+		at = schema{}
+		if err := json.Unmarshal(data, &at); err != nil {
+			return "", fmt.Errorf("find %q in %s: %w", key, path, err)
+		}
+	}
+	found := theDefault.FindStringSubmatch(at.Description)
+	if found == nil {
+		return "", fmt.Errorf("%s describes threetier:nginx.image as %q, want its default there", path, at.Description)
+	}
+	return found[1], nil
+}
+
 // ownImage says whether an image is one that the checkout's own configs give to this tier.
-func ownImage(h home.Home, tier, image string) (bool, error) {
+func ownImage(h home.Home, tier, image, defaultNginx string) (bool, error) {
 	if tier == "nginx" {
-		return image == app.DefaultNginxImage, nil
+		return image == defaultNginx, nil
 	}
 	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
 	if err != nil {
@@ -376,17 +425,15 @@ func deployCommand() *cobra.Command {
 		}
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
+		// An interrupt from the keyboard reaches Pulumi too, which ends in its own time.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 		s, err := deploy.Open(ctx, h, t.name, t.configFile)
 		if err != nil {
 			return err
 		}
 		switch args[0] {
 		case "up":
-			url, err := s.Up(ctx, t.plan)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(h.Path("stacks", t.name, "url"), []byte(url), 0o600)
+			return s.Up(ctx, t.plan)
 		case "preview":
 			return s.Preview(ctx, t.plan)
 		case "destroy":

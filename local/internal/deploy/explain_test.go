@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -15,5 +16,27 @@ func TestWarningsAreThoseOfTheRunEachOnce(t *testing.T) {
 	got := warnings([]byte(events), time.Date(2026, 1, 1, 10, 0, 1, 500, time.UTC))
 	if want := []string{"Pod new: Startup probe failed: 404"}; !slices.Equal(got, want) {
 		t.Errorf("the warnings are %q, want %q", got, want)
+	}
+}
+
+func TestPodsThatWaitForRoomAreSaidWithWhatIsLeft(t *testing.T) {
+	const list = `{"items": [
+		{"kind": "Node", "metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}, "conditions": [{"type": "Ready"}]}},
+		{"kind": "Pod", "metadata": {"name": "runs", "namespace": "other"}, "spec": {"nodeName": "n", "containers": [
+			{"name": "a", "resources": {"requests": {"cpu": "1500m", "memory": "1Gi"}}}]}, "status": {"phase": "Running"}},
+		{"kind": "Pod", "metadata": {"name": "done", "namespace": "shop"}, "spec": {"nodeName": "n", "containers": [
+			{"name": "a", "resources": {"requests": {"cpu": "1"}}}]}, "status": {"phase": "Succeeded"}},
+		{"kind": "Pod", "metadata": {"name": "migrate", "namespace": "shop"}, "spec": {"containers": [
+			{"name": "a", "resources": {"requests": {"cpu": "1"}}}]}, "status": {"phase": "Pending", "conditions": [
+			{"type": "PodScheduled", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": "2026-01-01T10:00:00Z"}]}},
+		{"kind": "Pod", "metadata": {"name": "just-now", "namespace": "shop"}, "status": {"phase": "Pending", "conditions": [
+			{"type": "PodScheduled", "reason": "Unschedulable", "message": "no room", "lastTransitionTime": "2026-01-01T10:00:09Z"}]}},
+		{"kind": "Pod", "metadata": {"name": "anothers", "namespace": "other"}, "status": {"phase": "Pending", "conditions": [
+			{"type": "PodScheduled", "reason": "Unschedulable", "message": "no room", "lastTransitionTime": "2026-01-01T10:00:00Z"}]}}]}`
+	got := unschedulable([]byte(list), "shop", time.Date(2026, 1, 1, 10, 0, 5, 0, time.UTC))
+	want := map[string]string{"migrate": "Pod migrate can't be scheduled: 0/1 nodes are available: 1 Insufficient cpu. " +
+		"The node has 500m of 2000m CPU and 3072 of 4096 MiB left."}
+	if !maps.Equal(got, want) {
+		t.Errorf("what waits is %q, want %q", got, want)
 	}
 }

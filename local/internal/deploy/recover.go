@@ -5,44 +5,76 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
-	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 )
 
-// recover clears up after a run that was killed. The stack's own lock says
-// that no other run is alive, so a lock in the state is a dead one's; what that
-// run had begun to create is taken into the state where it came to exist.
+// recover clears up after a run that was killed: what it had begun to create is taken into the state where it came
+// to exist.
 func (s *Stack) recover(ctx context.Context) error {
-	// There is nothing to cancel where nothing was killed, and that is no error to show.
-	_ = s.stack.Cancel(ctx)
-	exported, err := s.stack.Export(ctx)
+	if err := s.unlock(ctx); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(s.state())
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	unread, deployment, err := adopt(exported.Deployment, existsInCluster)
+	var state struct {
+		Version    int
+		Checkpoint struct{ Latest json.RawMessage }
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	if len(state.Checkpoint.Latest) == 0 {
+		return nil // of a new stack
+	}
+	unread, deployment, err := adopt(state.Checkpoint.Latest, existsInCluster)
 	if err != nil {
 		return fmt.Errorf("take up an interrupted run: %w", err)
 	}
 	if deployment != nil {
-		exported.Deployment = deployment
-		if err := s.stack.Import(ctx, exported); err != nil {
+		imported, err := json.Marshal(object{"version": state.Version, "deployment": deployment})
+		if err != nil {
 			return fmt.Errorf("write the state: %w", err)
+		}
+		cmd := s.pulumi(ctx, "stack", "import")
+		cmd.Stdin = bytes.NewReader(imported)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("write the state: %w: %s", err, bytes.TrimSpace(out))
 		}
 	}
 	if len(unread) == 0 {
 		return nil
 	}
 	fmt.Fprintf(os.Stderr, "a run was interrupted: taking up the %d resources that it made last\n", len(unread))
-	_, err = s.stack.Refresh(ctx, optrefresh.Target(unread), optrefresh.ErrorProgressStreams(os.Stderr))
-	if err != nil {
-		return fmt.Errorf("read what an interrupted run made: %w", err)
+	refresh := []string{"refresh", "--yes", "--skip-preview"}
+	for _, urn := range unread {
+		refresh = append(refresh, "--target", urn)
 	}
-	return nil
+	return s.quietly(ctx, refresh...)
+}
+
+// unlock takes away the lock of a killed run. A Pulumi that is alive is somebody's in a shell.
+func (s *Stack) unlock(ctx context.Context) error {
+	locks, err := filepath.Glob(s.home.Path("state/.pulumi/locks/organization", s.project, s.name, "*.json"))
+	if err != nil || len(locks) == 0 {
+		return err
+	}
+	for _, file := range locks {
+		var holder struct{ PID int }
+		data, err := os.ReadFile(file)
+		if err != nil || json.Unmarshal(data, &holder) != nil {
+			continue // half-written, or gone
+		}
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", holder.PID))
+		if err == nil && string(name) == "pulumi\n" {
+			return fmt.Errorf("pulumi is at work on the stack %s in a shell, as process %d of the node: wait for it to end", s.name, holder.PID)
+		}
+	}
+	return s.quietly(ctx, "cancel", "--yes")
 }
 
 // object is a part of the state that is handed on as it is, but for what is named here.
@@ -125,17 +157,4 @@ func existsInCluster(manifest []byte) bool {
 	get := exec.Command("kubectl", "get", "-f", "-")
 	get.Stdin = bytes.NewReader(manifest)
 	return get.Run() == nil
-}
-
-func writeEvents(out io.Writer, channel <-chan events.EngineEvent) {
-	encoder := json.NewEncoder(out)
-	for e := range channel {
-		if d := e.DiagnosticEvent; d != nil {
-			d.Message = string(withoutValues([]byte(d.Message)))
-		}
-		if err := encoder.Encode(e.EngineEvent); err != nil {
-			fmt.Fprintf(os.Stderr, "the engine's events are not kept: %v\n", err)
-			encoder = json.NewEncoder(io.Discard)
-		}
-	}
 }

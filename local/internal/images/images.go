@@ -61,12 +61,65 @@ func (s Store) Load(files ...string) error {
 		if err != nil {
 			return fmt.Errorf("find %s: %w", f, err)
 		}
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("find the archive: %w", err)
+		}
 		cmd := s.ctr("images", "import", path)
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("import %s: %w: %s", f, err, strings.TrimSpace(string(out)))
+			return fmt.Errorf("%s can't be loaded, want a docker- or OCI-archive, as docker save writes it: %s", f, strings.TrimSpace(string(out)))
 		}
 	}
 	return nil
+}
+
+// Unload removes images by name, with their content where they have no other name.
+func (s Store) Unload(names ...string) error {
+	for _, given := range names {
+		name, err := Normal(given)
+		if err != nil {
+			return err
+		}
+		digests, err := s.digests()
+		if err != nil {
+			return err
+		}
+		digest := digests[name]
+		if digest == "" {
+			return fmt.Errorf("the image %s isn't loaded", name)
+		}
+		remove, shared := []string{name}, false
+		for other, its := range digests {
+			switch {
+			case other == name || its != digest:
+			case strings.HasPrefix(other, "sha256:"):
+				remove = append(remove, other) // containerd's own name for it
+			default:
+				shared = true
+			}
+		}
+		if shared {
+			remove = remove[:1]
+		}
+		if out, err := s.ctr(append([]string{"images", "rm"}, remove...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("remove %s: %w: %s", name, err, strings.TrimSpace(string(out)))
+		}
+	}
+	return nil
+}
+
+// digests are those of the loaded images, by name.
+func (s Store) digests() (map[string]string, error) {
+	out, err := s.ctr("images", "ls").Output()
+	if err != nil {
+		return nil, fmt.Errorf("list the node's images: %w", err)
+	}
+	digests := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		if columns := strings.Fields(line); len(columns) > 2 {
+			digests[columns[0]] = columns[2]
+		}
+	}
+	return digests, nil
 }
 
 func (s Store) ctr(args ...string) *exec.Cmd {

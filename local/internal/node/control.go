@@ -29,7 +29,7 @@ type Status struct {
 type Forward struct {
 	// Port listens on 127.0.0.1.
 	Port int `json:"port"`
-	// Target is the load balancer's address and port; empty before the first up has ended.
+	// Target is the load balancer's address and port; empty where the stack isn't up.
 	Target string `json:"target,omitempty"`
 }
 
@@ -64,7 +64,10 @@ func (c *control) serve(ctx context.Context) error {
 			return fmt.Errorf("read the forwards: %w", err)
 		}
 	}
-	for stack := range c.status.Forwards {
+	for stack, f := range c.status.Forwards {
+		if f.Target == "" {
+			continue // it was destroyed, or never came up
+		}
 		// A port that somebody else has taken meanwhile is that stack's trouble, at its next up.
 		if err := c.listen(ctx, stack); err != nil {
 			logger.Printf("forward for %s: %v", stack, err)
@@ -128,10 +131,13 @@ func (c *control) forward(ctx context.Context, stack string, f Forward) error {
 	return c.save()
 }
 
+// remove closes a stack's port, and keeps its number for the stack's next up.
 func (c *control) remove(stack string) error {
 	c.close(stack)
 	c.mu.Lock()
-	delete(c.status.Forwards, stack)
+	if f, known := c.status.Forwards[stack]; known {
+		c.status.Forwards[stack] = Forward{Port: f.Port}
+	}
 	c.mu.Unlock()
 	return c.save()
 }

@@ -227,18 +227,31 @@ func listenIn(netns *os.File, address string) (net.Listener, error) {
 	return r.l, r.err
 }
 
-// Command is a program that runs inside the node, with kubectl, pulumi, aws and their settings at hand.
+// Command is a program that runs inside the node, with kubectl, pulumi, aws and their settings at hand. Pulumi has a
+// home and a state of its own there, so that it can never touch a user's real stacks.
 func Command(h home.Home, pid int, args ...string) *exec.Cmd {
-	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--uts", "--pid", "--"}
-	// The folder is lost on the way into another mount namespace.
-	if dir, err := os.Getwd(); err == nil {
-		enter = append(enter, "env", "--chdir="+dir)
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = h.Root
 	}
+	return CommandIn(dir, h, pid, args...)
+}
+
+// CommandIn is a Command in a folder of its own.
+func CommandIn(dir string, h home.Home, pid int, args ...string) *exec.Cmd {
+	// The folder is lost on the way into another mount namespace.
+	enter := []string{"--target", strconv.Itoa(pid), "--mount", "--net", "--ipc", "--uts", "--pid", "--", "env", "--chdir=" + dir}
 	cmd := exec.Command("nsenter", append(enter, args...)...)
 	cmd.Env = append(os.Environ(),
 		"PATH="+h.Path("run", "tools")+":"+os.Getenv("PATH"),
 		"KUBECONFIG="+h.Path("node", "pki", "admin.kubeconfig"),
 		"THREETIER_ACCOUNT_SOCKET="+h.Path("run", "account.sock"),
+		"THREETIER_EXTRA_ROOTS="+h.Path("account", "ca.pem"),
+		"PULUMI_HOME="+h.Path("pulumi"),
+		"PULUMI_BACKEND_URL=file://"+h.Path("state"),
+		"PULUMI_CONFIG_PASSPHRASE_FILE="+h.Path("passphrase"),
+		"PULUMI_SKIP_UPDATE_CHECK=true",
+		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
 	)
 	return cmd
 }

@@ -185,13 +185,22 @@ func (n *node) links() error {
 		}
 	}
 	// The kubeconfig asks the aws command for its token.
-	for name, program := range map[string]string{"aws": "local", "pulumi": "pulumi"} {
-		if err := os.Symlink(n.home.Bin(program), n.tool(name)); err != nil {
-			return fmt.Errorf("name %s: %w", name, err)
-		}
+	if err := os.Symlink(n.home.Bin("local"), n.tool("aws")); err != nil {
+		return fmt.Errorf("name aws: %w", err)
 	}
-	return nil
+	script := fmt.Appendf(nil, pulumi, n.home.Root, n.home.Path("run"), n.home.Bin("pulumi"))
+	return os.WriteFile(n.tool("pulumi"), script, 0o700)
 }
+
+// pulumi starts Pulumi. Its language host runs go in the checkout: once to list all modules, which would write go.sum, so
+// that it is given a copy, and once to run the program, in the one way that keeps what it has linked.
+const pulumi = `#!/bin/sh
+set -eu
+root=%q copy=%q
+cmp -s "$root/go.mod" "$copy/go.mod" || cp "$root/go.mod" "$root/go.sum" "$copy/"
+export GOFLAGS="${GOFLAGS:-} -modfile=$copy/go.mod" PULUMI_GO_USE_RUN=true PULUMI_IGNORE_AMBIENT_PLUGINS=true
+exec %q "$@"
+`
 
 func (n *node) writeToken() error {
 	path := n.home.Path("node", "token")

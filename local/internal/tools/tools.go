@@ -118,6 +118,14 @@ func copyEmbedded(h home.Home) error {
 	return nil
 }
 
+// Program compiles the checkout's own program with all that it imports, which only the machine's network can download:
+// in the node, Pulumi then has no more to do than to link it.
+func Program(h home.Home) error {
+	compile := exec.Command("go", "list", "-deps", "-export", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ".")
+	compile.Dir = h.Root
+	return step.Command(h.Path("logs", "program.log"), compile)
+}
+
 // Plugins puts the two providers where Pulumi looks for them.
 func Plugins(h home.Home) error {
 	for name, version := range map[string]string{"kubernetes": KubernetesProvider, "aws": AWSProvider} {

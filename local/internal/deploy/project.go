@@ -1,0 +1,145 @@
+package deploy
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"threetier/local/internal/account"
+	"threetier/local/internal/home"
+)
+
+// Project is the folder that Pulumi runs in. Its Pulumi.yaml leads to the checkout's program, and its stack configs are
+// copies: Pulumi writes into them, and never into the user's own.
+func Project(h home.Home) string { return h.Path("project") }
+
+// Prepare makes what every Pulumi in the node wants: its folders, a passphrase for the secrets in the local state, and
+// the account's root certificate.
+func Prepare(h home.Home) error {
+	for _, dir := range []string{Project(h), h.Path("state"), h.Path("pulumi")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make %s: %w", dir, err)
+		}
+	}
+	path := h.Path("passphrase")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := write(path, []byte(rand.Text())); err != nil {
+			return fmt.Errorf("keep the passphrase: %w", err)
+		}
+	}
+	if _, err := account.CA(h.Path("account")); err != nil {
+		return fmt.Errorf("make the account's CA: %w", err)
+	}
+	return nil
+}
+
+// OpenShell copies the checkout's configs, and one from elsewhere if a stack is named, for Pulumi's own commands. What these have set in a
+// copy stays until its original is another.
+func OpenShell(h home.Home, name, configFile string) error {
+	if _, err := writeProject(h); err != nil {
+		return err
+	}
+	files, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
+	if err != nil {
+		return fmt.Errorf("list the stack configs: %w", err)
+	}
+	for _, file := range files {
+		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+		if stack == name {
+			continue
+		}
+		if err := copyConfig(h, stack, file, false); err != nil {
+			return err
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return copyConfig(h, name, configFile, false)
+}
+
+// writeProject writes the project file anew, and returns the project's name.
+func writeProject(h home.Home) (string, error) {
+	data, err := os.ReadFile(h.Source("Pulumi.yaml"))
+	if err != nil {
+		return "", fmt.Errorf("read the project: %w", err)
+	}
+	var project map[string]any
+	if err := yaml.Unmarshal(data, &project); err != nil {
+		return "", fmt.Errorf("read the project: %w", err)
+	}
+	name, _ := project["name"].(string)
+	main, _ := project["main"].(string)
+	project["main"] = h.Source(main)
+	if data, err = yaml.Marshal(project); err != nil {
+		return "", fmt.Errorf("write the project: %w", err)
+	}
+	return name, write(filepath.Join(Project(h), "Pulumi.yaml"), data)
+}
+
+func configCopy(h home.Home, name string) string {
+	return filepath.Join(Project(h), "Pulumi."+name+".yaml")
+}
+
+// copyConfig copies a stack's config, anew or where the original isn't the one that was copied last. No file: an empty config.
+func copyConfig(h home.Home, name, file string, anew bool) error {
+	data := []byte("config: {}\n")
+	if file != "" {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
+			return fmt.Errorf("read the config: %w", err)
+		}
+	}
+	target := configCopy(h, name)
+	original := filepath.Join(Project(h), "."+name+".original")
+	old, err := os.ReadFile(target)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the stack's config: %w", err)
+	}
+	if last, readErr := os.ReadFile(original); !anew && err == nil && readErr == nil && bytes.Equal(last, data) {
+		return nil
+	}
+	if err := write(target, keepSalt(data, old)); err != nil {
+		return fmt.Errorf("copy the config: %w", err)
+	}
+	return write(original, data)
+}
+
+// keepSalt hands the passphrase's salt, which Pulumi wrote into the last copy, on to the next.
+func keepSalt(config, old []byte) []byte {
+	if strings.Contains(string(config), "encryptionsalt:") {
+		return config
+	}
+	for line := range strings.Lines(string(old)) {
+		if strings.HasPrefix(line, "encryptionsalt:") {
+			return append([]byte(strings.TrimSpace(line)+"\n"), config...)
+		}
+	}
+	return config
+}
+
+// write replaces a file as a whole: another stack's Pulumi may be reading it.
+func write(path string, data []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
