@@ -112,14 +112,6 @@ func (s *testStack) unset(t *testing.T, section, key string) {
 	s.write(t, strings.Join(kept, "\n"))
 }
 
-// retire lets a durable database be deleted.
-func (s *testStack) retire(t *testing.T) {
-	t.Helper()
-	s.set(t, "database", "lifecycle: retiring")
-	s.set(t, "database", "waive: { RDS.8: it is about to go }")
-	s.up(t)
-}
-
 func (s *testStack) command(verb string) string {
 	command := fmt.Sprintf("bin/local %s --stack %s --config-file %s", verb, s.name, s.config)
 	if verb == "up" {

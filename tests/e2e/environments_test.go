@@ -97,5 +97,7 @@ func TestProdRunsBesideDevAndOutlivesIt(t *testing.T) {
 	if _, err := request(http.MethodGet, dev+"/", nil, nil); err == nil {
 		t.Error("after destroy dev's port still answers")
 	}
-	must(t, "make up PORT=%d", devPort)
+	if out := must(t, "make up"); !strings.HasSuffix(out, "\n"+dev+"\n") {
+		t.Errorf("after destroy and up dev isn't at %s:\n%s", dev, out)
+	}
 }

@@ -56,7 +56,7 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	for i := range 3 {
 		after := time.Duration(5000+rand.IntN(15000)) * time.Millisecond
 		start := time.Now()
-		s.kill(t, after.String()+" later", func() bool { return time.Since(start) > after })
+		kill(t, s.command("up"), after.String()+" later", func() bool { return time.Since(start) > after })
 		t.Logf("kill %d after %s", i+1, after)
 	}
 	s.up(t)
@@ -111,6 +111,9 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 		{"too little disk", "THREETIER_DISK_GIB=100000 make up", "GiB free, want 100000"},
 		{"a stack without a config", "make up STACK=nowhere", "there is no file"},
 		{"a port in use", "bin/local up --stack inuse --port " + taken + " --config-file " + config("-e s/a/a/"), "port " + taken + " of 127.0.0.1 is in use"},
+		{"an archive that is none", "bin/local load README.md", "README.md can't be loaded, want a docker- or OCI-archive"},
+		{"an archive that isn't there", "bin/local load nowhere.tar", "no such file"},
+		{"to unload what isn't loaded", "bin/local unload acme/nowhere:1", "docker.io/acme/nowhere:1 isn't loaded"},
 		{"an image that isn't there", "bin/local up --stack noimage --config-file " + config("-e s,acme/backend:1.0.0,acme/backend:9.9.9,"), "neither built here nor loaded"},
 	}
 	for _, c := range cases {

@@ -75,7 +75,7 @@ func (s *testStack) breaksItsPlan(t *testing.T) string {
 	must(t, "%s --save-plan %s", s.command("preview"), plan)
 	s.write(t, config)
 	said := refused(t, "%s --plan %s", s.command("up"), plan)
-	if !strings.Contains(said, "violates plan: properties changed: values aren't shown") {
+	if !strings.Contains(said, "violates plan: properties changed") {
 		t.Errorf("the refused up doesn't say what broke the plan:\n%s", said)
 	}
 	return said
@@ -163,7 +163,7 @@ func cluster(t *testing.T, stack string) (secretData, rest []byte) {
 // Kubernetes' Secrets as they are by design.
 func addFiles(t *testing.T, places map[string][]byte) {
 	t.Helper()
-	for _, dir := range []string{"state", "logs", "stacks", "account"} {
+	for _, dir := range []string{"state", "logs", "project", "account"} {
 		before := len(places)
 		err := filepath.WalkDir(filepath.Join(home, dir), func(path string, entry fs.DirEntry, err error) error {
 			if os.IsNotExist(err) { // PostgreSQL removes files all the time
