@@ -121,9 +121,12 @@ func copyEmbedded(h home.Home) error {
 // Program compiles the checkout's own program with all that it imports, which only the machine's network can download:
 // in the node, Pulumi then has no more to do than to link it.
 func Program(h home.Home) error {
-	compile := exec.Command("go", "list", "-deps", "-export", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ".")
-	compile.Dir = h.Root
-	return step.Command(h.Path("logs", "program.log"), compile)
+	return step.Run("compile the program", func() error {
+		// Unlike go build, it doesn't link.
+		compile := exec.Command("go", "list", "-deps", "-export", "-f", "{{/* nothing to print */}}", ".")
+		compile.Dir = h.Root
+		return step.Command(h.Path("logs", "program.log"), compile)
+	})
 }
 
 // Plugins puts the two providers where Pulumi looks for them.
