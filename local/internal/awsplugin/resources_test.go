@@ -217,7 +217,7 @@ func TestDiffs(t *testing.T) {
 		{"order of parameters, and a default", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"parameters": []any{
 			map[string]any{"name": "log_min_duration_statement", "value": "500", "applyMethod": "immediate"},
 			map[string]any{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"}}}, nil},
-		{"family", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres17"}, kindsOf("family", replace)},
+		{"family", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres18"}, kindsOf("family", replace)},
 		{"description of a security group", "aws:ec2/securityGroup:SecurityGroup", map[string]any{"description": "other"}, kindsOf("description", replace)},
 		{"policy's spaces", "aws:iam/role:Role", map[string]any{"assumeRolePolicy": strings.ReplaceAll(trustPolicy, ",", ", ")}, nil},
 		{"secret's value", "aws:secretsmanager/secretVersion:SecretVersion", map[string]any{"secretString": "other"}, kindsOf("secretString", replace)},
