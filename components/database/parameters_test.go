@@ -18,7 +18,7 @@ func serverSettings(t *testing.T) map[string]bool {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("SKIPPED: wants root, to run the PostgreSQL of bin/trixie")
 	}
-	described, err := exec.Command("../bin/trixie", "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
+	described, err := exec.Command("../../bin/trixie", "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
 		"/usr/lib/postgresql/17/bin/postgres", "--describe-config").Output()
 	require.NoError(t, err, "bin/local install makes what bin/trixie runs")
 	static := map[string]bool{}
