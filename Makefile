@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows lint-prose fmt linters
+.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -34,15 +34,18 @@ scorecard: ## show the Security Hub controls that dev and prod pass
 
 test: test-fast test-apps test-live ## run all tests: fast, apps, live
 
-test-fast: lint-workflows ## test the program over a recorder, nginx's configuration by nginx, the local node's parts
-	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then bin/local install; fi
+test-fast: lint-workflows packages ## test the program over a recorder, nginx's configuration by nginx, the local node's parts
 	go vet ./...
 	go test ./...
 	cd local && go vet ./... && go test ./...
 
-test-apps: ## run the sample applications' own tests
+test-apps: packages ## run the sample applications' own tests
 	apps/backend/test
 	apps/frontend/test
+
+# What bin/trixie and the local node's parts need, where it can be installed.
+packages:
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then bin/local install; fi
 
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e

@@ -55,6 +55,36 @@ func TestDatabaseRefusesAConnectionWithoutTLS(t *testing.T) {
 	}
 }
 
+func TestTheVersionsAreThoseThatUsersHave(t *testing.T) {
+	const python = `python3 -c "import fastapi, pydantic; print(fastapi.__version__, pydantic.VERSION)"`
+	for want, got := range map[string]string{
+		`^PostgreSQL 17\.`:             sql(t, "select version()"),
+		`nginx/1\.(2[6-9]|[3-9][0-9])`: kubectl(t, "dev", "exec deployment/"+deployment(t, "dev", "nginx")+" -- nginx -v"),
+		`0\.115\.[0-9]+ 2\.`:           kubectl(t, "dev", "exec deployment/"+deployment(t, "dev", "backend")+" -- "+python),
+	} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("got %q, want %s", got, want)
+		}
+	}
+}
+
+func TestTheAdministratorIsWhatRDSGives(t *testing.T) {
+	const roles = "select rolsuper, rolcreaterole, rolcreatedb, rolreplication, pg_has_role(rolname, 'rds_superuser', 'member') from pg_roles where rolname = 'app_admin'"
+	if got := sql(t, roles); got != "f|t|t|f|t" {
+		t.Errorf("superuser, createrole, createdb, replication, in rds_superuser: %s, want f|t|t|f|t", got)
+	}
+}
+
+// sql asks dev's database.
+func sql(t *testing.T, query string) string {
+	t.Helper()
+	out, err := psql(t, "dev", "verify-full", query)
+	if err != nil {
+		t.Fatalf("%s: %v: %s", query, err, out)
+	}
+	return out
+}
+
 func TestOneRequestIDIsInEveryLogAndInTheResponse(t *testing.T) {
 	id := fmt.Sprintf("e2e-request-%d", time.Now().UnixNano())
 	a := call(t, http.StatusOK, http.MethodGet, dev+"/api/items", nil, map[string]string{"X-Request-ID": id})

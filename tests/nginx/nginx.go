@@ -9,14 +9,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Binary is Debian's; the package is nginx-light, or any other that brings nginx.
-const Binary = "/usr/sbin/nginx"
+// Command is nginx as its image has it: Debian 13's. Only root can run that on another release; everyone else runs the
+// machine's own.
+func Command(args ...string) *exec.Cmd {
+	if os.Getuid() != 0 {
+		return exec.Command("/usr/sbin/nginx", args...)
+	}
+	_, here, _, _ := runtime.Caller(0)
+	return exec.Command(filepath.Join(filepath.Dir(here), "../../bin/trixie"), append([]string{"/usr/sbin/nginx"}, args...)...)
+}
 
 // Server is a running nginx.
 type Server struct {
@@ -41,7 +49,7 @@ func Test(config, dir string) error {
 	if err != nil {
 		return err
 	}
-	said, err := exec.Command(Binary, "-t", "-q", "-e", "stderr", "-c", file).CombinedOutput()
+	said, err := Command("-t", "-q", "-e", "stderr", "-c", file).CombinedOutput()
 	if err != nil || len(said) > 0 {
 		return fmt.Errorf("nginx -t: %w\n%s", errors.Join(err, errors.New("a valid config is silent")), said)
 	}
@@ -61,7 +69,7 @@ func Start(config, dir string, log io.Writer) (*Server, error) {
 	s := &Server{
 		URL:         fmt.Sprintf("http://127.0.0.1:%d", port),
 		RedirectURL: fmt.Sprintf("http://127.0.0.1:%d", redirectPort),
-		process:     exec.Command(Binary, "-e", "stderr", "-c", file),
+		process:     Command("-e", "stderr", "-c", file),
 	}
 	s.process.Stdout, s.process.Stderr = log, log
 	if err := s.process.Start(); err != nil {

@@ -1,7 +1,6 @@
 """The process: `python3 -m app`."""
 
 import asyncio
-import inspect
 import signal
 import sys
 from types import FrameType
@@ -52,21 +51,18 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
 
-    options: dict[str, Any] = {
-        "host": "0.0.0.0",
-        "port": chosen.port,
-        "log_config": logs.config(chosen.log_level),
-        "access_log": False,
-        "server_header": False,
-        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
-    }
-    # From uvicorn 0.22; before, it waits for requests without an end, and only
-    # their own deadline bounds that.
-    if "timeout_graceful_shutdown" in inspect.signature(uvicorn.Config).parameters:
-        options["timeout_graceful_shutdown"] = int(chosen.request_timeout)
-
     app = create_app(chosen)
-    Server(uvicorn.Config(app, **options), app, chosen.drain_seconds).run()
+    config = uvicorn.Config(
+        app,
+        host="0.0.0.0",
+        port=chosen.port,
+        log_config=logs.config(chosen.log_level),
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(chosen.request_timeout),
+    )
+    Server(config, app, chosen.drain_seconds).run()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ import unicodedata
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, AsyncIterator
+from typing import Annotated, Any, AsyncIterator
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, constr
+from pydantic import BaseModel, StringConstraints
 from sqlalchemy import text
 
 from app import items
@@ -28,7 +28,7 @@ MAX_LIMIT = 500
 class NewItem(BaseModel):
     """What a client sends; spaces around the title don't count."""
 
-    title: constr(strip_whitespace=True, min_length=1, max_length=items.TITLE_LENGTH)  # type: ignore[valid-type]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=items.TITLE_LENGTH)]
 
 
 class Item(BaseModel):
@@ -65,9 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         database.close()
         probe.close()
 
-    app = FastAPI(title="backend", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    # FastAPI has its own argument for this from 0.93; Debian 12 ships 0.92.
-    app.router.lifespan_context = lifespan
+    app = FastAPI(title="backend", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=lifespan)
     app.state.draining = False
     app.add_middleware(RequestContext)
     _add_error_handlers(app)

@@ -25,8 +25,7 @@ class Postgres:
     """Start, stop and question one server, which speaks TLS as localhost."""
 
     def __init__(self) -> None:
-        versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-        self._bin = versions[-1].parent
+        self._bin = Path("/usr/lib/postgresql/17/bin")
         self._dir = Path(tempfile.mkdtemp(prefix="backend-test-"))
         self._data = self._dir / "data"
         self.port = free_port()

@@ -165,10 +165,14 @@ func installCommand() *cobra.Command {
 		if err := os.MkdirAll(h.Path("logs"), 0o700); err != nil {
 			return fmt.Errorf("make the folder of the logs: %w", err)
 		}
-		if err := tools.Install(h, "up"); err != nil {
-			return err
-		}
-		return tools.Install(h, "test")
+		return settingUp(h, func(*os.File) error {
+			for _, purpose := range []string{"up", "test"} {
+				if err := tools.Install(h, purpose); err != nil {
+					return err
+				}
+			}
+			return tools.Trixie(h)
+		})
 	}}
 }
 

@@ -177,6 +177,9 @@ func startLocked(h home.Home, lock *os.File) (int, error) {
 	if err := tools.Install(h, "up"); err != nil {
 		return 0, err
 	}
+	if err := tools.Trixie(h); err != nil {
+		return 0, err
+	}
 	if err := tools.Build(h); err != nil {
 		return 0, err
 	}

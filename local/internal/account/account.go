@@ -32,11 +32,13 @@ type Config struct {
 	Socket string
 	// HostsFile gets a line "address name" for every instance. Empty: none is written.
 	HostsFile string
+	// Checkout is the folder whose bin/trixie runs PostgreSQL. Default: the one that the working folder is in.
+	Checkout string
 	// Bridge is the network interface that gets the instances' addresses. Empty: they have loopback addresses.
 	Bridge string
 	// MountPoint is an existing folder where the instances' folder is bind-mounted, for a Dir that user postgres can't
 	// reach, as below /root. Only for a process in a mount namespace of its own. Default: with Bridge, and where it is
-	// needed, /var/lib/postgresql, which Debian's package makes.
+	// needed, /run/postgresql, which is made.
 	MountPoint string
 	// Networks is the network of the instances' addresses by zone letter. Default: 10.0.2.0/24 in a and 10.0.3.0/24 in
 	// b, or 127.77.2.0/24 and 127.77.3.0/24 without Bridge.
@@ -75,9 +77,28 @@ func (c *Config) setDefaults() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	var err error
+	if c.Checkout == "" {
+		if c.Checkout, err = enclosingCheckout(); err != nil {
+			return err
+		}
+	}
 	dir, err := filepath.Abs(c.Dir)
 	c.Dir = dir
 	return err
+}
+
+func enclosingCheckout() (string, error) {
+	working, err := os.Getwd()
+	for dir := working; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "bin/trixie")); err == nil {
+			return dir, nil
+		}
+		if dir == "/" {
+			return "", fmt.Errorf("%s is in no checkout, want Checkout", working)
+		}
+	}
+	return "", err
 }
 
 // Account is the account while it runs.
@@ -135,12 +156,15 @@ func Run(ctx context.Context, cfg Config) error {
 func open(ctx context.Context, cfg Config) (*Account, error) {
 	a := &Account{cfg: cfg, log: cfg.Log, life: ctx, servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
 	var err error
-	if a.pg, err = postgres.Find(ctx); err != nil {
+	if a.pg, err = postgres.Find(ctx, a.cfg.Checkout); err != nil {
 		return nil, err
 	}
 	instances := filepath.Join(cfg.Dir, "instances")
 	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.Reaches(instances) != nil {
-		a.cfg.MountPoint = "/var/lib/postgresql"
+		a.cfg.MountPoint = "/run/postgresql" // on the node, /run is its own
+		if err := os.MkdirAll(a.cfg.MountPoint, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	if a.cfg.MountPoint != "" {
 		err := syscall.Mount(instances, a.cfg.MountPoint, "", syscall.MS_BIND, "")
@@ -185,6 +209,9 @@ func (a *Account) serverRoot() string {
 // resume finishes or undoes what was interrupted, then starts the servers, replicas after what they follow.
 func (a *Account) resume(ctx context.Context) error {
 	if err := a.tidy(); err != nil {
+		return err
+	}
+	if err := a.pg.CanRead(filepath.Join(a.cfg.Dir, "instances")); err != nil {
 		return err
 	}
 	var replicas []*record

@@ -17,8 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"threetier/local/internal/postgres"
 )
 
 const (
@@ -41,8 +39,9 @@ func newFixture(t *testing.T) *fixture {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run PostgreSQL as its own user")
 	}
-	if _, err := postgres.Find(t.Context()); err != nil {
-		t.Skip(err)
+	checkout, err := enclosingCheckout()
+	if err != nil {
+		t.Fatal(err)
 	}
 	dir, err := os.MkdirTemp("", "account-") // t.TempDir is closed to other users
 	if err != nil {
@@ -55,7 +54,7 @@ func newFixture(t *testing.T) *fixture {
 	// networks of their own keep packages that test at the same time apart
 	block := fmt.Sprintf("127.%d.%d", 1+rand.N(200), rand.N(250))
 	f := &fixture{T: t, cfg: Config{
-		Dir: dir, Socket: filepath.Join(dir, "api.sock"), HostsFile: filepath.Join(dir, "hosts"),
+		Checkout: checkout, Dir: dir, Socket: filepath.Join(dir, "api.sock"), HostsFile: filepath.Join(dir, "hosts"),
 		Networks: map[string]string{"a": block + ".0/25", "b": block + ".128/25"},
 	}}
 	if testing.Verbose() {
@@ -210,7 +209,7 @@ func (f *fixture) openGroup() string {
 func (f *fixture) instanceInputs(identifier string, more props) props {
 	f.Helper()
 	return merge(props{
-		"identifier": identifier, "engine": "postgres", "engineVersion": "15", "instanceClass": "db.t4g.micro",
+		"identifier": identifier, "engine": "postgres", "engineVersion": "17", "instanceClass": "db.t4g.micro",
 		"allocatedStorage": 20, "dbName": "app", "username": "app_admin", "password": masterPassword, "port": 5433,
 		"backupRetentionPeriod": 1, "skipFinalSnapshot": true, "applyImmediately": true,
 		"vpcSecurityGroupIds": []string{f.openGroup()},

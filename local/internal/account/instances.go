@@ -168,7 +168,7 @@ func (a *Account) versionWarning(inputs map[string]any) string {
 	if majorOf(asked) == a.pg.Major || asked == "" {
 		return ""
 	}
-	return fmt.Sprintf("PostgreSQL %s was asked for, PostgreSQL %s is installed here and runs in its place",
+	return fmt.Sprintf("PostgreSQL %s was asked for, and PostgreSQL %s runs in its place: this stand-in has no other",
 		asked, a.pg.Version)
 }
 

@@ -26,6 +26,14 @@ func TestInstanceTakesConnectionsOverVerifiedTLSOnly(t *testing.T) {
 	}
 	f.mustQuery("shop", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "t")
 	f.mustQuery("shop", "SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user", "f|t|t")
+	f.mustQuery("shop", "SELECT pg_has_role('rds_superuser', 'member'), pg_has_role('pg_monitor', 'usage'), pg_has_role('rdsadmin', 'member')", "t|t|f")
+	f.mustQuery("shop", "CREATE ROLE reader LOGIN; GRANT pg_monitor TO reader; CREATE EXTENSION pgcrypto; CREATE EXTENSION pg_stat_statements; SELECT 1", "1")
+	if _, err := f.psql("shop", "CREATE ROLE other SUPERUSER"); err == nil {
+		t.Error("the administrator made a superuser")
+	}
+	if _, err := f.psql("shop", "COPY (SELECT 1) TO PROGRAM 'cat'"); err == nil {
+		t.Error("the administrator ran a program on the server's machine")
+	}
 	f.mustQuery("shop", "CREATE TABLE items (id int); SELECT count(*) FROM items", "0")
 	f.refusesQuery("no encryption", "sslmode=disable")
 	f.refusesQuery("password authentication failed", "password=wrong")
@@ -111,7 +119,7 @@ func TestClassWaitsForTheWindowAndThePortNever(t *testing.T) {
 func TestStaticParametersWaitForTheReboot(t *testing.T) {
 	f := newFixture(t)
 	group := func(connections, duration string) props {
-		return props{"name": "pg", "family": "postgres15", "parameters": []any{
+		return props{"name": "pg", "family": "postgres17", "parameters": []any{
 			props{"name": "max_connections", "value": connections, "applyMethod": "pending-reboot"},
 			props{"name": "log_min_duration_statement", "value": duration, "applyMethod": "immediate"},
 			props{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
@@ -146,7 +154,7 @@ func TestStaticParametersWaitForTheReboot(t *testing.T) {
 
 func TestForcedTLSCanBeTurnedOff(t *testing.T) {
 	f := newFixture(t)
-	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres15", "parameters": []any{
+	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres17", "parameters": []any{
 		props{"name": "rds.force_ssl", "value": "0"}}})
 	f.create(kindInstance, f.instanceInputs("shop", props{"parameterGroupName": "pg"}))
 	f.mustQuery("shop", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "f", "sslmode=disable")
@@ -203,7 +211,7 @@ func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
 	f.create(kindInstance, f.instanceInputs("shop", nil))
 	d := f.describe("shop")
 	f.stop()
-	pg, err := postgres.Find(t.Context())
+	pg, err := postgres.Find(t.Context(), f.cfg.Checkout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -412,46 +420,56 @@ func TestStoppedInstanceStaysStopped(t *testing.T) {
 	f.mustQuery("shop", "SELECT 1", "1")
 }
 
-func TestOlderServerSaysThatItRunsInPlaceOfTheOneAskedFor(t *testing.T) {
+func TestAnotherMajorIsSaidToBeStoodInFor(t *testing.T) {
 	f := newFixture(t)
-	pg, err := postgres.Find(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if pg.Major >= newestMajor {
-		t.Skip("the installed PostgreSQL is the newest")
-	}
-	f.create(kindParameterGroup, props{"name": "new", "family": "postgres" + strconv.Itoa(newestMajor), "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres18", "parameters": []any{}})
 	inputs := f.instanceInputs("shop", nil)
-	id := f.create(kindInstance, inputs).ID
+	first := f.create(kindInstance, inputs)
+	if len(first.Warnings) != 0 {
+		t.Errorf("warnings for the major that runs: %q", first.Warnings)
+	}
+	f.mustQuery("shop", "SELECT current_setting('server_version_num')::int / 10000", "17")
 	replica := f.create(kindInstance, props{"identifier": "reader", "replicateSourceDb": "shop", "instanceClass": "db.t4g.micro"}).ID
-	inputs["engineVersion"], inputs["parameterGroupName"] = strconv.Itoa(newestMajor), "new"
-	out := f.call("PATCH", "/resources/"+kindInstance+"?id="+id, Request{Inputs: inputs})
+	inputs["engineVersion"], inputs["parameterGroupName"] = "18", "new"
+	out := f.call("PATCH", "/resources/"+kindInstance+"?id="+first.ID, Request{Inputs: inputs})
 	f.refused(out.Error, "InvalidParameterCombination")
 	inputs["allowMajorVersionUpgrade"] = true
-	out = f.update(kindInstance, id, inputs)
-	if len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0], "is installed here and runs in its place") {
+	out = f.update(kindInstance, first.ID, inputs)
+	if len(out.Warnings) != 1 || !strings.Contains(out.Warnings[0], "PostgreSQL 18 was asked for, and PostgreSQL 17.") {
 		t.Errorf("warnings: %q", out.Warnings)
 	}
 	f.mustQuery("shop", "SELECT 1", "1")
-	if have := f.call("GET", "/resources/"+kindInstance+"?id="+replica, Request{}).Outputs["engineVersion"]; have != strconv.Itoa(newestMajor) {
+	if have := f.call("GET", "/resources/"+kindInstance+"?id="+replica, Request{}).Outputs["engineVersion"]; have != "18" {
 		t.Errorf("the replica has version %v", have)
+	}
+}
+
+func TestDataOfAnotherMajorIsNamedBeforeAnythingStarts(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	file := filepath.Join(f.describe("shop").DataDir, "PG_VERSION")
+	f.stop()
+	if err := os.WriteFile(file, []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), f.cfg); err == nil || !strings.Contains(err.Error(), file+" is 15, want 17: make clean") {
+		t.Errorf("got %v, want the file, its version and what to do", err)
 	}
 }
 
 func TestUpgradeWaitsWithItsParameterGroup(t *testing.T) {
 	f := newFixture(t)
-	f.create(kindParameterGroup, props{"name": "old", "family": "postgres15", "parameters": []any{}})
-	f.create(kindParameterGroup, props{"name": "new", "family": "postgres16", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "old", "family": "postgres17", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres18", "parameters": []any{}})
 	id := f.create(kindInstance, f.instanceInputs("shop", props{"parameterGroupName": "old"})).ID
-	upgraded := f.instanceInputs("shop", props{"parameterGroupName": "new", "engineVersion": "16",
+	upgraded := f.instanceInputs("shop", props{"parameterGroupName": "new", "engineVersion": "18",
 		"allowMajorVersionUpgrade": true, "applyImmediately": false})
-	if out := f.update(kindInstance, id, upgraded).Outputs; out["engineVersion"] != "15" || out["parameterGroupName"] != "old" {
+	if out := f.update(kindInstance, id, upgraded).Outputs; out["engineVersion"] != "17" || out["parameterGroupName"] != "old" {
 		t.Errorf("before the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])
 	}
 	f.act("maintenance", nil)
 	out := f.call("GET", "/resources/"+kindInstance+"?id="+id, Request{}).Outputs
-	if out["engineVersion"] != "16" || out["parameterGroupName"] != "new" {
+	if out["engineVersion"] != "18" || out["parameterGroupName"] != "new" {
 		t.Errorf("after the maintenance window: %v, %v", out["engineVersion"], out["parameterGroupName"])
 	}
 }

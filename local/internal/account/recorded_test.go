@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"threetier/local/internal/postgres"
 )
 
 const (
@@ -18,7 +16,7 @@ func group(parameters ...props) props {
 	for _, p := range parameters {
 		list = append(list, p)
 	}
-	return props{"name": "pg", "family": "postgres15", "parameters": list}
+	return props{"name": "pg", "family": "postgres17", "parameters": list}
 }
 
 func TestRefusals(t *testing.T) {
@@ -46,7 +44,7 @@ func TestRefusals(t *testing.T) {
 		{kindParameterGroup, group(props{"name": "work_mem", "value": "1"}), "InvalidParameterValue", "Invalid parameter value: 1 for: work_mem"},
 		{kindParameterGroup, group(props{"name": "log_connections", "value": "yes"}), "InvalidParameterValue", "allowed values are: 0, 1"},
 		{kindParameterGroup, group(props{"name": "log_statement", "value": "some"}), "InvalidParameterValue", "Available values: none, ddl, mod, all"},
-		{kindParameterGroup, group(props{"name": "transaction_timeout", "value": "5"}), "InvalidParameterValue", "Could not find parameter"},
+		{kindParameterGroup, group(props{"name": "io_method", "value": "sync"}), "InvalidParameterValue", "Could not find parameter"},
 		{kindParameterGroup, group(props{"name": "autovacuum", "value": "on"}), "InvalidParameterValue", "allowed values are: 0, 1"},
 		{kindParameterGroup, group(props{"name": "log_line_prefix", "value": "%m "}), "InvalidParameterValue", "Invalid parameter value: %m  for: log_line_prefix allowed values are: %t:%r:%u@%d:[%p]:,"},
 		{kindParameterGroup, group(props{"name": "pgaudit.role", "value": "auditor"}), "InvalidParameterValue", "allowed values are: rds_pgaudit"},
@@ -82,7 +80,7 @@ func TestRefusals(t *testing.T) {
 
 func TestInstanceRefusals(t *testing.T) {
 	f := newFixture(t)
-	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres17", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres18", "parameters": []any{}})
 	f.create(kindSubnetGroup, props{"name": "other", "subnetIds": []string{subnets[3].id, subnets[4].id}})
 	instance := func(more props) props { return f.instanceInputs("shop", more) }
 	f.refusals([]refusal{
@@ -110,7 +108,7 @@ func TestInstanceRefusals(t *testing.T) {
 		{kindInstance, instance(props{"backupRetentionPeriod": 36}), "InvalidParameterValue", "Must be between 0 and 35"},
 		{kindInstance, instance(props{"dbSubnetGroupName": "no"}), "DBSubnetGroupNotFoundFault", "no"},
 		{kindInstance, instance(props{"parameterGroupName": "no"}), "DBParameterGroupNotFound", "no"},
-		{kindInstance, instance(props{"parameterGroupName": "taken"}), "InvalidParameterCombination", "Use a parameter group with DBParameterGroupFamily postgres15"},
+		{kindInstance, instance(props{"parameterGroupName": "taken"}), "InvalidParameterCombination", "Use a parameter group with DBParameterGroupFamily postgres17"},
 		{kindInstance, instance(props{"vpcSecurityGroupIds": []string{"sg-no"}}), "InvalidParameterValue", "sg-no"},
 		{kindInstance, instance(props{"monitoringInterval": 60}), "InvalidParameterCombination", "MonitoringRoleARN value is required"},
 		{kindInstance, instance(props{"monitoringInterval": 60, "monitoringRoleArn": "arn:aws:iam::123456789012:role/no"}), "InvalidParameterValue", "does not exist"},
@@ -147,7 +145,7 @@ func (f *fixture) refusals(tests []refusal) {
 func TestWhatIsInUseStays(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindSubnetGroup, props{"name": "sn", "subnetIds": []string{subnets[1].id, subnets[2].id}})
-	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres15", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres17", "parameters": []any{}})
 	role := f.create(kindRole, props{"name": "r", "assumeRolePolicy": testTrustPolicy})
 	attachment := f.create(kindAttachment, props{"role": "r", "policyArn": "arn:aws:iam::aws:policy/service-role/X"})
 	inputs := f.instanceInputs("shop", props{"dbSubnetGroupName": "sn", "parameterGroupName": "pg"})
@@ -228,17 +226,13 @@ func TestLogGroupsThatNobodyMadeAreMadeForGood(t *testing.T) {
 
 func TestParametersOfANewerMajorAreRecordedOnly(t *testing.T) {
 	f := newFixture(t)
-	pg, err := postgres.Find(t.Context())
-	if err != nil || pg.Major >= 17 {
-		t.Skip("the installed PostgreSQL knows the parameter: ", err)
-	}
-	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres17", "parameters": []any{
-		props{"name": "transaction_timeout", "value": "5000"},
+	f.create(kindParameterGroup, props{"name": "pg", "family": "postgres18", "parameters": []any{
+		props{"name": "vacuum_max_eager_freeze_failure_rate", "value": "1"},
 		props{"name": "shared_preload_libraries", "value": "pg_stat_statements,pg_cron", "applyMethod": "pending-reboot"},
 		props{"name": "pg_stat_statements.track", "value": "all"}}})
-	out := f.create(kindInstance, f.instanceInputs("shop", props{"engineVersion": "17", "parameterGroupName": "pg"}))
+	out := f.create(kindInstance, f.instanceInputs("shop", props{"engineVersion": "18", "parameterGroupName": "pg"}))
 	warnings := strings.Join(out.Warnings, "; ")
-	for _, want := range []string{"PostgreSQL 17 was asked for", "transaction_timeout is recorded only", "pg_cron is recorded only"} {
+	for _, want := range []string{"PostgreSQL 18 was asked for", "vacuum_max_eager_freeze_failure_rate is recorded only", "pg_cron is recorded only"} {
 		if !strings.Contains(warnings, want) {
 			t.Errorf("warnings %q lack %q", warnings, want)
 		}

@@ -33,7 +33,7 @@ func all(r *rig) map[string]state {
 	add("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "monitoring", map[string]any{"role": role.id,
 		"policyArn": "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"})
 	subnets := add("aws:rds/subnetGroup:SubnetGroup", "Db", map[string]any{"subnetIds": []any{privateB, privateA}})
-	parameters := add("aws:rds/parameterGroup:ParameterGroup", "db", map[string]any{"family": "postgres15",
+	parameters := add("aws:rds/parameterGroup:ParameterGroup", "db", map[string]any{"family": "postgres17",
 		"parameters": []any{map[string]any{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
 			map[string]any{"name": "log_min_duration_statement", "value": "500"}}})
 	group := add("aws:ec2/securityGroup:SecurityGroup", "db", map[string]any{"vpcId": "vpc-0local0000000001"})
@@ -44,7 +44,7 @@ func all(r *rig) map[string]state {
 	add("aws:secretsmanager/secretVersion:SecretVersion", "db", map[string]any{"secretId": secret.id,
 		"secretString": resource.MakeSecret(resource.NewProperty("a-generated-password"))})
 	instance := add("aws:rds/instance:Instance", "db", map[string]any{
-		"identifier": "shop", "engine": "postgres", "engineVersion": "15", "instanceClass": "db.t4g.micro",
+		"identifier": "shop", "engine": "postgres", "engineVersion": "17", "instanceClass": "db.t4g.micro",
 		"allocatedStorage": 20, "dbName": "app", "username": "app_admin", "port": 5433,
 		"password":          resource.MakeSecret(resource.NewProperty("a-generated-password")),
 		"dbSubnetGroupName": subnets.id, "parameterGroupName": parameters.id, "vpcSecurityGroupIds": []any{group.id},
@@ -121,7 +121,7 @@ func TestInstanceOutputs(t *testing.T) {
 	}
 	for name, want := range map[string]any{
 		"endpoint": address + ":5433", "resourceId": out.id, "identifier": "shop", "port": 5433.0, "status": "available",
-		"arn": "arn:aws:rds:eu-west-1:123456789012:db:shop", "engineVersion": "15", "multiAz": false,
+		"arn": "arn:aws:rds:eu-west-1:123456789012:db:shop", "engineVersion": "17", "multiAz": false,
 		"caCertIdentifier": "rds-ca-rsa2048-g1", "tagsAll": map[string]any{"team": "shop", "stack": "dev"},
 		"tags": map[string]any{"stack": "dev"}, "password": "a-generated-password",
 	} {
@@ -217,7 +217,7 @@ func TestDiffs(t *testing.T) {
 		{"order of parameters, and a default", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"parameters": []any{
 			map[string]any{"name": "log_min_duration_statement", "value": "500", "applyMethod": "immediate"},
 			map[string]any{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"}}}, nil},
-		{"family", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres17"}, kindsOf("family", replace)},
+		{"family", "aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres18"}, kindsOf("family", replace)},
 		{"description of a security group", "aws:ec2/securityGroup:SecurityGroup", map[string]any{"description": "other"}, kindsOf("description", replace)},
 		{"policy's spaces", "aws:iam/role:Role", map[string]any{"assumeRolePolicy": strings.ReplaceAll(trustPolicy, ",", ", ")}, nil},
 		{"secret's value", "aws:secretsmanager/secretVersion:SecretVersion", map[string]any{"secretString": "other"}, kindsOf("secretString", replace)},

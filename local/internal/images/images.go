@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,7 +35,8 @@ type Store struct {
 	PID int
 }
 
-const base = "docker.io/library/debian:bookworm-slim"
+// base is a Dockerfile's image that is made here, of Debian's packages.
+var base = regexp.MustCompile(`(?m)^FROM (?:docker\.io/library/)?debian:(bookworm|trixie)-slim\b`)
 
 // Normal is an image's full name: nginx:1 is docker.io/library/nginx:1.
 func Normal(name string) (string, error) {
@@ -183,8 +185,8 @@ func (s Store) build(name, dir string) error {
 	if err != nil {
 		return fmt.Errorf("read the Dockerfile: %w", err)
 	}
-	if !strings.Contains(string(dockerfile), "FROM scratch") {
-		if err := s.ensureBase(); err != nil {
+	for _, from := range base.FindAllStringSubmatch(string(dockerfile), -1) {
+		if err := s.ensureBase(from[1]); err != nil {
 			return err
 		}
 	}
@@ -211,15 +213,16 @@ func (s Store) build(name, dir string) error {
 	return s.Load(archive)
 }
 
-// ensureBase makes Debian's base image from its packages, once.
-func (s Store) ensureBase() error {
-	if s.buildah("inspect", "--type", "image", base).Run() == nil {
+// ensureBase makes the base image of a release of Debian from its packages, once.
+func (s Store) ensureBase(release string) error {
+	name := "docker.io/library/debian:" + release + "-slim"
+	if s.buildah("inspect", "--type", "image", name).Run() == nil {
 		return nil
 	}
-	return step.Run("build the base image", func() error {
+	return step.Run("build the base image "+name, func() error {
 		tar := s.Home.Path("images", "base.tar")
 		defer func() { _ = os.Remove(tar) }()
-		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", "bookworm", tar)
+		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", release, tar)
 		if err := step.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
 			return err
 		}
@@ -231,7 +234,7 @@ func (s Store) ensureBase() error {
 		for _, args := range [][]string{
 			{"add", container, tar, "/"},
 			{"config", "--cmd", "bash", container},
-			{"commit", "--rm", container, base},
+			{"commit", "--rm", container, name},
 		} {
 			if err := step.Command(s.Home.Path("logs", "base.log"), s.buildah(args...)); err != nil {
 				return err

@@ -94,7 +94,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 		return account.Run(ctx, account.Config{
 			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 			Dir: n.home.Path("account"), Socket: n.home.Path("run/account.sock"), HostsFile: n.home.Path("run/hosts"),
-			Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
+			Checkout: n.home.Root, Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
 		})
 	})
 	part("the control plane", func(ctx context.Context) error {

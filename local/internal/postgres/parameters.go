@@ -129,7 +129,7 @@ func (pg *Installation) libraries(value string) (present string, absent []string
 		if name == "" {
 			continue
 		}
-		file := filepath.Join(filepath.Dir(pg.bin), "lib", filepath.Base(name)+".so")
+		file := filepath.Join(pg.root, filepath.Dir(programs), "lib", filepath.Base(name)+".so")
 		if _, err := os.Stat(file); err != nil {
 			absent = append(absent, name)
 			continue

@@ -5,12 +5,11 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,42 +18,32 @@ import (
 // admin is the superuser of every server, as on RDS; only the stand-in itself can be it, over the local socket.
 const admin = "rdsadmin"
 
-// Installation is an installed PostgreSQL, run as its own user.
+// Installation is PostgreSQL from the checkout's Debian 13, run as its own user.
 type Installation struct {
 	Major   int
-	Version string // such as 15.18
+	Version string // such as 17.12
 
-	bin      string
+	trixie   string // the command that runs another on Debian 13
+	root     string // where Debian 13's files are
 	uid, gid uint32
 	settings map[string]Setting
 }
 
-// Find takes the newest of Debian's installations.
-func Find(ctx context.Context) (*Installation, error) {
-	pg := &Installation{}
-	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	for _, initdb := range dirs {
-		bin := filepath.Dir(initdb)
-		if major, err := strconv.Atoi(filepath.Base(filepath.Dir(bin))); err == nil && major > pg.Major {
-			pg.bin, pg.Major = bin, major
-		}
-	}
-	if pg.bin == "" {
-		return nil, errors.New("no PostgreSQL server under /usr/lib/postgresql: install the package postgresql")
-	}
-	owner, err := user.Lookup("postgres")
+// programs is where Debian 13 has PostgreSQL, of one major alone.
+const (
+	major    = 17
+	programs = "/usr/lib/postgresql/17/bin"
+)
+
+// Find is the PostgreSQL that bin/trixie of a checkout runs.
+func Find(ctx context.Context, checkout string) (*Installation, error) {
+	pg := &Installation{Major: major, trixie: filepath.Join(checkout, "bin/trixie"), root: filepath.Join(checkout, ".local/trixie")}
+	home, err := os.Stat(filepath.Join(pg.root, "var/lib/postgresql"))
 	if err != nil {
-		return nil, fmt.Errorf("find the servers' user: %w", err)
+		return nil, fmt.Errorf("no PostgreSQL %d, which bin/local install gets: %w", major, err)
 	}
-	uid, err := strconv.ParseUint(owner.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(owner.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	pg.uid, pg.gid = uint32(uid), uint32(gid)
+	owner := home.Sys().(*syscall.Stat_t)
+	pg.uid, pg.gid = owner.Uid, owner.Gid
 	if err := pg.readSettings(ctx); err != nil {
 		return nil, err
 	}
@@ -68,16 +57,30 @@ func Find(ctx context.Context) (*Installation, error) {
 	return pg, nil
 }
 
+// CanRead refuses servers' data of another major, as an older stand-in made it.
+func (pg *Installation) CanRead(servers string) error {
+	files, err := filepath.Glob(filepath.Join(servers, "*", "data", "PG_VERSION"))
+	for _, file := range files {
+		version, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if has := strings.TrimSpace(string(version)); has != strconv.Itoa(pg.Major) {
+			return fmt.Errorf("%s is %s, want %d: make clean removes the databases of another PostgreSQL, and all of the local node with them",
+				file, has, pg.Major)
+		}
+	}
+	return err
+}
+
 // Command is one of PostgreSQL's programs as its own user, in a process group that no terminal's signal reaches and that
 // ends as a whole with the context: initdb has children.
 func (pg *Installation) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(pg.bin, name), args...)
+	user := []string{"setpriv", "--reuid=" + strconv.Itoa(int(pg.uid)), "--regid=" + strconv.Itoa(int(pg.gid)), "--clear-groups", "--"}
+	cmd := exec.CommandContext(ctx, pg.trixie, slices.Concat(user, []string{filepath.Join(programs, name)}, args)...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGAPPNAME=rdsadmin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: pg.uid, Gid: pg.gid},
-		Setpgid:    true,
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
 }

@@ -14,7 +14,9 @@ import (
 func (s *Server) Provision(ctx context.Context, username, database, password string) error {
 	master := quoteName(username)
 	sql := `CREATE ROLE rds_superuser;
-GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION;
+CREATE ROLE rds_password;
+CREATE ROLE rds_replication;
+GRANT pg_monitor, pg_signal_backend, pg_checkpoint, rds_password, rds_replication TO rds_superuser WITH ADMIN OPTION;
 CREATE ROLE ` + master + ` LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser;
 ALTER DATABASE postgres OWNER TO ` + master + `;
 `

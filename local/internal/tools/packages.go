@@ -23,21 +23,13 @@ var needs = map[string][]need{
 		{"iproute2", "ip"}, {"procps", "sysctl"}, {"util-linux", "nsenter"}, {"kmod", "modprobe"},
 		{"mmdebstrap", "mmdebstrap"}, {"debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"},
 		{"buildah", "buildah"}, {"crun", "crun"},
-		{"postgresql", "/usr/lib/postgresql/*/bin/postgres"}, {"postgresql-client", "psql"},
+		{"postgresql-client", "psql"},
 		{"curl", "curl"},
 	},
 	"test": {
-		{"nginx-light", "/usr/sbin/nginx"}, {"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
-		{"jq", "jq"},
+		{"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"}, {"jq", "jq"},
 		// Without a font of its own Chromium shows no text.
 		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
-		{"python3-fastapi", "/usr/lib/python3/dist-packages/fastapi"},
-		{"python3-uvicorn", "/usr/lib/python3/dist-packages/uvicorn"},
-		{"python3-sqlalchemy", "/usr/lib/python3/dist-packages/sqlalchemy"},
-		{"python3-psycopg2", "/usr/lib/python3/dist-packages/psycopg2"},
-		{"python3-pytest", "/usr/lib/python3/dist-packages/pytest"},
-		{"python3-httpx", "/usr/lib/python3/dist-packages/httpx"},
-		{"alembic", "/usr/lib/python3/dist-packages/alembic"},
 	},
 }
 
@@ -65,9 +57,6 @@ func Install(h home.Home, purpose string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("missing, and there is no apt-get to install them with: %s", names)
 	}
-	if err := noDefaultCluster(); err != nil {
-		return err
-	}
 	return step.Run("install "+names, func() error {
 		env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		update := exec.Command("apt-get", "update")
@@ -79,19 +68,4 @@ func Install(h home.Home, purpose string) error {
 		install.Env = env
 		return step.Command(h.Path("logs", "apt-install.log"), install)
 	})
-}
-
-// noDefaultCluster keeps a first installation of PostgreSQL from starting a server of its own on this machine.
-func noDefaultCluster() error {
-	const conf = "/etc/postgresql-common/createcluster.conf"
-	if _, err := os.Stat(conf); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(conf), 0o755); err != nil {
-		return fmt.Errorf("make the folder of %s: %w", conf, err)
-	}
-	if err := os.WriteFile(conf, []byte("create_main_cluster = false\n"), 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", conf, err)
-	}
-	return nil
 }

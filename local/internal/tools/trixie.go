@@ -1,0 +1,59 @@
+package tools
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"threetier/local/internal/home"
+	"threetier/local/internal/step"
+)
+
+// trixie is what of Debian 13 the node and the tests run, whatever release this machine has; bin/trixie runs it.
+var trixie = []string{
+	"postgresql-17",
+	"nginx-light", "openssl",
+	"python3-fastapi", "python3-uvicorn", "python3-sqlalchemy", "python3-psycopg2", "alembic",
+	"python3-pytest", "python3-httpx", "python3-packaging",
+}
+
+// postgresUser is made before the packages would make it, so that it has the same number on every machine: the
+// databases' files are its.
+const postgresUser = `echo postgres:x:5432:5432::/var/lib/postgresql:/bin/sh >> "$1/etc/passwd"; echo postgres:x:5432: >> "$1/etc/group"`
+
+// bindTargets are files that bin/trixie mounts this machine's over.
+const bindTargets = `: >> "$1/etc/hosts"; : >> "$1/etc/resolv.conf"`
+
+// allowed are extensions that only a superuser may add, unless they are trusted; on RDS its administrator may.
+const allowed = `for name in dblink pg_buffercache pg_prewarm pg_stat_statements pgrowlocks pgstattuple postgres_fdw; do
+	echo "trusted = true" >> "$1/usr/share/postgresql/17/extension/$name.control"
+done`
+
+// Trixie makes the file system of Debian 13's packages, where it is missing or has others.
+func Trixie(h home.Home) error {
+	packages := strings.Join(trixie, ",")
+	root, note := h.Cache("trixie"), h.Cache("trixie.packages")
+	if have, err := os.ReadFile(note); err == nil && string(have) == packages {
+		return nil
+	}
+	return step.Run("install Debian 13's PostgreSQL, NGINX and FastAPI", func() error {
+		// A running node uses the old one until the new one is complete.
+		fresh := root + ".new"
+		if err := os.RemoveAll(fresh); err != nil {
+			return fmt.Errorf("clear %s: %w", fresh, err)
+		}
+		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", "--essential-hook="+postgresUser,
+			"--customize-hook="+bindTargets, "--customize-hook="+allowed, "--include="+packages, "trixie", fresh)
+		if err := step.Command(h.Path("logs", "trixie.log"), bootstrap); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(root); err != nil {
+			return fmt.Errorf("remove the old %s: %w", root, err)
+		}
+		if err := os.Rename(fresh, root); err != nil {
+			return fmt.Errorf("put %s in its place: %w", root, err)
+		}
+		return os.WriteFile(note, []byte(packages), 0o600)
+	})
+}
