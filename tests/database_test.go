@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/internal/network"
 	"threetier/internal/recorder"
@@ -554,4 +556,46 @@ func TestTooLongAnIdentifierIsRefused(t *testing.T) {
 	recording, err := recordDatabase(databaseArgs(nil), strings.Repeat("database", 6))
 	assert.ErrorContains(t, err, "want a letter and at most 52 characters")
 	assert.Empty(t, recording.Names())
+}
+
+// A component that is given another AWS provider, by itself or by its parent, looks up there what it builds on.
+func TestLookupsAskTheComponentsOwnProvider(t *testing.T) {
+	for name, give := range map[string]func(*pulumi.Context, pulumi.ProviderResource) (pulumi.ResourceOption, error){
+		"provider": func(_ *pulumi.Context, p pulumi.ProviderResource) (pulumi.ResourceOption, error) {
+			return pulumi.Provider(p), nil
+		},
+		"providers": func(_ *pulumi.Context, p pulumi.ProviderResource) (pulumi.ResourceOption, error) {
+			return pulumi.Providers(p), nil
+		},
+		"parent": func(ctx *pulumi.Context, p pulumi.ProviderResource) (pulumi.ResourceOption, error) {
+			var parent pulumi.ResourceState
+			err := ctx.RegisterComponentResource("test:index:Parent", "parent", &parent, pulumi.Providers(p))
+			return pulumi.Parent(&parent), err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recording := recorder.MustRun(t, func(ctx *pulumi.Context) error {
+				provider, err := aws.NewProvider(ctx, "frankfurt", &aws.ProviderArgs{Region: pulumi.String("eu-central-1")})
+				if err != nil {
+					return err
+				}
+				option, err := give(ctx, provider)
+				if err != nil {
+					return err
+				}
+				if _, err := cluster.NewCluster(ctx, "cluster", &eksArgs, option); err != nil {
+					return err
+				}
+				_, err = database.NewDatabase(ctx, "database", databaseArgs(nil), option)
+				return err
+			}, recorder.Options{})
+			asked := map[string]bool{}
+			for _, lookup := range recording.Lookups {
+				asked[lookup.Token] = true
+				assert.Contains(t, lookup.Provider, "pulumi:providers:aws::frankfurt", lookup.Token)
+			}
+			assert.True(t, asked["aws:eks/getCluster:getCluster"] && asked["aws:ec2/getSubnet:getSubnet"], asked)
+			assert.Contains(t, recording.One(t, instanceType).Provider, "pulumi:providers:aws::frankfurt")
+		})
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/lookup"
 	"threetier/internal/network"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -66,20 +67,32 @@ type Cluster struct {
 
 // NewCluster looks the cluster up; it creates nothing but the provider.
 func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
-	if args == nil {
-		return nil, errors.New("create cluster: args are missing")
-	}
-	if err := args.Problems().Err(); err != nil {
+	cluster, err := newCluster(ctx, name, args, opts...)
+	if err != nil {
 		return nil, fmt.Errorf("create cluster %s: %w", name, err)
 	}
-	found, err := findCluster(ctx, *args)
+	return cluster, nil
+}
+
+func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
+	if args == nil {
+		return nil, errors.New("args are missing")
+	}
+	if err := args.Problems().Err(); err != nil {
+		return nil, err
+	}
+	lookups, err := lookup.AWS(opts...)
+	if err != nil {
+		return nil, err
+	}
+	found, err := findCluster(ctx, *args, lookups...)
 	if err != nil {
 		return nil, err
 	}
 
 	cluster := &Cluster{Network: found.network}
 	if err := ctx.RegisterComponentResource(ClusterType, name, cluster, opts...); err != nil {
-		return nil, fmt.Errorf("register cluster %s: %w", name, err)
+		return nil, fmt.Errorf("register: %w", err)
 	}
 	cluster.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
 		Kubeconfig: found.kubeconfig,
@@ -108,7 +121,7 @@ type foundCluster struct {
 	network                     network.Network
 }
 
-func findCluster(ctx *pulumi.Context, args ClusterArgs) (foundCluster, error) {
+func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.InvokeOption) (foundCluster, error) {
 	if args.EKS == "" {
 		// The project and stack keep the identifier steady while tokens in the kubeconfig come and go.
 		return foundCluster{
@@ -116,14 +129,14 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs) (foundCluster, error) {
 			kubeconfig: args.Kubeconfig,
 		}, nil
 	}
-	cluster, err := eks.LookupCluster(ctx, &eks.LookupClusterArgs{Name: args.EKS})
+	cluster, err := eks.LookupCluster(ctx, &eks.LookupClusterArgs{Name: args.EKS}, lookups...)
 	if err != nil {
-		return foundCluster{}, fmt.Errorf("look EKS cluster %s up: %w", args.EKS, err)
+		return foundCluster{}, fmt.Errorf("look up EKS cluster %s: %w", args.EKS, err)
 	}
 	if len(cluster.CertificateAuthorities) == 0 {
 		return foundCluster{}, fmt.Errorf("EKS cluster %s has no certificate authority yet: it is %s", args.EKS, cluster.Status)
 	}
-	subnets, err := network.PrivateSubnets(ctx, cluster.VpcConfig.VpcId, cluster.VpcConfig.SubnetIds)
+	subnets, err := network.PrivateSubnets(ctx, cluster.VpcConfig.VpcId, cluster.VpcConfig.SubnetIds, lookups...)
 	if err != nil {
 		return foundCluster{}, fmt.Errorf("find private subnets of EKS cluster %s: %w", args.EKS, err)
 	}

@@ -49,42 +49,58 @@ func (args DatabaseArgs) alarms() ([]alarm, error) {
 	}
 	storage := max(*args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
 	return []alarm{
-		{"cpu", "CPUUtilization", "CPU above " + strconv.Itoa(cpuPercent) + " % for 15 minutes, or no sign of life", true, cpuPercent, "breaching"},
-		{"storage", "FreeStorageSpace", "free storage nearly gone, and not growing", false, float64(storage), "missing"},
-		{"memory", "FreeableMemory", "less than a tenth of the memory left", false, float64(memory * memoryPercent / 100), "missing"},
-		{"connections", "DatabaseConnections", "four fifths of all connections taken", true, float64(connections * connectionPercent / 100), "missing"},
+		{
+			suffix: "cpu", metric: "CPUUtilization", above: true, threshold: cpuPercent, missing: "breaching",
+			description: "CPU above " + strconv.Itoa(cpuPercent) + " % for 15 minutes, or no sign of life",
+		},
+		{
+			suffix: "storage", metric: "FreeStorageSpace", threshold: float64(storage), missing: "missing",
+			description: "free storage nearly gone, and not growing",
+		},
+		{
+			suffix: "memory", metric: "FreeableMemory", threshold: float64(memory * memoryPercent / 100), missing: "missing",
+			description: "less than a tenth of the memory left",
+		},
+		{
+			suffix: "connections", metric: "DatabaseConnections", above: true,
+			threshold: float64(connections * connectionPercent / 100), missing: "missing",
+			description: "four fifths of all connections taken",
+		},
 	}, nil
 }
 
 // createAlarms pages somebody through the topic; without a topic there is nobody to page.
-func (p *databaseBuilder) createAlarms(primary *rds.Instance, replicas []*rds.Instance) error {
-	if p.args.AlarmTopicARN == "" {
+func (b *builder) createAlarms() error {
+	if b.args.AlarmTopicARN == "" {
 		return nil
 	}
-	alarms, err := p.args.alarms()
+	alarms, err := b.args.alarms()
 	if err != nil {
 		return err
 	}
-	if err := p.createInstanceAlarms("", primary, alarms); err != nil {
+	if err := b.createInstanceAlarms("", b.primary, alarms); err != nil {
 		return err
 	}
-	alarms = append(alarms, alarm{"lag", "ReplicaLag", "replica more than a minute behind", true, replicaLagSeconds, "missing"})
-	for i, replica := range replicas {
-		if err := p.createInstanceAlarms(replicaSuffix(i+1), replica, alarms); err != nil {
+	alarms = append(alarms, alarm{
+		suffix: "lag", metric: "ReplicaLag", above: true, threshold: replicaLagSeconds, missing: "missing",
+		description: "replica more than a minute behind",
+	})
+	for i, replica := range b.replicas {
+		if err := b.createInstanceAlarms(replicaSuffix(i+1), replica, alarms); err != nil {
 			return err
 		}
 	}
-	return p.createEventSubscriptions(primary)
+	return b.createEventSubscriptions()
 }
 
-func (p *databaseBuilder) createInstanceAlarms(suffix string, instance *rds.Instance, alarms []alarm) error {
+func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, alarms []alarm) error {
 	for _, alarm := range alarms {
 		comparison := "LessThanThreshold"
 		if alarm.above {
 			comparison = "GreaterThanThreshold"
 		}
-		_, err := cloudwatch.NewMetricAlarm(p.ctx, p.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
-			AlarmDescription:   pulumi.String(p.identifier() + suffix + ": " + alarm.description),
+		_, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
+			AlarmDescription:   pulumi.String(b.identifier() + suffix + ": " + alarm.description),
 			Namespace:          pulumi.String("AWS/RDS"),
 			MetricName:         pulumi.String(alarm.metric),
 			Dimensions:         pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},
@@ -94,10 +110,10 @@ func (p *databaseBuilder) createInstanceAlarms(suffix string, instance *rds.Inst
 			ComparisonOperator: pulumi.String(comparison),
 			Threshold:          pulumi.Float64(alarm.threshold),
 			TreatMissingData:   pulumi.String(alarm.missing),
-			AlarmActions:       pulumi.Array{pulumi.String(p.args.AlarmTopicARN)},
-			OkActions:          pulumi.Array{pulumi.String(p.args.AlarmTopicARN)},
-			Tags:               p.tags(),
-		}, p.child())
+			AlarmActions:       pulumi.Array{pulumi.String(b.args.AlarmTopicARN)},
+			OkActions:          pulumi.Array{pulumi.String(b.args.AlarmTopicARN)},
+			Tags:               b.tags(),
+		}, b.child())
 		if err != nil {
 			return fmt.Errorf("create alarm for %s: %w", alarm.metric, err)
 		}
@@ -106,27 +122,33 @@ func (p *databaseBuilder) createInstanceAlarms(suffix string, instance *rds.Inst
 }
 
 // createEventSubscriptions tells the topic what RDS does to the database (controls RDS.20, RDS.21, RDS.22).
-func (p *databaseBuilder) createEventSubscriptions(primary *rds.Instance) error {
+func (b *builder) createEventSubscriptions() error {
 	for _, subscription := range []struct {
 		suffix, source string
 		categories     []string
 		ids            pulumi.StringArray
 	}{
-		{"instance", "db-instance", []string{"configuration change", "failure", "maintenance"}, pulumi.StringArray{primary.Identifier}},
-		{"parameters", "db-parameter-group", []string{"configuration change"}, pulumi.StringArray{p.parameterGroup.Name}},
-		{"security-groups", "db-security-group", []string{"configuration change", "failure"}, nil},
+		{
+			suffix: "instance", source: "db-instance", ids: pulumi.StringArray{b.primary.Identifier},
+			categories: []string{"configuration change", "failure", "maintenance"},
+		},
+		{
+			suffix: "parameters", source: "db-parameter-group", ids: pulumi.StringArray{b.parameterGroup.Name},
+			categories: []string{"configuration change"},
+		},
+		{suffix: "security-groups", source: "db-security-group", categories: []string{"configuration change", "failure"}},
 	} {
 		args := &rds.EventSubscriptionArgs{
-			SnsTopic:        pulumi.String(p.args.AlarmTopicARN),
+			SnsTopic:        pulumi.String(b.args.AlarmTopicARN),
 			SourceType:      pulumi.String(subscription.source),
 			EventCategories: pulumi.ToStringArray(subscription.categories),
 			Enabled:         pulumi.Bool(true),
-			Tags:            p.tags(),
+			Tags:            b.tags(),
 		}
 		if subscription.ids != nil {
 			args.SourceIds = subscription.ids
 		}
-		if _, err := rds.NewEventSubscription(p.ctx, p.name+"-events-"+subscription.suffix, args, p.child()); err != nil {
+		if _, err := rds.NewEventSubscription(b.ctx, b.name+"-events-"+subscription.suffix, args, b.child()); err != nil {
 			return fmt.Errorf("create event subscription for %s: %w", subscription.source, err)
 		}
 	}

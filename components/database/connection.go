@@ -20,15 +20,15 @@ type Connection struct {
 	CABundle pulumi.StringInput
 }
 
-// Connection is how a client reaches this database.
-func (database *Database) Connection() Connection {
+// Connection is how a client reaches this d.
+func (d *Database) Connection() Connection {
 	return Connection{
-		Host:       database.Address,
-		ReaderHost: database.ReaderAddress,
-		Port:       database.Port,
-		Name:       database.Name,
-		Username:   database.Username,
-		Password:   database.Password,
-		CABundle:   database.CABundle,
+		Host:       d.Address,
+		ReaderHost: d.ReaderAddress,
+		Port:       d.Port,
+		Name:       d.Name,
+		Username:   d.Username,
+		Password:   d.Password,
+		CABundle:   d.CABundle,
 	}
 }

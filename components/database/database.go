@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/lookup"
 	"threetier/internal/rdsca"
 )
 
@@ -46,77 +46,83 @@ type Database struct {
 
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
 func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
-	if args == nil {
-		return nil, errors.New("create database: args are missing")
-	}
-	settled := args.withDefaults()
-	ps := append(settled.Network.Problems().Under("network"), settled.Problems()...)
-	if err := ps.Err(); err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
-	}
-	parts := databaseBuilder{ctx: ctx, name: name, args: settled}
-	if err := errors.Join(parts.checkIdentifier(), settled.Network.Check(ctx)); err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
-	}
-	bundle, err := rdsca.Bundle(settled.Region)
+	database, err := newDatabase(ctx, name, args, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
-	database := &Database{}
-	if err := ctx.RegisterComponentResource(DatabaseType, name, database, opts...); err != nil {
-		return nil, fmt.Errorf("register database %s: %w", name, err)
+	return database, nil
+}
+
+func newDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
+	if args == nil {
+		return nil, errors.New("args are missing")
+	}
+	parts := &builder{ctx: ctx, name: name, args: args.withDefaults()}
+	ps := append(parts.args.Network.Problems().Under("network"), parts.args.Problems()...)
+	if err := ps.Err(); err != nil {
+		return nil, err
+	}
+	if err := parts.checkIdentifier(); err != nil {
+		return nil, err
+	}
+	bundle, err := rdsca.Bundle(parts.args.Region)
+	if err != nil {
+		return nil, err
+	}
+	lookups, err := lookup.AWS(opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := parts.args.Network.Check(ctx, lookups...); err != nil {
+		return nil, err
 	}
 
-	// Not before: registering a component clears its outputs.
-	database.CABundle = pulumi.String(bundle).ToStringOutput()
+	database := &Database{}
+	if err := ctx.RegisterComponentResource(DatabaseType, name, database, opts...); err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
 	parts.parent = database
-	instance, err := parts.create()
-	if err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
+	if err := parts.create(); err != nil {
+		return nil, err
 	}
-	replicas, err := parts.createReplicas(instance)
-	if err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
-	}
-	if err := parts.createAlarms(instance, replicas); err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
-	}
-	database.set(parts, instance, replicas)
+	database.set(parts, bundle)
 	return database, database.registerOutputs(ctx)
 }
 
 // set fills the outputs. They come from the instance rather than from the args, so that they are right after a
 // restore too, when name and username are those of the snapshot.
-func (database *Database) set(parts databaseBuilder, instance *rds.Instance, replicas []*rds.Instance) {
-	database.Address = instance.Address
-	database.ReaderAddress = instance.Address
-	if len(replicas) > 0 {
-		database.ReaderAddress = replicas[0].Address
+func (d *Database) set(parts *builder, bundle string) {
+	instance := parts.primary
+	d.Address = instance.Address
+	d.ReaderAddress = instance.Address
+	if len(parts.replicas) > 0 {
+		d.ReaderAddress = parts.replicas[0].Address
 	}
-	database.Port = instance.Port
-	database.Name = instance.DbName
-	database.Username = instance.Username
-	database.Password = parts.password
-	database.SecurityGroupID = parts.securityGroup.ID()
-	database.Identifier = instance.Identifier
-	database.ARN = instance.Arn
-	database.Ready = append(slices.Clone(parts.before), instance)
-	for _, replica := range replicas {
-		database.Ready = append(database.Ready, replica)
+	d.Port = instance.Port
+	d.Name = instance.DbName
+	d.Username = instance.Username
+	d.Password = parts.password
+	d.CABundle = pulumi.String(bundle).ToStringOutput()
+	d.SecurityGroupID = parts.securityGroup.ID()
+	d.Identifier = instance.Identifier
+	d.ARN = instance.Arn
+	d.Ready = append(slices.Clone(parts.before), instance)
+	for _, replica := range parts.replicas {
+		d.Ready = append(d.Ready, replica)
 	}
 }
 
-func (database *Database) registerOutputs(ctx *pulumi.Context) error {
-	return ctx.RegisterResourceOutputs(database, pulumi.Map{
-		"address":         database.Address,
-		"readerAddress":   database.ReaderAddress,
-		"port":            database.Port,
-		"name":            database.Name,
-		"username":        database.Username,
-		"password":        database.Password,
-		"caBundle":        database.CABundle,
-		"securityGroupId": database.SecurityGroupID,
-		"identifier":      database.Identifier,
-		"arn":             database.ARN,
+func (d *Database) registerOutputs(ctx *pulumi.Context) error {
+	return ctx.RegisterResourceOutputs(d, pulumi.Map{
+		"address":         d.Address,
+		"readerAddress":   d.ReaderAddress,
+		"port":            d.Port,
+		"name":            d.Name,
+		"username":        d.Username,
+		"password":        d.Password,
+		"caBundle":        d.CABundle,
+		"securityGroupId": d.SecurityGroupID,
+		"identifier":      d.Identifier,
+		"arn":             d.ARN,
 	})
 }

@@ -162,3 +162,19 @@ func (args DatabaseArgs) parameterArray() rds.ParameterGroupParameterArray {
 	}
 	return parameters
 }
+
+// createParameterGroup has the major in its logical name: an upgrade creates the new family's group, moves the
+// instance to it, and only then deletes the old one.
+func (b *builder) createParameterGroup() error {
+	group, err := rds.NewParameterGroup(b.ctx, b.name+"-parameters-"+b.args.EngineVersion, &rds.ParameterGroupArgs{
+		Description: pulumi.String("PostgreSQL " + b.args.EngineVersion + " settings of the database"),
+		Family:      pulumi.String("postgres" + b.args.EngineVersion),
+		Parameters:  b.args.parameterArray(),
+		Tags:        b.tags(),
+	}, b.child())
+	if err != nil {
+		return fmt.Errorf("create parameter group: %w", err)
+	}
+	b.parameterGroup = group
+	return nil
+}

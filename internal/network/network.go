@@ -99,11 +99,11 @@ func idProblems(path string, ids []string, format *regexp.Regexp, want string) p
 }
 
 // Check looks up whether subnets that somebody named are private, and in zones enough.
-func (n Network) Check(ctx *pulumi.Context) error {
+func (n Network) Check(ctx *pulumi.Context, opts ...pulumi.InvokeOption) error {
 	if n.Private {
 		return nil
 	}
-	found, err := PrivateSubnets(ctx, n.VPCID, n.SubnetIDs)
+	found, err := PrivateSubnets(ctx, n.VPCID, n.SubnetIDs, opts...)
 	if err != nil {
 		return err
 	}
@@ -117,17 +117,17 @@ func (n Network) Check(ctx *pulumi.Context) error {
 
 // PrivateSubnets are those of the candidates that no internet gateway reaches.
 // Fewer than two zones is an error that lists what was found, since somebody has to add a subnet then.
-func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string) ([]string, error) {
-	public, err := internetGatewaySubnets(ctx, vpc)
+func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string, opts ...pulumi.InvokeOption) ([]string, error) {
+	public, err := internetGatewaySubnets(ctx, vpc, opts...)
 	if err != nil {
 		return nil, err
 	}
 	var private, seen []string
 	zones := map[string]bool{}
 	for _, id := range slices.Sorted(slices.Values(candidates)) {
-		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id})
+		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, opts...)
 		if err != nil {
-			return nil, fmt.Errorf("look subnet %s up: %w", id, err)
+			return nil, fmt.Errorf("look up subnet %s: %w", id, err)
 		}
 		if public(id) {
 			seen = append(seen, fmt.Sprintf("%s (%s, public)", id, subnet.AvailabilityZone))
@@ -146,17 +146,17 @@ func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string) ([]str
 
 // internetGatewaySubnets tells which subnets of a VPC have a route to an internet gateway.
 // A subnet without a route table of its own uses the VPC's main one.
-func internetGatewaySubnets(ctx *pulumi.Context, vpc string) (func(subnet string) bool, error) {
-	tables, err := ec2.GetRouteTables(ctx, &ec2.GetRouteTablesArgs{VpcId: &vpc})
+func internetGatewaySubnets(ctx *pulumi.Context, vpc string, opts ...pulumi.InvokeOption) (func(subnet string) bool, error) {
+	tables, err := ec2.GetRouteTables(ctx, &ec2.GetRouteTablesArgs{VpcId: &vpc}, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("look route tables of %s up: %w", vpc, err)
+		return nil, fmt.Errorf("look up the route tables of %s: %w", vpc, err)
 	}
 	public := map[string]bool{}
 	mainIsPublic := false
 	for _, id := range tables.Ids {
-		table, err := ec2.LookupRouteTable(ctx, &ec2.LookupRouteTableArgs{RouteTableId: &id})
+		table, err := ec2.LookupRouteTable(ctx, &ec2.LookupRouteTableArgs{RouteTableId: &id}, opts...)
 		if err != nil {
-			return nil, fmt.Errorf("look route table %s up: %w", id, err)
+			return nil, fmt.Errorf("look up route table %s: %w", id, err)
 		}
 		reachable := slices.ContainsFunc(table.Routes, func(route ec2.GetRouteTableRoute) bool {
 			return strings.HasPrefix(route.GatewayId, "igw-")

@@ -40,6 +40,12 @@ type Resource struct {
 	Component bool
 }
 
+// Lookup is one function that the program called.
+type Lookup struct {
+	// Token is the function's name, Provider the explicit provider that answered; empty for the default one.
+	Token, Provider string
+}
+
 // Options are what a run starts from. The zero value is an empty stack config in the usual AWS account.
 type Options struct {
 	// Project is the project's name. Default: threetier.
@@ -60,7 +66,7 @@ type Options struct {
 type Recording struct {
 	Resources []Resource
 	// Lookups are the functions that the program called, in order.
-	Lookups []string
+	Lookups []Lookup
 
 	options Options
 	mutex   sync.Mutex
@@ -122,7 +128,7 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.Lookups = append(r.Lookups, args.Token)
+	r.Lookups = append(r.Lookups, Lookup{Token: args.Token, Provider: args.Provider})
 	return r.options.Network.answer(args.Token, args.Args)
 }
 

@@ -21,7 +21,7 @@ func TestGeneratedPasswordIsUnknownInAPreviewAlone(t *testing.T) {
 	for preview, want := range map[bool]int{true: 0, false: 1} {
 		known := 0
 		err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-			password, err := (&databaseBuilder{ctx: ctx}).generatePassword()
+			password, err := (&builder{ctx: ctx}).generatePassword()
 			if err != nil {
 				return err
 			}

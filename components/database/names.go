@@ -1,0 +1,64 @@
+package database
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// tags are on all that AWS lets be tagged.
+func (b *builder) tags() pulumi.StringMap {
+	return pulumi.StringMap{
+		"Project":   pulumi.String(b.ctx.Project()),
+		"Stack":     pulumi.String(b.ctx.Stack()),
+		"ManagedBy": pulumi.String("pulumi"),
+	}
+}
+
+func (b *builder) tagsWith(key, value string) pulumi.StringMap {
+	tags := b.tags()
+	tags[key] = pulumi.String(value)
+	return tags
+}
+
+var notInIdentifiers = regexp.MustCompile(`[^a-z0-9]+`)
+
+// longestIdentifier leaves room for the suffix of a replica in the 63 characters of RDS.
+const longestIdentifier = 52
+
+// checkIdentifier is for names that are chosen outside of the args.
+func (b *builder) checkIdentifier() error {
+	identifier := b.identifier()
+	if len(identifier) > longestIdentifier || identifier == "" || identifier[0] < 'a' {
+		return fmt.Errorf("the instance's identifier is %s (from project, stack and component), want a letter and at most %d characters",
+			identifier, longestIdentifier)
+	}
+	return nil
+}
+
+// identifier is explicit, since log groups and alarms carry it in their names before the instance exists.
+func (b *builder) identifier() string {
+	full := strings.ToLower(fmt.Sprintf("%s-%s-%s", b.ctx.Project(), b.ctx.Stack(), b.name))
+	return strings.Trim(notInIdentifiers.ReplaceAllString(full, "-"), "-")
+}
+
+// replicaSuffix tells a replica's names from the primary's, which is number 0.
+func replicaSuffix(number int) string {
+	if number == 0 {
+		return ""
+	}
+	return fmt.Sprintf("-replica-%d", number)
+}
+
+// partition is the first part of ARNs: China and the US government have clouds of their own.
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
