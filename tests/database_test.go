@@ -373,14 +373,153 @@ func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
 	assert.Contains(t, instance.DependsOn, group.URN)
 }
 
+// identifier is that of the database of these tests, by which it is looked up.
+const identifier = "threetier-dev-database"
+
+// databaseOver is a database in an account that has what lookups find.
+func databaseOver(rds recorder.RDS, change func(*database.DatabaseArgs)) (*recorder.Recording, error) {
+	return recorder.Run(func(ctx *pulumi.Context) error {
+		_, err := database.NewDatabase(ctx, "database", databaseArgs(change))
+		return err
+	}, recorder.Options{RDS: rds})
+}
+
+// running is an account with the database of these tests.
+func running(instance recorder.DBInstance) recorder.RDS {
+	return recorder.RDS{
+		Instances: map[string]recorder.DBInstance{identifier: instance, "another": {Version: "14.1"}},
+		UpgradeTargets: map[string][]string{
+			"16.13": {"16.14", "17.9", "17.10", "18.3"},
+			"17.9":  {"17.10", "18.3"},
+		},
+	}
+}
+
+// A major alone stands for its default minor, which RDS refuses where the instance's own is newer.
+func TestMajorUpgradeGoesToTheNewestVersionThatRDSOffersTheInstance(t *testing.T) {
+	upgrade := func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true }
+	recording, err := databaseOver(running(recorder.DBInstance{Version: "16.13", Class: "db.t4g.micro"}), upgrade)
+	require.NoError(t, err)
+	instance := recording.One(t, instanceType)
+	assert.Equal(t, "17.10", instance.Input(t, "engineVersion"))
+	assert.NotContains(t, instance.IgnoreChanges, "engineVersion")
+	assert.Equal(t, "postgres17", recording.One(t, "aws:rds/parameterGroup:ParameterGroup").Input(t, "family"))
+
+	// Once it is through, the key changes nothing any more, and minors are RDS's own affair.
+	for _, allowed := range []bool{true, false} {
+		recording, err := databaseOver(running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro"}),
+			func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = allowed })
+		require.NoError(t, err)
+		assert.Contains(t, recording.One(t, instanceType).IgnoreChanges, "engineVersion")
+	}
+}
+
+func TestWhatTheInstanceCanNotBecomeIsRefusedBeforeAnythingRegisters(t *testing.T) {
+	micro := recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", StorageGiB: 50, MaxStorageGiB: 100}
+	old := recorder.DBInstance{Version: "16.13", Class: "db.t4g.micro", StorageGiB: 20, MaxStorageGiB: 100}
+	snapshot := func(engine, version string, size int) recorder.RDS {
+		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{"final": {Engine: engine, Version: version, StorageGiB: size}}}
+	}
+	restore := func(args *database.DatabaseArgs) { args.RestoreFrom = "final" }
+	for want, test := range map[string]struct {
+		rds    recorder.RDS
+		change func(*database.DatabaseArgs)
+	}{
+		`engineVersion is "16", want "17" or a later one: the instance has PostgreSQL 17.9, and none goes back`: {
+			running(micro), func(args *database.DatabaseArgs) { args.EngineVersion = "16"; args.AllowMajorVersionUpgrade = true },
+		},
+		`engineVersion is "17", want "16", which the instance has, or allowMajorVersionUpgrade beside it`: {running(old), nil},
+		`engineVersion is "15", want a major that RDS upgrades PostgreSQL 14.99 to: it offers 17.9`: {
+			recorder.RDS{
+				Instances:      map[string]recorder.DBInstance{identifier: {Version: "14.99"}},
+				UpgradeTargets: map[string][]string{"14.99": {"17.9"}},
+			},
+			func(args *database.DatabaseArgs) { args.EngineVersion = "15"; args.AllowMajorVersionUpgrade = true },
+		},
+		"instanceClass is db.m7g.large, want db.t4g.micro, which the instance has, until its engineVersion is upgraded": {
+			running(old), func(args *database.DatabaseArgs) {
+				args.AllowMajorVersionUpgrade, args.InstanceClass = true, "db.m7g.large"
+			},
+		},
+		"maxStorageGiB is 52, want 55 to 65536: the volume has grown to 50 GiB": {
+			running(micro), func(args *database.DatabaseArgs) { args.MaxStorageGiB = pointer(52) },
+		},
+		"maxStorageGiB is 0, want storageGiB 50 beside it: the volume has grown to that": {
+			running(micro), func(args *database.DatabaseArgs) { args.MaxStorageGiB = pointer(0) },
+		},
+		`engineVersion is "17", want "16", which the snapshot final has`:          {snapshot("postgres", "16.13", 20), restore},
+		"restoreFrom is final, want a snapshot of postgres, this one is of mysql": {snapshot("mysql", "8.4.3", 20), restore},
+		"maxStorageGiB is 100, want 132 to 65536: the snapshot final has 120 GiB": {snapshot("postgres", "17.9", 120), restore},
+		"look up snapshot final": {recorder.RDS{}, restore},
+	} {
+		t.Run(want, func(t *testing.T) {
+			recording, err := databaseOver(test.rds, test.change)
+			require.ErrorContains(t, err, want)
+			assert.Empty(t, recording.Names())
+		})
+	}
+}
+
+// RDS looks at the ceiling where it changes: a volume that has come up to it must not block every other change.
+func TestVolumeAtItsCeilingBlocksNothing(t *testing.T) {
+	full := running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", StorageGiB: 98, MaxStorageGiB: 100})
+	recording, err := databaseOver(full, nil)
+	require.NoError(t, err)
+	assert.Contains(t, recording.One(t, instanceType).IgnoreChanges, "allocatedStorage")
+	_, err = databaseOver(full, func(args *database.DatabaseArgs) { args.StorageGiB, args.MaxStorageGiB = pointer(98), pointer(0) })
+	assert.NoError(t, err)
+}
+
 func TestSnapshotCountsAtCreationOnly(t *testing.T) {
-	restored := mustDatabase(t, func(args *database.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" }).One(t, instanceType)
+	final := recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{"shop-final-0a1b": {Engine: "postgres", Version: "17.9", StorageGiB: 50}}}
+	recording, err := databaseOver(final, func(args *database.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" })
+	require.NoError(t, err)
+	restored := recording.One(t, instanceType)
 	assert.Equal(t, "shop-final-0a1b", restored.Input(t, "snapshotIdentifier"))
 	assert.Subset(t, restored.IgnoreChanges, []string{"snapshotIdentifier", "dbName", "username"})
+	// A size or a version below the snapshot's is refused when the instance is there already.
+	assert.Equal(t, 50.0, restored.Input(t, "allocatedStorage"))
+	assert.Equal(t, "17.9", restored.Input(t, "engineVersion"))
 
 	fresh := mustDatabase(t, nil).One(t, instanceType)
 	assert.Nil(t, fresh.Input(t, "snapshotIdentifier"))
-	assert.Equal(t, []string{"snapshotIdentifier"}, fresh.IgnoreChanges, "removing the key later doesn't replace the instance")
+	assert.Equal(t, []string{"snapshotIdentifier", "engineLifecycleSupport", "engineVersion"}, fresh.IgnoreChanges,
+		"removing the key later doesn't replace the instance")
+
+	// The snapshot may be deleted once it is restored.
+	recording, err = databaseOver(running(recorder.DBInstance{Version: "17.9", StorageGiB: 50, MaxStorageGiB: 100, Class: "db.t4g.micro"}),
+		func(args *database.DatabaseArgs) { args.RestoreFrom = "shop-final-0a1b" })
+	require.NoError(t, err)
+	assert.NotContains(t, fmt.Sprint(recording.Lookups), "getSnapshot")
+}
+
+// From 400 GiB on, RDS refuses less: https://github.com/hashicorp/terraform-provider-aws/issues/28382
+func TestStripedVolumesHaveTheLeastThatRDSGivesThem(t *testing.T) {
+	for name, test := range map[string]struct {
+		rds        recorder.RDS
+		size, iops any
+	}{
+		"400 GiB, new":  {recorder.RDS{}, 400, 12000.0},
+		"399 GiB, new":  {recorder.RDS{}, 399, nil},
+		"raised to 500": {running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", StorageGiB: 20}), 500, 12000.0},
+		"grown to 600":  {running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", StorageGiB: 600, MaxStorageGiB: 1000}), 20, 12000.0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recording, err := databaseOver(test.rds, func(args *database.DatabaseArgs) {
+				args.StorageGiB, args.MaxStorageGiB = pointer(test.size.(int)), pointer(1000)
+			})
+			require.NoError(t, err)
+			instance := recording.One(t, instanceType)
+			assert.Equal(t, test.iops, instance.Input(t, "iops"))
+			assert.Equal(t, map[any]any{nil: nil, 12000.0: 500.0}[test.iops], instance.Input(t, "storageThroughput"))
+			if test.size == 20 {
+				// It grew by itself: there is nothing to send.
+				assert.Subset(t, instance.IgnoreChanges, []string{"allocatedStorage", "iops", "storageThroughput"})
+			} else {
+				assert.NotContains(t, instance.IgnoreChanges, "allocatedStorage")
+			}
+		})
+	}
 }
 
 func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {

@@ -9,10 +9,11 @@ import (
 
 // builder creates the children of a Database, and holds those that others refer to.
 type builder struct {
-	ctx    *pulumi.Context
-	name   string
-	args   DatabaseArgs
-	parent *Database
+	ctx     *pulumi.Context
+	name    string
+	args    DatabaseArgs
+	present present
+	parent  *Database
 
 	subnetGroup    *rds.SubnetGroup
 	securityGroup  *ec2.SecurityGroup

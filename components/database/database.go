@@ -76,6 +76,12 @@ func newDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := parts.args.Network.Check(ctx, lookups...); err != nil {
 		return nil, err
 	}
+	if err := parts.lookUpPresent(lookups...); err != nil {
+		return nil, err
+	}
+	if err := parts.present.problems(parts.args).Err(); err != nil {
+		return nil, err
+	}
 
 	database := &Database{}
 	if err := ctx.RegisterComponentResource(DatabaseType, name, database, opts...); err != nil {

@@ -21,12 +21,11 @@ const (
 func (b *builder) createPrimary() (err error) {
 	args := b.instanceArgs("")
 	args.DbSubnetGroupName = b.subnetGroup.Name
-	args.EngineVersion = pulumi.String(b.args.EngineVersion)
+	args.EngineVersion = pulumi.String(b.engineVersion())
 	args.AllowMajorVersionUpgrade = pulumi.Bool(b.args.AllowMajorVersionUpgrade)
 	args.Engine = pulumi.String("postgres")
 	// An old major is to be upgraded, rather than paid for by the hour once PostgreSQL has given it up.
 	args.EngineLifecycleSupport = pulumi.String("open-source-rds-extended-support-disabled")
-	args.AllocatedStorage = pulumi.Int(*b.args.StorageGiB)
 	args.DbName = pulumi.String(b.args.Name)
 	args.Username = pulumi.String(b.args.Username)
 	args.Password = b.password
@@ -40,8 +39,12 @@ func (b *builder) createPrimary() (err error) {
 		args.Tags = b.tagsWith(BackupPlanTag, b.args.BackupPlan)
 	}
 
-	// The snapshot matters at creation only: after it, removing or changing the key would replace the instance.
-	ignored := []string{"snapshotIdentifier"}
+	// The snapshot and the kind of support matter at creation only: changing either later would replace the instance.
+	ignored := append(b.setStorage(args), "snapshotIdentifier", "engineLifecycleSupport")
+	if !b.upgrades() {
+		// RDS installs minors by itself: what an upgrade asked for is older than what runs before long.
+		ignored = append(ignored, "engineVersion")
+	}
 	if b.args.RestoreFrom != "" {
 		// These are the snapshot's; what the stack config says of them would replace the instance just restored.
 		ignored = append(ignored, "dbName", "username", "storageEncrypted")
@@ -57,6 +60,23 @@ func (b *builder) createPrimary() (err error) {
 		return fmt.Errorf("create instance: %w", err)
 	}
 	return nil
+}
+
+// engineVersion is the major alone for a new instance: RDS knows best which minor to start with.
+func (b *builder) engineVersion() string {
+	switch {
+	case b.present.upgrade != "":
+		return b.present.upgrade
+	case b.present.snapshot != nil:
+		// Asked for by its major, a restored instance would be moved to the default minor, which may be an older one.
+		return b.present.snapshot.EngineVersion
+	}
+	return b.args.EngineVersion
+}
+
+// upgrades tells whether this run moves the instance to another major; of one that isn't there, it says what it would.
+func (b *builder) upgrades() bool {
+	return b.args.AllowMajorVersionUpgrade && (b.present.instance == nil || b.present.upgrade != "")
 }
 
 // instanceArgs are what the primary and its replicas have in common.

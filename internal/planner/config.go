@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 
+	"threetier/components/database"
 	"threetier/internal/recorder"
 )
 
@@ -23,6 +25,7 @@ const dataLossKey = "plan:dataLoss"
 type stackConfig struct {
 	config  *recorder.Config
 	network *recorder.Network
+	rds     recorder.RDS
 	region  string
 	// meant are the resources whose data may be lost.
 	meant []string
@@ -63,7 +66,7 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err := decode(read, dataLossKey, &meant); err != nil {
 		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
 	}
-	return stackConfig{config: read, network: networkOf(read), region: region, meant: meant}, nil
+	return stackConfig{config: read, network: networkOf(read), rds: rdsOf(read), region: region, meant: meant}, nil
 }
 
 // withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.
@@ -120,6 +123,19 @@ func networkOf(read *recorder.Config) *recorder.Network {
 		}
 	}
 	return network
+}
+
+// rdsOf has the snapshot that the config names, as the config wants it: a plan is of a stack that isn't there yet.
+func rdsOf(read *recorder.Config) recorder.RDS {
+	var given struct {
+		Restore string          `json:"restoreFrom"`
+		Version json.RawMessage `json:"engineVersion"` // text or a number
+	}
+	if err := decode(read, "threetier:database", &given); err != nil || given.Restore == "" {
+		return recorder.RDS{}
+	}
+	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
+	return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version}}}
 }
 
 func decode(read *recorder.Config, key string, into any) error {

@@ -60,7 +60,7 @@ func Build(root, name string) (*Plan, error) {
 		return nil, err
 	}
 	recording, err := recorder.Run(stack.Deploy, recorder.Options{
-		Stack: name, Config: from.config, Network: from.network, ID: reference, Answer: references,
+		Stack: name, Config: from.config, Network: from.network, RDS: from.rds, ID: reference, Answer: references,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", name, err)

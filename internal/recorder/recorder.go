@@ -56,6 +56,8 @@ type Options struct {
 	Config *Config
 	// Network is what the lookups find. Default: TwoZones.
 	Network *Network
+	// RDS is what is there of databases. Default: nothing.
+	RDS RDS
 	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
 	Answer func(Resource) resource.PropertyMap
 	// ID is a created resource's id, where it isn't empty. Default: one that stays the same from run to run.
@@ -129,6 +131,9 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.Lookups = append(r.Lookups, Lookup{Token: args.Token, Provider: args.Provider})
+	if strings.HasPrefix(args.Token, "aws:rds/") {
+		return r.options.RDS.answer(args.Token, args.Args)
+	}
 	return r.options.Network.answer(args.Token, args.Args)
 }
 

@@ -1,0 +1,73 @@
+package recorder
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// RDS is what lookups find of databases. The zero value is an account without any.
+type RDS struct {
+	// Instances and Snapshots are by identifier.
+	Instances map[string]DBInstance
+	Snapshots map[string]DBSnapshot
+	// UpgradeTargets are the versions that RDS upgrades a version to.
+	UpgradeTargets map[string][]string
+}
+
+// DBInstance is a database that is there before the run.
+type DBInstance struct {
+	// Version is the full engine version, Class the instance class.
+	Version, Class string
+	// StorageGiB is the size of the volume, MaxStorageGiB how far it may grow by itself.
+	StorageGiB, MaxStorageGiB int
+}
+
+// DBSnapshot is a snapshot that is there before the run.
+type DBSnapshot struct {
+	// Engine is postgres, or another, Version its full version.
+	Engine, Version string
+	// StorageGiB is the size of the volume.
+	StorageGiB int
+}
+
+func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
+	text := func(key resource.PropertyKey) string {
+		if value := args[key]; value.IsString() {
+			return value.StringValue()
+		}
+		return ""
+	}
+	switch token {
+	case "aws:rds/getInstances:getInstances":
+		ids := []any{}
+		for id := range r.Instances {
+			ids = append(ids, id)
+		}
+		return properties(fields{"id": "eu-west-1", "instanceIdentifiers": ids, "instanceArns": []any{}}), nil
+	case "aws:rds/getInstance:getInstance":
+		if found, ok := r.Instances[text("dbInstanceIdentifier")]; ok {
+			return properties(fields{
+				"engineVersion": found.Version, "dbInstanceClass": found.Class,
+				"allocatedStorage": found.StorageGiB, "maxAllocatedStorage": found.MaxStorageGiB,
+			}), nil
+		}
+	case "aws:rds/getSnapshot:getSnapshot":
+		if found, ok := r.Snapshots[text("dbSnapshotIdentifier")]; ok {
+			return properties(fields{
+				"engine": found.Engine, "engineVersion": found.Version, "allocatedStorage": found.StorageGiB,
+			}), nil
+		}
+	case "aws:rds/getEngineVersion:getEngineVersion":
+		if targets, ok := r.UpgradeTargets[text("version")]; ok {
+			list := []any{}
+			for _, target := range targets {
+				list = append(list, target)
+			}
+			return properties(fields{"version": text("version"), "validUpgradeTargets": list}), nil
+		}
+	default:
+		return nil, fmt.Errorf("the program is not known to look %s up", token)
+	}
+	return nil, fmt.Errorf("%s finds nothing for %v", token, args.Mappable())
+}
