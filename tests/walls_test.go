@@ -19,8 +19,9 @@ import (
 var rooms = map[string][]string{
 	".":                   {"internal/stack"},
 	"components/app":      {"components/database", "internal/optional", "internal/problems"},
-	"components/cluster":  {"internal/network", "internal/optional", "internal/problems"},
-	"components/database": {"internal/network", "internal/optional", "internal/problems", "internal/rdsca"},
+	"components/cluster":  {"internal/lookup", "internal/network", "internal/optional", "internal/problems"},
+	"components/database": {"internal/lookup", "internal/network", "internal/optional", "internal/problems", "internal/rdsca"},
+	"internal/lookup":     nil,
 	"internal/network":    {"internal/problems"},
 	"internal/optional":   nil,
 	"internal/problems":   nil,
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 	"internal/stack": {"components/app", "components/cluster", "components/database", "internal/settings"},
 
 	"internal/recorder":            nil,
-	"internal/planner":             {"internal/planner/replacement", "internal/recorder", "internal/stack"},
+	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/stack"},
 	"internal/planner/replacement": nil,
 	"internal/securityhub":         {"internal/recorder"},
 	"cmd/plan":                     {"internal/planner"},
