@@ -358,20 +358,15 @@ func checkPassword(password string) error {
 // a size that hasn't changed isn't asked for again.
 func checkGrowth(rec *record, next map[string]any) error {
 	present, asked := rec.storage(), number(next, "allocatedStorage")
-	if !same(rec.Inputs["allocatedStorage"], next["allocatedStorage"]) {
-		if asked < present {
-			return refuse("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type %v: %d",
-				fallback(next, "storageType", "gp2"), asked)
-		}
-		// the provider repeats the IOPS that the instance has
-		iops, _ := storageSpeed(rec.Inputs, present)
-		if given := number(next, "iops"); given != 0 {
-			iops = given
-		}
-		if asked >= gp3Threshold {
-			if err := checkStorage(merge(next, map[string]any{"iops": iops})); err != nil {
-				return err
-			}
+	resized := !same(rec.Inputs["allocatedStorage"], next["allocatedStorage"])
+	if resized && asked < present {
+		return refuse("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type %v: %d",
+			fallback(next, "storageType", "gp2"), asked)
+	}
+	if resized && asked >= gp3Threshold {
+		iops, _ := storageSpeed(rec.Inputs, present) // the provider repeats what the instance has
+		if err := checkStorage(merge(next, map[string]any{"iops": cmp.Or(number(next, "iops"), iops)})); err != nil {
+			return err
 		}
 	}
 	most := number(next, "maxAllocatedStorage")

@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	startPatience  = 120 * time.Second // crash recovery of a large write-ahead log takes its time
-	stopPatience   = 60 * time.Second
-	firstBackoff   = 500 * time.Millisecond
+	startPatience = 120 * time.Second // crash recovery of a large write-ahead log takes its time
+	stopPatience  = 60 * time.Second
+	firstBackoff  = 500 * time.Millisecond
+	// LongestBackoff is how long a server that dies again and again waits for its next start.
 	LongestBackoff = 30 * time.Second
 	maxLogBytes    = 20 << 20
 )
