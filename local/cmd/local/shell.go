@@ -29,7 +29,7 @@ func shellCommand() *cobra.Command {
 			}
 			var pid int
 			err = settingUp(h, func(lock *os.File) (err error) {
-				if pid, err = startLocked(h, lock); err != nil {
+				if pid, err = startLocked(h, lock, nil); err != nil {
 					return err
 				}
 				if err := ensureImages(h, pid, &t); err != nil {

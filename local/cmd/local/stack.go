@@ -162,34 +162,36 @@ func settingUp(h home.Home, do func(lock *os.File) error) error {
 // start brings the machine to where a stack can be deployed, and returns the node's first process.
 func start(h home.Home) (pid int, err error) {
 	err = settingUp(h, func(lock *os.File) error {
-		pid, err = startLocked(h, lock)
+		pid, err = startLocked(h, lock, nil)
 		return err
 	})
 	return pid, err
 }
 
-func startLocked(h home.Home, lock *os.File) (int, error) {
+// startLocked gets what is missing, all at the same time, and the images that are wanted with it; then it starts the node.
+func startLocked(h home.Home, lock *os.File, wanted []images.Image) (int, error) {
 	for _, dir := range []string{h.Path("logs"), h.Path("images"), h.Cache("bin")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return 0, fmt.Errorf("make %s: %w", dir, err)
 		}
 	}
-	if err := tools.Install(h, "up"); err != nil {
-		return 0, err
-	}
-	if err := tools.Trixie(h); err != nil {
-		return 0, err
-	}
-	if err := tools.Build(h); err != nil {
+	err := tools.AtOnce(
+		func() error { return tools.Get(h) },
+		func() error {
+			if err := tools.Install(h, "up"); err != nil {
+				return err
+			}
+			return tools.AtOnce(
+				func() error { return tools.Trixie(h) },
+				func() error { return images.Store{Home: h}.Prepare(wanted) })
+		})
+	if err != nil {
 		return 0, err
 	}
 	if err := tools.Plugins(h); err != nil {
 		return 0, err
 	}
 	if err := deploy.Prepare(h); err != nil {
-		return 0, err
-	}
-	if err := tools.Program(h); err != nil {
 		return 0, err
 	}
 	pid, err := node.PID(h)
@@ -209,7 +211,11 @@ func up(h home.Home, t *target) error {
 	var pid int
 	var forward node.Forward
 	err := settingUp(h, func(lock *os.File) (err error) {
-		if pid, err = startLocked(h, lock); err != nil {
+		_, own, err := imagesFor(h, t)
+		if err != nil {
+			return err
+		}
+		if pid, err = startLocked(h, lock, own); err != nil {
 			return err
 		}
 		if err = ensureImages(h, pid, t); err != nil {
@@ -311,33 +317,41 @@ func imagesOf(file string) (map[string]string, error) {
 	return found, nil
 }
 
-// ensureImages builds the images that the checkout's own stack configs name
-// and that have a Dockerfile here, and refuses a config that names any other that isn't loaded.
-func ensureImages(h home.Home, pid int, t *target) error {
-	store := images.Store{Home: h, PID: pid}
-	wanted, err := imagesOf(t.configFile)
+// imagesFor are the images that a stack wants, by tier, and of them those that the checkout's own stack configs name and
+// that have a Dockerfile here.
+func imagesFor(h home.Home, t *target) (wanted map[string]string, own []images.Image, err error) {
+	wanted, err = imagesOf(t.configFile)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defaultNginx, err := defaultNginxImage(h)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	wanted["nginx"] = cmp.Or(wanted["nginx"], defaultNginx)
 	dirs := map[string]string{
 		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"), "nginx": h.Source("local/images/nginx"),
 	}
-	var build []images.Image
 	for _, tier := range []string{"nginx", "frontend", "backend"} {
-		own, err := ownImage(h, tier, wanted[tier], defaultNginx)
+		isOwn, err := ownImage(h, tier, wanted[tier], defaultNginx)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		if _, err := os.Stat(filepath.Join(dirs[tier], "Dockerfile")); err == nil && own {
-			build = append(build, images.Image{Name: wanted[tier], Dir: dirs[tier]})
+		if _, err := os.Stat(filepath.Join(dirs[tier], "Dockerfile")); err == nil && isOwn {
+			own = append(own, images.Image{Name: wanted[tier], Dir: dirs[tier]})
 		}
 	}
-	if err := store.Ensure(build); err != nil {
+	return wanted, own, nil
+}
+
+// ensureImages builds and loads the checkout's own images, and refuses any other that isn't loaded.
+func ensureImages(h home.Home, pid int, t *target) error {
+	wanted, own, err := imagesFor(h, t)
+	if err != nil {
+		return err
+	}
+	store := images.Store{Home: h, PID: pid}
+	if err := store.Ensure(own); err != nil {
 		return err
 	}
 	loaded, err := store.Loaded()

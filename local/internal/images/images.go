@@ -145,12 +145,16 @@ func (s Store) Ensure(list []Image) error {
 		if err != nil {
 			return err
 		}
-		stampFile := s.Home.Path("images", strings.NewReplacer("/", "_", ":", "_").Replace(name))
+		stampFile := s.stampFile(name)
 		have, err := os.ReadFile(stampFile)
 		if present := slices.Contains(loaded, name); present && (err != nil || string(have) == want) {
 			continue
 		}
-		if err := step.Run("build the image "+name, func() error { return s.build(name, image.Dir) }); err != nil {
+		what := "build the image "
+		if made[name] {
+			what = "load the image "
+		}
+		if err := step.Run(what+name, func() error { return s.build(name, image.Dir) }); err != nil {
 			return err
 		}
 		if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
@@ -158,6 +162,31 @@ func (s Store) Ensure(list []Image) error {
 		}
 	}
 	return nil
+}
+
+// Prepare builds what Ensure will load: it needs no node.
+func (s Store) Prepare(list []Image) error {
+	for _, image := range list {
+		name, err := Normal(image.Name)
+		if err != nil {
+			return err
+		}
+		want, err := stamp.Of(image.Dir, product)
+		if err != nil {
+			return err
+		}
+		if have, err := os.ReadFile(s.stampFile(name)); err == nil && string(have) == want {
+			continue
+		}
+		if err := step.Run("build the image "+name, func() error { return s.make(name, image.Dir) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Store) stampFile(name string) string {
+	return s.Home.Path("images", strings.NewReplacer("/", "_", ":", "_").Replace(name))
 }
 
 // EnsurePause builds the image that every pod begins with.
@@ -180,7 +209,14 @@ func (s Store) EnsurePause() error {
 	return s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
 }
 
-func (s Store) build(name, dir string) error {
+// made holds the images that this command has built.
+var made = map[string]bool{}
+
+// make builds an image, once.
+func (s Store) make(name, dir string) error {
+	if made[name] {
+		return nil
+	}
 	dockerfile, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
 	if err != nil {
 		return fmt.Errorf("read the Dockerfile: %w", err)
@@ -200,6 +236,15 @@ func (s Store) build(name, dir string) error {
 		}
 	}
 	if err := step.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", name, dir)); err != nil {
+		return err
+	}
+	made[name] = true
+	return nil
+}
+
+// build makes an image and loads it.
+func (s Store) build(name, dir string) error {
+	if err := s.make(name, dir); err != nil {
 		return err
 	}
 	archive := s.Home.Path("images", "archive.tar")

@@ -22,6 +22,7 @@ import (
 
 	"threetier/local/internal/account"
 	"threetier/local/internal/home"
+	"threetier/local/internal/tools"
 )
 
 const (
@@ -177,10 +178,10 @@ func (n *node) apiReady(ctx context.Context) error {
 	return err
 }
 
-// links gives the one Kubernetes binary the names of its components.
+// links puts what runs in the node on its PATH.
 func (n *node) links() error {
-	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"} {
-		if err := os.Symlink(n.home.Bin("hyperkube"), n.tool(name)); err != nil {
+	for _, name := range tools.KubernetesPrograms {
+		if err := os.Symlink(n.home.Bin(name), n.tool(name)); err != nil {
 			return fmt.Errorf("name %s: %w", name, err)
 		}
 	}
