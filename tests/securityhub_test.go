@@ -141,7 +141,7 @@ func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
 func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
 	config := recorder.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
-		Set(t, "threetier:database.port", database.DefaultPort).
+		Set(t, "threetier:database.port", database.PortConstraint.Default).
 		Set(t, "threetier:database.username", "postgres").
 		Remove(t, "threetier:database.backupPlan").
 		Remove(t, "threetier:alarms.topicArn")

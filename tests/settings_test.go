@@ -139,7 +139,7 @@ func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 func TestRegionWithoutCertificatesIsRefused(t *testing.T) {
 	lines := refusals(t, recorder.StackConfig(t, "dev").Set(t, "aws:region", "eu-west-11"))
 	require.Len(t, lines, 1)
-	assert.Contains(t, lines[0], "aws:region is eu-west-11, want one of af-south-1, ap-east-1, ")
+	assert.Contains(t, lines[0], `aws:region is "eu-west-11", want one of af-south-1, ap-east-1, `)
 }
 
 func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
@@ -165,7 +165,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		assert.False(t, seen[path], "%s is there twice", path)
 		seen[path] = true
 		assert.NotEmpty(t, key.Kind.Name, path)
-		assert.NotEmpty(t, key.Default, "%s has a default, or says that it is required", path)
+		assert.NotEmpty(t, key.ByDefault(), "%s has a default, or says that it is required", path)
 		assert.True(t, strings.HasSuffix(key.Doc, "."), "%s: %q is a sentence", path, key.Doc)
 		assert.Equal(t, len(key.Kind.Keys) == 0 || key.Kind.List, key.Example != "", "%s has an example unless its keys have", path)
 	})

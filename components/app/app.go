@@ -3,8 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -32,16 +30,13 @@ type AppArgs struct {
 	Nginx NginxArgs
 }
 
-var namespaceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // Problems are what the args can't run with, by the keys of the stack config.
 func (args AppArgs) Problems() problems.List {
 	var ps problems.List
 	if args.Namespace == "" {
 		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
-	} else if !namespaceName.MatchString(args.Namespace) {
-		ps = append(ps, problems.Problem{Path: "namespace", Value: strconv.Quote(args.Namespace), Want: "1 to 63 small letters, digits and -, not at an end"})
 	}
+	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
 	return append(ps, args.Nginx.Problems().Under("nginx")...)

@@ -32,9 +32,6 @@ const (
 	DefaultMigrateSeconds     = 600
 )
 
-// maxMigrateSeconds is a day: what takes longer is no part of a rollout.
-const maxMigrateSeconds = 86400
-
 var backendDefaults = workloadDefaults{
 	port:        DefaultBackendPort,
 	healthPath:  DefaultBackendHealthPath,
@@ -65,9 +62,9 @@ type BackendArgs struct {
 func (args BackendArgs) Problems() problems.List {
 	ps := args.WorkloadArgs.Problems()
 	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
-		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: "a command, like [alembic, upgrade, head]"})
+		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
 	}
-	ps = append(ps, problems.Range("migrateSeconds", args.MigrateSeconds, 1, maxMigrateSeconds)...)
+	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
 	for name := range args.templates() {
 		_, plain := args.Env[name]

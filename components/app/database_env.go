@@ -37,11 +37,9 @@ var (
 func databaseEnvProblems(templates map[string]string) problems.List {
 	var ps problems.List
 	for name, template := range templates {
-		if !envName.MatchString(name) {
-			ps = append(ps, problems.Problem{Path: "databaseEnv", Value: strconv.Quote(name), Want: "names of letters, digits and _ that don't start with a digit"})
-		}
-		if bad := unknownPart(template); bad != "" {
-			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: strconv.Quote(bad), Want: "the parts {" + strings.Join(databaseParts, "}, {") + "}"})
+		ps = append(ps, DatabaseEnvConstraint.Names.Check("databaseEnv", name)...)
+		if values := DatabaseEnvConstraint.Values; !values.Accepts(template) {
+			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: strconv.Quote(unknownPart(template)), Want: values.Want})
 		}
 	}
 	return ps

@@ -2,9 +2,7 @@ package app
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -29,15 +27,6 @@ const (
 	DefaultDrainSeconds = 120
 	// DefaultNginxRolloutSeconds leaves the load balancer minutes to take each new pod in.
 	DefaultNginxRolloutSeconds = 900
-)
-
-// The upper bounds of what a route may ask for: a body is kept on disk while it comes in,
-// and a pod that stops waits for the longest request. A drain shorter than kube-proxy's
-// own delay would lose connections everywhere.
-const (
-	minDrainSeconds   = 5
-	maxBodyMebibytes  = 1024
-	maxTimeoutSeconds = 3600
 )
 
 // What a route can lead to.
@@ -121,30 +110,19 @@ type UpstreamArgs struct {
 
 func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
 
-var (
-	routePath      = regexp.MustCompile(`^(/|(/[A-Za-z0-9._~-]+)+)$`)
-	bodySize       = regexp.MustCompile(`^([1-9][0-9]{0,11})([kKmMgG]?)$`)
-	certificateArn = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$`)
-	className      = regexp.MustCompile(`^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$`)
-)
-
 // Problems are what the args can't run with.
 func (args NginxArgs) Problems() problems.List {
-	ps := imageProblems("image", args.Image, false)
+	ps := ImageConstraint.Problems("image", args.Image)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
-	ps = append(ps, problems.Range("timeoutSeconds", args.TimeoutSeconds, 1, maxTimeoutSeconds)...)
-	ps = append(ps, problems.Range("drainSeconds", args.DrainSeconds, minDrainSeconds, maxTimeoutSeconds)...)
-	ps = append(ps, problems.Range("rolloutSeconds", args.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
-	ps = append(ps, bodySizeProblems("maxBodySize", args.MaxBodySize)...)
-	if args.CertificateArn != "" && !certificateArn.MatchString(args.CertificateArn) {
-		ps = append(ps, problems.Problem{Path: "certificateArn", Value: strconv.Quote(args.CertificateArn), Want: "the ARN of an ACM certificate"})
-	}
-	if args.LoadBalancer.Class != "" && !className.MatchString(args.LoadBalancer.Class) {
-		ps = append(ps, problems.Problem{Path: "loadBalancer.class", Value: strconv.Quote(args.LoadBalancer.Class), Want: "a class, like eks.amazonaws.com/nlb"})
-	}
-	if args.Routes != nil && len(args.Routes) == 0 {
-		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: "at least one route"})
+	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
+	ps = append(ps, DrainSecondsConstraint.Problems("drainSeconds", args.DrainSeconds)...)
+	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
+	ps = append(ps, CertificateArnConstraint.Problems("certificateArn", args.CertificateArn)...)
+	ps = append(ps, LoadBalancerClassConstraint.Problems("loadBalancer.class", args.LoadBalancer.Class)...)
+	if args.Routes != nil && len(args.Routes) < RoutesConstraint.Min {
+		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: RoutesConstraint.Want})
 	}
 	return append(ps, routesProblems(args.Routes)...)
 }
@@ -165,39 +143,11 @@ func routesProblems(routes []RouteArgs) problems.List {
 
 // Problems are what the route can't be.
 func (args RouteArgs) Problems() problems.List {
-	var ps problems.List
-	switch {
-	case args.Path == "":
-		ps = append(ps, problems.Problem{Path: "path", Want: "a path, like /api"})
-	case !routePath.MatchString(args.Path) || strings.Contains(args.Path+"/", "/./") || strings.Contains(args.Path+"/", "/../"):
-		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(args.Path), Want: "/ or segments of letters, digits, . _ ~ -, without a trailing slash"})
-	case strings.HasPrefix(args.Path+"/", NginxOwnPath+"/"):
-		ps = append(ps, problems.Problem{Path: "path", Value: strconv.Quote(args.Path), Want: "one that isn't below " + NginxOwnPath + ", which is nginx's own"})
+	ps := RoutePathConstraint.Problems("path", args.Path)
+	if args.Path == "" {
+		ps = problems.List{{Path: "path", Want: "a path, like /api"}}
 	}
-	switch args.To {
-	case ToBackend, ToFrontend:
-	case "":
-		ps = append(ps, problems.Problem{Path: "to", Want: ToBackend + " or " + ToFrontend})
-	default:
-		ps = append(ps, problems.Problem{Path: "to", Value: strconv.Quote(args.To), Want: ToBackend + " or " + ToFrontend})
-	}
-	ps = append(ps, problems.Range("timeoutSeconds", args.TimeoutSeconds, 1, maxTimeoutSeconds)...)
-	return append(ps, bodySizeProblems("maxBodySize", args.MaxBodySize)...)
-}
-
-func bodySizeProblems(key, size string) problems.List {
-	if size == "" {
-		return nil
-	}
-	want := fmt.Sprintf("a size up to %dm, like 512k or 10m", maxBodyMebibytes)
-	m := bodySize.FindStringSubmatch(size)
-	if m == nil {
-		return problems.List{{Path: key, Value: strconv.Quote(size), Want: want}}
-	}
-	n, _ := strconv.Atoi(m[1])
-	unit := map[string]int{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[strings.ToLower(m[2])]
-	if n*unit > maxBodyMebibytes<<20 {
-		return problems.List{{Path: key, Value: strconv.Quote(size), Want: want}}
-	}
-	return nil
+	ps = append(ps, RouteToConstraint.Required("to", args.To)...)
+	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
+	return append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
 }

@@ -3,8 +3,6 @@ package app
 import (
 	"fmt"
 	"maps"
-	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,9 +21,6 @@ const WritableTmp = "/tmp"
 
 // DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
 const DefaultRolloutSeconds = 300
-
-// MaxReplicas bounds replicas.max: beyond it a typo is likelier than a wish.
-const MaxReplicas = 200
 
 // WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common.
 type WorkloadArgs struct {
@@ -91,32 +86,18 @@ type workloadDefaults struct {
 	memory      string
 }
 
-// minRolloutSeconds leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting.
-const minRolloutSeconds = 20
-
-var (
-	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	urlPath    = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`)
-	imageName  = regexp.MustCompile(`^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
-	cpuValue   = regexp.MustCompile(`^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`)
-	memoryUnit = regexp.MustCompile(`^[1-9][0-9]*(Mi|Gi)$`)
-)
-
 // Problems are what the args can't run with.
 func (args WorkloadArgs) Problems() problems.List {
 	var ps problems.List
-	ps = append(ps, imageProblems("image", args.Image, true)...)
-	ps = append(ps, problems.Range("port", args.Port, 1, 65535)...)
-	ps = append(ps, problems.Range("runAsUser", args.RunAsUser, 1, 1<<31-1)...)
-	ps = append(ps, problems.Range("rolloutSeconds", args.RolloutSeconds, minRolloutSeconds, maxTimeoutSeconds)...)
-	for key, value := range map[string]string{"healthPath": args.HealthPath, "livePath": args.LivePath} {
-		if value != "" && !urlPath.MatchString(value) {
-			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(value), Want: "a path that starts with /"})
-		}
-	}
+	ps = append(ps, ImageConstraint.Required("image", args.Image)...)
+	ps = append(ps, WorkloadPortConstraint.Problems("port", args.Port)...)
+	ps = append(ps, RunAsUserConstraint.Problems("runAsUser", args.RunAsUser)...)
+	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, URLPathConstraint.Problems("healthPath", args.HealthPath)...)
+	ps = append(ps, URLPathConstraint.Problems("livePath", args.LivePath)...)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
-	ps = append(ps, writablePathProblems(args.WritablePaths)...)
+	ps = append(ps, WritablePathsConstraint.Problems("writablePaths", args.WritablePaths)...)
 	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(args.Env)))...)
 	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(args.SecretEnv)))...)
 	for name := range args.Env {
@@ -129,8 +110,8 @@ func (args WorkloadArgs) Problems() problems.List {
 
 // Problems are what the bounds can't be.
 func (args ReplicaArgs) Problems() problems.List {
-	ps := problems.Range("min", args.Min, 1, MaxReplicas)
-	ps = append(ps, problems.Range("max", args.Max, 1, MaxReplicas)...)
+	ps := MinReplicasConstraint.Problems("min", args.Min)
+	ps = append(ps, MaxReplicasConstraint.Problems("max", args.Max)...)
 	if len(ps) == 0 && args.Min != nil && args.Max != nil && *args.Max < *args.Min {
 		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*args.Max), Want: fmt.Sprintf("min (%d) or more", *args.Min)})
 	}
@@ -139,59 +120,19 @@ func (args ReplicaArgs) Problems() problems.List {
 
 // Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
 func (args ResourceArgs) Problems() problems.List {
-	var ps problems.List
-	if args.CPU != "" && (!cpuValue.MatchString(args.CPU) || milliCPU(args.CPU) == 0) {
-		ps = append(ps, problems.Problem{Path: "cpu", Value: strconv.Quote(args.CPU), Want: `cores, like "100m" or "2"`})
-	}
-	if args.Memory != "" && !memoryUnit.MatchString(args.Memory) {
-		ps = append(ps, problems.Problem{Path: "memory", Value: strconv.Quote(args.Memory), Want: `a size, like "256Mi" or "1Gi"`})
-	}
-	return ps
-}
-
-func imageProblems(key, image string, required bool) problems.List {
-	if image == "" && !required {
-		return nil
-	}
-	if image == "" {
-		return problems.List{{Path: key, Want: "an image, like registry/name@sha256:…"}}
-	}
-	if !imageName.MatchString(image) {
-		return problems.List{{Path: key, Value: strconv.Quote(image), Want: "an image, like registry/name@sha256:…"}}
-	}
-	return nil
-}
-
-func writablePathProblems(paths []string) problems.List {
-	var ps problems.List
-	seen := map[string]bool{}
-	for i, p := range paths {
-		key := fmt.Sprintf("writablePaths[%d]", i)
-		switch {
-		case !path.IsAbs(p) || path.Clean(p) != p || p == "/":
-			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "an absolute directory below /, without a trailing slash"})
-		case p == databaseCADir || strings.HasPrefix(databaseCADir, p+"/"):
-			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "a directory that doesn't hold " + DatabaseCAFile})
-		case seen[p]:
-			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(p), Want: "each directory once"})
-		}
-		seen[p] = true
-	}
-	return ps
+	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
 }
 
 // envProblems names no value: it could be secret.
 func envProblems(key string, names []string) problems.List {
 	var ps problems.List
 	for _, name := range names {
-		if !envName.MatchString(name) {
-			ps = append(ps, problems.Problem{Path: key, Value: strconv.Quote(name), Want: "names of letters, digits and _ that don't start with a digit"})
-		}
+		ps = append(ps, envNames.Check(key, name)...)
 	}
 	return ps
 }
 
-// milliCPU reads a value that cpuValue accepts.
+// milliCPU reads a value that CPUConstraint accepts.
 func milliCPU(cpu string) int {
 	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
 		n, _ := strconv.Atoi(milli)

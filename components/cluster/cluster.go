@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
@@ -31,8 +30,6 @@ type ClusterArgs struct {
 	Region string
 }
 
-var eksName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
-
 // Problems are all that is wrong with the args.
 func (args ClusterArgs) Problems() problems.List {
 	switch {
@@ -42,10 +39,8 @@ func (args ClusterArgs) Problems() problems.List {
 		return problems.List{{Path: "kubeconfig", Value: "given beside eks", Want: "one of the two"}}
 	case args.EKS != "" && args.Context != "":
 		return problems.List{{Path: "context", Value: args.Context, Want: "none beside eks: it chooses a context of kubeconfig"}}
-	case args.EKS != "" && !eksName.MatchString(args.EKS):
-		return problems.List{{Path: "eks", Value: fmt.Sprintf("%q", args.EKS), Want: "1 to 100 letters, digits, - and _, a letter or digit first"}}
 	}
-	return nil
+	return EKSConstraint.Problems("eks", args.EKS)
 }
 
 // Cluster is an existing Kubernetes cluster: how to reach it, and the network that it lives in.

@@ -3,10 +3,10 @@ package database
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
+	"strconv"
 
+	"threetier/internal/constraint"
 	"threetier/internal/network"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -24,37 +24,11 @@ const (
 	Retiring Lifecycle = "retiring"
 )
 
-// Defaults of DatabaseArgs.
-const (
-	DefaultLifecycle       = Disposable
-	DefaultEngineVersion   = "17"
-	DefaultInstanceClass   = "db.t4g.micro"
-	DefaultStorageGiB      = 20
-	DefaultStorageGrowth   = 5 // maxStorageGiB's default, as a multiple of storageGiB
-	DefaultPort            = 5432
-	DefaultDatabaseName    = "app"
-	DefaultUsername        = "app_admin"
-	DefaultPasswordVersion = 1
-)
+// DefaultStorageGrowth is maxStorageGiB's default, as a multiple of storageGiB.
+const DefaultStorageGrowth = 5
 
 // BackupPlanTag is the tag that AWS Backup plans are to select databases by.
 const BackupPlanTag = "backup-plan"
-
-// Limits of Amazon RDS.
-const (
-	MinStorageGiB           = 20    // of gp3 volumes
-	MaxStorageGiB           = 65536 // of gp3 volumes
-	MinPort                 = 1150
-	MaxPort                 = 65535
-	MaxReadReplicas         = 15
-	MaxBackupRetentionDays  = 35
-	durableBackupDays       = 7 // the least that control RDS.11 accepts
-	disposableBackupDays    = 1
-	minPassword             = 8
-	maxPassword             = 128
-	maxPostgresName         = 63
-	storageGrowthPercentage = 10 // RDS grows storage only where the ceiling is this much higher
-)
 
 // EngineVersions are the PostgreSQL majors that the program knows the parameters of.
 var EngineVersions = []string{"14", "15", "16", "17", "18"}
@@ -108,17 +82,17 @@ type DatabaseArgs struct {
 
 // withDefaults is a copy of the args with every optional field set.
 func (args DatabaseArgs) withDefaults() DatabaseArgs {
-	args.Lifecycle = cmp.Or(args.Lifecycle, DefaultLifecycle)
-	args.EngineVersion = cmp.Or(args.EngineVersion, DefaultEngineVersion)
-	args.InstanceClass = cmp.Or(args.InstanceClass, DefaultInstanceClass)
-	args.StorageGiB = optional.Or(args.StorageGiB, DefaultStorageGiB)
-	args.MaxStorageGiB = optional.Or(args.MaxStorageGiB, min(*args.StorageGiB*DefaultStorageGrowth, MaxStorageGiB))
+	args.Lifecycle = cmp.Or(args.Lifecycle, Lifecycle(LifecycleConstraint.Default))
+	args.EngineVersion = cmp.Or(args.EngineVersion, EngineVersionConstraint.Default)
+	args.InstanceClass = cmp.Or(args.InstanceClass, InstanceClassConstraint.Default)
+	args.StorageGiB = optional.Or(args.StorageGiB, StorageGiBConstraint.Default)
+	args.MaxStorageGiB = optional.Or(args.MaxStorageGiB, min(*args.StorageGiB*DefaultStorageGrowth, MaxStorageGiBConstraint.Max))
 	args.MultiAZ = optional.Or(args.MultiAZ, args.keeps())
 	args.BackupRetentionDays = optional.Or(args.BackupRetentionDays, args.leastBackupDays())
-	args.Port = optional.Or(args.Port, DefaultPort)
-	args.Name = cmp.Or(args.Name, DefaultDatabaseName)
-	args.Username = cmp.Or(args.Username, DefaultUsername)
-	args.PasswordVersion = optional.Or(args.PasswordVersion, DefaultPasswordVersion)
+	args.Port = optional.Or(args.Port, PortConstraint.Default)
+	args.Name = cmp.Or(args.Name, NameConstraint.Default)
+	args.Username = cmp.Or(args.Username, UsernameConstraint.Default)
+	args.PasswordVersion = optional.Or(args.PasswordVersion, PasswordVersionConstraint.Default)
 	return args
 }
 
@@ -149,49 +123,33 @@ func (args DatabaseArgs) Problems() problems.List {
 		args.parameterProblems(),
 		args.controlProblems(),
 	)
-	if !regionName.MatchString(args.Region) {
-		ps = append(ps, problems.Problem{Path: "region", Value: args.Region, Want: "an AWS region, as eu-west-1"})
-	}
-	if args.AlarmTopicARN != "" && !topicARN.MatchString(args.AlarmTopicARN) {
-		ps = append(ps, problems.Problem{
-			Path: "alarms.topicArn", Value: args.AlarmTopicARN, Want: "the ARN of an SNS topic, as arn:aws:sns:eu-west-1:123456789012:alerts",
-		})
-	}
+	ps = append(ps, regionName.Required("region", args.Region)...)
+	ps = append(ps, TopicARNConstraint.Problems("alarms.topicArn", args.AlarmTopicARN)...)
 	return ps.FirstOfEach()
 }
 
-var (
-	regionName   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d$`)
-	topicARN     = regexp.MustCompile(`^arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`)
-	postgresName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-	tagValue     = regexp.MustCompile(`^[\p{L}\p{N} _.:/=+@-]{1,256}$`)
-	snapshotName = regexp.MustCompile(`^(rds:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$|^arn:aws(-[a-z]+)*:rds:`)
-)
+// regionName is any region's: its certificates may be another authority's than those of RegionConstraint.
+var regionName = constraint.Text{Pattern: `^[a-z]{2}(-[a-z]+)+-\d$`, Want: "an AWS region, as eu-west-1"}
 
 func (args DatabaseArgs) sizeProblems() problems.List {
-	var ps problems.List
-	size := func(path string, value, low, high int) {
-		if value < low || value > high {
-			ps = append(ps, problems.Problem{Path: path, Value: fmt.Sprint(value), Want: fmt.Sprintf("%d to %d", low, high)})
-		}
-	}
-	size("storageGiB", *args.StorageGiB, MinStorageGiB, MaxStorageGiB)
-	if *args.MaxStorageGiB != 0 {
-		size("maxStorageGiB", *args.MaxStorageGiB, leastMaxStorage(*args.StorageGiB), MaxStorageGiB)
-	}
-	size("port", *args.Port, MinPort, MaxPort)
-	size("readReplicas", args.ReadReplicas, 0, MaxReadReplicas)
-	size("passwordVersion", *args.PasswordVersion, 1, 1_000_000)
+	ps := slices.Concat(
+		StorageGiBConstraint.Problems("storageGiB", args.StorageGiB),
+		args.maxStorageProblems(),
+		PortConstraint.Problems("port", args.Port),
+		ReadReplicasConstraint.Problems("readReplicas", &args.ReadReplicas),
+		PasswordVersionConstraint.Problems("passwordVersion", args.PasswordVersion),
+	)
 	if _, err := classMemory(args.InstanceClass); err != nil {
-		ps = append(ps, problems.Problem{Path: "instanceClass", Value: args.InstanceClass, Want: err.Error()})
+		ps = append(ps, problems.Problem{Path: "instanceClass", Value: strconv.Quote(args.InstanceClass), Want: err.Error()})
 	}
-	if !slices.Contains(EngineVersions, args.EngineVersion) {
-		ps = append(ps, problems.Problem{
-			Path: "engineVersion", Value: fmt.Sprintf("%q", args.EngineVersion),
-			Want: "a PostgreSQL major without a minor: " + strings.Join(EngineVersions, ", "),
-		})
-	}
-	return ps
+	return append(ps, EngineVersionConstraint.Problems("engineVersion", args.EngineVersion)...)
+}
+
+// maxStorageProblems hold the ceiling to the size that it has to be above.
+func (args DatabaseArgs) maxStorageProblems() problems.List {
+	ceiling := MaxStorageGiBConstraint
+	ceiling.Min = leastMaxStorage(*args.StorageGiB)
+	return ceiling.Problems("maxStorageGiB", args.MaxStorageGiB)
 }
 
 // leastMaxStorage is the lowest ceiling that RDS accepts for a volume that is to grow.
@@ -199,48 +157,13 @@ func leastMaxStorage(storage int) int {
 	return storage + (storage*storageGrowthPercentage+99)/100
 }
 
-// Names that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
-var (
-	reservedUsernames = strings.Fields(`
-		admin administrator public rds_iam rds_password rds_replication rds_superuser rdsadmin rdsrepladmin rdstopmgr root
-
-		all analyse analyze and any array as asc asymmetric authorization both case cast check collate column constraint
-		create current_catalog current_date current_role current_time current_timestamp current_user default deferrable
-		desc distinct do else end except false fetch for foreign from grant group having in initially intersect into
-		lateral leading limit localtime localtimestamp not null offset on only or order placing primary references
-		returning select session_user some symmetric system_user table then to trailing true union unique user using
-		variadic when where window with
-	`)
-	reservedDatabases = []string{"db", "postgres", "rdsadmin", "template0", "template1"}
-)
-
 func (args DatabaseArgs) nameProblems() problems.List {
-	var ps problems.List
-	name := func(path, value string, reserved []string) {
-		lower := strings.ToLower(value)
-		switch {
-		case !postgresName.MatchString(value) || len(value) > maxPostgresName:
-			ps = append(ps, problems.Problem{
-				Path: path, Value: fmt.Sprintf("%q", value),
-				Want: fmt.Sprintf("1 to %d letters, digits and _, a letter first", maxPostgresName),
-			})
-		case slices.Contains(reserved, lower) || strings.HasPrefix(lower, "pg_"):
-			ps = append(ps, problems.Problem{Path: path, Value: value, Want: "a name that RDS doesn't keep for itself"})
-		}
-	}
-	name("name", args.Name, reservedDatabases)
-	name("username", args.Username, reservedUsernames)
-	if args.BackupPlan != "" && !tagValue.MatchString(args.BackupPlan) {
-		ps = append(ps, problems.Problem{
-			Path: "backupPlan", Value: fmt.Sprintf("%q", args.BackupPlan), Want: "a tag's value: up to 256 letters, digits, spaces and _.:/=+-@",
-		})
-	}
-	if args.RestoreFrom != "" && !snapshotName.MatchString(args.RestoreFrom) {
-		ps = append(ps, problems.Problem{
-			Path: "restoreFrom", Value: fmt.Sprintf("%q", args.RestoreFrom), Want: "a snapshot's identifier or ARN",
-		})
-	}
-	return ps
+	return slices.Concat(
+		NameConstraint.Problems("name", args.Name),
+		UsernameConstraint.Problems("username", args.Username),
+		BackupPlanConstraint.Problems("backupPlan", args.BackupPlan),
+		RestoreFromConstraint.Problems("restoreFrom", args.RestoreFrom),
+	)
 }
 
 // passwordProblems never show the password.
@@ -248,17 +171,8 @@ func (args DatabaseArgs) passwordProblems() problems.List {
 	if args.Password == "" {
 		return nil
 	}
-	var ps problems.List
-	unfit := strings.ContainsFunc(args.Password, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`/"@`, r)
-	})
-	if length := len(args.Password); unfit || length < minPassword || length > maxPassword {
-		ps = append(ps, problems.Problem{
-			Path: "password", Value: "[secret]",
-			Want: fmt.Sprintf(`%d to %d printable ASCII characters without space, /, @ and "`, minPassword, maxPassword),
-		})
-	}
-	if *args.PasswordVersion != DefaultPasswordVersion {
+	ps := PasswordConstraint.Problems("password", args.Password)
+	if *args.PasswordVersion != PasswordVersionConstraint.Default {
 		ps = append(ps, problems.Problem{
 			Path: "passwordVersion", Value: fmt.Sprint(*args.PasswordVersion),
 			Want: "none beside password: it rotates a generated one",
@@ -268,17 +182,14 @@ func (args DatabaseArgs) passwordProblems() problems.List {
 }
 
 func (args DatabaseArgs) lifecycleProblems() problems.List {
-	switch args.Lifecycle {
-	case Disposable, Durable, Retiring:
-	default:
-		return problems.List{{Path: "lifecycle", Value: string(args.Lifecycle), Want: "disposable, durable or retiring"}}
+	if ps := LifecycleConstraint.Problems("lifecycle", string(args.Lifecycle)); len(ps) > 0 {
+		return ps
 	}
-	low := args.leastBackupDays()
-	if days := *args.BackupRetentionDays; days < low || days > MaxBackupRetentionDays {
-		return problems.List{{
-			Path: "backupRetentionDays", Value: fmt.Sprint(days),
-			Want: fmt.Sprintf("%d to %d where lifecycle is %s", low, MaxBackupRetentionDays, args.Lifecycle),
-		}}
+	days := BackupRetentionDaysConstraint
+	days.Min = args.leastBackupDays()
+	ps := days.Problems("backupRetentionDays", args.BackupRetentionDays)
+	for i := range ps {
+		ps[i].Want += fmt.Sprintf(" where lifecycle is %s", args.Lifecycle)
 	}
-	return nil
+	return ps
 }

@@ -45,6 +45,21 @@ func classMemory(class string) (int, error) {
 	return 0, fmt.Errorf("a class of the families %s", strings.Join(families(), ", "))
 }
 
+// instanceClasses are all of them, sorted.
+func instanceClasses() []string {
+	var classes []string
+	for _, family := range families() {
+		for size := range classSizes {
+			class := "db." + family + "." + size
+			if _, err := classMemory(class); err == nil {
+				classes = append(classes, class)
+			}
+		}
+	}
+	slices.Sort(classes)
+	return classes
+}
+
 func families() []string {
 	var all []string
 	for _, families := range classFamilies {

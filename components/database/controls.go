@@ -45,9 +45,9 @@ var controls = []control{
 	},
 	eventControl("RDS.20"), eventControl("RDS.21"), eventControl("RDS.22"),
 	{
-		id: "RDS.23", key: "port", want: fmt.Sprintf("another than the default %d", DefaultPort),
+		id: "RDS.23", key: "port", want: fmt.Sprintf("another than the default %d", PortConstraint.Default),
 		value: func(args DatabaseArgs) string { return strconv.Itoa(*args.Port) },
-		met:   func(args DatabaseArgs) bool { return *args.Port != DefaultPort },
+		met:   func(args DatabaseArgs) bool { return *args.Port != PortConstraint.Default },
 	},
 	{
 		id: "RDS.25", key: "username", want: "another than the default postgres",
@@ -104,8 +104,8 @@ func (args DatabaseArgs) waiverProblems() problems.List {
 			problem.Want = "one of " + strings.Join(controlIDs(), ", ") + ": every database meets the others"
 		case !needed:
 			problem.Want = "no waiver: the control is met"
-		case strings.TrimSpace(reason) == "":
-			problem.Want = "a reason"
+		case !WaiveConstraint.Values.Accepts(reason):
+			problem.Want = WaiveConstraint.Values.Want
 		default:
 			continue
 		}

@@ -123,16 +123,15 @@ func (args DatabaseArgs) parameterProblems() problems.List {
 	major, _ := strconv.Atoi(args.EngineVersion)
 	for _, name := range slices.Sorted(maps.Keys(args.Parameters)) {
 		problem := problems.Problem{Path: "parameters." + name, Value: strconv.Quote(args.Parameters[name])}
-		known := slices.Contains(dynamicParameters, name) || slices.Contains(staticParameters, name)
 		switch since := parameterSince(name); {
 		case name == forceSSL:
 			problem.Want = "none: it is always 1"
-		case !known:
+		case !ParametersConstraint.Names.Accepts(name):
 			problem.Want = "a PostgreSQL setting that RDS lets a parameter group change"
 		case since > major:
 			problem.Want = fmt.Sprintf("none: PostgreSQL has it since %d, engineVersion is %s", since, args.EngineVersion)
-		case args.Parameters[name] == "true" || args.Parameters[name] == "false":
-			problem.Want = "1 or 0, as RDS writes it"
+		case !ParametersConstraint.Values.Accepts(args.Parameters[name]):
+			problem.Want = ParametersConstraint.Values.Want
 		default:
 			continue
 		}

@@ -3,7 +3,6 @@ package network
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,15 +10,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/problems"
-)
-
-// MinZones is how many availability zones a database needs: RDS refuses a subnet group with fewer.
-const MinZones = 2
-
-var (
-	vpcID           = regexp.MustCompile(`^vpc-[0-9a-z]+$`)
-	subnetID        = regexp.MustCompile(`^subnet-[0-9a-z]+$`)
-	securityGroupID = regexp.MustCompile(`^sg-[0-9a-z]+$`)
 )
 
 // Network is where a database lives, and who may reach it.
@@ -49,53 +39,16 @@ func (n Network) Or(other Network) Network {
 
 // Problems are all that is wrong with the network.
 func (n Network) Problems() problems.List {
-	var ps problems.List
-	if n.VPCID == "" {
-		ps = append(ps, problems.Problem{Path: "vpcId", Want: "the id of a VPC, as vpc-0123abcd"})
-	}
-	if n.SubnetIDs == nil {
-		ps = append(ps, problems.Problem{Path: "subnetIds", Want: "private subnets in at least two availability zones"})
-	}
-	if n.ClientSecurityGroupIDs == nil {
-		ps = append(ps, problems.Problem{
-			Path: "clientSecurityGroupIds", Want: "at least one security group: that of the cluster's nodes",
-		})
-	}
-	return append(ps, n.GivenProblems()...)
+	ps := VPCIDConstraint.Required("vpcId", n.VPCID)
+	ps = append(ps, SubnetIDsConstraint.Required("subnetIds", n.SubnetIDs)...)
+	return append(ps, ClientSecurityGroupIDsConstraint.Required("clientSecurityGroupIds", n.ClientSecurityGroupIDs)...)
 }
 
 // GivenProblems are what is wrong with those parts of the network that are given.
 func (n Network) GivenProblems() problems.List {
-	var ps problems.List
-	if n.VPCID != "" && !vpcID.MatchString(n.VPCID) {
-		ps = append(ps, problems.Problem{Path: "vpcId", Value: n.VPCID, Want: "the id of a VPC, as vpc-0123abcd"})
-	}
-	if n.SubnetIDs != nil && len(n.SubnetIDs) < MinZones {
-		ps = append(ps, problems.Problem{
-			Path: "subnetIds", Value: fmt.Sprintf("%q", n.SubnetIDs), Want: "private subnets in at least two availability zones",
-		})
-	}
-	if n.ClientSecurityGroupIDs != nil && len(n.ClientSecurityGroupIDs) == 0 {
-		ps = append(ps, problems.Problem{
-			Path: "clientSecurityGroupIds", Value: "empty", Want: "at least one security group: that of the cluster's nodes",
-		})
-	}
-	ps = append(ps, idProblems("subnetIds", n.SubnetIDs, subnetID, "the id of a subnet, as subnet-0123abcd")...)
-	return append(ps, idProblems("clientSecurityGroupIds", n.ClientSecurityGroupIDs, securityGroupID,
-		"the id of a security group, as sg-0123abcd")...)
-}
-
-func idProblems(path string, ids []string, format *regexp.Regexp, want string) problems.List {
-	var ps problems.List
-	for i, id := range ids {
-		switch {
-		case !format.MatchString(id):
-			ps = append(ps, problems.Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: fmt.Sprintf("%q", id), Want: want})
-		case slices.Contains(ids[:i], id):
-			ps = append(ps, problems.Problem{Path: fmt.Sprintf("%s[%d]", path, i), Value: id, Want: "each id once"})
-		}
-	}
-	return ps
+	ps := VPCIDConstraint.Problems("vpcId", n.VPCID)
+	ps = append(ps, SubnetIDsConstraint.Problems("subnetIds", n.SubnetIDs)...)
+	return append(ps, ClientSecurityGroupIDsConstraint.Problems("clientSecurityGroupIds", n.ClientSecurityGroupIDs)...)
 }
 
 // Check looks up whether subnets that somebody named are private, and in zones enough.

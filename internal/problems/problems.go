@@ -4,7 +4,6 @@ package problems
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -66,12 +65,4 @@ func (ps List) FirstOfEach() List {
 		}
 	}
 	return kept
-}
-
-// Range is the problem of a number outside of its bounds; none where there is no number.
-func Range(key string, value *int, low, high int) List {
-	if value == nil || (*value >= low && *value <= high) {
-		return nil
-	}
-	return List{{Path: key, Value: strconv.Itoa(*value), Want: fmt.Sprintf("%d to %d", low, high)}}
 }

@@ -3,29 +3,85 @@ package settings
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
+	"threetier/internal/constraint"
 	"threetier/internal/network"
 )
+
+// Key is one key of the stack config: what it means, and where its value goes. Decoding, the check for unknown
+// keys and the reference of all keys read the same table.
+type Key struct {
+	// Name is the key inside its parent.
+	Name string
+	// Kind is what the value must look like.
+	Kind Kind
+	// Constraint is which values are accepted, beyond the kind, and the default; nil where every value is.
+	Constraint constraint.Constraint
+	// Default says what an absent key means where that is no constant: required, or dependent on others.
+	Default string
+	// Doc is one or two sentences for the reference.
+	Doc string
+	// Example is a value, written as in YAML.
+	Example string
+	// Secret tells that the value may be given as {secure: …}.
+	Secret bool
+}
+
+// required is the Default of a key that can't be left out.
+const required = "required"
+
+// ByDefault says what an absent key means.
+func (k Key) ByDefault() string {
+	if k.Default != "" || k.Constraint == nil {
+		return k.Default
+	}
+	value := fmt.Sprint(k.constant())
+	if _, isText := k.constant().(string); isText && isNumber(value) {
+		return strconv.Quote(value) // as YAML wants it
+	}
+	return value
+}
+
+// constant is the default where it depends on nothing; else nil.
+func (k Key) constant() any {
+	if k.Default != "" || k.Constraint == nil {
+		return nil
+	}
+	return k.Constraint.ByDefault()
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.Atoi(text)
+	return err == nil
+}
+
+// Accepted says which values are accepted, beyond the kind; empty where every one is.
+func (k Key) Accepted() string {
+	if k.Constraint == nil {
+		return ""
+	}
+	return k.Constraint.Accepted()
+}
 
 // keys is the table of the stack config: every key once, with the place that its value goes to.
 func keys(s *Settings) []Key {
 	return []Key{
 		{
-			Name: "aws:region", Kind: text(&s.Region), Default: "required",
-			Range: "a region whose RDS root certificates the program carries", Example: "eu-west-1",
-			Doc: "The AWS region of everything. It is the aws provider's own setting.",
+			Name: "aws:region", Kind: text(&s.Region), Default: required,
+			Constraint: database.RegionConstraint, Example: "eu-west-1",
+			Doc: "The AWS region of all resources. The key belongs to the aws provider.",
 		},
 		{
-			Name: "threetier:cluster", Kind: object(clusterKeys(&s.Cluster)...), Default: "required",
-			Doc: "The Kubernetes cluster that the app runs on: an EKS cluster by name, or any other by kubeconfig.",
+			Name: "threetier:cluster", Kind: object(clusterKeys(&s.Cluster)...), Default: required,
+			Doc: "The Kubernetes cluster of the app: an EKS cluster by name, or any other cluster by kubeconfig.",
 		},
 		{
 			Name: "threetier:namespace", Kind: text(&s.App.Namespace), Default: "<project>-<stack>",
-			Range: "1 to 63 small letters, digits and -", Example: "shop",
+			Constraint: app.NamespaceConstraint, Example: "shop",
 			Doc: "The Kubernetes namespace, which the stack creates and owns.",
 		},
 		{
@@ -34,24 +90,24 @@ func keys(s *Settings) []Key {
 		},
 		{
 			Name: "threetier:alarms", Default: "no alarms",
-			Doc: "Where alarms and RDS events go.",
+			Doc: "The target of alarms and RDS events.",
 			Kind: object(Key{
 				Name: "topicArn", Kind: text(&s.Database.AlarmTopicARN), Default: "no alarms, no event subscriptions",
-				Range: "the ARN of an SNS topic", Example: "arn:aws:sns:eu-west-1:123456789012:alerts",
-				Doc: "The SNS topic that alarms and RDS events are sent to.",
+				Constraint: database.TopicARNConstraint, Example: "arn:aws:sns:eu-west-1:123456789012:alerts",
+				Doc: "The SNS topic that receives alarms and RDS events.",
 			}),
 		},
 		{
-			Name: "threetier:backend", Kind: object(backendKeys(&s.App.Backend)...), Default: "required",
-			Doc: "The API: any image that answers HTTP and wants a PostgreSQL database.",
+			Name: "threetier:backend", Kind: object(backendKeys(&s.App.Backend)...), Default: required,
+			Doc: "The API: any image that answers HTTP and uses a PostgreSQL database.",
 		},
 		{
-			Name: "threetier:frontend", Kind: object(frontendKeys(&s.App.Frontend)...), Default: "required",
-			Doc: "What serves the pages: any image that answers HTTP.",
+			Name: "threetier:frontend", Kind: object(frontendKeys(&s.App.Frontend)...), Default: required,
+			Doc: "The web pages: any image that answers HTTP.",
 		},
 		{
 			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
-			Doc: "The way in: nginx behind a load balancer.",
+			Doc: "The entry point: nginx behind a load balancer.",
 		},
 	}
 }
@@ -59,12 +115,12 @@ func keys(s *Settings) []Key {
 func clusterKeys(c *cluster.ClusterArgs) []Key {
 	return []Key{
 		{
-			Name: "eks", Kind: text(&c.EKS), Default: "none", Example: "acme-prod",
-			Doc: "Name of the EKS cluster: its endpoint, credentials and network are looked up. Required, or kubeconfig instead.",
+			Name: "eks", Kind: text(&c.EKS), Constraint: cluster.EKSConstraint, Default: "none", Example: "acme-prod",
+			Doc: "Name of the EKS cluster. The program looks up its endpoint, credentials and network. Either eks or kubeconfig is required.",
 		},
 		{
 			Name: "kubeconfig", Kind: secretText(&c.Kubeconfig), Default: "none", Example: "{secure: …}", Secret: true,
-			Doc: "Content of a kubeconfig file, for any other cluster; database.network is required with it.",
+			Doc: "Content of a kubeconfig file, for any other cluster. It requires database.network.",
 		},
 		{
 			Name: "context", Kind: text(&c.Context), Default: "the kubeconfig's current one", Example: "admin@acme",
@@ -80,42 +136,37 @@ func databaseKeys(d *database.DatabaseArgs) []Key {
 func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "lifecycle", Kind: text(&d.Lifecycle), Default: string(database.DefaultLifecycle),
-			Range: "disposable, durable, retiring", Example: "durable",
-			Doc: "How the database ends. disposable: deleted with the stack. durable: can't be deleted, must meet or waive every " +
-				"Security Hub control. retiring: a durable one that may now be deleted, leaving a final snapshot.",
+			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Example: "durable",
+			Doc: "The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets or waives every " +
+				"Security Hub control. retiring: a durable database can now be deleted; a final snapshot stays.",
 		},
 		{
-			Name: "engineVersion", Kind: version(&d.EngineVersion), Default: fmt.Sprintf("%q", database.DefaultEngineVersion),
-			Range: strings.Join(database.EngineVersions, ", "), Example: `"17"`,
-			Doc: "PostgreSQL major; minors are installed automatically.",
+			Name: "engineVersion", Kind: version(&d.EngineVersion), Constraint: database.EngineVersionConstraint, Example: `"17"`,
+			Doc: "Major version of PostgreSQL. RDS installs minor versions automatically.",
 		},
 		{
 			Name: "allowMajorVersionUpgrade", Kind: flag(&d.AllowMajorVersionUpgrade), Default: "false", Example: "true",
-			Doc: "Lets a changed engineVersion upgrade the instance, at once rather than in the maintenance window. Remove it afterwards.",
+			Doc: "Allows a changed engineVersion to upgrade the instance. The upgrade starts at once, not in the maintenance window. Remove the key afterwards.",
 		},
 		{
-			Name: "instanceClass", Kind: text(&d.InstanceClass), Default: database.DefaultInstanceClass,
-			Range: "an RDS class for PostgreSQL", Example: "db.m7g.large", Doc: "Size of the machine.",
+			Name: "instanceClass", Kind: text(&d.InstanceClass), Constraint: database.InstanceClassConstraint, Example: "db.m7g.large", Doc: "Processors and memory of the instance.",
 		},
 		{
-			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Default: fmt.Sprint(database.DefaultStorageGiB),
-			Range: span(database.MinStorageGiB, database.MaxStorageGiB), Example: "100", Doc: "Size of the gp3 volume at creation, in GiB.",
+			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Constraint: database.StorageGiBConstraint, Example: "100", Doc: "Size of the gp3 volume at creation, in GiB.",
 		},
 		{
 			Name: "maxStorageGiB", Kind: optionalNumber(&d.MaxStorageGiB),
-			Default: fmt.Sprintf("%d times storageGiB", database.DefaultStorageGrowth),
-			Range:   fmt.Sprintf("a tenth above storageGiB to %d, or 0", database.MaxStorageGiB), Example: "500",
-			Doc: "How far the volume grows by itself, in GiB. 0: not at all.",
+			Constraint: database.MaxStorageGiBConstraint, Default: fmt.Sprintf("%d times storageGiB", database.DefaultStorageGrowth), Example: "500",
+			Doc: "Maximum size of automatic growth, in GiB. 0 switches off the growth.",
 		},
 		{
 			Name: "multiAz", Kind: optionalFlag(&d.MultiAZ), Default: "false where disposable, else true", Example: "true",
-			Doc: "Keeps a standby in a second zone, which takes over by itself.",
+			Doc: "Runs a standby in a second zone. RDS fails over to it automatically.",
 		},
 		{
 			Name: "backupRetentionDays", Kind: optionalNumber(&d.BackupRetentionDays), Default: "1 where disposable, else 7",
-			Range: fmt.Sprintf("the default to %d", database.MaxBackupRetentionDays), Example: "14",
-			Doc: "How long automated backups, and with them any point in time, can be restored.",
+			Constraint: database.BackupRetentionDaysConstraint, Example: "14",
+			Doc: "Retention of automated backups, in days. Any point in this time can be restored.",
 		},
 	}
 }
@@ -123,26 +174,22 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 func databaseAccessKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "port", Kind: optionalNumber(&d.Port), Default: fmt.Sprint(database.DefaultPort),
-			Range: span(database.MinPort, database.MaxPort), Example: "5433", Doc: "TCP port.",
+			Name: "port", Kind: optionalNumber(&d.Port), Constraint: database.PortConstraint, Example: "5433", Doc: "TCP port of the database.",
 		},
 		{
-			Name: "name", Kind: text(&d.Name), Default: database.DefaultDatabaseName,
-			Range: "1 to 63 letters, digits and _, none that RDS keeps for itself", Example: "shop",
-			Doc: "The database inside the instance. Changing it replaces the instance.",
+			Name: "name", Kind: text(&d.Name), Constraint: database.NameConstraint, Example: "shop",
+			Doc: "Name of the database inside the instance. A change replaces the instance.",
 		},
 		{
-			Name: "username", Kind: text(&d.Username), Default: database.DefaultUsername,
-			Range: "1 to 63 letters, digits and _, none that RDS keeps for itself", Example: "shop_admin",
-			Doc: "The administrator that the backend connects as. Changing it replaces the instance.",
+			Name: "username", Kind: text(&d.Username), Constraint: database.UsernameConstraint, Example: "shop_admin",
+			Doc: "User name of the administrator. The backend connects with it. A change replaces the instance.",
 		},
 		{
 			Name: "password", Kind: text(&d.Password), Default: "generated", Secret: true, Example: "{secure: …}",
-			Range: `8 to 128 printable ASCII characters without space, /, @ and "`, Doc: "A password of your own.",
+			Constraint: database.PasswordConstraint, Doc: "Your own password instead of the generated one.",
 		},
 		{
-			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Default: fmt.Sprint(database.DefaultPasswordVersion),
-			Range: "1 or more", Example: "2", Doc: "Raise it to rotate the generated password.",
+			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Constraint: database.PasswordVersionConstraint, Example: "2", Doc: "Number of the generated password. A higher number generates a new password.",
 		},
 	}
 }
@@ -151,42 +198,45 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
-			Range: "settings that RDS lets a parameter group change",
-			Doc:   "PostgreSQL settings. Static ones take effect at the next restart. rds.force_ssl is always 1.",
+			Constraint: database.ParametersConstraint,
+			Doc:        "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1.",
 		},
 		{
-			Name: "readReplicas", Kind: number(&d.ReadReplicas), Default: "0", Range: span(0, database.MaxReadReplicas), Example: "1",
-			Doc: "Read-only copies beside the instance; the first is {readerHost} in databaseEnv.",
+			Name: "readReplicas", Kind: number(&d.ReadReplicas), Constraint: database.ReadReplicasConstraint, Example: "1",
+			Doc: "Number of read replicas. {readerHost} in databaseEnv is the first one.",
 		},
 		{
-			Name: "restoreFrom", Kind: text(&d.RestoreFrom), Default: "none", Example: "threetier-prod-database-final-0a1b2c3d",
-			Doc: "Snapshot to create the instance from. Without effect once the instance exists.",
+			Name: "restoreFrom", Kind: text(&d.RestoreFrom), Constraint: database.RestoreFromConstraint, Default: "none", Example: "threetier-prod-database-final-0a1b2c3d",
+			Doc: "Name of the snapshot that a new instance starts from. It has no effect on an existing instance.",
 		},
 		{
-			Name: "backupPlan", Kind: text(&d.BackupPlan), Default: "none", Example: "daily",
-			Doc: "Value of the instance's tag " + database.BackupPlanTag + ", by which an AWS Backup plan of the account selects it.",
+			Name: "backupPlan", Kind: text(&d.BackupPlan), Constraint: database.BackupPlanConstraint, Default: "none", Example: "daily",
+			Doc: "Value of the instance's tag " + database.BackupPlanTag + ". An AWS Backup plan of the account selects the instance by this tag.",
 		},
 		{
-			Name: "waive", Kind: textMap(&d.Waive), Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
-			Doc: "Security Hub controls that this stack does without, each with the reason. One that is met, or unknown, is refused.",
+			Name: "waive", Kind: textMap(&d.Waive), Constraint: database.WaiveConstraint, Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
+			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused.",
 		},
 		{
 			Name: "network", Default: "as each key's",
-			Kind: object(networkKeys(&d.Network)...), Doc: "Where the database lives. All of it is required where the cluster is given by kubeconfig.",
+			Kind: object(networkKeys(&d.Network)...), Doc: "The network of the database. All its keys are required with a kubeconfig.",
 		},
 	}
 }
 
 func networkKeys(n *network.Network) []Key {
 	return []Key{
-		{Name: "vpcId", Kind: text(&n.VPCID), Default: "the EKS cluster's", Example: "vpc-0123abcd", Doc: "The VPC."},
 		{
-			Name: "subnetIds", Kind: texts(&n.SubnetIDs), Default: "the EKS cluster's private ones", Range: "two zones at least",
-			Example: "[subnet-0123abcd, subnet-4567cdef]", Doc: "Private subnets.",
+			Name: "vpcId", Kind: text(&n.VPCID), Constraint: network.VPCIDConstraint, Default: "the EKS cluster's",
+			Example: "vpc-0123abcd", Doc: "VPC of the database.",
 		},
 		{
-			Name: "clientSecurityGroupIds", Kind: texts(&n.ClientSecurityGroupIDs), Default: "the EKS cluster's own", Range: "one at least",
-			Example: "[sg-0123abcd]", Doc: "Security groups whose members may connect.",
+			Name: "subnetIds", Kind: texts(&n.SubnetIDs), Default: "the EKS cluster's private ones",
+			Constraint: network.SubnetIDsConstraint, Example: "[subnet-0123abcd, subnet-4567cdef]", Doc: "Private subnets of the database.",
+		},
+		{
+			Name: "clientSecurityGroupIds", Kind: texts(&n.ClientSecurityGroupIDs), Default: "the EKS cluster's own",
+			Constraint: network.ClientSecurityGroupIDsConstraint, Example: "[sg-0123abcd]", Doc: "Security groups whose members can connect to the database.",
 		},
 	}
 }
@@ -199,19 +249,18 @@ func backendKeys(b *app.BackendArgs) []Key {
 	})
 	return append(workload, []Key{
 		{
-			Name: "migrate", Kind: texts(&b.Migrate), Default: "none", Example: "[alembic, upgrade, head]",
-			Doc: "Command that brings the schema up to date: runs to success before every rollout, with the backend's image and env.",
+			Name: "migrate", Kind: texts(&b.Migrate), Constraint: app.MigrateConstraint, Default: "none", Example: "[alembic, upgrade, head]",
+			Doc: "Command that updates the database schema. It must succeed before every rollout. It runs with the backend's image and environment.",
 		},
 		{
-			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Default: fmt.Sprint(app.DefaultMigrateSeconds),
-			Range: span(1, 86400), Example: "3600", Doc: "How long migrate may take, in seconds.",
+			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Constraint: app.MigrateSecondsConstraint, Example: "3600", Doc: "Time limit of migrate, in seconds.",
 		},
 		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
-			Default: "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
-			Range:   "the parts {host}, {readerHost}, {port}, {name}, {username}, {password}, {caFile}",
-			Example: `{PGHOST: "{host}", PGPASSWORD: "{password}"}`,
-			Doc:     "Environment variables that tell the backend of its database, by template. Given, it replaces the default set.",
+			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
+			Constraint: app.DatabaseEnvConstraint,
+			Example:    `{PGHOST: "{host}", PGPASSWORD: "{password}"}`,
+			Doc:        "Environment variables with the database connection, as templates. They replace the whole default set.",
 		},
 	}...)
 }
@@ -233,11 +282,11 @@ type workloadDefaults struct {
 func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 	return []Key{
 		{
-			Name: "image", Kind: text(&w.Image), Default: "required", Example: "ghcr.io/acme/app@sha256:…",
-			Doc: "The container image, best by digest.",
+			Name: "image", Kind: text(&w.Image), Constraint: app.ImageConstraint, Default: required, Example: "ghcr.io/acme/app@sha256:…",
+			Doc: "Container image, preferably by digest.",
 		},
 		{
-			Name: "port", Kind: optionalNumber(&w.Port), Default: fmt.Sprint(d.port), Range: span(1, 65535), Example: "3000",
+			Name: "port", Kind: optionalNumber(&w.Port), Constraint: app.WorkloadPortConstraint.WithDefault(d.port), Example: "3000",
 			Doc: "Port that the container listens on.",
 		},
 		{
@@ -246,54 +295,53 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 		},
 		{Name: "args", Kind: texts(&w.Args), Default: "the image's command", Example: `[--port, "3000"]`, Doc: "Replaces the image's command."},
 		{
-			Name: "healthPath", Kind: text(&w.HealthPath), Default: d.healthPath, Range: "a path from / on", Example: "/readyz",
-			Doc: "Answers 2xx or 3xx when the app can serve: readiness and startup.",
+			Name: "healthPath", Kind: text(&w.HealthPath), Constraint: app.URLPathConstraint.WithDefault(d.healthPath), Example: "/readyz",
+			Doc: "Path of the readiness and startup probes. It answers 2xx or 3xx when the app can serve.",
 		},
 		{
-			Name: "livePath", Kind: text(&w.LivePath), Default: "whether the port accepts connections", Range: "a path from / on",
-			Example: "/healthz", Doc: "Fails only when a restart would help: it should not look at the database.",
+			Name: "livePath", Kind: text(&w.LivePath), Constraint: app.URLPathConstraint, Default: "a check of the TCP port",
+			Example: "/healthz", Doc: "Path of the liveness probe. It should fail only if a restart helps, so it should not check the database.",
 		},
 		{Name: "replicas", Kind: object(replicaKeys(&w.Replicas, d.minReplicas, d.maxReplicas)...), Default: "as each key's", Doc: replicasDoc},
-		{Name: "resources", Kind: object(resourceKeys(&w.Resources, d.cpu, d.memory)...), Default: "as each key's", Doc: "What one pod gets."},
+		{Name: "resources", Kind: object(resourceKeys(&w.Resources, d.cpu, d.memory)...), Default: "as each key's", Doc: "CPU and memory of one pod."},
 		{
-			Name: "runAsUser", Kind: optionalNumber(&w.RunAsUser), Default: fmt.Sprint(app.DefaultRunAsUser),
-			Range: "1 or more", Example: "1000", Doc: "User and group id, for images that insist on their own.",
+			Name: "runAsUser", Kind: optionalNumber(&w.RunAsUser), Constraint: app.RunAsUserConstraint, Example: "1000", Doc: "User and group id of the container, for images that need a specific one.",
 		},
 		{
-			Name: "writablePaths", Kind: texts(&w.WritablePaths), Default: "[" + app.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
-			Doc: "Directories that the app writes to, empty at start; the rest of the file system is read-only.",
+			Name: "writablePaths", Kind: texts(&w.WritablePaths), Constraint: app.WritablePathsConstraint,
+			Default: "[" + app.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
+			Doc: "Writable directories, empty at start. The rest of the file system is read-only.",
 		},
 		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
 		{
-			Name: "env", Kind: environment(&w.Env, false), Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
-			Doc: "Environment variables. Where any value of the workload is secret, all of these are kept in its Secret.",
+			Name: "env", Kind: environment(&w.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
+			Doc: "Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",
 		},
 		{
-			Name: "secretEnv", Kind: environment(&w.SecretEnv, true), Default: "{}", Example: "{JWT_SECRET_KEY: {secure: …}}", Secret: true,
-			Doc: "Environment variables that are kept in a Kubernetes Secret.",
+			Name: "secretEnv", Kind: environment(&w.SecretEnv, true), Constraint: app.EnvConstraint, Default: "{}", Example: "{JWT_SECRET_KEY: {secure: …}}", Secret: true,
+			Doc: "Environment variables that are stored in a Kubernetes Secret.",
 		},
 	}
 }
 
 func rolloutSecondsKey(into **int, byDefault int) Key {
 	return Key{
-		Name: "rolloutSeconds", Kind: optionalNumber(into), Default: fmt.Sprint(byDefault),
-		Range: span(20, 3600), Example: "120",
-		Doc: "How long a rollout may take before it counts as failed, in seconds: pods that start slowly want more.",
+		Name: "rolloutSeconds", Kind: optionalNumber(into), Constraint: app.RolloutSecondsConstraint.WithDefault(byDefault), Example: "120",
+		Doc: "Time limit of a rollout, in seconds. Pods that start slowly need more time.",
 	}
 }
 
-const replicasDoc = "How many pods run. An autoscaler exists where min and max differ."
+const replicasDoc = "Number of pods. If min and max differ, an autoscaler sets it."
 
 func replicaKeys(r *app.ReplicaArgs, low, high int) []Key {
 	return []Key{
 		{
-			Name: "min", Kind: optionalNumber(&r.Min), Default: fmt.Sprint(low), Range: span(1, app.MaxReplicas), Example: "2",
-			Doc: "The least number of pods.",
+			Name: "min", Kind: optionalNumber(&r.Min), Constraint: app.MinReplicasConstraint.WithDefault(low), Example: "2",
+			Doc: "Minimum number of pods.",
 		},
 		{
-			Name: "max", Kind: optionalNumber(&r.Max), Default: fmt.Sprint(high), Range: fmt.Sprintf("min to %d", app.MaxReplicas), Example: "10",
-			Doc: "The largest number of pods.",
+			Name: "max", Kind: optionalNumber(&r.Max), Constraint: app.MaxReplicasConstraint.WithDefault(high), Example: "10",
+			Doc: "Maximum number of pods.",
 		},
 	}
 }
@@ -301,12 +349,12 @@ func replicaKeys(r *app.ReplicaArgs, low, high int) []Key {
 func resourceKeys(r *app.ResourceArgs, cpu, memory string) []Key {
 	return []Key{
 		{
-			Name: "cpu", Kind: version(&r.CPU), Default: cpu, Range: `cores, as "2", or thousandths, as 100m`, Example: "250m",
-			Doc: "What the scheduler reserves. The limit is the next whole core.",
+			Name: "cpu", Kind: version(&r.CPU), Constraint: app.CPUConstraint.WithDefault(cpu), Example: "250m",
+			Doc: "CPU request. The limit is the request, rounded up to whole cores.",
 		},
 		{
-			Name: "memory", Kind: text(&r.Memory), Default: memory, Range: "a size in Mi or Gi", Example: "512Mi",
-			Doc: "What is reserved, and the limit.",
+			Name: "memory", Kind: text(&r.Memory), Constraint: app.MemoryConstraint.WithDefault(memory), Example: "512Mi",
+			Doc: "Memory request and limit.",
 		},
 	}
 }
@@ -314,83 +362,79 @@ func resourceKeys(r *app.ResourceArgs, cpu, memory string) []Key {
 func nginxKeys(n *app.NginxArgs) []Key {
 	return []Key{
 		{
-			Name: "image", Kind: text(&n.Image), Default: app.DefaultNginxImage, Range: "nginx 1.22 or later, unprivileged",
-			Example: app.DefaultNginxImage, Doc: "The nginx image.",
+			Name: "image", Kind: text(&n.Image), Constraint: app.ImageConstraint.WithDefault(app.DefaultNginxImage),
+			Example: app.DefaultNginxImage, Doc: "An nginx image, 1.22 or later, that can run as any user.",
 		},
 		{
 			Name: "replicas", Default: "as each key's", Doc: replicasDoc,
 			Kind: object(replicaKeys(&n.Replicas, app.DefaultNginxMinReplicas, app.DefaultNginxMaxReplicas)...),
 		},
 		{
-			Name: "resources", Default: "as each key's", Doc: "What one pod gets.",
+			Name: "resources", Default: "as each key's", Doc: "CPU and memory of one pod.",
 			Kind: object(resourceKeys(&n.Resources, app.DefaultNginxCPU, app.DefaultNginxMemory)...),
 		},
 		{
-			Name: "routes", Kind: objects(&n.Routes, routeKeys), Default: "[{path: /api, to: backend}, {path: /, to: frontend}]",
+			Name: "routes", Kind: objects(&n.Routes, routeKeys), Constraint: app.RoutesConstraint,
+			Default: "[{path: /api, to: backend}, {path: /, to: frontend}]",
 			Example: "[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]",
-			Doc:     "Which path leads where. The longest prefix wins.",
+			Doc:     "The target of each path. nginx uses the longest prefix that matches.",
 		},
 		{
-			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Default: app.DefaultMaxBodySize, Range: bodyRange, Example: "25m",
-			Doc: "The largest request body.",
+			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Constraint: app.MaxBodySizeConstraint, Example: "25m",
+			Doc: "Maximum size of a request body.",
 		},
 		{
-			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Default: fmt.Sprint(app.DefaultTimeoutSeconds),
-			Range: span(1, 3600), Example: "30", Doc: "How long nginx waits for the next byte of an answer, in seconds.",
+			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Constraint: app.TimeoutSecondsConstraint, Example: "30", Doc: "Time that nginx waits for the next byte of a response, in seconds.",
 		},
 		{
-			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Default: fmt.Sprint(app.DefaultDrainSeconds),
-			Range: span(5, 3600), Example: "10",
-			Doc: "How long a pod that is to stop serves on, in seconds, until the load balancer sends it nothing any more.",
+			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Constraint: app.DrainSecondsConstraint, Example: "10",
+			Doc: "Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time.",
 		},
 		rolloutSecondsKey(&n.RolloutSeconds, app.DefaultNginxRolloutSeconds),
 		{
-			Name: "certificateArn", Kind: text(&n.CertificateArn), Default: "none: plain HTTP", Range: "the ARN of an ACM certificate",
-			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "TLS ends at the load balancer, and HTTP is redirected.",
+			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: app.CertificateArnConstraint, Default: "none: plain HTTP",
+			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
 		},
 		{
 			Name: "internal", Kind: flag(&n.Internal), Default: "false", Example: "true",
-			Doc: "A load balancer that only the network reaches.",
+			Doc: "Makes the load balancer reachable only from the private network.",
 		},
 		{
-			Name: "loadBalancer", Default: "as each key's", Doc: "Adapts the Service to the cluster's load balancer controller.",
+			Name: "loadBalancer", Default: "as each key's", Doc: "Settings for the cluster's load balancer controller.",
 			Kind: object(
 				Key{
-					Name: "class", Kind: text(&n.LoadBalancer.Class), Default: "the cluster's own", Example: "eks.amazonaws.com/nlb",
-					Doc: "The loadBalancerClass.",
+					Name: "class", Kind: text(&n.LoadBalancer.Class), Constraint: app.LoadBalancerClassConstraint,
+					Default: "the cluster's own", Example: "eks.amazonaws.com/nlb",
+					Doc: "The loadBalancerClass of the Service.",
 				},
 				Key{
 					Name: "annotations", Kind: textMap(&n.LoadBalancer.Annotations), Default: "{}",
 					Example: "{service.beta.kubernetes.io/aws-load-balancer-name: shop}",
-					Doc:     "Added to the Service's own, and win over them. An empty value removes one.",
+					Doc:     "Annotations for the Service. They override the program's annotations. An empty value removes one.",
 				},
 			),
 		},
 	}
 }
 
-const bodyRange = "up to 1024m: bytes, or with k, m or g"
-
 func routeKeys(r *app.RouteArgs) []Key {
 	return []Key{
 		{
-			Name: "path", Kind: text(&r.Path), Default: "required", Range: "/ or whole segments", Example: "/api",
-			Doc: "A prefix: /api covers /api and /api/x, not /apix.",
+			Name: "path", Kind: text(&r.Path), Constraint: app.RoutePathConstraint, Default: required, Example: "/api",
+			Doc: "Path prefix. /api matches /api and /api/x, but not /apix.",
 		},
-		{Name: "to", Kind: text(&r.To), Default: "required", Range: "backend, frontend", Example: "backend", Doc: "Where it leads."},
+		{Name: "to", Kind: text(&r.To), Constraint: app.RouteToConstraint, Default: required, Example: "backend", Doc: "Target of the route."},
 		{
 			Name: "stripPrefix", Kind: flag(&r.StripPrefix), Default: "false", Example: "true",
-			Doc: "Removes the path before the request goes on.",
+			Doc: "Removes the prefix from the forwarded request.",
 		},
 		{
-			Name: "timeoutSeconds", Kind: optionalNumber(&r.TimeoutSeconds), Default: "nginx.timeoutSeconds", Range: span(1, 3600),
-			Example: "300", Doc: "Replaces nginx's own for this route.",
+			Name: "timeoutSeconds", Kind: optionalNumber(&r.TimeoutSeconds), Constraint: app.TimeoutSecondsConstraint, Default: "nginx.timeoutSeconds",
+			Example: "300", Doc: "Overrides nginx.timeoutSeconds for this route.",
 		},
 		{
-			Name: "maxBodySize", Kind: version(&r.MaxBodySize), Default: "nginx.maxBodySize", Range: bodyRange, Example: "100m",
-			Doc: "Replaces nginx's own for this route.",
+			Name: "maxBodySize", Kind: version(&r.MaxBodySize), Constraint: app.MaxBodySizeConstraint, Default: "nginx.maxBodySize", Example: "100m",
+			Doc: "Overrides nginx.maxBodySize for this route.",
 		},
 	}
 }
-
-func span(low, high int) string { return fmt.Sprintf("%d to %d", low, high) }

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -38,7 +37,7 @@ func row(path string, key Key) string {
 		kind += ", may be secret"
 	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |\n",
-		path, kind, cell(key.Default), cell(key.Range), code(key.Example), cell(key.Doc))
+		path, kind, cell(key.ByDefault()), cell(key.Accepted()), code(key.Example), cell(key.Doc))
 }
 
 // cell keeps a text from ending the cell, and from being taken for HTML.
@@ -49,74 +48,4 @@ func code(text string) string {
 		return ""
 	}
 	return "`" + cell(text) + "`"
-}
-
-// schemaObject is a part of a JSON schema.
-type schemaObject = map[string]any
-
-// Schema is a JSON schema of Pulumi.<stack>.yaml, for editors.
-func Schema() ([]byte, error) {
-	config := properties(Keys())
-	// Other providers' keys stand in the same file.
-	config["additionalProperties"] = true
-	config["propertyNames"] = schemaObject{"not": schemaObject{
-		"pattern": "^" + Namespace + ":(?!(" + strings.Join(ownNames(), "|") + ")$)",
-	}}
-	return json.MarshalIndent(schemaObject{
-		"$schema":     "http://json-schema.org/draft-07/schema#",
-		"title":       "Stack config of threetier",
-		"type":        "object",
-		"properties":  schemaObject{"config": config},
-		"description": "Pulumi.<stack>.yaml",
-	}, "", "  ")
-}
-
-func ownNames() []string {
-	var own []string
-	for _, key := range Keys() {
-		if name, isOwn := strings.CutPrefix(key.Name, Namespace+":"); isOwn {
-			own = append(own, name)
-		}
-	}
-	return own
-}
-
-// properties are an object with exactly these keys.
-func properties(keys []Key) schemaObject {
-	fields := schemaObject{}
-	for _, key := range keys {
-		field := schemaOf(key.Kind, key.Secret)
-		field["description"] = key.Doc + " Default: " + key.Default + "."
-		fields[key.Name] = field
-	}
-	return schemaObject{"type": "object", "properties": fields, "additionalProperties": false}
-}
-
-func schemaOf(kind Kind, secret bool) schemaObject {
-	scalar := schemaObject{"type": []string{"string", "number", "boolean"}}
-	switch kind.Name {
-	case "object":
-		return properties(kind.Keys)
-	case "list of objects":
-		return schemaObject{"type": "array", "items": properties(kind.Keys)}
-	case "list of strings":
-		return schemaObject{"type": "array", "items": schemaObject{"type": "string"}}
-	case "map of strings":
-		return schemaObject{"type": "object", "additionalProperties": orSecure(scalar, secret)}
-	}
-	if kind.Loose {
-		return scalar
-	}
-	return orSecure(schemaObject{"type": kind.Name}, secret)
-}
-
-// orSecure also takes what `pulumi config set --secret` writes.
-func orSecure(plain schemaObject, secret bool) schemaObject {
-	if !secret {
-		return plain
-	}
-	return schemaObject{"anyOf": []any{plain, schemaObject{
-		"type": "object", "required": []string{"secure"}, "additionalProperties": false,
-		"properties": schemaObject{"secure": schemaObject{"type": "string"}},
-	}}}
 }

@@ -17,7 +17,6 @@ import (
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/internal/problems"
-	"threetier/internal/rdsca"
 )
 
 // Namespace is what the program's own config keys begin with, whatever the project is called.
@@ -91,7 +90,7 @@ func defaultNamespace(ctx *pulumi.Context) string {
 // problems are the components' own, with whole keys as paths.
 func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 	ps := slices.Concat(
-		s.regionProblems(),
+		database.RegionConstraint.Required("aws:region", s.Region),
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
@@ -105,14 +104,6 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		ps[i] = whole(ctx, problem)
 	}
 	return ps
-}
-
-func (s *Settings) regionProblems() problems.List {
-	want := "one of " + strings.Join(rdsca.Regions(), ", ")
-	if !slices.Contains(rdsca.Regions(), s.Region) {
-		return problems.List{{Path: "aws:region", Value: s.Region, Want: want}}
-	}
-	return nil
 }
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"threetier/internal/constraint"
+)
+
+// What keeps a typo from looking like a wish.
+const (
+	// MaxReplicas bounds replicas.max.
+	MaxReplicas = 200
+	// maxTimeoutSeconds bounds a request: a pod that stops waits for the longest one.
+	maxTimeoutSeconds = 3600
+	// maxBodyMebibytes bounds a request's body: it is kept on disk while it comes in.
+	maxBodyMebibytes = 1024
+)
+
+// NamespaceConstraint is what Kubernetes accepts as the name of a namespace.
+var NamespaceConstraint = constraint.Text{
+	Pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+	Want:    "1 to 63 lowercase letters, digits and -, not at an end",
+	Words:   "1 to 63 lowercase letters, digits and -",
+	Valid:   []string{"shop", "0", "shop-2", strings.Repeat("a", 63)},
+	Invalid: []string{"Shop", "-shop", "shop-", "my_shop", strings.Repeat("a", 64)},
+}
+
+// Constraints of every workload. The defaults of port, health path and resources are those of each component.
+var (
+	ImageConstraint = constraint.Text{
+		Pattern: "^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$",
+		Want:    "an image, like registry/name@sha256:…",
+		Words:   "a container image",
+		Valid:   []string{"x", "ghcr.io/acme/app:1.0.0", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32)},
+		Invalid: []string{"a b", "Not An Image", "x@sha256:0a", "https://x"},
+	}
+	WorkloadPortConstraint   = constraint.Number{Min: 1, Max: 65535}
+	RunAsUserConstraint      = constraint.Number{Default: DefaultRunAsUser, Min: 1, Max: 1<<31 - 1}
+	RolloutSecondsConstraint = constraint.Number{
+		Default: DefaultRolloutSeconds,
+		Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
+		Max:     maxTimeoutSeconds,
+	}
+	MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
+	MaxReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
+	URLPathConstraint     = constraint.Text{
+		Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`,
+		Want:    "a path that starts with /",
+		Valid:   []string{"/", "/healthz", "/health?full=1"},
+		Invalid: []string{"healthz", "live z", "/live z"},
+	}
+	CPUConstraint = constraint.Text{
+		Pattern: `^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`,
+		Want:    `cores, like "100m" or "2"`,
+		Except:  `^0+(\.0+)?$`,
+		Numbers: constraint.Schema{"type": "number", "minimum": 0.001},
+		Valid:   []string{"100m", "2", "0.5", "1.125"},
+		Invalid: []string{"0", "0.0", "100mi", "0m", "1.0001", "many"},
+	}
+	// A size in M is surely a slip for one in Mi.
+	MemoryConstraint = constraint.Text{
+		Pattern: "^[1-9][0-9]*(Mi|Gi)$",
+		Want:    `a size, like "256Mi" or "1Gi"`,
+		Valid:   []string{"256Mi", "1Gi"},
+		Invalid: []string{"1", "128M", "0Mi", "1 Gi"},
+	}
+	WritablePathsConstraint = constraint.List{
+		Once: "each directory once",
+		Items: constraint.Text{
+			Pattern: `^(/([^/.]|\.[^/.]|\.\.[^/])[^/]*)+$`, // no segment is empty, . or ..
+			Want:    "an absolute directory below /, without a trailing slash",
+			Words:   "absolute directories below /",
+			Except:  "^" + constraint.Either(parents(databaseCADir)) + "$",
+			Instead: "a directory that doesn't hold " + DatabaseCAFile,
+			Valid:   []string{"/tmp", "/var/cache/.app", "/etc/databases", "/..."},
+			Invalid: []string{"cache", "/", "/a/", "/a//b", "/a/../b", "/.", "/etc", "/etc/database"},
+		},
+	}
+	EnvConstraint = constraint.Map{Names: envNames}
+
+	envNames = constraint.Text{
+		Pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+		Want:    "names of letters, digits and _ that don't start with a digit",
+		Valid:   []string{"LOG_LEVEL", "_x1"},
+		Invalid: []string{"1X", "A-B", "A B"},
+	}
+)
+
+// Constraints of the backend's own keys.
+var (
+	// A command whose first word is empty is refused too.
+	MigrateConstraint = constraint.List{Min: 1, Want: "a command, like [alembic, upgrade, head]"}
+	// A day at most: what takes longer is no part of a rollout.
+	MigrateSecondsConstraint = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
+	DatabaseEnvConstraint    = constraint.Map{
+		Names: envNames,
+		Values: constraint.Text{
+			Pattern: `^([^{}]|\{` + constraint.Either(databaseParts) + `\})*$`,
+			Want:    "the parts {" + strings.Join(databaseParts, "}, {") + "}",
+			Valid:   []string{"verify-full", "{host}:{port}"},
+			Invalid: []string{"x{pasword}", "{host", "{{host}}", "}"},
+		},
+	}
+)
+
+// Constraints of nginx.
+var (
+	TimeoutSecondsConstraint = constraint.Number{Default: DefaultTimeoutSeconds, Min: 1, Max: maxTimeoutSeconds}
+	DrainSecondsConstraint   = constraint.Number{
+		Default: DefaultDrainSeconds,
+		Min:     5, // less than kube-proxy's own delay would lose connections everywhere
+		Max:     maxTimeoutSeconds,
+	}
+	MaxBodySizeConstraint = constraint.Text{
+		Default: DefaultMaxBodySize,
+		Pattern: fmt.Sprintf("^(1[gG]|%s[mM]|%s[kK]|%s)$",
+			constraint.UpTo(maxBodyMebibytes), constraint.UpTo(maxBodyMebibytes<<10), constraint.UpTo(maxBodyMebibytes<<20)),
+		Want:    fmt.Sprintf("a size up to %dm, like 512k or 10m", maxBodyMebibytes),
+		Words:   fmt.Sprintf("bytes, or a number with k, m or g; at most %dm", maxBodyMebibytes),
+		Numbers: constraint.Schema{"type": "integer", "minimum": 1, "maximum": maxBodyMebibytes << 20},
+		Valid:   []string{"1", "512k", "10m", "1G", "1024m", "1048576k", "1073741824"},
+		Invalid: []string{"0", "10mb", "10 MB", "2g", "1025m", "1048577k", "1073741825", "1.5m"},
+	}
+	RoutesConstraint    = constraint.List{Min: 1, Want: "at least one route"}
+	RoutePathConstraint = constraint.Text{
+		// No segment is . or .., which browsers and servers leave out.
+		Pattern: `^(/|(/([A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)+)$`,
+		Want:    "/ or segments of letters, digits, . _ ~ -, without a trailing slash",
+		Except:  "^" + NginxOwnPath + "(/|$)",
+		Instead: "one that isn't below " + NginxOwnPath + ", which is nginx's own",
+		Words:   "/ or complete path segments, not below " + NginxOwnPath,
+		Valid:   []string{"/", "/api", "/.well-known/x", "/-x", "/..."},
+		Invalid: []string{"api", "/api/", "/a;b", "/a/../b", "/..", "/./a", "/-", "/-/x"},
+	}
+	RouteToConstraint        = constraint.Text{OneOf: []string{ToBackend, ToFrontend}}
+	CertificateArnConstraint = constraint.Text{
+		Pattern: "^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$",
+		Want:    "the ARN of an ACM certificate",
+		Valid:   []string{"arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c"},
+		Invalid: []string{"cert", "arn:aws:acm:eu-west-1:123456789012:certificate/", "arn:aws:iam::123456789012:certificate/x"},
+	}
+	LoadBalancerClassConstraint = constraint.Text{
+		Pattern: "^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$",
+		Want:    "a class, like eks.amazonaws.com/nlb",
+		Words:   "a load balancer class",
+		Valid:   []string{"eks.amazonaws.com/nlb", "internal"},
+		Invalid: []string{"a b", "A/b", "a/b/c"},
+	}
+)
+
+// parents are a directory and all that hold it, but for the root.
+func parents(dir string) []string {
+	var all []string
+	for ; dir != ""; dir = dir[:strings.LastIndex(dir, "/")] {
+		all = append(all, dir)
+	}
+	slices.Reverse(all)
+	return all
+}

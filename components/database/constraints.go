@@ -1,0 +1,149 @@
+package database
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"threetier/internal/constraint"
+	"threetier/internal/rdsca"
+)
+
+// MinPort is the lowest port of an Amazon RDS instance.
+const MinPort = 1150
+
+const (
+	durableBackupDays       = 7 // the minimum that control RDS.11 accepts
+	disposableBackupDays    = 1
+	storageGrowthPercentage = 10 // RDS grows storage only where the ceiling is this much higher
+)
+
+// Constraints of sizes: the limits of Amazon RDS, of gp3 volumes where it is about storage.
+var (
+	StorageGiBConstraint    = constraint.Number{Default: 20, Min: 20, Max: 65536}
+	MaxStorageGiBConstraint = constraint.Number{
+		Min: leastMaxStorage(StorageGiBConstraint.Min), Max: StorageGiBConstraint.Max, OrZero: true,
+		Words: fmt.Sprintf("%d%% more than storageGiB to %d, or 0", storageGrowthPercentage, StorageGiBConstraint.Max),
+	}
+	BackupRetentionDaysConstraint = constraint.Number{
+		Min: disposableBackupDays, Max: 35, Words: "the default to 35",
+	}
+	PortConstraint            = constraint.Number{Default: 5432, Min: MinPort, Max: 65535}
+	PasswordVersionConstraint = constraint.Number{Default: 1, Min: 1, Max: 1_000_000}
+	ReadReplicasConstraint    = constraint.Number{Default: 0, Min: 0, Max: 15}
+)
+
+// Constraints of texts.
+var (
+	RegionConstraint = constraint.Text{
+		OneOf: rdsca.Regions(),
+		Want:  "one of " + strings.Join(rdsca.Regions(), ", "),
+		Words: "a region whose RDS root certificates are part of the program",
+	}
+	LifecycleConstraint = constraint.Text{
+		Default: string(Disposable),
+		OneOf:   []string{string(Disposable), string(Durable), string(Retiring)},
+	}
+	EngineVersionConstraint = constraint.Text{
+		Default: "17",
+		OneOf:   EngineVersions,
+		Want:    "a PostgreSQL major without a minor: " + strings.Join(EngineVersions, ", "),
+		Numbers: constraint.Schema{"type": "integer"},
+		Invalid: []string{"9", "17.4"},
+	}
+	// The problem of an instance class says more than that it is none of these: see classMemory.
+	InstanceClassConstraint = constraint.Text{
+		Default: "db.t4g.micro",
+		OneOf:   instanceClasses(),
+		Words:   "an RDS instance class for PostgreSQL",
+		Invalid: []string{"t4g.micro", "db.m7g.micro", "db.t4g.4xlarge", "db.q9.large"},
+	}
+	NameConstraint     = postgresName("app", reservedDatabases)
+	UsernameConstraint = postgresName("app_admin", reservedUsernames)
+	PasswordConstraint = constraint.Text{
+		Pattern: `^[!#-.0-?A-~]{8,128}$`, // from ! to ~, without ", / and @
+		Want:    `8 to 128 printable ASCII characters without space, /, @ and "`,
+		Secret:  true,
+		Valid:   []string{"long-enough", strings.Repeat("x", 128)},
+		Invalid: []string{"short", "with@at-sign", "with/slash", `with"quote`, "with space", "with-umlaut-ü", strings.Repeat("x", 129)},
+	}
+	RestoreFromConstraint = constraint.Text{
+		Pattern: `^(rds:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$|^arn:aws(-[a-z]+)*:rds:`,
+		Want:    "a snapshot's identifier or ARN",
+		Valid:   []string{"shop-final-0a1b", "rds:shop-2026-01-01-00-00", "arn:aws:rds:eu-west-1:123456789012:snapshot:shop"},
+		Invalid: []string{"my snapshot", "shop--final", "0shop", "arn:aws:s3:::shop"},
+	}
+	BackupPlanConstraint = constraint.Text{
+		Pattern: `^[\p{L}\p{N} _.:/=+@-]{1,256}$`,
+		Want:    "a tag's value: up to 256 letters, digits, spaces and _.:/=+-@",
+		Valid:   []string{"daily", "every day: 7/7", "täglich"},
+		Invalid: []string{"daily!", strings.Repeat("d", 257)},
+	}
+	TopicARNConstraint = constraint.Text{
+		Pattern: `^arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`,
+		Want:    "the ARN of an SNS topic, as arn:aws:sns:eu-west-1:123456789012:alerts",
+		Words:   "the ARN of an SNS topic",
+		Valid:   []string{"arn:aws:sns:eu-west-1:123456789012:alerts", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b-C"},
+		Invalid: []string{"alerts", "arn:aws:sqs:eu-west-1:123456789012:alerts", "arn:aws:sns:eu-west-1:12345:alerts"},
+	}
+)
+
+// Constraints of maps. The problem of a name says more than that it is none of these.
+var (
+	ParametersConstraint = constraint.Map{
+		Names: constraint.Text{
+			OneOf: parameterNames(), Words: "settings that RDS allows in a parameter group",
+			Invalid: []string{"work_memory", "fsync", forceSSL},
+		},
+		Values: constraint.Text{
+			Except:  "^(true|false)$",
+			Want:    "1 or 0, as RDS writes it",
+			Words:   "1 and 0 instead of true and false",
+			Numbers: constraint.Schema{"type": "number"},
+			Valid:   []string{"500", "on"},
+			Invalid: []string{"true", "false"},
+		},
+	}
+	WaiveConstraint = constraint.Map{
+		Names:  constraint.Text{OneOf: controlIDs(), Invalid: []string{"RDS.3", "RDS.99"}},
+		Values: constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"one zone is enough"}, Invalid: []string{" "}},
+	}
+)
+
+// postgresName constrains an identifier that is never quoted. RDS also refuses the names of PostgreSQL's own objects.
+func postgresName(byDefault string, reserved []string) constraint.Text {
+	return constraint.Text{
+		Default: byDefault,
+		Pattern: "^[A-Za-z][A-Za-z0-9_]{0,62}$",
+		Want:    "1 to 63 letters, digits and _, a letter first",
+		Except:  "^([pP][gG]_|" + constraint.AnyCase(reserved) + "$)",
+		Instead: "a name that RDS doesn't reserve",
+		Valid:   []string{"shop", "Shop_2", "pgapp", strings.Repeat("a", 63)},
+		Invalid: []string{
+			"my-app", "9lives", strings.Repeat("a", 64), "pg_app", reserved[0], strings.ToUpper(reserved[0]),
+		},
+	}
+}
+
+// Names that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
+var (
+	reservedUsernames = strings.Fields(`
+		admin administrator public rds_iam rds_password rds_replication rds_superuser rdsadmin rdsrepladmin rdstopmgr root
+
+		all analyse analyze and any array as asc asymmetric authorization both case cast check collate column constraint
+		create current_catalog current_date current_role current_time current_timestamp current_user default deferrable
+		desc distinct do else end except false fetch for foreign from grant group having in initially intersect into
+		lateral leading limit localtime localtimestamp not null offset on only or order placing primary references
+		returning select session_user some symmetric system_user table then to trailing true union unique user using
+		variadic when where window with
+	`)
+	reservedDatabases = []string{"db", "postgres", "rdsadmin", "template0", "template1"}
+)
+
+// parameterNames are the settings that a stack config can change.
+func parameterNames() []string {
+	names := slices.Concat(dynamicParameters, staticParameters)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == forceSSL })
+	slices.Sort(names)
+	return names
+}
