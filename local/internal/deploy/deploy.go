@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"threetier/local/internal/home"
@@ -46,7 +45,7 @@ func Open(ctx context.Context, h home.Home, name, configFile string) (*Stack, er
 func (s *Stack) pulumi(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "pulumi", append(args, "--stack", s.name, "--non-interactive")...)
 	cmd.Dir = Project(s.home)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	return cmd
 }
 

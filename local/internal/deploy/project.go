@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"threetier/local/internal/account"
+	"threetier/local/internal/files"
 	"threetier/local/internal/home"
 )
 
@@ -46,11 +47,11 @@ func OpenShell(h home.Home, name, configFile string) error {
 	if _, err := writeProject(h); err != nil {
 		return err
 	}
-	files, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
+	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
 	if err != nil {
 		return fmt.Errorf("list the stack configs: %w", err)
 	}
-	for _, file := range files {
+	for _, file := range configs {
 		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
 		if stack == name {
 			continue
@@ -125,21 +126,10 @@ func keepSalt(config, old []byte) []byte {
 	return config
 }
 
-// write replaces a file as a whole: another stack's Pulumi may be reading it.
+// write leaves a file alone that says so already: another stack's Pulumi may be reading it.
 func write(path string, data []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return files.Write(path, data, 0o600)
 }

@@ -3,8 +3,15 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
+
+	"threetier/local/internal/home"
 )
 
 const interrupted = `{
@@ -75,5 +82,36 @@ func TestAStateWithoutPendingOperationsIsLeftAlone(t *testing.T) {
 	unread, deployment, err := adopt(json.RawMessage(whole), nil)
 	if err != nil || unread != nil || deployment != nil {
 		t.Errorf("to be read are %v, deployment %s, error %v, want nothing", unread, deployment, err)
+	}
+}
+
+func TestLockOfAPulumiThatIsAliveStays(t *testing.T) {
+	t.Setenv("THREETIER_ROOT", t.TempDir())
+	h, err := home.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "pulumi")
+	sleep, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, sleep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	holder := exec.CommandContext(t.Context(), program, "60")
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lock := h.Path("state/.pulumi/locks/organization/threetier/dev/0.json")
+	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(lock, fmt.Appendf(nil, `{"pid": %d}`, holder.Process.Pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Stack{home: h, name: "dev", project: "threetier"}
+	if err := s.unlock(t.Context()); err == nil || !strings.Contains(err.Error(), "wait for it to end") {
+		t.Errorf("the answer is %v, want to wait", err)
 	}
 }
