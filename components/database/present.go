@@ -140,7 +140,7 @@ func (p present) growthProblems(args DatabaseArgs) problems.List {
 	case ceiling < leastMaxStorage(size):
 		return problems.List{{
 			Path: "maxStorageGiB", Value: strconv.Itoa(ceiling),
-			Want: fmt.Sprintf("%d to %d: the volume has grown to %d GiB", leastMaxStorage(size), MaxStorageGiB, size),
+			Want: fmt.Sprintf("%d to %d: the volume has grown to %d GiB", leastMaxStorage(size), StorageGiBConstraint.Max, size),
 		}}
 	}
 	return nil
@@ -161,7 +161,7 @@ func (p present) snapshotProblems(args DatabaseArgs) problems.List {
 	case *args.MaxStorageGiB != 0 && *args.MaxStorageGiB < leastMaxStorage(size):
 		return problems.List{{
 			Path: "maxStorageGiB", Value: strconv.Itoa(*args.MaxStorageGiB),
-			Want: fmt.Sprintf("%d to %d: the snapshot %s has %d GiB", leastMaxStorage(size), MaxStorageGiB, args.RestoreFrom, size),
+			Want: fmt.Sprintf("%d to %d: the snapshot %s has %d GiB", leastMaxStorage(size), StorageGiBConstraint.Max, args.RestoreFrom, size),
 		}}
 	}
 	return nil
