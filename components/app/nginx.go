@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+
 	"threetier/internal/optional"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
 	"threetier/internal/optional"
 )
 
