@@ -141,10 +141,12 @@ func (args NginxArgs) limitProblems() problems.List {
 			Want: fmt.Sprintf("at least %s, for %d requests at once in each of %d workers", args.leastMemory(), minRequests, wholeCores(args.Resources.CPU)),
 		}}
 	}
-	requests := args.limits().Requests
-	ps := problems.Range("requests", args.Limits.Requests, minRequests, args.mostRequests()*9/10)
-	ps = append(ps, problems.Range("requestsPerClient", args.Limits.RequestsPerClient, 1, requests)...)
-	ps = append(ps, problems.Range("uploads", args.Limits.Uploads, 2, maxRequests)...)
-	ps = append(ps, problems.Range("ratePerClient", args.Limits.RatePerClient, 0, maxRatePerClient)...)
+	requests, perClient := RequestsConstraint, RequestsPerClientConstraint
+	requests.Max = args.mostRequests() * 9 / 10
+	perClient.Max = args.limits().Requests
+	ps := requests.Problems("requests", args.Limits.Requests)
+	ps = append(ps, perClient.Problems("requestsPerClient", args.Limits.RequestsPerClient)...)
+	ps = append(ps, UploadsConstraint.Problems("uploads", args.Limits.Uploads)...)
+	ps = append(ps, RatePerClientConstraint.Problems("ratePerClient", args.Limits.RatePerClient)...)
 	return ps.Under("limits")
 }
