@@ -396,6 +396,39 @@ func nginxKeys(n *app.NginxArgs) []Key {
 			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
 		},
 		{
+			Name: "redirect", Kind: optionalFlag(&n.Redirect), Default: "true", Example: "false",
+			Doc: "Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works.",
+		},
+		{
+			Name: "trustedProxies", Kind: texts(&n.TrustedProxies), Constraint: app.TrustedProxiesConstraint, Default: "[]",
+			Example: "[10.0.0.0/16]", Doc: "Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto.",
+		},
+		{
+			Name: "hosts", Kind: texts(&n.Hosts), Constraint: app.HostsConstraint, Default: "any host",
+			Example: "[shop.example.org]", Doc: "Host names that nginx answers for. Requests for another host get 421.",
+		},
+		{
+			Name: "limits", Default: "as each key's", Doc: "Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429.",
+			Kind: object(
+				Key{
+					Name: "requests", Kind: optionalNumber(&n.Limits.Requests), Constraint: app.RequestsConstraint, Default: "from nginx.resources.memory",
+					Example: "100", Doc: "Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi.",
+				},
+				Key{
+					Name: "requestsPerClient", Kind: optionalNumber(&n.Limits.RequestsPerClient), Constraint: app.RequestsPerClientConstraint, Default: "half of requests",
+					Example: "30", Doc: "Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network.",
+				},
+				Key{
+					Name: "uploads", Kind: optionalNumber(&n.Limits.Uploads), Constraint: app.UploadsConstraint, Default: "1 GiB of disk divided by maxBodySize, at least 4",
+					Example: "20", Doc: "Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets half of them.",
+				},
+				Key{
+					Name: "ratePerClient", Kind: optionalNumber(&n.Limits.RatePerClient), Constraint: app.RatePerClientConstraint,
+					Example: "50", Doc: "Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit.",
+				},
+			),
+		},
+		{
 			Name: "internal", Kind: flag(&n.Internal), Default: "false", Example: "true",
 			Doc: "Makes the load balancer reachable only from the private network.",
 		},
