@@ -134,7 +134,7 @@ func rdsOf(read *recorder.Config) recorder.RDS {
 	if err := decode(read, "threetier:database", &given); err != nil || given.Restore == "" {
 		return recorder.RDS{}
 	}
-	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
+	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.EngineVersionConstraint.Default)
 	return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version}}}
 }
 
