@@ -38,11 +38,8 @@ type alarm struct {
 }
 
 // alarms are those of every instance, with thresholds from its memory and storage.
-func (args DatabaseArgs) alarms() ([]alarm, error) {
-	memory, err := classMemory(args.InstanceClass)
-	if err != nil {
-		return nil, err
-	}
+func (args DatabaseArgs) alarms() []alarm {
+	memory := classMemory(args.InstanceClass)
 	connections := maxConnections(memory)
 	if configured, err := strconv.Atoi(args.Parameters["max_connections"]); err == nil {
 		connections = configured
@@ -66,7 +63,7 @@ func (args DatabaseArgs) alarms() ([]alarm, error) {
 			threshold: float64(connections * connectionPercent / 100), missing: "missing",
 			description: "four fifths of all connections taken",
 		},
-	}, nil
+	}
 }
 
 // createAlarms pages somebody through the topic; without a topic there is nobody to page.
@@ -74,10 +71,7 @@ func (b *builder) createAlarms() error {
 	if b.args.AlarmTopicARN == "" {
 		return nil
 	}
-	alarms, err := b.args.alarms()
-	if err != nil {
-		return err
-	}
+	alarms := b.args.alarms()
 	if err := b.createInstanceAlarms("", b.primary, alarms); err != nil {
 		return err
 	}
