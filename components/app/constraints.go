@@ -34,7 +34,7 @@ var (
 		Want:    "an image, like registry/name@sha256:…",
 		Words:   "a container image",
 		Valid:   []string{"x", "ghcr.io/acme/app:1.0.0", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32)},
-		Invalid: []string{"a b", "Not An Image", "x@sha256:0a", "https://x"},
+		Invalid: []string{"a b", "Not An Image", "x@sha256:0a"},
 	}
 	WorkloadPortConstraint   = constraint.Number{Min: 1, Max: 65535}
 	RunAsUserConstraint      = constraint.Number{Default: DefaultRunAsUser, Min: 1, Max: 1<<31 - 1}

@@ -207,28 +207,28 @@ func (t Text) Schema() Schema {
 		// A pattern is true of every number: without the type, "not" would refuse all of them.
 		schema["not"] = Schema{"type": "string", "pattern": t.Except}
 	}
-	if len(t.OneOf) > 0 {
-		schema["enum"] = t.choices()
-	}
-	return schema
-}
-
-// choices are the set, with its numbers also unquoted where numbers are read as text.
-func (t Text) choices() []any {
-	var choices []any
+	var numbers []int
 	for _, choice := range t.OneOf {
-		choices = append(choices, choice)
 		if number, err := strconv.Atoi(choice); err == nil && t.Numbers != nil {
-			choices = append(choices, number)
+			numbers = append(numbers, number)
 		}
 	}
-	return choices
+	switch {
+	case len(numbers) > 0:
+		schema["anyOf"] = []any{Schema{"enum": t.OneOf}, Schema{"enum": numbers}}
+	case len(t.OneOf) > 0:
+		schema["enum"] = t.OneOf
+	}
+	return schema
 }
 
 // Samples are the declared ones, and those of the set.
 func (t Text) Samples() (valid, invalid []any) {
 	for _, choice := range t.OneOf {
-		valid, invalid = append(valid, choice), append(invalid, choice+"?")
+		valid = append(valid, choice)
+	}
+	if len(t.OneOf) > 0 {
+		invalid = append(invalid, t.OneOf[0]+"?")
 	}
 	for _, sample := range t.Valid {
 		valid = append(valid, sample)

@@ -135,3 +135,18 @@ func (c *Config) program() (map[string]string, []string, error) {
 	}
 	return values, secret, nil
 }
+
+// JSON is the content of a Pulumi.<stack>.yaml that holds the config, for readers of such a file. It leaves out empty
+// texts: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
+func (c *Config) JSON(t testing.TB) []byte {
+	t.Helper()
+	given := config.Map{}
+	for key, value := range c.values {
+		if value != config.NewValue("") {
+			given[key] = value
+		}
+	}
+	text, err := encoding.JSON.Marshal(&workspace.ProjectStack{Config: given})
+	require.NoError(t, err)
+	return text
+}

@@ -1,0 +1,187 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/recorder"
+	"threetier/internal/settings"
+)
+
+// editorSchema is the schema that editors read, as it stands in docs.
+func editorSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs/config.schema.json"))
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource("config.schema.json", document))
+	schema, err := compiler.Compile("config.schema.json")
+	require.NoError(t, err)
+	return schema
+}
+
+// refusedByEditor is where an editor would underline the stack config: "threetier:database.port". Of an object with a
+// missing or surplus key it is the object.
+func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.Config) []string {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(config.JSON(t)))
+	require.NoError(t, err)
+	var refused *jsonschema.ValidationError
+	if err := schema.Validate(document); err == nil || !errors.As(err, &refused) {
+		require.NoError(t, err)
+		return nil
+	}
+	var places []string
+	var walk func(*jsonschema.ValidationError)
+	walk = func(refused *jsonschema.ValidationError) {
+		if len(refused.Causes) == 0 {
+			places = append(places, strings.TrimPrefix(strings.Join(refused.InstanceLocation, "."), "config."))
+		}
+		// The error of a name has no place of its own but in the schema.
+		if schema, isName := strings.CutSuffix(refused.SchemaURL, "/propertyNames"); isName {
+			_, pointer, _ := strings.Cut(schema, "#/properties/config/properties/")
+			places = append(places, strings.ReplaceAll(pointer, "/properties/", "."))
+		}
+		for _, cause := range refused.Causes {
+			walk(cause)
+		}
+	}
+	walk(refused)
+	return places
+}
+
+// refusedByProgram are the lines of the error that reading the stack config ends in.
+func refusedByProgram(config *recorder.Config) []string {
+	_, err := recorder.Run(func(ctx *pulumi.Context) error {
+		_, err := settings.Load(ctx)
+		return err
+	}, recorder.Options{Config: config})
+	var lines []string
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			if line = strings.TrimSpace(line); strings.Contains(line, ", want ") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+func TestEditorSchemaAcceptsTheStackConfigs(t *testing.T) {
+	for _, stack := range []string{"dev", "prod"} {
+		assert.Empty(t, refusedByEditor(t, editorSchema(t), recorder.StackConfig(t, stack)), stack)
+	}
+}
+
+func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
+	config := recorder.StackConfig(t, "dev").
+		SetSecret(t, "threetier:database.password", "long-enough").
+		SetSecret(t, "threetier:backend.env.KEY", "x").
+		SetSecret(t, "threetier:backend.secretEnv.OTHER", "x")
+	assert.Empty(t, refusedByProgram(config))
+	assert.Empty(t, refusedByEditor(t, editorSchema(t), config))
+	config.SetSecret(t, "threetier:nginx.maxBodySize", "1m")
+	assert.Len(t, refusedByProgram(config), 1)
+	assert.Contains(t, refusedByEditor(t, editorSchema(t), config), "threetier:nginx.maxBodySize")
+}
+
+// sampleConfig has what is required, and a route to set the keys of.
+func sampleConfig(t *testing.T) *recorder.Config {
+	return recorder.YAML(t, `config:
+  aws:region: eu-west-1
+  threetier:cluster: {eks: acme}
+  threetier:backend: {image: "acme/backend:1"}
+  threetier:frontend: {image: "acme/frontend:1"}
+  threetier:nginx: {routes: [{path: /api, to: backend}]}
+`)
+}
+
+func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
+	schema := editorSchema(t)
+	accepted, byProgram, byEditor := 0, 0, 0
+	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+		if key.Constraint == nil {
+			return
+		}
+		path = strings.Replace(path, "routes.", "routes[0].", 1)
+		place := strings.NewReplacer("[", ".", "]", "").Replace(path)
+		valid, invalid := key.Constraint.Samples()
+		assert.NotEmpty(t, invalid, "%s has a sample that is refused", path)
+		for _, sample := range valid {
+			config := sampleConfig(t).Set(t, path, sample)
+			for _, line := range at(path, refusedByProgram(config)) {
+				// Retiring alone is refused for a control that it leaves unmet, not for its value.
+				assert.Contains(t, line, "or the reason why not as waive.", "%s: %v", path, sample)
+			}
+			assert.Empty(t, refusedByEditor(t, schema, config), "%s: %v", path, sample)
+			accepted++
+		}
+		for _, sample := range invalid {
+			config := sampleConfig(t).Set(t, path, sample)
+			if assert.NotEmpty(t, at(path, refusedByProgram(config)), "%s: the program takes %v", path, sample) {
+				byProgram++
+			}
+			if assert.NotEmpty(t, at(place, refusedByEditor(t, schema, config)), "%s: the editor takes %v", path, sample) {
+				byEditor++
+			}
+		}
+	})
+	t.Logf("%d samples accepted by both; %d refused by the program, %d by the editor", accepted, byProgram, byEditor)
+	assert.Equal(t, byProgram, byEditor)
+	assert.Greater(t, byProgram, 150)
+	assert.Greater(t, accepted, 100)
+}
+
+// at are those of some lines that begin with a path.
+func at(path string, lines []string) []string {
+	var found []string
+	for _, line := range lines {
+		if rest, isAt := strings.CutPrefix(line, path); isAt && (rest == "" || strings.ContainsAny(rest[:1], " .[")) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// Patterns are read by Go and, in editors, by ECMAScript: what only one of them knows can't stand in one.
+func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) {
+	text, err := settings.Schema()
+	require.NoError(t, err)
+	var document any
+	require.NoError(t, json.Unmarshal(text, &document))
+	patterns := 0
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, inner := range node {
+				walk(inner)
+			}
+		case map[string]any:
+			for name, inner := range node {
+				if pattern, isText := inner.(string); isText && name == "pattern" {
+					patterns++
+					_, err := regexp.Compile(pattern)
+					assert.NoError(t, err)
+					assert.NotRegexp(t, `\(\?|\\[^dpS.{}?]|\[\[:`, pattern)
+				}
+				walk(inner)
+			}
+		}
+	}
+	walk(document)
+	assert.Greater(t, patterns, 20)
+}
