@@ -13,6 +13,10 @@ import (
 // lookups by the last part of their Pulumi names.
 var lookups = map[string]func(*Account, *call) (map[string]any, error){
 	"getCluster":        getCluster,
+	"getInstances":      getInstances,
+	"getInstance":       getInstance,
+	"getSnapshot":       getSnapshot,
+	"getEngineVersion":  getEngineVersion,
 	"getSubnets":        getSubnets,
 	"getSubnet":         getSubnet,
 	"getRouteTables":    getRouteTables,

@@ -281,8 +281,13 @@ var resourceTypes = map[string]*resourceType{
 
 // lookupTypes are the arguments that each lookup takes.
 var lookupTypes = map[string]map[string]input{
-	"aws:eks/getCluster:getCluster": {"name": {required: true}, "tags": tags},
-	"aws:ec2/getSubnets:getSubnets": {"filters": filters, "tags": tags},
+	"aws:eks/getCluster:getCluster":     {"name": {required: true}, "tags": tags},
+	"aws:rds/getInstances:getInstances": {"filters": filters, "tags": tags},
+	"aws:rds/getInstance:getInstance":   {"dbInstanceIdentifier": {required: true}},
+	"aws:rds/getSnapshot:getSnapshot": {"dbSnapshotIdentifier": {required: true}, "includePublic": {shape: aTruth},
+		"includeShared": {shape: aTruth}},
+	"aws:rds/getEngineVersion:getEngineVersion": {"engine": {required: true}, "includeAll": {shape: aTruth}, "version": {}},
+	"aws:ec2/getSubnets:getSubnets":             {"filters": filters, "tags": tags},
 	"aws:ec2/getSubnet:getSubnet": {"availabilityZone": {}, "cidrBlock": {}, "filters": filters, "id": {}, "state": {},
 		"tags": tags, "vpcId": {}},
 	"aws:ec2/getRouteTables:getRouteTables":         {"filters": filters, "tags": tags, "vpcId": {}},
