@@ -189,8 +189,8 @@ func upgrades(t *testing.T, s *testStack) {
 	}
 	kept := addItem(t, s.site, "outlives the upgrade").Title
 	s.set(t, "database", `engineVersion: "18"`)
-	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "AllowMajorVersionUpgrade") {
-		t.Errorf("the refusal doesn't name AllowMajorVersionUpgrade:\n%s", out)
+	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "allowMajorVersionUpgrade") {
+		t.Errorf("the refusal doesn't name allowMajorVersionUpgrade:\n%s", out)
 	}
 	must(t, "cp %[1]s/logs/%[2]s-up.events.jsonl %[1]s/logs/%[2]s-up-refused.events.jsonl", home, s.name)
 	if v := version(); v != "17" {
@@ -199,15 +199,15 @@ func upgrades(t *testing.T, s *testStack) {
 
 	s.set(t, "database", "allowMajorVersionUpgrade: true")
 	s.up(t)
-	if v := version(); v != "18" {
-		t.Errorf("after the upgrade the version is %s, want 18", v)
+	if v := version(); !strings.HasPrefix(v, "18.") {
+		t.Errorf("after the upgrade the version is %s, want one of 18", v)
 	}
 	if groups := ofType(t, s.name, group); len(groups) != 1 || groups[0].Inputs["family"] != "postgres18" {
 		t.Errorf("the parameter groups are %v, want one of postgres18", groups)
 	}
 	holds(t, s, []string{kept})
 
-	// In the refused up the new group was made; in the other the old one went, after the instance had changed over.
+	// The new group is made before the instance changes over to it; the old one goes afterwards.
 	done := map[string]int{}
 	for i, e := range append(events(t, s.name, "up-refused"), events(t, s.name, "up")...) {
 		if e.ResOp != nil {

@@ -135,7 +135,7 @@ func (a *Account) planInstance(c *call) (*record, error) {
 		Port: portOf(inputs), Applied: a.desired(inputs), Version: resolve(text(inputs, "engineVersion"), ""),
 	}
 	if snap := a.store.get(kindSnapshot, text(inputs, "snapshotIdentifier")); snap != nil {
-		rec.Instance.Version = cmp.Or(snap.Snapshot.Version, rec.Instance.Version)
+		rec.Instance.Version = snap.version()
 	}
 	if source := a.instanceByName(text(inputs, "replicateSourceDb")); source != nil {
 		rec.Instance.Source, rec.Instance.Version = source.ID, a.versionOf(source)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -20,6 +21,11 @@ type snapshot struct {
 	Source     string `json:"source"` // the instance's identifier
 	Type       string `json:"type"`   // manual or automated
 	Version    string `json:"version"`
+}
+
+// version is RDS's full one of a snapshot.
+func (rec *record) version() string {
+	return cmp.Or(rec.Snapshot.Version, resolve(text(rec.Inputs, "engineVersion"), ""))
 }
 
 func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }

@@ -75,3 +75,21 @@ func checkUpgrade(from, to string) error {
 	}
 	return nil
 }
+
+// upgradeTargets are the versions that an instance can be upgraded to: minors of its major, and those of later ones.
+func upgradeTargets(version string) (minor, major []string) {
+	minor, major = []string{}, []string{}
+	for number := majorOf(version); number <= newestMajor; number++ {
+		for _, minors := range rounds[max(0, roundOf(version)):] {
+			target := fmt.Sprintf("%d.%d", number, minors[number])
+			switch {
+			case minors[number] == 0 || target == version:
+			case number == majorOf(version):
+				minor = append(minor, target)
+			default:
+				major = append(major, target)
+			}
+		}
+	}
+	return minor, major
+}

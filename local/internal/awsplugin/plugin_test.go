@@ -100,7 +100,7 @@ func runAccount(t *testing.T) (socket string) {
 		ClusterCAFile: ca, Networks: map[string]string{"a": block + ".0/25", "b": block + ".128/25"}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- account.Run(ctx, cfg) }()
+	go func() { defer close(done); done <- account.Run(ctx, cfg) }()
 	t.Cleanup(func() { cancel(); <-done })
 	for range 300 {
 		select {

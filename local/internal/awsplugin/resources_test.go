@@ -366,7 +366,7 @@ func TestHalfMadeInstanceIsTheEnginesToKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := r.client.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn(token, "again"), Properties: r.marshal(
-		with(made.inputs, map[string]any{"identifier": "again", "snapshotIdentifier": "last", "engineVersion": "16",
+		with(made.inputs, map[string]any{"identifier": "again", "snapshotIdentifier": "last", "engineVersion": "18",
 			"parameterGroupName": nil}))})
 	failed, ok := rpcerror.FromError(err)
 	if !ok || len(failed.Details()) != 1 {
@@ -377,7 +377,7 @@ func TestHalfMadeInstanceIsTheEnginesToKeep(t *testing.T) {
 		t.Fatalf("got %+v", failed.Details()[0])
 	}
 	left := state{token: token, name: "again", id: half.Id, inputs: made.inputs, outputs: r.unmarshal(half.Properties)}
-	if _, outputs := r.read(left); outputs["engineVersion"] != resource.NewProperty("15") {
+	if _, outputs := r.read(left); outputs["engineVersion"] != resource.NewProperty("17") {
 		t.Errorf("the instance that is left: %v", outputs)
 	}
 }
@@ -402,6 +402,66 @@ func TestWarningsReachTheEngine(t *testing.T) {
 	r.update(made, with(made.inputs, map[string]any{"instanceClass": "db.t4g.small", "applyImmediately": false}))
 	if line := <-r.warnings.lines; !strings.Contains(line, "instanceClass waits for the maintenance window") {
 		t.Errorf("warning: %s", line)
+	}
+}
+
+func TestDatabaseLookups(t *testing.T) {
+	r := newRig(t)
+	made := all(r)["aws:rds/instance:Instance"]
+	ask := func(name string, arguments map[string]any) (map[string]any, error) {
+		t.Helper()
+		out, failures, err := r.invoke("aws:rds/"+name+":"+name, arguments)
+		if len(failures) > 0 {
+			t.Fatal(name, failures)
+		}
+		object, _ := plain(resource.NewProperty(out))
+		found, _ := object.(map[string]any)
+		return found, err
+	}
+	must := func(name string, arguments map[string]any) map[string]any {
+		t.Helper()
+		out, err := ask(name, arguments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if ids := must("getInstances", nil)["instanceIdentifiers"]; !reflect.DeepEqual(ids, []any{"shop"}) {
+		t.Errorf("instances: %v", ids)
+	}
+	shop := must("getInstance", map[string]any{"dbInstanceIdentifier": "shop"})
+	for name, want := range map[string]any{"engineVersion": "17.6", "dbInstanceClass": "db.t4g.micro", "allocatedStorage": 20.0,
+		"maxAllocatedStorage": 0.0, "dbInstanceArn": made.outputs["arn"].StringValue(), "masterUsername": "app_admin"} {
+		if !reflect.DeepEqual(shop[name], want) {
+			t.Errorf("%s is %v, want %v", name, shop[name], want)
+		}
+	}
+	if _, told := shop["password"]; told {
+		t.Error("a lookup tells the password")
+	}
+	targets := must("getEngineVersion", map[string]any{"engine": "postgres", "version": "16.13", "includeAll": true})
+	if !reflect.DeepEqual(targets["validUpgradeTargets"], []any{"17.9", "18.3"}) {
+		t.Errorf("targets of 16.13: %v", targets["validUpgradeTargets"])
+	}
+	made = r.update(made, with(made.inputs, map[string]any{"deletionProtection": false, "finalSnapshotIdentifier": "last"}))
+	made.outputs = with(made.outputs, map[string]any{"skipFinalSnapshot": false})
+	if err := r.delete(made); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"last", "arn:aws:rds:eu-west-1:123456789012:snapshot:last"} {
+		last := must("getSnapshot", map[string]any{"dbSnapshotIdentifier": id, "includeShared": true})
+		if last["engine"] != "postgres" || last["engineVersion"] != "17.6" || last["allocatedStorage"] != 20.0 {
+			t.Errorf("snapshot: %v", last)
+		}
+	}
+	for name, arguments := range map[string]map[string]any{
+		"getInstance":      {"dbInstanceIdentifier": "shop"},
+		"getSnapshot":      {"dbSnapshotIdentifier": "first"},
+		"getEngineVersion": {"engine": "postgres", "version": "16.99"},
+	} {
+		if found, err := ask(name, arguments); err == nil {
+			t.Errorf("%s with %v finds %v", name, arguments, found)
+		}
 	}
 }
 

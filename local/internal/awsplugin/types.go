@@ -281,17 +281,18 @@ var resourceTypes = map[string]*resourceType{
 
 // lookupTypes are the arguments that each lookup takes.
 var lookupTypes = map[string]map[string]input{
-	"aws:eks/getCluster:getCluster": {"name": {required: true}, "tags": tags},
-	"aws:ec2/getSubnets:getSubnets": {"filters": filters, "tags": tags},
+	"aws:eks/getCluster:getCluster":     {"name": {required: true}, "tags": tags},
+	"aws:rds/getInstances:getInstances": {"filters": filters, "tags": tags},
+	"aws:rds/getInstance:getInstance":   {"dbInstanceIdentifier": {required: true}},
+	"aws:rds/getSnapshot:getSnapshot": {"dbSnapshotIdentifier": {required: true}, "includePublic": {shape: aTruth},
+		"includeShared": {shape: aTruth}},
+	"aws:rds/getEngineVersion:getEngineVersion": {"engine": {required: true}, "includeAll": {shape: aTruth}, "version": {}},
+	"aws:ec2/getSubnets:getSubnets":             {"filters": filters, "tags": tags},
 	"aws:ec2/getSubnet:getSubnet": {"availabilityZone": {}, "cidrBlock": {}, "filters": filters, "id": {}, "state": {},
 		"tags": tags, "vpcId": {}},
 	"aws:ec2/getRouteTables:getRouteTables":     {"filters": filters, "tags": tags, "vpcId": {}},
 	"aws:ec2/getRouteTable:getRouteTable":       {"filters": filters, "routeTableId": {}, "subnetId": {}, "tags": tags, "vpcId": {}},
 	"aws:ec2/getSecurityGroup:getSecurityGroup": {"id": {required: true}},
-	"aws:rds/getInstances:getInstances":         {},
-	"aws:rds/getInstance:getInstance":           {"dbInstanceIdentifier": {required: true}},
-	"aws:rds/getSnapshot:getSnapshot":           {"dbSnapshotIdentifier": {required: true}, "includeShared": {shape: aTruth}},
-	"aws:rds/getEngineVersion:getEngineVersion": {"engine": {required: true}, "includeAll": {shape: aTruth}, "version": {required: true}},
 	"aws:rds/getOrderableDbInstance:getOrderableDbInstance": {
 		"engine": {required: true}, "engineLatestVersion": {shape: aTruth}, "instanceClass": {required: true},
 		"preferredInstanceClasses": {shape: aList}, "storageType": {},
