@@ -61,13 +61,13 @@ func TestRestoredInstanceIsLeftWhereItsModificationIsRefused(t *testing.T) {
 	f.mustQuery("shop", "CREATE TABLE items AS SELECT 7 AS id; SELECT id FROM items", "7")
 	f.act("storage", props{"allocatedStorage": 50})
 	f.act("snapshots", props{"snapshotIdentifier": "big"})
-	f.create(kindParameterGroup, props{"name": "new", "family": "postgres16", "parameters": []any{}})
+	f.create(kindParameterGroup, props{"name": "new", "family": "postgres18", "parameters": []any{}})
 	restore := func(more props) Response {
 		asked := merge(inputs, props{"identifier": "again", "snapshotIdentifier": "big", "deletionProtection": true}, more)
 		return f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: asked})
 	}
-	f.refusedWith(restore(props{"engineVersion": "16", "parameterGroupName": "new"}).Error, "InvalidParameterCombination",
-		"The parameter group new with DBParameterGroupFamily postgres16 can't be used for this instance.")
+	f.refusedWith(restore(props{"engineVersion": "18", "parameterGroupName": "new"}).Error, "InvalidParameterCombination",
+		"The parameter group new with DBParameterGroupFamily postgres18 can't be used for this instance.")
 	if d := f.describe("again"); d.Identifier != "" {
 		t.Error("an instance is left by a refused restore")
 	}

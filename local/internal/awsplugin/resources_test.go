@@ -366,7 +366,7 @@ func TestHalfMadeInstanceIsTheEnginesToKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := r.client.Create(t.Context(), &pulumirpc.CreateRequest{Urn: urn(token, "again"), Properties: r.marshal(
-		with(made.inputs, map[string]any{"identifier": "again", "snapshotIdentifier": "last", "engineVersion": "16",
+		with(made.inputs, map[string]any{"identifier": "again", "snapshotIdentifier": "last", "engineVersion": "18",
 			"parameterGroupName": nil}))})
 	failed, ok := rpcerror.FromError(err)
 	if !ok || len(failed.Details()) != 1 {
@@ -377,7 +377,7 @@ func TestHalfMadeInstanceIsTheEnginesToKeep(t *testing.T) {
 		t.Fatalf("got %+v", failed.Details()[0])
 	}
 	left := state{token: token, name: "again", id: half.Id, inputs: made.inputs, outputs: r.unmarshal(half.Properties)}
-	if _, outputs := r.read(left); outputs["engineVersion"] != resource.NewProperty("15") {
+	if _, outputs := r.read(left); outputs["engineVersion"] != resource.NewProperty("17") {
 		t.Errorf("the instance that is left: %v", outputs)
 	}
 }
