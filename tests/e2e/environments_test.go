@@ -18,7 +18,8 @@ func edited(t *testing.T) string {
 	dir := t.TempDir()
 	must(t, "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t %s", dir)
 	// The tools are shared, but not the two programs that the copy builds of its own sources.
-	must(t, "mkdir -p %[1]s/.local/bin && find .local/bin -type f -not -name local -not -name pulumi-resource-aws -exec ln -s %[2]s/{} %[1]s/.local/bin/ ';' && ln -s %[2]s/.local/buildah %[1]s/.local/buildah", dir, root)
+	must(t, "mkdir -p %[1]s/.local/bin && find .local/bin -not -type d -not -name local -not -name pulumi-resource-aws -exec ln -s %[2]s/{} %[1]s/.local/bin/ ';' && "+
+		"ln -s %[2]s/.local/buildah %[2]s/.local/trixie %[2]s/.local/trixie.packages %[1]s/.local/", dir, root)
 	return dir
 }
 

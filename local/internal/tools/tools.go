@@ -147,7 +147,10 @@ func (f *fetcher) get(t tool) error {
 		return nil
 	}
 	if !f.link(t) {
-		err := step.Run("fetch "+t.name, func() error { return f.fetchAll(t) })
+		err := errNoRelease
+		if t.version != "" {
+			err = step.Run("fetch "+t.name, func() error { return f.fetchAll(t) })
+		}
 		if errors.Is(err, errNoRelease) {
 			err = step.Run("build "+t.name, func() error { return t.build(h) })
 		}
@@ -192,9 +195,6 @@ func link(file, name string) error {
 }
 
 func (f *fetcher) fetchAll(t tool) error {
-	if t.version == "" {
-		return errNoRelease
-	}
 	for _, r := range t.releases {
 		if err := f.fetch(r.of(t.version), f.home.Bin(r.program)); err != nil {
 			return err
