@@ -52,6 +52,10 @@ func Localize(config, dir string, plain, tls int) string {
 		fmt.Sprintf(" %d ", tlsPort), fmt.Sprintf(" %d ", tls),
 		" /tmp/", " "+dir+"/",
 	).Replace(config)
+	if os.Getuid() == 0 {
+		// Workers of another user couldn't write below a test's own folder.
+		config = "user root;\n" + config
+	}
 	listener, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
 		return ipv6Line.ReplaceAllString(config, "")
