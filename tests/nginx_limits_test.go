@@ -132,7 +132,7 @@ func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
 	for i, name := range []string{"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"} {
 		at := fmt.Sprintf("spec.template.spec.securityContext.sysctls[%d].", i)
 		require.Equal(t, name, deployment.Input(t, at+"name"))
-		require.Equal(t, fmt.Sprintf("4096 16384 %d", app.NginxSocketBytes), deployment.Input(t, at+"value"))
+		require.Regexp(t, fmt.Sprintf("^[0-9]+ [0-9]+ %d$", app.NginxSocketBytes), deployment.Input(t, at+"value"), "the most is the last")
 	}
 }
 

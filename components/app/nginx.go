@@ -147,13 +147,13 @@ func (args NginxArgs) tier(name string) tier {
 	}
 }
 
-// socketSysctls bound what a connection's two ends hold in the kernel: least, default and most
+// socketSysctls bound what a connection's two ends hold in the kernel: least, first and most
 // bytes. Pods may set them since Kubernetes 1.32.
 func socketSysctls() corev1.SysctlArray {
-	sysctl := func(name string) corev1.SysctlArgs {
-		return corev1.SysctlArgs{Name: pulumi.String(name), Value: pulumi.String(fmt.Sprintf("4096 16384 %d", NginxSocketBytes))}
+	sysctl := func(name string, first int) corev1.SysctlArgs {
+		return corev1.SysctlArgs{Name: pulumi.String(name), Value: pulumi.String(fmt.Sprintf("4096 %d %d", first, NginxSocketBytes))}
 	}
-	return corev1.SysctlArray{sysctl("net.ipv4.tcp_rmem"), sysctl("net.ipv4.tcp_wmem")}
+	return corev1.SysctlArray{sysctl("net.ipv4.tcp_rmem", NginxSocketBytes), sysctl("net.ipv4.tcp_wmem", 16<<10)}
 }
 
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
