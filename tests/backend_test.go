@@ -147,7 +147,9 @@ func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
 		return r.Named(t, deploymentType, name).Input(t, "spec.template.spec.containers[0]."+path)
 	}
 	require.Equal(t, "/readyz", container("shop-backend", "readinessProbe.httpGet.path"))
-	require.Equal(t, "/readyz", container("shop-backend", "startupProbe.httpGet.path"))
+	require.Nil(t, container("shop-backend", "startupProbe.httpGet"), "one that is born in an outage is there when that is over")
+	require.NotNil(t, container("shop-backend", "startupProbe.tcpSocket"))
+	require.Equal(t, "/alive", container("shop-frontend", "startupProbe.httpGet.path"))
 	require.Nil(t, container("shop-backend", "livenessProbe.httpGet"), "by default a look at the port")
 	require.NotNil(t, container("shop-backend", "livenessProbe.tcpSocket"))
 	require.Equal(t, "/alive", container("shop-frontend", "livenessProbe.httpGet.path"))

@@ -48,7 +48,7 @@ func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 	t.Cleanup(s.backend.Close)
 	t.Cleanup(s.frontend.Close)
 	require.NoError(t, args.Problems().Err())
-	config, err := app.RenderNginxConfig(args, s.backend.Listener.Addr().String(), s.frontend.Listener.Addr().String())
+	config, err := app.RenderNginxConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
 	require.NoError(t, err)
 	s.Server, err = nginx.Start(config, t.TempDir(), s.log)
 	require.NoError(t, err)
@@ -58,6 +58,19 @@ func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 		}
 	})
 	return s
+}
+
+// startNginx runs one config more, and returns its URL.
+func startNginx(t *testing.T, config string) string {
+	t.Helper()
+	server, err := nginx.Start(config, t.TempDir(), &lockedBuffer{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	return server.URL
+}
+
+func upstreamAt(server *httptest.Server) app.NginxUpstream {
+	return app.NginxUpstream{HostPort: server.Listener.Addr().String()}
 }
 
 func echo(upstream string) http.Handler {
@@ -145,7 +158,7 @@ func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 }
 
 func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
+	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8", "10.0.0.0/8"}, Routes: []app.RouteArgs{
 		{Path: "/", To: app.ToFrontend}, {Path: "/svc", To: app.ToBackend, StripPrefix: true},
 	}}, nil)
 	for name, c := range map[string]struct {
@@ -157,7 +170,7 @@ func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 			"Host": "shop.example:8443", "X-Forwarded-Host": "shop.example:8443", "X-Forwarded-Proto": "http",
 			"X-Forwarded-For": "127.0.0.1", "X-Real-Ip": "127.0.0.1", "X-Forwarded-Prefix": "", "Upgrade": "", "Connection": "",
 		}},
-		"a proxy in a private network is believed": {uri: "/", sent: map[string]string{
+		"a trusted proxy is believed": {uri: "/", sent: map[string]string{
 			"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https",
 		}, want: map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "X-Forwarded-Proto": "https"}},
 		"what lies before the first untrusted hop isn't": {uri: "/", sent: map[string]string{
@@ -182,8 +195,8 @@ func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 	}
 }
 
-func TestNginxBelievesNobodyBehindAnInternalLoadBalancer(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Internal: true}, nil)
+func TestNginxBelievesNobodyUnlessTold(t *testing.T) {
+	s := startSite(t, app.NginxArgs{}, nil)
 	got := ask(t, s.URL, http.MethodGet, "/", "", map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}).seen(t)
 	require.Equal(t, "127.0.0.1", got.Header.Get("X-Forwarded-For"))
 	require.Equal(t, "http", got.Header.Get("X-Forwarded-Proto"))
@@ -193,7 +206,9 @@ func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
 	s := startSite(t, app.NginxArgs{}, nil)
 	for sent, kept := range map[string]bool{
 		"0af7651916cd43dd8448eb211c80319c": true,
-		"Root=1-67891233-abcdef012345678":  true,
+		"2f1b0c9e-1d7a-4c55-9d0e-6a1f.b_2": true,
+		"Root=1-67891233-abcdef012345678":  false,
+		"a:b/c+d=12345":                    false,
 		"":                                 false,
 		"short":                            false,
 		`x", "status":200, "forged":"`:     false,
@@ -212,19 +227,19 @@ func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
 
 func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
 	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
-	for _, base := range []string{s.URL, s.RedirectURL} {
+	for _, base := range []string{s.URL, s.TLSURL} {
 		got := ask(t, base, http.MethodGet, app.NginxHealthPath, "", nil)
 		require.Equal(t, http.StatusOK, got.status)
 		require.Equal(t, "ok\n", got.body)
 	}
-	ask(t, s.URL, http.MethodGet, "/last", "", nil)
+	ask(t, s.TLSURL, http.MethodGet, "/last", "", nil)
 	lines := s.logLines(t, 1)
 	require.Len(t, lines, 1)
 	require.Equal(t, "/last", lines[0]["path"])
 }
 
 func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8"}}, nil)
 	got := ask(t, s.URL, http.MethodPost, "/api/items?token=secret", "0123456789", map[string]string{
 		"User-Agent": `quote " backslash \ end`, "X-Forwarded-For": "203.0.113.7",
 	})
@@ -257,11 +272,11 @@ func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
 
 func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
 	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
-	got := ask(t, s.RedirectURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
+	got := ask(t, s.URL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
 	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
 	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
 
-	behindTLS := ask(t, s.URL, http.MethodGet, "/", "", nil)
+	behindTLS := ask(t, s.TLSURL, http.MethodGet, "/", "", nil)
 	require.Equal(t, "https", behindTLS.seen(t).Header.Get("X-Forwarded-Proto"))
 	require.Equal(t, "max-age=31536000", behindTLS.header.Get("Strict-Transport-Security"))
 }
@@ -373,10 +388,11 @@ func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T
 	require.EqualValues(t, 1, requests.Load(), "a POST might have done its work")
 }
 
-func TestNginxPassesEventsOnAsTheyCome(t *testing.T) {
+func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
 	release := make(chan struct{})
 	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		w.Header().Set("X-Accel-Buffering", "no")
 		fmt.Fprint(w, "data: one\n\n")
 		_ = http.NewResponseController(w).Flush()
 		<-release
@@ -485,7 +501,7 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 	t.Cleanup(backend.Close)
 	t.Parallel()
 	requireNginx(t)
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, backend.Listener.Addr().String(), "127.0.0.1:1")
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, upstreamAt(backend), app.NginxUpstream{HostPort: "127.0.0.1:1"})
 	require.NoError(t, err)
 	server, err := nginx.Start(config, t.TempDir(), io.Discard)
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ func requireNginx(t *testing.T) {
 func renderNginx(t *testing.T, args app.NginxArgs) string {
 	t.Helper()
 	require.NoError(t, args.Problems().Err())
-	config, err := app.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
+	config, err := app.RenderNginxConfig(args, app.NginxUpstream{HostPort: "127.0.0.1:8000"}, app.NginxUpstream{HostPort: "127.0.0.1:8001"})
 	require.NoError(t, err)
 	return config
 }
@@ -43,6 +43,9 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 		"defaults":            {},
 		"with a certificate":  {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
 		"internal":            {Internal: true},
+		"proxies and hosts":   {TrustedProxies: []string{"10.0.0.0/8", "2600:9000::/28"}, Hosts: []string{"shop.example.org", "*.example.org"}},
+		"a rate":              {Limits: app.LimitArgs{RatePerClient: number(50)}},
+		"no redirect yet":     {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
 		"several cores":       {Resources: app.ResourceArgs{CPU: "2500m"}},
 		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.ToBackend}}},
 		"one route":           {Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, StripPrefix: true}}},
@@ -92,7 +95,7 @@ func generatedRoutes(random *rand.Rand) []app.RouteArgs {
 		if path == "" {
 			path = "/"
 		}
-		seconds := 1 + random.IntN(3600)
+		seconds := 1 + random.IntN(350)
 		route := app.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
 		if random.IntN(2) == 0 {
 			route.TimeoutSeconds = &seconds
@@ -133,7 +136,6 @@ func TestNginxWritesNothingOutsideTmp(t *testing.T) {
 }
 
 func TestNginxRefusesWhatItCannotServe(t *testing.T) {
-	number := func(n int) *int { return &n }
 	route := func(r app.RouteArgs) app.NginxArgs {
 		return app.NginxArgs{Routes: []app.RouteArgs{r}}
 	}
@@ -157,6 +159,15 @@ func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 		`timeoutSeconds is 3601, want 1 to 3600`:                {TimeoutSeconds: number(3601)},
 		`drainSeconds is 1, want 5 to 3600`:                     {DrainSeconds: number(1)},
 		`certificateArn is "cert", want the ARN`:                {CertificateArn: "cert"},
+		`trustedProxies[0] is "10.0.0.1", want a network`:       {TrustedProxies: []string{"10.0.0.1"}},
+		`hosts[0] is "Shop.example.org", want a name`:           {Hosts: []string{"Shop.example.org"}},
+		`hosts[0] is "shop.example.org:80", want a name`:        {Hosts: []string{"shop.example.org:80"}},
+		`limits.requests is 500, want 12 to `:                   {Limits: app.LimitArgs{Requests: number(500)}},
+		`limits.requestsPerClient is 90, want 1 to 80`:          {Limits: app.LimitArgs{Requests: number(80), RequestsPerClient: number(90)}},
+		`limits.uploads is 1, want 2 to 4096`:                   {Limits: app.LimitArgs{Uploads: number(1)}},
+		`limits.ratePerClient is -1, want 0 to 100000`:          {Limits: app.LimitArgs{RatePerClient: number(-1)}},
+		`resources.memory is "32Mi", want at least 42Mi`:        {Resources: app.ResourceArgs{Memory: "32Mi"}},
+		`timeoutSeconds is 351, want at most 350`:               {TimeoutSeconds: number(351), CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
 		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: app.LoadBalancerArgs{Class: "a b"}},
 		`replicas.max is 1, want min (3) or more`:               {Replicas: app.ReplicaArgs{Min: number(3), Max: number(1)}},
 		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: app.ResourceArgs{Memory: "128M"}},

@@ -33,7 +33,9 @@ func TestNginxReadsTheRenderedConfig(t *testing.T) {
 	r := runApp(t, nil)
 	config, deployment := r.One(t, configMapType), r.Named(t, deploymentType, "shop-nginx")
 	require.Equal(t, "shop-nginx-config", config.Name)
-	rendered, err := app.RenderNginxConfig(app.NginxArgs{}, "backend-service:8000", "frontend-service:8080")
+	rendered, err := app.RenderNginxConfig(app.NginxArgs{},
+		app.NginxUpstream{HostPort: "backend-service:8000", Address: "172.20.0.80"},
+		app.NginxUpstream{HostPort: "frontend-service:8080", Address: "172.20.0.80"})
 	require.NoError(t, err)
 	require.Equal(t, rendered, config.Input(t, `data["nginx.conf"]`))
 	require.Contains(t, deployment.Input(t, "spec.template.spec.volumes[1].configMap.name"), "shop-nginx-config-")
@@ -72,15 +74,59 @@ func TestLoadBalancerEndsTLSAndRedirectsPlainHTTP(t *testing.T) {
 	annotations, spec := loadBalancer(t, func(a *app.NginxArgs) { a.CertificateArn = certificate })
 	require.Equal(t, certificate, annotations[awsPrefix+"ssl-cert"])
 	require.Equal(t, "443", annotations[awsPrefix+"ssl-ports"])
-	require.EqualValues(t, 443, spec("ports[0].port"))
+	// The AWS Load Balancer Controller names a target group by its target port: another one for port 80 would be
+	// empty until the load balancer has checked every pod again (its buildTargetGroupName; its issue 3621).
+	require.EqualValues(t, 80, spec("ports[0].port"))
 	require.Equal(t, "http", spec("ports[0].targetPort"))
-	require.EqualValues(t, 80, spec("ports[1].port"))
-	require.Equal(t, "redirect", spec("ports[1].targetPort"))
+	require.EqualValues(t, 443, spec("ports[1].port"))
+	require.Equal(t, "https", spec("ports[1].targetPort"))
 
 	annotations, spec = loadBalancer(t, func(*app.NginxArgs) {})
 	require.NotContains(t, annotations, awsPrefix+"ssl-cert")
 	require.Len(t, spec("ports"), 1)
 	require.EqualValues(t, 80, spec("ports[0].port"))
+	require.Equal(t, "http", spec("ports[0].targetPort"))
+}
+
+func TestLoadBalancerWaitsAsLongAsTheLongestRequest(t *testing.T) {
+	// An NLB cuts a connection that is silent for 350 s; a TCP listener can be told up to 6000 s, a TLS listener can't
+	// (Elastic Load Balancing, update the TCP idle timeout). The annotation is the AWS Load Balancer Controller's, by protocol and port.
+	key := awsPrefix + "listener-attributes.TCP-80"
+	annotations, _ := loadBalancer(t, func(a *app.NginxArgs) { a.TimeoutSeconds = number(350) })
+	require.NotContains(t, annotations, key)
+	annotations, _ = loadBalancer(t, func(a *app.NginxArgs) {
+		a.Routes = []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: number(3600)}}
+	})
+	require.Equal(t, "tcp.idle_timeout.seconds=3610", annotations[key])
+}
+
+func TestLoadBalancerReachesThePodsOfEveryZone(t *testing.T) {
+	// Off by default on an NLB: the address of a zone whose pods are all being replaced leads nowhere.
+	annotations, _ := loadBalancer(t, func(*app.NginxArgs) {})
+	require.Equal(t, "load_balancing.cross_zone.enabled=true", annotations[awsPrefix+"attributes"])
+}
+
+func TestLoadBalancerOfAnotherClassIsAnotherService(t *testing.T) {
+	// Kubernetes refuses to change spec.loadBalancerClass of a Service.
+	service := runApp(t, nil).Named(t, serviceType, "shop-nginx")
+	require.Equal(t, []string{"spec.loadBalancerClass"}, service.ReplaceOnChanges)
+}
+
+func TestNginxPodsAreReplacedAllAtOnce(t *testing.T) {
+	// A pod behind an NLB is ready minutes after its start (aws-load-balancer-controller, issue 1834): one by one
+	// they would take longer than the rollout may.
+	r := runApp(t, nil)
+	require.Equal(t, "100%", r.Named(t, deploymentType, "shop-nginx").Input(t, "spec.strategy.rollingUpdate.maxSurge"))
+	require.Equal(t, "25%", r.Named(t, deploymentType, "shop-backend").Input(t, "spec.strategy.rollingUpdate.maxSurge"))
+}
+
+func TestNginxConfigChangesWithAServicesAddress(t *testing.T) {
+	at := func(address string) string {
+		config, err := app.RenderNginxConfig(app.NginxArgs{}, app.NginxUpstream{HostPort: "backend-service:8000", Address: address}, app.NginxUpstream{HostPort: "frontend-service:8080"})
+		require.NoError(t, err)
+		return config
+	}
+	require.NotEqual(t, at("172.20.0.80"), at("172.20.0.81"), "nginx looks names up at its start alone")
 }
 
 func TestLoadBalancerIsAdaptedByConfig(t *testing.T) {

@@ -107,8 +107,8 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
-	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
-	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
+	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port, Address: backend.address}
+	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port, Address: frontend.address}
 	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn([]pulumi.Resource{backend, frontend}))
 }
 

@@ -100,6 +100,8 @@ type Backend struct {
 	ServiceName pulumi.StringOutput `pulumi:"serviceName"`
 	// Port is the Service's port, and the pods'.
 	Port pulumi.IntOutput `pulumi:"port"`
+
+	address pulumi.StringOutput // the Service's
 }
 
 // migrationLabel keeps the migration's pods out of the backend's Service.
@@ -141,6 +143,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
+	backend.address = serviceAddress(service)
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,
@@ -223,8 +226,12 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 			BackoffLimit:          pulumi.Int(2),
 			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
 			Template: corev1.PodTemplateSpecArgs{
-				Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels},
-				Spec:     pod,
+				Metadata: metav1.ObjectMetaArgs{
+					Labels: t.metadata().Labels,
+					// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
+					Annotations: pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")},
+				},
+				Spec: pod,
 			},
 		},
 	}, pulumi.Parent(parent), pulumi.Timeouts(&pulumi.CustomTimeouts{

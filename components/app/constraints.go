@@ -141,6 +141,24 @@ var (
 		Valid:   []string{"arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c"},
 		Invalid: []string{"cert", "arn:aws:acm:eu-west-1:123456789012:certificate/", "arn:aws:iam::123456789012:certificate/x"},
 	}
+	TrustedProxiesConstraint = constraint.List{Items: constraint.Text{
+		Pattern: `^(([0-9]{1,3}\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
+		Want:    "a network, like 10.0.0.0/8",
+		Words:   "networks in CIDR notation",
+		Valid:   []string{"10.0.0.0/8", "192.0.2.1/32", "2600:9000::/28"},
+		Invalid: []string{"10.0.0.1", "10.0.0.0/33", "proxy", "::/129"},
+	}}
+	HostsConstraint = constraint.List{Items: constraint.Text{
+		Pattern: `^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`,
+		Want:    "a name in lowercase letters, like shop.example.org or *.example.org",
+		Words:   "host names in lowercase letters, *. in front for all below one",
+		Valid:   []string{"shop.example.org", "*.example.org", "localhost"},
+		Invalid: []string{"Shop.example.org", "shop.example.org:80", "*", "a_b", "shop..org", "-a.org"},
+	}}
+	RequestsConstraint          = constraint.Number{Min: minRequests, Max: maxRequests}
+	RequestsPerClientConstraint = constraint.Number{Min: 1, Max: maxRequests}
+	UploadsConstraint           = constraint.Number{Min: 2, Max: maxRequests}
+	RatePerClientConstraint     = constraint.Number{Default: 0, Min: 1, Max: maxRatePerClient, OrZero: true}
 	LoadBalancerClassConstraint = constraint.Text{
 		Pattern: "^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$",
 		Want:    "a class, like eks.amazonaws.com/nlb",

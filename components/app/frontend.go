@@ -47,6 +47,8 @@ type Frontend struct {
 	ServiceName pulumi.StringOutput `pulumi:"serviceName"`
 	// Port is the Service's port, and the pods'.
 	Port pulumi.IntOutput `pulumi:"port"`
+
+	address pulumi.StringOutput // the Service's
 }
 
 // NewFrontend creates the pods and their Service.
@@ -84,6 +86,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pu
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
 	frontend.ServiceName = service.Metadata.Name().Elem()
+	frontend.address = serviceAddress(service)
 	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{
 		"serviceName": frontend.ServiceName,

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	redirectPortName = "redirect"
-	awsLoadBalancer  = "service.beta.kubernetes.io/aws-load-balancer-"
+	tlsPortName     = "https"
+	awsLoadBalancer = "service.beta.kubernetes.io/aws-load-balancer-"
 )
 
 // newLoadBalancer keeps the client's address on any cluster: with Local a node hands packets
@@ -22,8 +22,10 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args N
 	}
 	ports := corev1.ServicePortArray{port("http", 80, portName)}
 	if args.CertificateArn != "" {
-		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads to its own.
-		ports = corev1.ServicePortArray{port("https", 443, portName), port("http", 80, redirectPortName)}
+		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads
+		// to its own. Port 80 keeps the one that it has without a certificate: with another the AWS
+		// Load Balancer Controller makes another target group, which is empty at first (its issue 3621).
+		ports = append(ports, port("https", 443, tlsPortName))
 	}
 	metadata := t.metadata()
 	metadata.Annotations = pulumi.ToStringMap(args.loadBalancerAnnotations())
@@ -36,7 +38,9 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args N
 	if args.LoadBalancer.Class != "" {
 		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)
 	}
-	return corev1.NewService(ctx, t.name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent))
+	return corev1.NewService(ctx, t.name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent),
+		// Kubernetes refuses to change it.
+		pulumi.ReplaceOnChanges([]string{"spec.loadBalancerClass"}))
 }
 
 // loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
@@ -46,10 +50,12 @@ func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 		scheme = "internal"
 	}
 	annotations := map[string]string{
-		awsLoadBalancer + "type":                            "external",
-		awsLoadBalancer + "scheme":                          scheme,
-		awsLoadBalancer + "nlb-target-type":                 "ip",
-		awsLoadBalancer + "target-group-attributes":         "preserve_client_ip.enabled=true",
+		awsLoadBalancer + "type":                    "external",
+		awsLoadBalancer + "scheme":                  scheme,
+		awsLoadBalancer + "nlb-target-type":         "ip",
+		awsLoadBalancer + "target-group-attributes": "preserve_client_ip.enabled=true",
+		// With few pods a zone may have none; without this its address would lead nowhere.
+		awsLoadBalancer + "attributes":                      "load_balancing.cross_zone.enabled=true",
 		awsLoadBalancer + "healthcheck-protocol":            "http",
 		awsLoadBalancer + "healthcheck-port":                "traffic-port",
 		awsLoadBalancer + "healthcheck-path":                NginxHealthPath,
@@ -61,6 +67,10 @@ func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 		annotations[awsLoadBalancer+"ssl-cert"] = args.CertificateArn
 		annotations[awsLoadBalancer+"ssl-ports"] = "443"
 		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+	}
+	if longest := *args.longestRequest(""); longest > loadBalancerIdleSeconds {
+		// A listener of plain TCP may wait for up to 6000 s; a certificate comes with one of TLS, which can't.
+		annotations[awsLoadBalancer+"listener-attributes.TCP-80"] = fmt.Sprintf("tcp.idle_timeout.seconds=%d", longest+stopMarginSeconds)
 	}
 	maps.Copy(annotations, args.LoadBalancer.Annotations)
 	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })

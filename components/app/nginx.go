@@ -80,6 +80,8 @@ func (args NginxArgs) withDefaults() NginxArgs {
 	if args.MaxBodySize == "" {
 		args.MaxBodySize = DefaultMaxBodySize
 	}
+	args.Redirect = optional.Or(args.Redirect, true)
+	args.Limits.RatePerClient = optional.Or(args.Limits.RatePerClient, 0)
 	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultTimeoutSeconds)
 	args.DrainSeconds = optional.Or(args.DrainSeconds, DefaultDrainSeconds)
 	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultNginxRolloutSeconds)
@@ -106,7 +108,7 @@ func (args NginxArgs) longestRequest(to string) *int {
 func (args NginxArgs) podPorts() []pulumi.IntInput {
 	ports := []pulumi.IntInput{pulumi.Int(nginxPort)}
 	if args.CertificateArn != "" {
-		ports = append(ports, pulumi.Int(nginxRedirectPort))
+		ports = append(ports, pulumi.Int(nginxTLSPort))
 	}
 	return ports
 }
@@ -116,11 +118,13 @@ func (args NginxArgs) tier(name string) tier {
 		corev1.ContainerPortArgs{Name: pulumi.String(portName), ContainerPort: pulumi.Int(nginxPort)},
 	}
 	if args.CertificateArn != "" {
-		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(redirectPortName), ContainerPort: pulumi.Int(nginxRedirectPort)})
+		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(nginxTLSPort)})
 	}
 	return tier{
 		name: name, label: nginxLabel, namespace: args.Namespace,
 		replicas: args.Replicas, resources: args.Resources, uid: nginxUID,
+		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
+		maxSurge: "100%", sysctls: socketSysctls(),
 		rolloutSeconds: *args.RolloutSeconds, drainSeconds: *args.DrainSeconds, requestSeconds: *args.longestRequest(""),
 		writable: []string{WritableTmp},
 		mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
@@ -143,10 +147,22 @@ func (args NginxArgs) tier(name string) tier {
 	}
 }
 
+// socketSysctls bound what a connection's two ends hold in the kernel: least, first and most
+// bytes. Pods may set them since Kubernetes 1.32.
+func socketSysctls() corev1.SysctlArray {
+	sysctl := func(name string, first int) corev1.SysctlArgs {
+		return corev1.SysctlArgs{Name: pulumi.String(name), Value: pulumi.String(fmt.Sprintf("4096 %d %d", first, NginxSocketBytes))}
+	}
+	return corev1.SysctlArray{sysctl("net.ipv4.tcp_rmem", NginxSocketBytes), sysctl("net.ipv4.tcp_wmem", 16<<10)}
+}
+
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
 func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.ConfigMap, error) {
-	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Frontend.Host, args.Frontend.Port).ApplyT(func(v []any) (string, error) {
-		return renderNginxConfig(args, fmt.Sprintf("%s:%d", v[0], v[1]), fmt.Sprintf("%s:%d", v[2], v[3]))
+	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Backend.Address, args.Frontend.Host, args.Frontend.Port, args.Frontend.Address).ApplyT(func(v []any) (string, error) {
+		upstream := func(host, port, address any) NginxUpstream {
+			return NginxUpstream{HostPort: fmt.Sprintf("%s:%d", host, port), Address: address.(string)}
+		}
+		return renderNginxConfig(args, upstream(v[0], v[1], v[2]), upstream(v[3], v[4], v[5]))
 	}).(pulumi.StringOutput)
 	return corev1.NewConfigMap(ctx, t.name+"-config", &corev1.ConfigMapArgs{
 		Metadata:  t.metadata(),

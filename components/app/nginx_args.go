@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -10,24 +11,30 @@ import (
 )
 
 // DefaultNginxImage runs as any uid, reads /etc/nginx/nginx.conf, and stops gracefully on its stop signal (SIGQUIT).
-const DefaultNginxImage = "docker.io/nginxinc/nginx-unprivileged:1.28.0"
+// It is the publisher's own mirror on ECR: Docker Hub counts the anonymous pulls of all nodes behind one NAT address.
+const DefaultNginxImage = "public.ecr.aws/nginx/nginx-unprivileged:1.28.0"
 
 // What nginx gets where its args say nothing.
 const (
 	DefaultNginxMinReplicas = 2
 	DefaultNginxMaxReplicas = 6
 	DefaultNginxCPU         = "100m"
-	DefaultNginxMemory      = "128Mi"
+	DefaultNginxMemory      = "256Mi"
 	// DefaultMaxBodySize is the largest request body.
 	DefaultMaxBodySize = "10m"
 	// DefaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
 	DefaultTimeoutSeconds = 60
-	// DefaultDrainSeconds is how long a network load balancer was seen to send new
-	// connections to a target that it was told to forget.
-	DefaultDrainSeconds = 120
+	// DefaultDrainSeconds is how long a network load balancer may take to forget a target, by
+	// default: it was seen to send new connections for two minutes and more after it was told,
+	// and the controller needs its time to tell it (aws-load-balancer-controller, issues 2366 and 1834).
+	DefaultDrainSeconds = 300
 	// DefaultNginxRolloutSeconds leaves the load balancer minutes to take each new pod in.
 	DefaultNginxRolloutSeconds = 900
 )
+
+// loadBalancerIdleSeconds is when a network load balancer cuts a silent connection. Listeners
+// without TLS may be told another time, those with TLS can't.
+const loadBalancerIdleSeconds = 350
 
 // What a route can lead to.
 const (
@@ -68,6 +75,15 @@ type NginxArgs struct {
 	RolloutSeconds *int
 	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: no TLS.
 	CertificateArn string
+	// Redirect sends plain HTTP to https where there is a certificate. Default: true. While a
+	// certificate is added to an app that is in use, false keeps plain HTTP until TLS works.
+	Redirect *bool
+	// TrustedProxies are the networks whose word on a client's address and scheme counts. Default: none.
+	TrustedProxies []string
+	// Hosts are the names that nginx answers for; *.example.org is all below one. Default: any.
+	Hosts []string
+	// Limits bound what clients may take of one pod.
+	Limits LimitArgs
 	// Internal makes a load balancer that only the network reaches. Default: internet-facing.
 	Internal bool
 	// LoadBalancer adapts the Service to the cluster's load balancer controller.
@@ -106,9 +122,13 @@ type UpstreamArgs struct {
 	Host pulumi.StringInput
 	// Port is the Service's port. Required.
 	Port pulumi.IntInput
+	// Address is the Service's own. Required.
+	Address pulumi.StringInput
 }
 
-func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
+func (args UpstreamArgs) missing() bool {
+	return args.Host == nil || args.Port == nil || args.Address == nil
+}
 
 // Problems are what the args can't run with.
 func (args NginxArgs) Problems() problems.List {
@@ -124,7 +144,34 @@ func (args NginxArgs) Problems() problems.List {
 	if args.Routes != nil && len(args.Routes) < RoutesConstraint.Min {
 		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: RoutesConstraint.Want})
 	}
-	return append(ps, routesProblems(args.Routes)...)
+	ps = append(ps, TrustedProxiesConstraint.Problems("trustedProxies", args.TrustedProxies)...)
+	ps = append(ps, HostsConstraint.Problems("hosts", args.Hosts)...)
+	ps = append(ps, routesProblems(args.Routes)...)
+	if len(ps) > 0 {
+		return ps
+	}
+	return append(args.idleProblems(), args.limitProblems()...)
+}
+
+// idleProblems are of requests that the load balancer would cut before nginx does.
+func (args NginxArgs) idleProblems() problems.List {
+	if args.CertificateArn == "" {
+		return nil
+	}
+	check := func(key string, seconds *int) problems.List {
+		if seconds == nil || *seconds <= loadBalancerIdleSeconds {
+			return nil
+		}
+		return problems.List{{
+			Path: key, Value: strconv.Itoa(*seconds),
+			Want: fmt.Sprintf("at most %d with a certificate: the load balancer's TLS listener cuts a connection that is silent for longer", loadBalancerIdleSeconds),
+		}}
+	}
+	ps := check("timeoutSeconds", args.TimeoutSeconds)
+	for i, route := range args.Routes {
+		ps = append(ps, check(fmt.Sprintf("routes[%d].timeoutSeconds", i), route.TimeoutSeconds)...)
+	}
+	return ps
 }
 
 func routesProblems(routes []RouteArgs) problems.List {
@@ -150,4 +197,11 @@ func (args RouteArgs) Problems() problems.List {
 	ps = append(ps, RouteToConstraint.Required("to", args.To)...)
 	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
 	return append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
+}
+
+// bodyBytes reads a size that MaxBodySizeConstraint accepts.
+func bodyBytes(size string) int {
+	number := strings.TrimRight(strings.ToLower(size), "kmg")
+	n, _ := strconv.Atoi(number)
+	return n * map[string]int{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[strings.ToLower(size)[len(number):]]
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -10,24 +11,26 @@ import (
 )
 
 const (
-	nginxPort         = 8080
-	nginxRedirectPort = 8081
+	// nginxPort is where the load balancer's port 80 leads, with a certificate as without: another
+	// one would leave a load balancer of AWS without targets until it has checked the new ones.
+	nginxPort = 8080
+	// nginxTLSPort is where what came through the load balancer's TLS arrives.
+	nginxTLSPort = 8081
 
 	// upstreamTries is how many connections nginx tries before it answers 502. While a dead
 	// pod's address is still in the Service, each new connection may meet it again; a refusal
 	// costs nothing, so there are enough tries to find a pod that lives.
 	upstreamTries = 8
-	// upstreamIdleSeconds is below the 5 s after which common app servers close a silent
-	// connection, perhaps just when a request is on its way.
-	upstreamIdleSeconds = 4
+	// maxClientIdleSeconds is how long a client's connection is kept without a request: at most
+	// half of the drain, so that it is gone before the pod.
+	maxClientIdleSeconds = 65
+	// upstreamIdleSeconds is below the 2 s after which gunicorn closes a silent connection,
+	// perhaps just when a request is on its way; others wait longer.
+	upstreamIdleSeconds = 1
 	// upstreamKeepaliveSeconds is how long a connection is used: after it new pods get their
 	// share, and pods that are to stop have lost theirs.
 	upstreamKeepaliveSeconds = 8
 )
-
-// privateNetworks are where proxies before nginx are, whose word on the client's address and
-// scheme counts. A load balancer of layer 4 shows clients by their own, public, addresses.
-var privateNetworks = []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7"}
 
 //go:embed nginx.conf.tmpl
 var nginxTemplateText string
@@ -36,13 +39,18 @@ var nginxTemplate = template.Must(template.New("nginx.conf").Parse(nginxTemplate
 
 // nginxView is what the template sees.
 type nginxView struct {
-	Port, RedirectPort       int
+	// AppPorts lead to the app, RedirectPort to https; 0 where nothing is redirected.
+	AppPorts                 []int
+	TLSPort, RedirectPort    int
 	HealthPath               string
 	Workers                  int
 	LongestRequest           int
 	ClientKeepaliveSeconds   int
+	ClientIdleSeconds        int
 	TLS                      bool
-	TrustedProxies           []string
+	TrustedProxies, Hosts    []string
+	Limits                   nginxLimits
+	RatePerClient            int
 	Upstreams                []nginxUpstream
 	UpstreamIdleSeconds      int
 	UpstreamKeepaliveSeconds int
@@ -52,7 +60,17 @@ type nginxView struct {
 
 type nginxUpstream struct {
 	Name    string
+	Address string // the Service's, where it is known
 	Servers []string
+}
+
+// NginxUpstream is what the config says of a Service.
+type NginxUpstream struct {
+	// HostPort is its name and port.
+	HostPort string
+	// Address is its own: nginx looks the name up at its start alone, so a Service that was made
+	// anew has to show in the config.
+	Address string
 }
 
 type nginxLocation struct {
@@ -61,6 +79,9 @@ type nginxLocation struct {
 	Prefix         string // set where it is to be removed
 	TimeoutSeconds int
 	MaxBodySize    string
+	// BodySize is what MaxBodySize comes to; bodies are counted apart for each.
+	BodySize                  string
+	Uploads, UploadsPerClient int
 }
 
 // HasRoot tells whether a path without a route of its own leads anywhere.
@@ -68,30 +89,38 @@ func (v nginxView) HasRoot() bool {
 	return slices.ContainsFunc(v.Locations, func(l nginxLocation) bool { return l.Match == "/" })
 }
 
-// RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port.
-func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
+// RenderNginxConfig is the whole nginx.conf.
+func RenderNginxConfig(args NginxArgs, backend, frontend NginxUpstream) (string, error) {
 	return renderNginxConfig(args.withDefaults(), backend, frontend)
 }
 
-func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
+func renderNginxConfig(args NginxArgs, backend, frontend NginxUpstream) (string, error) {
+	limits := args.limits()
+	upstream := func(name string, u NginxUpstream) nginxUpstream {
+		return nginxUpstream{Name: name, Address: u.Address, Servers: slices.Repeat([]string{u.HostPort}, upstreamTries)}
+	}
 	view := nginxView{
-		Port: nginxPort, RedirectPort: nginxRedirectPort, HealthPath: NginxHealthPath,
-		Workers:                wholeCores(args.Resources.CPU),
-		LongestRequest:         *args.longestRequest(""),
-		ClientKeepaliveSeconds: max(1, *args.DrainSeconds/2),
-		TLS:                    args.CertificateArn != "",
-		Upstreams: []nginxUpstream{
-			{Name: ToBackend, Servers: slices.Repeat([]string{backend}, upstreamTries)},
-			{Name: ToFrontend, Servers: slices.Repeat([]string{frontend}, upstreamTries)},
-		},
+		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,
+		Workers:                  wholeCores(args.Resources.CPU),
+		LongestRequest:           *args.longestRequest(""),
+		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
+		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
+		TLS:                      args.CertificateArn != "",
+		TrustedProxies:           args.TrustedProxies,
+		Hosts:                    args.Hosts,
+		Limits:                   limits,
+		RatePerClient:            *args.Limits.RatePerClient,
+		Upstreams:                []nginxUpstream{upstream(ToBackend, backend), upstream(ToFrontend, frontend)},
 		UpstreamIdleSeconds:      upstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
-		Locations:                nginxLocations(args),
+		Locations:                nginxLocations(args, limits),
 		MaxBodySize:              args.MaxBodySize,
 	}
-	if !args.Internal {
-		// Behind an internal load balancer private addresses are the clients' own.
-		view.TrustedProxies = privateNetworks
+	switch {
+	case view.TLS && *args.Redirect:
+		view.AppPorts, view.RedirectPort = []int{nginxTLSPort}, nginxPort
+	case view.TLS:
+		view.AppPorts = []int{nginxPort, nginxTLSPort}
 	}
 	var text strings.Builder
 	if err := nginxTemplate.Execute(&text, view); err != nil {
@@ -102,7 +131,7 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 
 // nginxLocations are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func nginxLocations(args NginxArgs) []nginxLocation {
+func nginxLocations(args NginxArgs, limits nginxLimits) []nginxLocation {
 	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
 	var locations []nginxLocation
 	for _, route := range routes {
@@ -110,7 +139,10 @@ func nginxLocations(args NginxArgs) []nginxLocation {
 			Match: route.Path, To: route.To,
 			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds),
 			MaxBodySize:    route.MaxBodySize,
+			BodySize:       cmp.Or(route.MaxBodySize, args.MaxBodySize),
 		}
+		location.Uploads = limits.uploads(location.BodySize)
+		location.UploadsPerClient = share(location.Uploads)
 		if route.Path == "/" {
 			locations = append(locations, location)
 			continue

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,6 +17,10 @@ import (
 const (
 	// stopMarginSeconds is for what a process does after its last request.
 	stopMarginSeconds = 10
+	// nodeGoneSeconds is how long a pod stays bound to a node that no longer answers.
+	nodeGoneSeconds = 30
+	// defaultMaxSurge is how many pods a rollout may add at once.
+	defaultMaxSurge = "25%"
 	// targetCPUPercent leaves room for the load that arrives while a new pod starts.
 	targetCPUPercent = 70
 	// A pod's log and temporary files: the scheduler counts with the first, the kubelet evicts above the second.
@@ -37,6 +42,8 @@ type tier struct {
 	drainSeconds   int // how long a pod that is to stop is still sent requests
 	requestSeconds int // the longest request
 	writable       []string
+	maxSurge       string // default: defaultMaxSurge
+	sysctls        corev1.SysctlArray
 	volumes        corev1.VolumeArray
 	mounts         corev1.VolumeMountArray
 	container      corev1.ContainerArgs // what differs between tiers
@@ -92,7 +99,7 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 		Selector: tierSelector(t.label),
 		Strategy: appsv1.DeploymentStrategyArgs{
 			Type:          pulumi.String("RollingUpdate"),
-			RollingUpdate: appsv1.RollingUpdateDeploymentArgs{MaxUnavailable: pulumi.Int(0), MaxSurge: pulumi.String("25%")},
+			RollingUpdate: appsv1.RollingUpdateDeploymentArgs{MaxUnavailable: pulumi.Int(0), MaxSurge: pulumi.String(cmp.Or(t.maxSurge, defaultMaxSurge))},
 		},
 		// A little before Pulumi gives up, so that Kubernetes' own verdict is in its message.
 		ProgressDeadlineSeconds: pulumi.Int(t.rolloutSeconds - stopMarginSeconds),
@@ -144,7 +151,9 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 		EnableServiceLinks:            pulumi.Bool(false),
 		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
 		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
+		Tolerations:                   nodeTolerations(),
 		SecurityContext: corev1.PodSecurityContextArgs{
+			Sysctls:        t.sysctls,
 			RunAsNonRoot:   pulumi.Bool(true),
 			RunAsUser:      pulumi.Int(t.uid),
 			RunAsGroup:     pulumi.Int(t.uid),
@@ -152,6 +161,17 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 			SeccompProfile: corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
 		},
 	}
+}
+
+// nodeTolerations replace the pods of a node that is gone after nodeGoneSeconds, where Kubernetes by itself waits for five minutes.
+func nodeTolerations() corev1.TolerationArray {
+	toleration := func(key string) corev1.TolerationArgs {
+		return corev1.TolerationArgs{
+			Key: pulumi.String("node.kubernetes.io/" + key), Operator: pulumi.String("Exists"),
+			Effect: pulumi.String("NoExecute"), TolerationSeconds: pulumi.Int(nodeGoneSeconds),
+		}
+	}
+	return corev1.TolerationArray{toleration("not-ready"), toleration("unreachable")}
 }
 
 func (t tier) resourceRequirements() corev1.ResourceRequirementsArgs {

@@ -15,9 +15,10 @@ const (
 	// portName is the name of the port that serves, in pods and Services alike.
 	portName = "http"
 	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
-	// are closed after upstreamKeepaliveTime of use or upstreamIdleSeconds of silence, so when
-	// the process is told to stop nobody is about to send on one.
-	workloadDrainSeconds = upstreamKeepaliveSeconds + upstreamIdleSeconds + 3
+	// are closed after upstreamKeepaliveSeconds of use or upstreamIdleSeconds of silence, so when
+	// the process is told to stop nobody is about to send on one. The rest is for the Service's
+	// own news to reach every node.
+	workloadDrainSeconds = upstreamKeepaliveSeconds + upstreamIdleSeconds + 6
 )
 
 // workload is an image behind a Service: what Backend and Frontend are.
@@ -151,6 +152,11 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...p
 	return service, nil
 }
 
+// serviceAddress is another one after a Service was made anew.
+func serviceAddress(service *corev1.Service) pulumi.StringOutput {
+	return service.Spec.ClusterIP().Elem()
+}
+
 func (w *workload) servingContainer() corev1.ContainerArgs {
 	const startEvery = 2
 	container := w.baseContainer()
@@ -160,10 +166,9 @@ func (w *workload) servingContainer() corev1.ContainerArgs {
 		Name: pulumi.String(portName), ContainerPort: pulumi.Int(*w.args.Port),
 	}}
 	container.Lifecycle = sleepBeforeStop(w.drainSeconds)
-	// A pod that can't start gets as long as the rollout: a restart wouldn't bring its database back.
-	container.StartupProbe = corev1.ProbeArgs{
-		HttpGet: httpGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(startEvery),
-		TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.rolloutSeconds / startEvery),
+	// The process alone: one that was born while its database is down must be there when that is back.
+	start := corev1.ProbeArgs{
+		PeriodSeconds: pulumi.Int(startEvery), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.rolloutSeconds / startEvery),
 	}
 	// Every 3 s, so that the site is back soon after its database is.
 	container.ReadinessProbe = corev1.ProbeArgs{
@@ -173,11 +178,11 @@ func (w *workload) servingContainer() corev1.ContainerArgs {
 	// A minute of silence, on a path that doesn't look at the database: then only a restart helps.
 	live := corev1.ProbeArgs{PeriodSeconds: pulumi.Int(10), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(6)}
 	if w.args.LivePath == "" {
-		live.TcpSocket = tcpConnect()
+		live.TcpSocket, start.TcpSocket = tcpConnect(), tcpConnect()
 	} else {
-		live.HttpGet = httpGet(w.args.LivePath)
+		live.HttpGet, start.HttpGet = httpGet(w.args.LivePath), httpGet(w.args.LivePath)
 	}
-	container.LivenessProbe = live
+	container.LivenessProbe, container.StartupProbe = live, start
 	return container
 }
 

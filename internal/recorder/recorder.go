@@ -32,6 +32,8 @@ type Resource struct {
 	DependsOn []string
 	// IgnoreChanges are the inputs that count at creation only.
 	IgnoreChanges []string
+	// ReplaceOnChanges are the inputs that can't change in place.
+	ReplaceOnChanges []string
 	// Aliases are the names and URNs that the resource had before.
 	Aliases []string
 	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement.
@@ -110,7 +112,7 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: rpc.GetProvider(), Inputs: args.Inputs,
 		URN:           urn(r.options, rpc.GetParent(), args.TypeToken, args.Name),
 		DependsOn:     rpc.GetDependencies(),
-		IgnoreChanges: rpc.GetIgnoreChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
+		IgnoreChanges: rpc.GetIgnoreChanges(), ReplaceOnChanges: rpc.GetReplaceOnChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
 		Component: !rpc.GetCustom(),
 	}
 	for _, alias := range rpc.GetAliases() {

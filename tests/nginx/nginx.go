@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,20 +29,42 @@ func Command(args ...string) *exec.Cmd {
 
 // Server is a running nginx.
 type Server struct {
-	// URL is where it serves, RedirectURL where it redirects to https, if the config has that.
-	URL, RedirectURL string
+	// URL is where the load balancer's plain traffic comes, TLSURL where what came through its TLS does.
+	URL, TLSURL string
 
 	process *exec.Cmd
 }
 
+// The ports of a pod: the load balancer's plain traffic comes to one, its TLS traffic to the other.
+const (
+	plainPort = 8080
+	tlsPort   = 8081
+)
+
 // Localize makes a config for a pod one for this machine: two ports on loopback, and files below dir.
-func Localize(config, dir string, port, redirectPort int) string {
-	return strings.NewReplacer(
-		"listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", port),
-		"listen 8081", fmt.Sprintf("listen 127.0.0.1:%d", redirectPort),
+func Localize(config, dir string, plain, tls int) string {
+	config = strings.NewReplacer(
+		fmt.Sprintf("listen %d", plainPort), fmt.Sprintf("listen 127.0.0.1:%d", plain),
+		fmt.Sprintf("listen %d", tlsPort), fmt.Sprintf("listen 127.0.0.1:%d", tls),
+		fmt.Sprintf("listen [::]:%d", plainPort), fmt.Sprintf("listen [::1]:%d", plain),
+		fmt.Sprintf("listen [::]:%d", tlsPort), fmt.Sprintf("listen [::1]:%d", tls),
+		// Where the scheme is told by the port.
+		fmt.Sprintf(" %d ", tlsPort), fmt.Sprintf(" %d ", tls),
 		" /tmp/", " "+dir+"/",
 	).Replace(config)
+	if os.Getuid() == 0 {
+		// Workers of another user couldn't write below a test's own folder.
+		config = "user root;\n" + config
+	}
+	listener, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return ipv6Line.ReplaceAllString(config, "")
+	}
+	_ = listener.Close()
+	return config
 }
+
+var ipv6Line = regexp.MustCompile(`(?m)^ *listen \[::1\].*\n`)
 
 // Test is `nginx -t`: nil, or an error with what nginx says.
 func Test(config, dir string) error {
@@ -58,18 +81,18 @@ func Test(config, dir string) error {
 
 // Start runs nginx until Stop; its log goes to log.
 func Start(config, dir string, log io.Writer) (*Server, error) {
-	port, redirectPort, err := freePorts()
+	port, tls, err := freePorts()
 	if err != nil {
 		return nil, err
 	}
-	file, err := write(Localize(config, dir, port, redirectPort), dir)
+	file, err := write(Localize(config, dir, port, tls), dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		URL:         fmt.Sprintf("http://127.0.0.1:%d", port),
-		RedirectURL: fmt.Sprintf("http://127.0.0.1:%d", redirectPort),
-		process:     Command("-e", "stderr", "-c", file),
+		URL:     fmt.Sprintf("http://127.0.0.1:%d", port),
+		TLSURL:  fmt.Sprintf("http://127.0.0.1:%d", tls),
+		process: Command("-e", "stderr", "-c", file),
 	}
 	s.process.Stdout, s.process.Stderr = log, log
 	if err := s.process.Start(); err != nil {
