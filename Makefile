@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,12 @@ packages:
 
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
+
+test-faults: ## attacks and failures on the live system: bad clients, a silent pod, a database that is gone
+	go test -tags 'e2e faults' -count=1 -timeout 30m -v -run '^TestFault' ./tests/e2e
+
+bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
+	go run ./tests/nginx/bench
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...

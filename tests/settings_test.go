@@ -96,7 +96,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 	assert.Contains(t, refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
 		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
-			`drainSeconds, rolloutSeconds, certificateArn, internal, loadBalancer`)
+			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, loadBalancer`)
 }
 
 func TestUnknownTopLevelKeyIsRefused(t *testing.T) {

@@ -158,7 +158,7 @@ var (
 	RequestsConstraint          = constraint.Number{Min: minRequests, Max: maxRequests}
 	RequestsPerClientConstraint = constraint.Number{Min: 1, Max: maxRequests}
 	UploadsConstraint           = constraint.Number{Min: 2, Max: maxRequests}
-	RatePerClientConstraint     = constraint.Number{Default: 0, Min: 1, Max: maxRatePerClient, OrZero: true}
+	RatePerClientConstraint     = constraint.Number{Min: 0, Max: maxRatePerClient}
 	LoadBalancerClassConstraint = constraint.Text{
 		Pattern: "^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$",
 		Want:    "a class, like eks.amazonaws.com/nlb",
