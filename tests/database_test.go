@@ -87,10 +87,12 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
 		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-postgresql",
 		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-upgrade",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-alive",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-connections",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-cpu",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-memory",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-storage",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-alive",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-connections",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-cpu",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-lag",
@@ -99,6 +101,7 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:ec2/securityGroup:SecurityGroup database-security-group",
 		"aws:iam/role:Role database-monitoring",
 		"aws:iam/rolePolicyAttachment:RolePolicyAttachment database-monitoring-policy",
+		"aws:rds/eventSubscription:EventSubscription database-events-availability",
 		"aws:rds/eventSubscription:EventSubscription database-events-instance",
 		"aws:rds/eventSubscription:EventSubscription database-events-parameters",
 		"aws:rds/eventSubscription:EventSubscription database-events-security-groups",
@@ -450,6 +453,9 @@ func TestWhatTheInstanceCanNotBecomeIsRefusedBeforeAnythingRegisters(t *testing.
 		`engineVersion is "17", want "16", which the snapshot final has`:          {snapshot("postgres", "16.13", 20), restore},
 		"restoreFrom is final, want a snapshot of postgres, this one is of mysql": {snapshot("mysql", "8.4.3", 20), restore},
 		"maxStorageGiB is 100, want 132 to 65536: the snapshot final has 120 GiB": {snapshot("postgres", "17.9", 120), restore},
+		"instanceClass is db.m8gd.large, want a class that eu-west-1 has for PostgreSQL": {
+			recorder.RDS{NoClasses: []string{"db.m8gd.large"}}, func(args *database.DatabaseArgs) { args.InstanceClass = "db.m8gd.large" },
+		},
 		"look up snapshot final": {recorder.RDS{}, restore},
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -544,11 +550,11 @@ func TestAlarmThresholdsFollowClassAndStorage(t *testing.T) {
 		want   map[string]float64
 	}{
 		"db.t4g.micro, 20 GiB": {nil, map[string]float64{
-			"cpu": 80, "storage": 1 << 30, "memory": (1 << 30) / 10, "connections": 89,
+			"cpu": 80, "storage": 1 << 30, "memory": (1 << 30) / 10, "connections": 64,
 		}},
 		"db.m7g.large, 500 GiB": {func(args *database.DatabaseArgs) {
 			args.InstanceClass, args.StorageGiB = "db.m7g.large", pointer(500)
-		}, map[string]float64{"storage": 25 << 30, "memory": (8 << 30) / 10, "connections": 720}},
+		}, map[string]float64{"storage": 25 << 30, "memory": (8 << 30) / 10, "connections": 649}},
 		"db.r7g.4xlarge": {func(args *database.DatabaseArgs) { args.InstanceClass = "db.r7g.4xlarge" }, map[string]float64{
 			"memory": (128 << 30) / 10, "connections": 4000,
 		}},
@@ -575,7 +581,7 @@ func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
 	recording := mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
 	comparisons := map[string]string{
 		"cpu": "GreaterThanThreshold", "connections": "GreaterThanThreshold", "lag": "GreaterThanThreshold",
-		"storage": "LessThanThreshold", "memory": "LessThanThreshold",
+		"storage": "LessThanThreshold", "memory": "LessThanThreshold", "alive": "LessThanThreshold",
 	}
 	breaching := 0
 	for _, alarm := range recording.All(alarmType) {
@@ -585,13 +591,20 @@ func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
 		assert.Equal(t, []any{topic}, alarm.Input(t, "alarmActions"))
 		assert.Equal(t, []any{topic}, alarm.Input(t, "okActions"))
 		if alarm.Input(t, "treatMissingData") == "breaching" {
+			assert.Equal(t, "alive", suffix)
+			assert.Equal(t, []any{60.0, 5.0}, []any{alarm.Input(t, "period"), alarm.Input(t, "evaluationPeriods")}, "a dead instance pages within minutes")
 			breaching++
 		}
+		// An idle primary's lag is a saw: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PostgreSQL.Replication.ReadReplicas.html
+		assert.Equal(t, map[bool]any{true: "Minimum", false: "Average"}[suffix == "lag"], alarm.Input(t, "statistic"))
 	}
 	assert.Equal(t, 2, breaching, "an instance that is down pages once: the primary and the replica each have one such alarm")
 	for _, subscription := range recording.All(subscriptionType) {
 		assert.Equal(t, topic, subscription.Input(t, "snsTopic"))
 	}
+	availability := recording.Named(t, subscriptionType, "database-events-availability")
+	assert.Subset(t, availability.Input(t, "eventCategories"), []any{"availability", "failover", "low storage"})
+	assert.Equal(t, []any{identifier, identifier + "-replica-1"}, availability.Input(t, "sourceIds"))
 }
 
 func TestWithoutATopicThereAreNoAlarms(t *testing.T) {
@@ -620,38 +633,38 @@ func TestEveryAWSResourceThatCanBeTaggedIs(t *testing.T) {
 // Each is one line, and nothing is registered.
 func TestDatabaseRefusesBadInput(t *testing.T) {
 	for want, change := range map[string]func(*database.DatabaseArgs){
-		"storageGiB is 19, want 20 to 65536":                                                    func(a *database.DatabaseArgs) { a.StorageGiB = pointer(19) },
-		"storageGiB is 70000, want 20 to 65536":                                                 func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
-		"maxStorageGiB is 50, want 110 to 65536":                                                func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
-		"maxStorageGiB is 21, want 22 to 65536":                                                 func(a *database.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
-		"port is 80, want 1150 to 65535":                                                        func(a *database.DatabaseArgs) { a.Port = pointer(80) },
-		"readReplicas is -1, want 0 to 15":                                                      func(a *database.DatabaseArgs) { a.ReadReplicas = -1 },
-		"readReplicas is 16, want 0 to 15":                                                      func(a *database.DatabaseArgs) { a.ReadReplicas = 16 },
-		"passwordVersion is 0, want 1 to 1000000":                                               func(a *database.DatabaseArgs) { a.PasswordVersion = pointer(0) },
-		`instanceClass is "t4g.micro", want an instance class, as db.t4g.micro or db.m7g.large`: func(a *database.DatabaseArgs) { a.InstanceClass = "t4g.micro" },
-		`instanceClass is "db.m7g.micro", want a size of m7g from large on`:                     func(a *database.DatabaseArgs) { a.InstanceClass = "db.m7g.micro" },
-		`instanceClass is "db.t4g.4xlarge", want a size of t4g from micro to 2xlarge`:           func(a *database.DatabaseArgs) { a.InstanceClass = "db.t4g.4xlarge" },
-		`instanceClass is "db.q9.large", want a class of the families `:                         func(a *database.DatabaseArgs) { a.InstanceClass = "db.q9.large" },
-		`engineVersion is "17.4", want a PostgreSQL major without a minor: 14, 15, 16, 17, 18`:  func(a *database.DatabaseArgs) { a.EngineVersion = "17.4" },
-		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                  func(a *database.DatabaseArgs) { a.Name = "my-app" },
-		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                  func(a *database.DatabaseArgs) { a.Name = "9lives" },
-		"want 1 to 63 letters, digits and _":                                                    func(a *database.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
-		`name is "template1", want a name that RDS doesn't reserve`:                             func(a *database.DatabaseArgs) { a.Name = "template1" },
-		`username is "admin", want a name that RDS doesn't reserve`:                             func(a *database.DatabaseArgs) { a.Username = "admin" },
-		`username is "USER", want a name that RDS doesn't reserve`:                              func(a *database.DatabaseArgs) { a.Username = "USER" },
-		`username is "rdsadmin", want a name that RDS doesn't reserve`:                          func(a *database.DatabaseArgs) { a.Username = "rdsadmin" },
-		`username is "pg_app", want a name that RDS doesn't reserve`:                            func(a *database.DatabaseArgs) { a.Username = "pg_app" },
-		"password is [secret], want 8 to 128 printable":                                         func(a *database.DatabaseArgs) { a.Password = "short" },
-		`without space, /, @ and "`:                                                             func(a *database.DatabaseArgs) { a.Password = "with@at-sign" },
-		"passwordVersion is 2, want none beside password":                                       func(a *database.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
-		`lifecycle is "eternal", want disposable, durable or retiring`:                          func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
-		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                     func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
-		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                  func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
-		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":     func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
-		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:                parameter("work_memory", "1"),
-		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                      parameter("fsync", "0"),
-		`parameters.rds.force_ssl is "0", want none: it is always 1`:                            parameter("rds.force_ssl", "0"),
-		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:                   parameter("log_connections", "true"),
+		"storageGiB is 19, want 20 to 65536":      func(a *database.DatabaseArgs) { a.StorageGiB = pointer(19) },
+		"storageGiB is 70000, want 20 to 65536":   func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
+		"maxStorageGiB is 50, want 110 to 65536":  func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
+		"maxStorageGiB is 21, want 22 to 65536":   func(a *database.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
+		"port is 80, want 1150 to 65535":          func(a *database.DatabaseArgs) { a.Port = pointer(80) },
+		"readReplicas is -1, want 0 to 15":        func(a *database.DatabaseArgs) { a.ReadReplicas = -1 },
+		"readReplicas is 16, want 0 to 15":        func(a *database.DatabaseArgs) { a.ReadReplicas = 16 },
+		"passwordVersion is 0, want 1 to 1000000": func(a *database.DatabaseArgs) { a.PasswordVersion = pointer(0) },
+		`instanceClass is "t4g.micro", want an instance class of the families t, m, r or x in a size`:      func(a *database.DatabaseArgs) { a.InstanceClass = "t4g.micro" },
+		`instanceClass is "db.m7g.micro", want an instance class of the families t, m, r or x in a size`:   func(a *database.DatabaseArgs) { a.InstanceClass = "db.m7g.micro" },
+		`instanceClass is "db.t4g.4xlarge", want an instance class of the families t, m, r or x in a size`: func(a *database.DatabaseArgs) { a.InstanceClass = "db.t4g.4xlarge" },
+		`instanceClass is "db.q9.large", want an instance class of the families t, m, r or x in a size`:    func(a *database.DatabaseArgs) { a.InstanceClass = "db.q9.large" },
+		`engineVersion is "17.4", want a PostgreSQL major without a minor: 14, 15, 16, 17, 18`:             func(a *database.DatabaseArgs) { a.EngineVersion = "17.4" },
+		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                             func(a *database.DatabaseArgs) { a.Name = "my-app" },
+		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                             func(a *database.DatabaseArgs) { a.Name = "9lives" },
+		"want 1 to 63 letters, digits and _":                                                               func(a *database.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
+		`name is "template1", want a name that RDS doesn't reserve`:                                        func(a *database.DatabaseArgs) { a.Name = "template1" },
+		`username is "admin", want a name that RDS doesn't reserve`:                                        func(a *database.DatabaseArgs) { a.Username = "admin" },
+		`username is "USER", want a name that RDS doesn't reserve`:                                         func(a *database.DatabaseArgs) { a.Username = "USER" },
+		`username is "rdsadmin", want a name that RDS doesn't reserve`:                                     func(a *database.DatabaseArgs) { a.Username = "rdsadmin" },
+		`username is "pg_app", want a name that RDS doesn't reserve`:                                       func(a *database.DatabaseArgs) { a.Username = "pg_app" },
+		"password is [secret], want 8 to 128 printable":                                                    func(a *database.DatabaseArgs) { a.Password = "short" },
+		`without space, /, @ and "`:                                                         func(a *database.DatabaseArgs) { a.Password = "with@at-sign" },
+		"passwordVersion is 2, want none beside password":                                   func(a *database.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
+		`lifecycle is "eternal", want disposable, durable or retiring`:                      func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
+		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                 func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
+		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":              func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
+		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8": func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
+		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:            parameter("work_memory", "1"),
+		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                  parameter("fsync", "0"),
+		`parameters.rds.force_ssl is "0", want none: it is always 1`:                        parameter("rds.force_ssl", "0"),
+		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:               parameter("log_connections", "true"),
 		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *database.DatabaseArgs) {
 			a.EngineVersion = "16"
 			parameter("transaction_timeout", "9")(a)
@@ -695,6 +708,31 @@ func TestTooLongAnIdentifierIsRefused(t *testing.T) {
 	recording, err := recordDatabase(databaseArgs(nil), strings.Repeat("database", 6))
 	assert.ErrorContains(t, err, "want a letter and at most 52 characters")
 	assert.Empty(t, recording.Names())
+}
+
+// A rule can name a group of another VPC only where the two are peered, and a subnet group has subnets of one VPC.
+func TestNetworkIsOfOneVPC(t *testing.T) {
+	over := func(network *recorder.Network) (*recorder.Recording, error) {
+		return recorder.Run(func(ctx *pulumi.Context) error {
+			_, err := database.NewDatabase(ctx, "database", databaseArgs(nil))
+			return err
+		}, recorder.Options{Network: network})
+	}
+	for id, want := range map[string]string{
+		"subnet-privateb":             "subnet subnet-privateb is of VPC vpc-9999, want subnets of VPC vpc-0123",
+		recorder.ClusterSecurityGroup: "security group sg-cluster is of VPC vpc-9999, want one of VPC vpc-0123, or of one that is peered with it",
+	} {
+		network := recorder.TwoZones()
+		network.Elsewhere = map[string]string{id: "vpc-9999"}
+		recording, err := over(network)
+		require.ErrorContains(t, err, want)
+		assert.Empty(t, recording.Names())
+	}
+	peered := recorder.TwoZones()
+	peered.Elsewhere = map[string]string{recorder.ClusterSecurityGroup: "vpc-9999"}
+	peered.Peered = []string{"vpc-9999"}
+	_, err := over(peered)
+	assert.NoError(t, err)
 }
 
 // A component that is given another AWS provider, by itself or by its parent, looks up there what it builds on.

@@ -148,7 +148,7 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.Invoke
 			VPCID:                  cluster.VpcConfig.VpcId,
 			SubnetIDs:              subnets,
 			ClientSecurityGroupIDs: []string{securityGroup},
-			Private:                true,
+			PrivateIn:              cluster.VpcConfig.VpcId,
 		},
 	}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"threetier/internal/constraint"
 	"threetier/internal/network"
@@ -139,9 +138,7 @@ func (args DatabaseArgs) sizeProblems() problems.List {
 		ReadReplicasConstraint.Problems("readReplicas", &args.ReadReplicas),
 		PasswordVersionConstraint.Problems("passwordVersion", args.PasswordVersion),
 	)
-	if _, err := classMemory(args.InstanceClass); err != nil {
-		ps = append(ps, problems.Problem{Path: "instanceClass", Value: strconv.Quote(args.InstanceClass), Want: err.Error()})
-	}
+	ps = append(ps, InstanceClassConstraint.Problems("instanceClass", args.InstanceClass)...)
 	return append(ps, EngineVersionConstraint.Problems("engineVersion", args.EngineVersion)...)
 }
 

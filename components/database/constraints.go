@@ -51,12 +51,17 @@ var (
 		Numbers: constraint.Schema{"type": "integer"},
 		Invalid: []string{"9", "17.4"},
 	}
-	// The problem of an instance class says more than that it is none of these: see classMemory.
 	InstanceClassConstraint = constraint.Text{
 		Default: "db.t4g.micro",
-		OneOf:   instanceClasses(),
+		Pattern: classPattern,
+		Want:    "an instance class of the families t, m, r or x in a size that it has, as db.t4g.micro or db.m7g.large",
 		Words:   "an RDS instance class for PostgreSQL",
-		Invalid: []string{"t4g.micro", "db.m7g.micro", "db.t4g.4xlarge", "db.q9.large"},
+		Valid:   []string{"db.t3.micro", "db.t4g.2xlarge", "db.m7g.large", "db.m8gd.48xlarge", "db.r6i.32xlarge", "db.x2iedn.xlarge"},
+		Invalid: []string{
+			"t4g.micro", "db.m7g.micro", "db.t4g.4xlarge", "db.q9.large", "db.m7g", "db.serverless",
+			// RDS has the families, but not in these sizes.
+			"db.m5.48xlarge", "db.m5d.32xlarge", "db.m6g.24xlarge", "db.m7g.48xlarge", "db.r7g.32xlarge", "db.x2g.24xlarge", "db.m6i.48xlarge",
+		},
 	}
 	NameConstraint     = postgresName("app", reservedDatabases)
 	UsernameConstraint = postgresName("app_admin", reservedUsernames)

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,10 +36,10 @@ func (b *builder) lookUpPresent(lookups ...pulumi.InvokeOption) error {
 		if err != nil {
 			return fmt.Errorf("look up RDS instance %s: %w", identifier, err)
 		}
-		return b.lookUpUpgrade(lookups...)
+		return errors.Join(b.lookUpClass(lookups...), b.lookUpUpgrade(lookups...))
 	}
-	if b.args.RestoreFrom == "" {
-		return nil
+	if err := b.lookUpClass(lookups...); err != nil || b.args.RestoreFrom == "" {
+		return err
 	}
 	shared := strings.HasPrefix(b.args.RestoreFrom, "arn:")
 	b.present.snapshot, err = rds.LookupSnapshot(b.ctx, &rds.LookupSnapshotArgs{
@@ -46,6 +47,24 @@ func (b *builder) lookUpPresent(lookups ...pulumi.InvokeOption) error {
 	}, lookups...)
 	if err != nil {
 		return fmt.Errorf("look up snapshot %s: %w", b.args.RestoreFrom, err)
+	}
+	return nil
+}
+
+// lookUpClass asks whether the region has the class where it isn't the instance's already: which families and sizes there
+// are changes from year to year.
+func (b *builder) lookUpClass(lookups ...pulumi.InvokeOption) error {
+	class := b.args.InstanceClass
+	if b.present.instance != nil && b.present.instance.DbInstanceClass == class {
+		return nil
+	}
+	storage, latest := "gp3", true
+	_, err := rds.GetOrderableDbInstance(b.ctx, &rds.GetOrderableDbInstanceArgs{
+		Engine: "postgres", InstanceClass: &class, StorageType: &storage,
+		PreferredInstanceClasses: []string{class}, EngineLatestVersion: &latest, // of its many versions, any will do
+	}, lookups...)
+	if err != nil {
+		return fmt.Errorf("instanceClass is %s, want a class that %s has for PostgreSQL: %w", class, b.args.Region, err)
 	}
 	return nil
 }

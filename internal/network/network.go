@@ -21,15 +21,15 @@ type Network struct {
 	// ClientSecurityGroupIDs are the security groups whose members may connect. Required, at least one.
 	ClientSecurityGroupIDs []string
 
-	// Private tells that the subnets were chosen for being private.
-	Private bool
+	// PrivateIn is the VPC that the subnets were chosen from for being private; empty where somebody named them.
+	PrivateIn string
 }
 
 // Or takes what the network leaves open from another one.
 func (n Network) Or(other Network) Network {
 	n.VPCID = cmp.Or(n.VPCID, other.VPCID)
 	if n.SubnetIDs == nil {
-		n.SubnetIDs, n.Private = other.SubnetIDs, other.Private
+		n.SubnetIDs, n.PrivateIn = other.SubnetIDs, other.PrivateIn
 	}
 	if n.ClientSecurityGroupIDs == nil {
 		n.ClientSecurityGroupIDs = other.ClientSecurityGroupIDs
@@ -51,9 +51,15 @@ func (n Network) GivenProblems() problems.List {
 	return append(ps, ClientSecurityGroupIDsConstraint.Problems("clientSecurityGroupIds", n.ClientSecurityGroupIDs)...)
 }
 
-// Check looks up whether subnets that somebody named are private, and in zones enough.
+// Check looks up whether subnets that somebody named are private, in the VPC, and in zones enough, and whether the
+// VPC's rules may name the clients' security groups.
 func (n Network) Check(ctx *pulumi.Context, opts ...pulumi.InvokeOption) error {
-	if n.Private {
+	for _, id := range n.ClientSecurityGroupIDs {
+		if err := n.checkClient(ctx, id, opts...); err != nil {
+			return err
+		}
+	}
+	if n.PrivateIn == n.VPCID {
 		return nil
 	}
 	found, err := PrivateSubnets(ctx, n.VPCID, n.SubnetIDs, opts...)
@@ -66,6 +72,28 @@ func (n Network) Check(ctx *pulumi.Context, opts ...pulumi.InvokeOption) error {
 		}
 	}
 	return nil
+}
+
+// checkClient lets a group of another VPC pass where the two are peered: only then may a rule name it.
+func (n Network) checkClient(ctx *pulumi.Context, id string, opts ...pulumi.InvokeOption) error {
+	group, err := ec2.LookupSecurityGroup(ctx, &ec2.LookupSecurityGroupArgs{Id: &id}, opts...)
+	if err != nil {
+		return fmt.Errorf("look up security group %s: %w", id, err)
+	}
+	if group.VpcId == n.VPCID {
+		return nil
+	}
+	active := "active"
+	for _, pair := range [][2]string{{n.VPCID, group.VpcId}, {group.VpcId, n.VPCID}} {
+		_, err = ec2.LookupVpcPeeringConnection(ctx, &ec2.LookupVpcPeeringConnectionArgs{
+			VpcId: &pair[0], PeerVpcId: &pair[1], Status: &active,
+		}, opts...)
+		if err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("security group %s is of VPC %s, want one of VPC %s, or of one that is peered with it: %w",
+		id, group.VpcId, n.VPCID, err)
 }
 
 // PrivateSubnets are those of the candidates that no internet gateway reaches.
@@ -81,6 +109,9 @@ func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string, opts .
 		subnet, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, opts...)
 		if err != nil {
 			return nil, fmt.Errorf("look up subnet %s: %w", id, err)
+		}
+		if subnet.VpcId != vpc {
+			return nil, fmt.Errorf("subnet %s is of VPC %s, want subnets of VPC %s", id, subnet.VpcId, vpc)
 		}
 		if public(id) {
 			seen = append(seen, fmt.Sprintf("%s (%s, public)", id, subnet.AvailabilityZone))

@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,6 +15,10 @@ type Network struct {
 	VPC string
 	// Subnets are the cluster's, Others more of the same VPC.
 	Subnets, Others []Subnet
+	// Elsewhere are the VPCs of subnets and security groups that are not in this one.
+	Elsewhere map[string]string
+	// Peered are the VPCs that this one is peered with.
+	Peered []string
 	// MainIsPublic gives the VPC's main route table a route to its internet gateway.
 	MainIsPublic bool
 }
@@ -55,10 +61,18 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 		id := args["id"].StringValue()
 		for _, subnet := range n.All() {
 			if subnet.ID == id {
-				return properties(fields{"id": id, "availabilityZone": subnet.Zone, "vpcId": n.VPC}), nil
+				return properties(fields{"id": id, "availabilityZone": subnet.Zone, "vpcId": n.vpcOf(id)}), nil
 			}
 		}
 		return nil, fmt.Errorf("there is no subnet %s", id)
+	case "aws:ec2/getSecurityGroup:getSecurityGroup":
+		id := args["id"].StringValue()
+		return properties(fields{"id": id, "vpcId": n.vpcOf(id)}), nil
+	case "aws:ec2/getVpcPeeringConnection:getVpcPeeringConnection":
+		if args["vpcId"].StringValue() == n.VPC && slices.Contains(n.Peered, args["peerVpcId"].StringValue()) {
+			return properties(fields{"id": "pcx-0123", "status": "active"}), nil
+		}
+		return nil, errors.New("no matching EC2 VPC Peering Connection found")
 	case "aws:ec2/getRouteTables:getRouteTables":
 		if vpc := args["vpcId"].StringValue(); vpc != n.VPC {
 			return nil, fmt.Errorf("there is no VPC %s", vpc)
@@ -69,6 +83,8 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 	}
 	return nil, fmt.Errorf("the program is not known to look %s up", token)
 }
+
+func (n *Network) vpcOf(id string) string { return cmp.Or(n.Elsewhere[id], n.VPC) }
 
 func (n *Network) cluster(name string) fields {
 	var ids []any

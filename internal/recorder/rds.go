@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -13,6 +14,8 @@ type RDS struct {
 	Snapshots map[string]DBSnapshot
 	// UpgradeTargets are the versions that RDS upgrades a version to.
 	UpgradeTargets map[string][]string
+	// NoClasses are the instance classes that the region doesn't have.
+	NoClasses []string
 }
 
 // DBInstance is a database that is there before the run.
@@ -65,6 +68,10 @@ func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyM
 				list = append(list, target)
 			}
 			return properties(fields{"version": text("version"), "validUpgradeTargets": list}), nil
+		}
+	case "aws:rds/getOrderableDbInstance:getOrderableDbInstance":
+		if class := text("instanceClass"); !slices.Contains(r.NoClasses, class) {
+			return properties(fields{"instanceClass": class}), nil
 		}
 	default:
 		return nil, fmt.Errorf("the program is not known to look %s up", token)

@@ -70,6 +70,11 @@ var ofLookups = map[string]string{
 	"aws:rds/getInstance:getInstance":           "rds: DescribeDBInstances ListTagsForResource",
 	"aws:rds/getSnapshot:getSnapshot":           "rds: DescribeDBSnapshots ListTagsForResource",
 	"aws:rds/getEngineVersion:getEngineVersion": "rds: DescribeDBEngineVersions",
+	// And these only where the class is another, and where the clients are of another VPC.
+	"aws:rds/getOrderableDbInstance:getOrderableDbInstance":   "rds: DescribeOrderableDBInstanceOptions",
+	"aws:ec2/getVpcPeeringConnection:getVpcPeeringConnection": "ec2: DescribeVpcPeeringConnections",
+
+	"aws:ec2/getSecurityGroup:getSecurityGroup": "ec2: DescribeSecurityGroups",
 	"aws:ec2/getSubnet:getSubnet":               "ec2: DescribeSubnets",
 	"aws:ec2/getRouteTables:getRouteTables":     "ec2: DescribeRouteTables",
 	"aws:ec2/getRouteTable:getRouteTable":       "ec2: DescribeRouteTables",

@@ -12,11 +12,19 @@ import (
 
 // lookups by the last part of their Pulumi names.
 var lookups = map[string]func(*Account, *call) (map[string]any, error){
-	"getCluster":        getCluster,
-	"getSubnets":        getSubnets,
-	"getSubnet":         getSubnet,
-	"getRouteTables":    getRouteTables,
-	"getRouteTable":     getRouteTable,
+	"getCluster":       getCluster,
+	"getSubnets":       getSubnets,
+	"getSubnet":        getSubnet,
+	"getRouteTables":   getRouteTables,
+	"getRouteTable":    getRouteTable,
+	"getSecurityGroup": getSecurityGroup,
+	"getInstances":     getInstances,
+	"getInstance":      getInstance,
+	"getSnapshot":      getSnapshot,
+	"getEngineVersion": getEngineVersion,
+
+	"getOrderableDbInstance": getOrderableDbInstance,
+
 	"getPartition":      always(getPartition),
 	"getCallerIdentity": always(getCallerIdentity),
 	"getRegion":         always(getRegion),
