@@ -87,10 +87,12 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
 		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-postgresql",
 		"aws:cloudwatch/logGroup:LogGroup database-replica-1-log-upgrade",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-alive",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-connections",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-cpu",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-memory",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-alarm-storage",
+		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-alive",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-connections",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-cpu",
 		"aws:cloudwatch/metricAlarm:MetricAlarm database-replica-1-alarm-lag",
@@ -99,6 +101,7 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:ec2/securityGroup:SecurityGroup database-security-group",
 		"aws:iam/role:Role database-monitoring",
 		"aws:iam/rolePolicyAttachment:RolePolicyAttachment database-monitoring-policy",
+		"aws:rds/eventSubscription:EventSubscription database-events-availability",
 		"aws:rds/eventSubscription:EventSubscription database-events-instance",
 		"aws:rds/eventSubscription:EventSubscription database-events-parameters",
 		"aws:rds/eventSubscription:EventSubscription database-events-security-groups",
@@ -578,7 +581,7 @@ func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
 	recording := mustDatabase(t, func(args *database.DatabaseArgs) { durable(args); args.ReadReplicas = 1 })
 	comparisons := map[string]string{
 		"cpu": "GreaterThanThreshold", "connections": "GreaterThanThreshold", "lag": "GreaterThanThreshold",
-		"storage": "LessThanThreshold", "memory": "LessThanThreshold",
+		"storage": "LessThanThreshold", "memory": "LessThanThreshold", "alive": "LessThanThreshold",
 	}
 	breaching := 0
 	for _, alarm := range recording.All(alarmType) {
@@ -588,13 +591,20 @@ func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
 		assert.Equal(t, []any{topic}, alarm.Input(t, "alarmActions"))
 		assert.Equal(t, []any{topic}, alarm.Input(t, "okActions"))
 		if alarm.Input(t, "treatMissingData") == "breaching" {
+			assert.Equal(t, "alive", suffix)
+			assert.Equal(t, []any{60.0, 5.0}, []any{alarm.Input(t, "period"), alarm.Input(t, "evaluationPeriods")}, "a dead instance pages within minutes")
 			breaching++
 		}
+		// An idle primary's lag is a saw: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PostgreSQL.Replication.ReadReplicas.html
+		assert.Equal(t, map[bool]any{true: "Minimum", false: "Average"}[suffix == "lag"], alarm.Input(t, "statistic"))
 	}
 	assert.Equal(t, 2, breaching, "an instance that is down pages once: the primary and the replica each have one such alarm")
 	for _, subscription := range recording.All(subscriptionType) {
 		assert.Equal(t, topic, subscription.Input(t, "snsTopic"))
 	}
+	availability := recording.Named(t, subscriptionType, "database-events-availability")
+	assert.Subset(t, availability.Input(t, "eventCategories"), []any{"availability", "failover", "low storage"})
+	assert.Equal(t, []any{identifier, identifier + "-replica-1"}, availability.Input(t, "sourceIds"))
 }
 
 func TestWithoutATopicThereAreNoAlarms(t *testing.T) {

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -24,8 +25,11 @@ const (
 	memoryPercent = 10
 	// connectionPercent leaves a rollout, which doubles a tier's pools for a while, its connections.
 	connectionPercent = 80
-	// replicaLagSeconds: beyond a minute, users miss what they wrote before.
-	replicaLagSeconds = 60
+	// replicaLagSeconds: beyond two minutes, users miss what they wrote before.
+	replicaLagSeconds = 120
+	// aliveSeconds and alivePeriods make an alarm of five silent minutes: a failover takes two.
+	aliveSeconds = 60
+	alivePeriods = 5
 )
 
 // alarm is one metric of one instance, and when it wakes somebody.
@@ -33,6 +37,10 @@ type alarm struct {
 	suffix, metric, description string
 	above                       bool
 	threshold                   float64
+	// statistic sums a period up. Default: Average.
+	statistic string
+	// period in seconds, and how many of them. Default: alarmPeriodSeconds, alarmPeriods.
+	period, periods int
 	// missing is what no data means: "breaching" in one alarm, so that a database that is down pages once.
 	missing string
 }
@@ -47,8 +55,13 @@ func (args DatabaseArgs) alarms() []alarm {
 	storage := max(*args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
 	return []alarm{
 		{
-			suffix: "cpu", metric: "CPUUtilization", above: true, threshold: cpuPercent, missing: "breaching",
-			description: "CPU above " + strconv.Itoa(cpuPercent) + " % for 15 minutes, or no sign of life",
+			// No CPU is below zero: what makes this alarm is that there is nothing to measure.
+			suffix: "alive", metric: "CPUUtilization", threshold: 0, missing: "breaching", period: aliveSeconds, periods: alivePeriods,
+			description: "no sign of life for five minutes",
+		},
+		{
+			suffix: "cpu", metric: "CPUUtilization", above: true, threshold: cpuPercent, missing: "missing",
+			description: "CPU above " + strconv.Itoa(cpuPercent) + " % for 15 minutes",
 		},
 		{
 			suffix: "storage", metric: "FreeStorageSpace", threshold: float64(storage), missing: "missing",
@@ -76,8 +89,10 @@ func (b *builder) createAlarms() error {
 		return err
 	}
 	alarms = append(alarms, alarm{
-		suffix: "lag", metric: "ReplicaLag", above: true, threshold: replicaLagSeconds, missing: "missing",
-		description: "replica more than a minute behind",
+		// Behind an idle primary the lag climbs for five minutes, until PostgreSQL switches its log, and falls to nothing: the
+		// lowest of each five minutes is what a replica is really behind.
+		suffix: "lag", metric: "ReplicaLag", above: true, threshold: replicaLagSeconds, statistic: "Minimum", missing: "missing",
+		description: "replica more than two minutes behind",
 	})
 	for i, replica := range b.replicas {
 		if err := b.createInstanceAlarms(replicaSuffix(i+1), replica, alarms); err != nil {
@@ -98,9 +113,9 @@ func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, al
 			Namespace:          pulumi.String("AWS/RDS"),
 			MetricName:         pulumi.String(alarm.metric),
 			Dimensions:         pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},
-			Statistic:          pulumi.String("Average"),
-			Period:             pulumi.Int(alarmPeriodSeconds),
-			EvaluationPeriods:  pulumi.Int(alarmPeriods),
+			Statistic:          pulumi.String(cmp.Or(alarm.statistic, "Average")),
+			Period:             pulumi.Int(cmp.Or(alarm.period, alarmPeriodSeconds)),
+			EvaluationPeriods:  pulumi.Int(cmp.Or(alarm.periods, alarmPeriods)),
 			ComparisonOperator: pulumi.String(comparison),
 			Threshold:          pulumi.Float64(alarm.threshold),
 			TreatMissingData:   pulumi.String(alarm.missing),
@@ -115,8 +130,13 @@ func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, al
 	return nil
 }
 
-// createEventSubscriptions tells the topic what RDS does to the database (controls RDS.20, RDS.21, RDS.22).
+// createEventSubscriptions tells the topic what RDS does to the database (controls RDS.20, RDS.21, RDS.22), and what
+// happens to it. The controls' subscription has their categories and no more: some scanners compare the whole list.
 func (b *builder) createEventSubscriptions() error {
+	instances := pulumi.StringArray{b.primary.Identifier}
+	for _, replica := range b.replicas {
+		instances = append(instances, replica.Identifier)
+	}
 	for _, subscription := range []struct {
 		suffix, source string
 		categories     []string
@@ -125,6 +145,10 @@ func (b *builder) createEventSubscriptions() error {
 		{
 			suffix: "instance", source: "db-instance", ids: pulumi.StringArray{b.primary.Identifier},
 			categories: []string{"configuration change", "failure", "maintenance"},
+		},
+		{
+			suffix: "availability", source: "db-instance", ids: instances,
+			categories: []string{"availability", "failover", "low storage", "read replica", "recovery"},
 		},
 		{
 			suffix: "parameters", source: "db-parameter-group", ids: pulumi.StringArray{b.parameterGroup.Name},
