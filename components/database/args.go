@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"threetier/internal/constraint"
 	"threetier/internal/network"
@@ -123,8 +124,18 @@ func (args DatabaseArgs) Problems() problems.List {
 		args.controlProblems(),
 	)
 	ps = append(ps, regionName.Required("region", args.Region)...)
-	ps = append(ps, TopicARNConstraint.Problems("alarms.topicArn", args.AlarmTopicARN)...)
+	ps = append(ps, args.topicProblems()...)
 	return ps.FirstOfEach()
+}
+
+// topicProblems want the topic where the database is: alarms and event subscriptions reach no other region.
+func (args DatabaseArgs) topicProblems() problems.List {
+	ps := TopicARNConstraint.Problems("alarms.topicArn", args.AlarmTopicARN)
+	prefix := fmt.Sprintf("arn:%s:sns:%s:", partition(args.Region), args.Region)
+	if args.AlarmTopicARN == "" || len(ps) > 0 || strings.HasPrefix(args.AlarmTopicARN, prefix) {
+		return ps
+	}
+	return problems.List{{Path: "alarms.topicArn", Value: args.AlarmTopicARN, Want: "a topic of the database's region, as " + prefix + "…"}}
 }
 
 // regionName is any region's: its certificates may be another authority's than those of RegionConstraint.
@@ -146,6 +157,12 @@ func (args DatabaseArgs) sizeProblems() problems.List {
 func (args DatabaseArgs) maxStorageProblems() problems.List {
 	ceiling := MaxStorageGiBConstraint
 	ceiling.Min = leastMaxStorage(*args.StorageGiB)
+	if size := *args.StorageGiB; ceiling.Min > ceiling.Max && size <= StorageGiBConstraint.Max && *args.MaxStorageGiB != 0 {
+		return problems.List{{
+			Path: "maxStorageGiB", Value: fmt.Sprint(*args.MaxStorageGiB),
+			Want: fmt.Sprintf("0: a volume of %d GiB has no room to grow by a tenth below %d", size, ceiling.Max),
+		}}
+	}
 	return ceiling.Problems("maxStorageGiB", args.MaxStorageGiB)
 }
 

@@ -81,8 +81,10 @@ var (
 	BackupPlanConstraint = constraint.Text{
 		Pattern: `^[\p{L}\p{N} _.:/=+@-]{1,256}$`,
 		Want:    "a tag's value: up to 256 letters, digits, spaces and _.:/=+-@",
+		Except:  "^([aA][wW][sS]|[rR][dD][sS]):",
+		Instead: "a value that doesn't start with aws: or rds:",
 		Valid:   []string{"daily", "every day: 7/7", "täglich"},
-		Invalid: []string{"daily!", strings.Repeat("d", 257)},
+		Invalid: []string{"daily!", "aws:daily", "rds:daily", strings.Repeat("d", 257)},
 	}
 	TopicARNConstraint = constraint.Text{
 		Pattern: `^arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`,
@@ -142,7 +144,8 @@ var (
 		returning select session_user some symmetric system_user table then to trailing true union unique user using
 		variadic when where window with
 	`)
-	reservedDatabases = []string{"db", "postgres", "rdsadmin", "template0", "template1"}
+	// DBName is held to the same words: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
+	reservedDatabases = append([]string{"db", "postgres", "rdsadmin", "template0", "template1"}, reservedUsernames...)
 )
 
 // parameterNames are the settings that a stack config can change.
