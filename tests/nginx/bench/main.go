@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"threetier/components/app"
@@ -83,7 +84,15 @@ backend backend
   server backend %s
 `
 
-type result struct{ rate, p99 float64 }
+// result is of one run: requests per second, milliseconds, and microseconds of the proxy's CPU for each request. On a
+// machine that does other things too, the last says more than the first: it is what a worker on a full core is bound by.
+type result struct{ rate, p99, cpu float64 }
+
+// target is a proxy under test.
+type target struct {
+	url string
+	pid int
+}
 
 func main() {
 	if err := run(os.Stdout); err != nil {
@@ -98,7 +107,7 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer stop()
-	address := upstream[len("http://"):]
+	address := upstream.url[len("http://"):]
 	bareURL, stop, err := serve(fmt.Sprintf(bare, address))
 	if err != nil {
 		return err
@@ -120,7 +129,7 @@ func run(out io.Writer) error {
 	}
 	defer stop()
 
-	results, err := measure(out, map[string]string{"bare": bareURL, "haproxy": haproxyURL, "rendered": renderedURL})
+	results, err := measure(out, map[string]target{"bare": bareURL, "haproxy": haproxyURL, "rendered": renderedURL})
 	if err != nil {
 		return err
 	}
@@ -128,27 +137,27 @@ func run(out io.Writer) error {
 }
 
 // serveHaproxy is serve for haproxy (Debian package haproxy).
-func serveHaproxy(upstream string) (string, func(), error) {
+func serveHaproxy(upstream string) (target, func(), error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	if err := listener.Close(); err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
 	dir, err := os.MkdirTemp("", "haproxy-bench-")
 	if err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
 	file := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(file, fmt.Appendf(nil, haproxy, port, upstream), 0o600); err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
 	process := exec.Command("haproxy", "-db", "-f", file)
 	process.Stdout, process.Stderr = discard{}, os.Stderr
 	if err := process.Start(); err != nil {
-		return "", nil, fmt.Errorf("run haproxy (Debian package haproxy): %w", err)
+		return target{}, nil, fmt.Errorf("run haproxy (Debian package haproxy): %w", err)
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
 	stop := func() {
@@ -159,26 +168,26 @@ func serveHaproxy(upstream string) (string, func(), error) {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		connection, err := net.Dial("tcp", listener.Addr().String())
 		if err == nil {
-			return url, stop, connection.Close()
+			return target{url, process.Process.Pid}, stop, connection.Close()
 		}
 		if time.Now().After(deadline) {
 			stop()
-			return "", nil, fmt.Errorf("haproxy doesn't listen after 5 s: %w", err)
+			return target{}, nil, fmt.Errorf("haproxy doesn't listen after 5 s: %w", err)
 		}
 	}
 }
 
 // serve runs nginx with a config in a folder of its own; its log goes nowhere, as fast as a pipe takes it.
-func serve(config string) (string, func(), error) {
+func serve(config string) (target, func(), error) {
 	dir, err := os.MkdirTemp("", "nginx-bench-")
 	if err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
 	server, err := nginx.Start(config, dir, discard{})
 	if err != nil {
-		return "", nil, err
+		return target{}, nil, err
 	}
-	return server.URL, func() {
+	return target{server.URL, server.PID()}, func() {
 		_ = server.Stop()
 		_ = os.RemoveAll(dir)
 	}, nil
@@ -190,21 +199,66 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // measure takes turns, so that what else runs on the machine meets all.
-func measure(out io.Writer, urls map[string]string) (map[string][]result, error) {
+func measure(out io.Writer, urls map[string]target) (map[string][]result, error) {
 	results := map[string][]result{}
 	for round := range rounds {
 		line := fmt.Sprintf("round %d of %d:", round+1, rounds)
 		for _, name := range slices.Sorted(maps.Keys(urls)) {
-			r, err := wrk(urls[name] + "/api/items")
+			r, err := urls[name].run()
 			if err != nil {
 				return nil, err
 			}
 			results[name] = append(results[name], r)
-			line += fmt.Sprintf(" %s %.0f requests/s, p99 %.2f ms;", name, r.rate, r.p99)
+			line += fmt.Sprintf(" %s %.0f requests/s, p99 %.2f ms, %.1f µs of CPU;", name, r.rate, r.p99, r.cpu)
 		}
 		fmt.Fprintln(out, line)
 	}
 	return results, nil
+}
+
+// run loads the proxy, and looks at its CPU time before and after.
+func (t target) run() (result, error) {
+	before, err := t.cpuTicks()
+	if err != nil {
+		return result{}, err
+	}
+	r, err := wrk(t.url + "/api/items")
+	if err != nil {
+		return result{}, err
+	}
+	after, err := t.cpuTicks()
+	const microsecondsPerTick = 10_000
+	r.cpu = float64(after-before) * microsecondsPerTick / (r.rate * seconds)
+	return r, err
+}
+
+// cpuTicks are the process's and its workers'.
+func (t target) cpuTicks() (int, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, file := range stats {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		// After the name, which is in brackets: state, parent, and as 12th and 13th user and system time.
+		pid, rest, _ := strings.Cut(string(data), " (")
+		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
+		if id := strconv.Itoa(t.pid); pid != id && fields[1] != id {
+			continue
+		}
+		for _, field := range fields[11:13] {
+			ticks, err := strconv.Atoi(field)
+			if err != nil {
+				return 0, fmt.Errorf("read %s: %w", file, err)
+			}
+			total += ticks
+		}
+	}
+	return total, nil
 }
 
 var (
@@ -243,13 +297,19 @@ func median(results []result) result {
 		slices.Sort(values)
 		return values[len(values)/2]
 	}
-	return result{rate: middle(func(r result) float64 { return r.rate }), p99: middle(func(r result) float64 { return r.p99 })}
+	return result{
+		rate: middle(func(r result) float64 { return r.rate }),
+		p99:  middle(func(r result) float64 { return r.p99 }),
+		cpu:  middle(func(r result) float64 { return r.cpu }),
+	}
 }
 
 func judge(out io.Writer, bare, haproxy, rendered result) error {
 	timesBare, timesHaproxy := rendered.rate/bare.rate, rendered.rate/haproxy.rate
 	fmt.Fprintf(out, "median: bare %.0f requests/s, p99 %.2f ms; haproxy %.0f, %.2f ms; rendered %.0f, %.2f ms: %.2f times haproxy's requests, %.2f times the bare config's\n",
 		bare.rate, bare.p99, haproxy.rate, haproxy.p99, rendered.rate, rendered.p99, timesHaproxy, timesBare)
+	fmt.Fprintf(out, "median CPU of a request: bare %.1f µs, haproxy %.1f, rendered %.1f: haproxy's is %.2f times it, the bare config's %.2f times\n",
+		bare.cpu, haproxy.cpu, rendered.cpu, haproxy.cpu/rendered.cpu, bare.cpu/rendered.cpu)
 	if timesBare < wantTimesBare || timesHaproxy < wantTimesHaproxy {
 		return fmt.Errorf("want %.1f times haproxy's requests and %.1f times the bare config's", wantTimesHaproxy, wantTimesBare)
 	}
