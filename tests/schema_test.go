@@ -98,14 +98,14 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 	assert.Contains(t, refusedByEditor(t, editorSchema(t), config), "threetier:nginx.maxBodySize")
 }
 
-// sampleConfig has what is required, and a route to set the keys of.
+// sampleConfig has the required keys, a route to set the keys of, and room for any number of requests.
 func sampleConfig(t *testing.T) *recorder.Config {
 	return recorder.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:backend: {image: "acme/backend:1"}
   threetier:frontend: {image: "acme/frontend:1"}
-  threetier:nginx: {routes: [{path: /api, to: backend}]}
+  threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
 `)
 }
 
@@ -176,7 +176,7 @@ func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) 
 					patterns++
 					_, err := regexp.Compile(pattern)
 					assert.NoError(t, err)
-					assert.NotRegexp(t, `\(\?|\\[^dpS.{}?]|\[\[:`, pattern)
+					assert.NotRegexp(t, `\(\?|\\[^dpS.{}?*]|\[\[:`, pattern)
 				}
 				walk(inner)
 			}

@@ -101,7 +101,7 @@ type Backend struct {
 	// Port is the Service's port, and the pods'.
 	Port pulumi.IntOutput `pulumi:"port"`
 
-	address pulumi.StringOutput // the Service's
+	service *corev1.Service
 }
 
 // migrationLabel keeps the migration's pods out of the backend's Service.
@@ -143,7 +143,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
-	backend.address = serviceAddress(service)
+	backend.service = service
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,

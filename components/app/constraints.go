@@ -155,8 +155,8 @@ var (
 		Valid:   []string{"shop.example.org", "*.example.org", "localhost"},
 		Invalid: []string{"Shop.example.org", "shop.example.org:80", "*", "a_b", "shop..org", "-a.org"},
 	}}
-	RequestsConstraint          = constraint.Number{Min: minRequests, Max: maxRequests}
-	RequestsPerClientConstraint = constraint.Number{Min: 1, Max: maxRequests}
+	RequestsConstraint          = constraint.Number{Min: minRequests, Max: maxRequests * 9 / 10}
+	RequestsPerClientConstraint = constraint.Number{Min: 1, Max: maxRequests * 9 / 10}
 	UploadsConstraint           = constraint.Number{Min: 2, Max: maxRequests}
 	RatePerClientConstraint     = constraint.Number{Min: 0, Max: maxRatePerClient}
 	LoadBalancerClassConstraint = constraint.Text{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -48,7 +49,7 @@ type Frontend struct {
 	// Port is the Service's port, and the pods'.
 	Port pulumi.IntOutput `pulumi:"port"`
 
-	address pulumi.StringOutput // the Service's
+	service *corev1.Service
 }
 
 // NewFrontend creates the pods and their Service.
@@ -86,7 +87,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pu
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
 	frontend.ServiceName = service.Metadata.Name().Elem()
-	frontend.address = serviceAddress(service)
+	frontend.service = service
 	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{
 		"serviceName": frontend.ServiceName,

@@ -142,7 +142,7 @@ func (args NginxArgs) limitProblems() problems.List {
 		}}
 	}
 	requests, perClient := RequestsConstraint, RequestsPerClientConstraint
-	requests.Max = args.mostRequests() * 9 / 10
+	requests.Max = args.mostRequests() * 9 / 10 // the rest is for clients that wait
 	perClient.Max = args.limits().Requests
 	ps := requests.Problems("requests", args.Limits.Requests)
 	ps = append(ps, perClient.Problems("requestsPerClient", args.Limits.RequestsPerClient)...)

@@ -90,7 +90,7 @@ var (
 		Pattern: `^arn:aws(-[a-z]+)*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$`,
 		Want:    "the ARN of an SNS topic, as arn:aws:sns:eu-west-1:123456789012:alerts",
 		Words:   "the ARN of an SNS topic",
-		Valid:   []string{"arn:aws:sns:eu-west-1:123456789012:alerts", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b-C"},
+		Valid:   []string{"arn:aws:sns:eu-west-1:123456789012:alerts", "arn:aws:sns:eu-west-1:123456789012:a_b-C"},
 		Invalid: []string{"alerts", "arn:aws:sqs:eu-west-1:123456789012:alerts", "arn:aws:sns:eu-west-1:12345:alerts"},
 	}
 )
