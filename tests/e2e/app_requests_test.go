@@ -13,9 +13,9 @@ import (
 
 // The images of dev, each under a second tag: to Kubernetes a new version.
 var secondTags = map[string]string{
-	"ghcr.io/acme/backend:1.0.0":                   "ghcr.io/acme/backend:1.0.1",
-	"ghcr.io/acme/frontend:1.0.0":                  "ghcr.io/acme/frontend:1.0.1",
-	"docker.io/nginxinc/nginx-unprivileged:1.28.0": "docker.io/nginxinc/nginx-unprivileged:1.28.1",
+	"ghcr.io/acme/backend:1.0.0":                     "ghcr.io/acme/backend:1.0.1",
+	"ghcr.io/acme/frontend:1.0.0":                    "ghcr.io/acme/frontend:1.0.1",
+	"public.ecr.aws/nginx/nginx-unprivileged:1.28.0": "public.ecr.aws/nginx/nginx-unprivileged:1.28.1",
 }
 
 const (
@@ -42,7 +42,7 @@ func changesUnderLoad(t *testing.T) {
 	images := slices.Concat(fixed, []string{
 		backendImage, "image: ghcr.io/acme/backend:1.0.1",
 		frontendImage, "image: ghcr.io/acme/frontend:1.0.1",
-		nginxKey, nginxKey + "    image: docker.io/nginxinc/nginx-unprivileged:1.28.1\n",
+		nginxKey, nginxKey + "    image: public.ecr.aws/nginx/nginx-unprivileged:1.28.1\n",
 	})
 	config := slices.Concat(fixed, []string{nginxKey, nginxKey + "    maxBodySize: 11m\n"})
 	steps := []struct {
