@@ -69,8 +69,8 @@ func startNginx(t *testing.T, config string) string {
 	return server.URL
 }
 
-func upstreamAt(server *httptest.Server) app.NginxUpstream {
-	return app.NginxUpstream{HostPort: server.Listener.Addr().String()}
+func upstreamAt(server *httptest.Server) string {
+	return server.Listener.Addr().String()
 }
 
 func echo(upstream string) http.Handler {
@@ -501,7 +501,7 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 	t.Cleanup(backend.Close)
 	t.Parallel()
 	requireNginx(t)
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, upstreamAt(backend), app.NginxUpstream{HostPort: "127.0.0.1:1"})
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, upstreamAt(backend), "127.0.0.1:1")
 	require.NoError(t, err)
 	server, err := nginx.Start(config, t.TempDir(), io.Discard)
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ func requireNginx(t *testing.T) {
 func renderNginx(t *testing.T, args app.NginxArgs) string {
 	t.Helper()
 	require.NoError(t, args.Problems().Err())
-	config, err := app.RenderNginxConfig(args, app.NginxUpstream{HostPort: "127.0.0.1:8000"}, app.NginxUpstream{HostPort: "127.0.0.1:8001"})
+	config, err := app.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
 	require.NoError(t, err)
 	return config
 }

@@ -34,8 +34,8 @@ func TestNginxReadsTheRenderedConfig(t *testing.T) {
 	config, deployment := r.One(t, configMapType), r.Named(t, deploymentType, "shop-nginx")
 	require.Equal(t, "shop-nginx-config", config.Name)
 	rendered, err := app.RenderNginxConfig(app.NginxArgs{},
-		app.NginxUpstream{HostPort: "backend-service:8000", Address: "172.20.0.80"},
-		app.NginxUpstream{HostPort: "frontend-service:8080", Address: "172.20.0.80"})
+		"backend-service:8000",
+		"frontend-service:8080")
 	require.NoError(t, err)
 	require.Equal(t, rendered, config.Input(t, `data["nginx.conf"]`))
 	require.Contains(t, deployment.Input(t, "spec.template.spec.volumes[1].configMap.name"), "shop-nginx-config-")
@@ -118,15 +118,6 @@ func TestNginxPodsAreReplacedAllAtOnce(t *testing.T) {
 	r := runApp(t, nil)
 	require.Equal(t, "100%", r.Named(t, deploymentType, "shop-nginx").Input(t, "spec.strategy.rollingUpdate.maxSurge"))
 	require.Equal(t, "25%", r.Named(t, deploymentType, "shop-backend").Input(t, "spec.strategy.rollingUpdate.maxSurge"))
-}
-
-func TestNginxConfigChangesWithAServicesAddress(t *testing.T) {
-	at := func(address string) string {
-		config, err := app.RenderNginxConfig(app.NginxArgs{}, app.NginxUpstream{HostPort: "backend-service:8000", Address: address}, app.NginxUpstream{HostPort: "frontend-service:8080"})
-		require.NoError(t, err)
-		return config
-	}
-	require.NotEqual(t, at("172.20.0.80"), at("172.20.0.81"), "nginx looks names up at its start alone")
 }
 
 func TestLoadBalancerIsAdaptedByConfig(t *testing.T) {

@@ -107,8 +107,8 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
-	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port, Address: serviceAddress(backend.service)}
-	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port, Address: serviceAddress(frontend.service)}
+	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
+	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app),
 		pulumi.DependsOn([]pulumi.Resource{backend.service, frontend.service}))

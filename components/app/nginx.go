@@ -159,11 +159,8 @@ func socketSysctls() corev1.SysctlArray {
 
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
 func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.ConfigMap, error) {
-	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Backend.Address, args.Frontend.Host, args.Frontend.Port, args.Frontend.Address).ApplyT(func(v []any) (string, error) {
-		upstream := func(host, port, address any) NginxUpstream {
-			return NginxUpstream{HostPort: fmt.Sprintf("%s:%d", host, port), Address: address.(string)}
-		}
-		return renderNginxConfig(args, upstream(v[0], v[1], v[2]), upstream(v[3], v[4], v[5]))
+	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Frontend.Host, args.Frontend.Port).ApplyT(func(v []any) (string, error) {
+		return renderNginxConfig(args, fmt.Sprintf("%s:%d", v[0], v[1]), fmt.Sprintf("%s:%d", v[2], v[3]))
 	}).(pulumi.StringOutput)
 	return corev1.NewConfigMap(ctx, t.name+"-config", &corev1.ConfigMapArgs{
 		Metadata:  t.metadata(),

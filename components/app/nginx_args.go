@@ -122,13 +122,9 @@ type UpstreamArgs struct {
 	Host pulumi.StringInput
 	// Port is the Service's port. Required.
 	Port pulumi.IntInput
-	// Address is the Service's own. Required.
-	Address pulumi.StringInput
 }
 
-func (args UpstreamArgs) missing() bool {
-	return args.Host == nil || args.Port == nil || args.Address == nil
-}
+func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
 
 // Problems are what the args can't run with.
 func (args NginxArgs) Problems() problems.List {

@@ -61,17 +61,7 @@ type nginxView struct {
 
 type nginxUpstream struct {
 	Name    string
-	Address string // the Service's, where it is known
 	Servers []string
-}
-
-// NginxUpstream is what the config says of a Service.
-type NginxUpstream struct {
-	// HostPort is its name and port.
-	HostPort string
-	// Address is its own: nginx looks the name up at its start alone, so a Service that was made
-	// anew has to show in the config.
-	Address string
 }
 
 type nginxLocation struct {
@@ -90,15 +80,15 @@ func (v nginxView) HasRoot() bool {
 	return slices.ContainsFunc(v.Locations, func(l nginxLocation) bool { return l.Match == "/" })
 }
 
-// RenderNginxConfig is the whole nginx.conf.
-func RenderNginxConfig(args NginxArgs, backend, frontend NginxUpstream) (string, error) {
+// RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port.
+func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
 	return renderNginxConfig(args.withDefaults(), backend, frontend)
 }
 
-func renderNginxConfig(args NginxArgs, backend, frontend NginxUpstream) (string, error) {
+func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
 	limits := args.limits()
-	upstream := func(name string, u NginxUpstream) nginxUpstream {
-		return nginxUpstream{Name: name, Address: u.Address, Servers: slices.Repeat([]string{u.HostPort}, upstreamTries)}
+	upstream := func(name, address string) nginxUpstream {
+		return nginxUpstream{Name: name, Servers: slices.Repeat([]string{address}, upstreamTries)}
 	}
 	view := nginxView{
 		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,

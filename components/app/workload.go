@@ -152,11 +152,6 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...p
 	return service, nil
 }
 
-// serviceAddress is another one after a Service was made anew.
-func serviceAddress(service *corev1.Service) pulumi.StringOutput {
-	return service.Spec.ClusterIP().Elem()
-}
-
 func (w *workload) servingContainer() corev1.ContainerArgs {
 	const startEvery = 2
 	container := w.baseContainer()

@@ -51,12 +51,6 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		if spec, given := res.Inputs["spec"]; given && spec.IsObject() && spec.ObjectValue()["type"].V == "LoadBalancer" {
 			add(properties(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "nginx.elb.amazonaws.com"}}}}}))
 		}
-		// Kubernetes gives each Service an address of its own.
-		if spec := state["spec"]; spec.IsObject() {
-			addressed := spec.ObjectValue().Copy()
-			addressed["clusterIP"] = resource.NewProperty("172.20.0.80")
-			state["spec"] = resource.NewProperty(addressed)
-		}
 	}
 	if metadata, given := state["metadata"]; given && metadata.IsObject() {
 		named := metadata.ObjectValue().Copy()

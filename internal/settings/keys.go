@@ -360,6 +360,10 @@ func resourceKeys(r *app.ResourceArgs, cpu, memory string) []Key {
 }
 
 func nginxKeys(n *app.NginxArgs) []Key {
+	return slices.Concat(nginxTierKeys(n), nginxClientKeys(n), nginxLoadBalancerKeys(n))
+}
+
+func nginxTierKeys(n *app.NginxArgs) []Key {
 	return []Key{
 		{
 			Name: "image", Kind: text(&n.Image), Constraint: app.ImageConstraint.WithDefault(app.DefaultNginxImage),
@@ -391,6 +395,11 @@ func nginxKeys(n *app.NginxArgs) []Key {
 			Doc: "Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time.",
 		},
 		rolloutSecondsKey(&n.RolloutSeconds, app.DefaultNginxRolloutSeconds),
+	}
+}
+
+func nginxClientKeys(n *app.NginxArgs) []Key {
+	return []Key{
 		{
 			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: app.CertificateArnConstraint, Default: "none: plain HTTP",
 			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
@@ -428,6 +437,11 @@ func nginxKeys(n *app.NginxArgs) []Key {
 				},
 			),
 		},
+	}
+}
+
+func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
+	return []Key{
 		{
 			Name: "internal", Kind: flag(&n.Internal), Default: "false", Example: "true",
 			Doc: "Makes the load balancer reachable only from the private network.",

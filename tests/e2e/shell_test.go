@@ -52,6 +52,10 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 
 	id := fmt.Sprintf("e2e-shell-%d", time.Now().UnixNano())
 	call(t, http.StatusOK, http.MethodGet, dev+"/api/items", nil, map[string]string{"X-Request-ID": id})
+	// nginx writes its log once a second.
+	eventually(t, time.Minute, "the request in nginx's log", func() bool {
+		return strings.Contains(kubectl(t, "dev", "logs --selector app.kubernetes.io/name=nginx --tail=-1"), id)
+	})
 	runbook := must(t, "cat docs/runbook.md")
 	namespace := regexp.MustCompile("`(NS=.*)`").FindStringSubmatch(runbook)[1]
 	look := strings.ReplaceAll(s.block(t, "runbook.md", "pulumi stack output --stack prod"), "REQUEST-ID", id)

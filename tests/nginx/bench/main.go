@@ -113,7 +113,7 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer stop()
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, app.NginxUpstream{HostPort: address}, app.NginxUpstream{HostPort: address})
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, address, address)
 	if err != nil {
 		return err
 	}
