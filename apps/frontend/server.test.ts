@@ -43,8 +43,8 @@ beforeAll(async () => {
   await writeFile(join(folder, "nginx.conf"), config);
 
   // The image's nginx, Debian 13's, which only root can run on another release.
-  const command = process.getuid?.() === 0 ? ["../../bin/trixie", "/usr/sbin/nginx"] : ["/usr/sbin/nginx"];
-  nginx = spawn(command[0], [...command.slice(1), "-e", "stderr", "-c", join(folder, "nginx.conf"), "-g", "daemon off;"]);
+  const [command, before] = process.getuid?.() === 0 ? ["../../bin/trixie", ["/usr/sbin/nginx"]] : ["/usr/sbin/nginx", []];
+  nginx = spawn(command, [...before, "-e", "stderr", "-c", join(folder, "nginx.conf"), "-g", "daemon off;"]);
   nginx.stderr!.on("data", (text) => (log += text));
   await vi.waitFor(() => fetch(`${url}/healthz`), { timeout: 10_000 });
 });
