@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,4 +185,29 @@ func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) 
 	}
 	walk(document)
 	assert.Greater(t, patterns, 20)
+}
+
+// ofTheProgramAlone are, by words of their line, the refusals that no schema can make, and why.
+var ofTheProgramAlone = map[string]string{
+	"or the reason why not as waive.":    "whether a control is met follows from several keys",
+	"want no waiver: the control is met": "the same",
+	"threetier:database.network.":        "the network is required only beside a kubeconfig",
+	"threetier:databse is unknown":       "the test gives the key by environment, not in the config: its name alone is refused by the schema",
+}
+
+// editorRefusesToo holds the editor's schema to the program's refusals of a config.
+func editorRefusesToo(t *testing.T, config *recorder.Config, lines []string) {
+	t.Helper()
+	places := refusedByEditor(t, editorSchema(t), config)
+	for _, line := range lines {
+		path := strings.NewReplacer("[", ".", "]", "").Replace(strings.Fields(line)[0])
+		refused := slices.ContainsFunc(places, func(place string) bool {
+			return place == "config" || place == path || strings.HasPrefix(path, place+".") || strings.HasPrefix(place, path+".")
+		})
+		alone := false
+		for words := range ofTheProgramAlone {
+			alone = alone || strings.Contains(line, words)
+		}
+		assert.NotEqual(t, alone, refused, "%s: the editor refuses %v", line, places)
+	}
 }

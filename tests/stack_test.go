@@ -42,6 +42,7 @@ func refusals(t *testing.T, config *recorder.Config) []string {
 			lines = append(lines, line)
 		}
 	}
+	editorRefusesToo(t, config, lines)
 	return lines
 }
 
