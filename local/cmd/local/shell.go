@@ -7,9 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"threetier/local/internal/deploy"
-	"threetier/local/internal/home"
 	"threetier/local/internal/node"
-	"threetier/local/internal/tools"
 )
 
 func shellCommand() *cobra.Command {
@@ -17,14 +15,8 @@ func shellCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "shell", Short: "a shell in the node, where pulumi, kubectl, psql and aws eks get-token work as on AWS", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			h, err := home.Find()
+			h, err := t.home()
 			if err != nil {
-				return err
-			}
-			if err := tools.CheckMachine(h); err != nil {
-				return err
-			}
-			if err := t.check(h); err != nil {
 				return err
 			}
 			var pid int

@@ -120,17 +120,23 @@ func destroyCommand() *cobra.Command {
 	})
 }
 
+// home is the checkout, once the machine and the request are found fit.
+func (t *target) home() (home.Home, error) {
+	h, err := home.Find()
+	if err == nil {
+		err = tools.CheckMachine(h)
+	}
+	if err == nil {
+		err = t.check(h)
+	}
+	return h, err
+}
+
 // onStack checks the machine and the request before anything is touched, and
 // works on the stack when no other command does.
 func onStack(t *target, do func(h home.Home) error) error {
-	h, err := home.Find()
+	h, err := t.home()
 	if err != nil {
-		return err
-	}
-	if err := tools.CheckMachine(h); err != nil {
-		return err
-	}
-	if err := t.check(h); err != nil {
 		return err
 	}
 	whole, err := h.Lock("node", syscall.LOCK_SH)

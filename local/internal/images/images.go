@@ -129,6 +129,15 @@ func (s Store) ctr(args ...string) *exec.Cmd {
 	return node.Command(s.Home, s.PID, append(all, args...)...)
 }
 
+// wanted is the image's whole name, and the stamp of its sources.
+func (i Image) wanted() (name, want string, err error) {
+	if name, err = Normal(i.Name); err != nil {
+		return "", "", err
+	}
+	want, err = stamp.Of(i.Dir, product)
+	return name, want, err
+}
+
 // Ensure builds and loads what is missing, or is no longer what its sources
 // say. An image that somebody loaded under the same name is theirs, and stays.
 func (s Store) Ensure(list []Image) error {
@@ -137,11 +146,7 @@ func (s Store) Ensure(list []Image) error {
 		return err
 	}
 	for _, image := range list {
-		name, err := Normal(image.Name)
-		if err != nil {
-			return err
-		}
-		want, err := stamp.Of(image.Dir, product)
+		name, want, err := image.wanted()
 		if err != nil {
 			return err
 		}
@@ -167,11 +172,7 @@ func (s Store) Ensure(list []Image) error {
 // Prepare builds what Ensure will load: it needs no node.
 func (s Store) Prepare(list []Image) error {
 	for _, image := range list {
-		name, err := Normal(image.Name)
-		if err != nil {
-			return err
-		}
-		want, err := stamp.Of(image.Dir, product)
+		name, want, err := image.wanted()
 		if err != nil {
 			return err
 		}
