@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -128,5 +129,64 @@ func TestClusterRefusesWhatItCanNotFind(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 		assert.Empty(t, recording.Names())
 		assert.Empty(t, recording.Lookups)
+	}
+}
+
+// needy is a cluster that meets none of a stack's needs but its private subnets.
+func needy() *recorder.Network {
+	network := recorder.TwoZones()
+	network.Version, network.Status, network.AutoMode, network.Untagged = "1.31", "CREATING", true, true
+	network.NodeGroups = []string{"sg-nodes"}
+	return network
+}
+
+func TestUnmetNeedsOfAClusterAreALineEachAndNothingIsRegistered(t *testing.T) {
+	network := needy()
+	network.Subnets[3].Zone = "eu-west-1a"
+	_, recording, err := recordCluster(&eksArgs, network)
+	require.Error(t, err)
+	assert.Equal(t, []string{
+		"1 error occurred:",
+		"\t* create cluster cluster: status of EKS cluster acme is CREATING, want ACTIVE",
+		"version of EKS cluster acme is 1.31, want 1.32 or later",
+		"number of subnets with the tag kubernetes.io/role/elb of EKS cluster acme is 0, want 1 or more: the load balancer's controller looks for the tag in VPC vpc-0123",
+		"number of nodes in sg-cluster of EKS cluster acme is 0 of 1, want 1 or more, since the database lets in nobody else: name a security group of the nodes in threetier:database.network.clientSecurityGroupIds",
+		"find private subnets of EKS cluster acme: a database wants private subnets in at least 2 availability zones, VPC vpc-0123 has: " +
+			"subnet-privatea (eu-west-1a, private), subnet-privateb (eu-west-1a, private), subnet-publica (eu-west-1a, public), subnet-publicb (eu-west-1b, public)",
+	}, strings.Split(strings.TrimSpace(err.Error()), "\n"))
+	assert.Empty(t, recording.Names())
+}
+
+func TestEachNeedOfAClusterIsMetByOneChange(t *testing.T) {
+	for name, test := range map[string]struct {
+		args    cluster.ClusterArgs
+		network func(*recorder.Network)
+		want    string
+	}{
+		"while it is updated":                      {eksArgs, func(n *recorder.Network) { n.Status = "UPDATING" }, ""},
+		"an unknown version":                       {eksArgs, func(n *recorder.Network) { n.Version = "2" }, "version of EKS cluster acme is 2, want"},
+		"no nodes yet":                             {eksArgs, func(n *recorder.Network) { n.NodeGroups = nil }, ""},
+		"one node of two":                          {eksArgs, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes", "sg-cluster"} }, ""},
+		"nodes let in by name":                     {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", ClientSecurityGroupIDs: []string{"sg-nodes"}}, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes"} }, ""},
+		"no tag, but a controller that needs none": {eksArgs, func(n *recorder.Network) { n.Untagged = true }, ""},
+		"no tag and no public subnet": {eksArgs, func(n *recorder.Network) {
+			n.Untagged, n.Subnets = true, n.Subnets[2:]
+		}, "in VPC vpc-0123, which has no public subnet at all"},
+		"internal, no tag, Auto Mode": {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", InternalLoadBalancer: true}, func(n *recorder.Network) {
+			n.Untagged, n.AutoMode = true, true
+		}, "number of subnets with the tag kubernetes.io/role/internal-elb of EKS cluster acme is 0, want 1 or more"},
+		"internal, no public subnet": {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", InternalLoadBalancer: true}, func(n *recorder.Network) { n.Subnets = n.Subnets[2:] }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := recorder.TwoZones()
+			test.network(network)
+			_, _, err := recordCluster(&test.args, network)
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.want)
+			assert.Len(t, strings.Split(strings.TrimSpace(err.Error()), "\n"), 2, "one line under Pulumi's own")
+		})
 	}
 }

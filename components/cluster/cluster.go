@@ -28,6 +28,10 @@ type ClusterArgs struct {
 	Context string
 	// Region is the AWS region of the EKS cluster. Required with EKS.
 	Region string
+	// InternalLoadBalancer tells that the stack's load balancer is for the network alone. Default: internet-facing.
+	InternalLoadBalancer bool
+	// ClientSecurityGroupIDs are the security groups that may reach the database. Default: the cluster's own.
+	ClientSecurityGroupIDs []string
 }
 
 // Problems are all that is wrong with the args.
@@ -131,9 +135,16 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.Invoke
 	if len(cluster.CertificateAuthorities) == 0 {
 		return foundCluster{}, fmt.Errorf("EKS cluster %s has no certificate authority yet: it is %s", args.EKS, cluster.Status)
 	}
+	unmet, err := preflight{ctx: ctx, args: args, cluster: cluster, lookups: lookups}.problems()
+	if err != nil {
+		return foundCluster{}, err
+	}
 	subnets, err := network.PrivateSubnets(ctx, cluster.VpcConfig.VpcId, cluster.VpcConfig.SubnetIds, lookups...)
 	if err != nil {
-		return foundCluster{}, fmt.Errorf("find private subnets of EKS cluster %s: %w", args.EKS, err)
+		err = fmt.Errorf("find private subnets of EKS cluster %s: %w", args.EKS, err)
+	}
+	if err := errors.Join(unmet.Err(), err); err != nil {
+		return foundCluster{}, err
 	}
 	kubeconfig, err := eksKubeconfig(args, cluster.Endpoint, cluster.CertificateAuthorities[0].Data)
 	if err != nil {

@@ -99,7 +99,7 @@ func (n Network) checkClient(ctx *pulumi.Context, id string, opts ...pulumi.Invo
 // PrivateSubnets are those of the candidates that no internet gateway reaches.
 // Fewer than two zones is an error that lists what was found, since somebody has to add a subnet then.
 func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string, opts ...pulumi.InvokeOption) ([]string, error) {
-	public, err := internetGatewaySubnets(ctx, vpc, opts...)
+	public, err := PublicSubnets(ctx, vpc, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -128,9 +128,9 @@ func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string, opts .
 	return private, nil
 }
 
-// internetGatewaySubnets tells which subnets of a VPC have a route to an internet gateway.
+// PublicSubnets tells which subnets of a VPC have a route to an internet gateway.
 // A subnet without a route table of its own uses the VPC's main one.
-func internetGatewaySubnets(ctx *pulumi.Context, vpc string, opts ...pulumi.InvokeOption) (func(subnet string) bool, error) {
+func PublicSubnets(ctx *pulumi.Context, vpc string, opts ...pulumi.InvokeOption) (func(subnet string) bool, error) {
 	tables, err := ec2.GetRouteTables(ctx, &ec2.GetRouteTablesArgs{VpcId: &vpc}, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("look up the route tables of %s: %w", vpc, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -19,6 +20,14 @@ type Network struct {
 	Elsewhere map[string]string
 	// Peered are the VPCs that this one is peered with.
 	Peered []string
+	// Version and Status are the cluster's: 1.34 and ACTIVE where empty.
+	Version, Status string
+	// AutoMode is EKS Auto Mode's.
+	AutoMode bool
+	// Untagged takes the load balancers' tags off the subnets.
+	Untagged bool
+	// NodeGroups are the security groups of each node: with none, the cluster has no nodes yet.
+	NodeGroups []string
 	// MainIsPublic gives the VPC's main route table a route to its internet gateway.
 	MainIsPublic bool
 }
@@ -33,7 +42,7 @@ type Subnet struct {
 
 // TwoZones is a VPC as it should be: in each of two zones a private and a public subnet.
 func TwoZones() *Network {
-	return &Network{VPC: "vpc-0123", Subnets: []Subnet{
+	return &Network{VPC: "vpc-0123", NodeGroups: []string{ClusterSecurityGroup}, Subnets: []Subnet{
 		{ID: "subnet-publica", Zone: "eu-west-1a", Public: true},
 		{ID: "subnet-publicb", Zone: "eu-west-1b", Public: true},
 		{ID: "subnet-privatea", Zone: "eu-west-1a"},
@@ -65,6 +74,10 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 			}
 		}
 		return nil, fmt.Errorf("there is no subnet %s", id)
+	case "aws:ec2/getSubnets:getSubnets":
+		return properties(fields{"ids": n.subnetsWith(args["filters"])}), nil
+	case "aws:ec2/getInstances:getInstances":
+		return properties(fields{"ids": n.nodesWith(args["filters"])}), nil
 	case "aws:ec2/getSecurityGroup:getSecurityGroup":
 		id := args["id"].StringValue()
 		return properties(fields{"id": id, "vpcId": n.vpcOf(id)}), nil
@@ -84,6 +97,44 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 	return nil, fmt.Errorf("the program is not known to look %s up", token)
 }
 
+// filterValues are those of a lookup's filter; nil where it has no such filter.
+func filterValues(filters resource.PropertyValue, prefix string) (name string, values []string) {
+	for _, filter := range filters.ArrayValue() {
+		name := filter.ObjectValue()["name"].StringValue()
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		for _, value := range filter.ObjectValue()["values"].ArrayValue() {
+			values = append(values, value.StringValue())
+		}
+		return name, values
+	}
+	return "", nil
+}
+
+func (n *Network) subnetsWith(filters resource.PropertyValue) []any {
+	tag, _ := filterValues(filters, "tag:")
+	ids := []any{}
+	for _, subnet := range n.All() {
+		public := subnet.Public || subnet.Main && n.MainIsPublic
+		if tag == "" || !n.Untagged && public == (tag == "tag:kubernetes.io/role/elb") {
+			ids = append(ids, subnet.ID)
+		}
+	}
+	return ids
+}
+
+func (n *Network) nodesWith(filters resource.PropertyValue) []any {
+	name, groups := filterValues(filters, "instance.group-id")
+	ids := []any{}
+	for i, group := range n.NodeGroups {
+		if name == "" || slices.Contains(groups, group) {
+			ids = append(ids, fmt.Sprintf("i-%d", i))
+		}
+	}
+	return ids
+}
+
 func (n *Network) vpcOf(id string) string { return cmp.Or(n.Elsewhere[id], n.VPC) }
 
 func (n *Network) cluster(name string) fields {
@@ -92,7 +143,8 @@ func (n *Network) cluster(name string) fields {
 		ids = append(ids, subnet.ID)
 	}
 	return fields{
-		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": "ACTIVE",
+		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": cmp.Or(n.Status, "ACTIVE"),
+		"version": cmp.Or(n.Version, "1.34"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
 		"certificateAuthorities": []any{fields{"data": "Y2VydGlmaWNhdGU="}},
 		"vpcConfig":              fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
 	}

@@ -74,6 +74,8 @@ func load(ctx *pulumi.Context, key Key) problems.List {
 // complete fills in what one part of the config says for another.
 func (s *Settings) complete(ctx *pulumi.Context) {
 	s.Cluster.Region = s.Region
+	s.Cluster.InternalLoadBalancer = s.App.Nginx.Internal
+	s.Cluster.ClientSecurityGroupIDs = s.Database.Network.ClientSecurityGroupIDs
 	s.Database.Region = s.Region
 	if s.App.Namespace == "" {
 		s.App.Namespace = defaultNamespace(ctx)

@@ -76,6 +76,8 @@ var ofLookups = map[string]string{
 
 	"aws:ec2/getSecurityGroup:getSecurityGroup": "ec2: DescribeSecurityGroups",
 	"aws:ec2/getSubnet:getSubnet":               "ec2: DescribeSubnets",
+	"aws:ec2/getSubnets:getSubnets":             "ec2: DescribeSubnets",
+	"aws:ec2/getInstances:getInstances":         "ec2: DescribeInstances",
 	"aws:ec2/getRouteTables:getRouteTables":     "ec2: DescribeRouteTables",
 	"aws:ec2/getRouteTable:getRouteTable":       "ec2: DescribeRouteTables",
 }

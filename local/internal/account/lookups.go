@@ -10,22 +10,23 @@ import (
 	"strings"
 )
 
-// lookups by the last part of their Pulumi names.
+// lookups by service and name: RDS and EC2 both have a getInstances.
 var lookups = map[string]func(*Account, *call) (map[string]any, error){
-	"getCluster":             getCluster,
-	"getSubnets":             getSubnets,
-	"getSubnet":              getSubnet,
-	"getRouteTables":         getRouteTables,
-	"getRouteTable":          getRouteTable,
-	"getSecurityGroup":       getSecurityGroup,
-	"getInstances":           getInstances,
-	"getInstance":            getInstance,
-	"getSnapshot":            getSnapshot,
-	"getEngineVersion":       getEngineVersion,
-	"getOrderableDbInstance": getOrderableDbInstance,
-	"getPartition":           always(getPartition),
-	"getCallerIdentity":      always(getCallerIdentity),
-	"getRegion":              always(getRegion),
+	"eks.getCluster":             getCluster,
+	"ec2.getSubnets":             getSubnets,
+	"ec2.getSubnet":              getSubnet,
+	"ec2.getRouteTables":         getRouteTables,
+	"ec2.getRouteTable":          getRouteTable,
+	"ec2.getSecurityGroup":       getSecurityGroup,
+	"ec2.getInstances":           getNodes,
+	"rds.getInstances":           getInstances,
+	"rds.getInstance":            getInstance,
+	"rds.getSnapshot":            getSnapshot,
+	"rds.getEngineVersion":       getEngineVersion,
+	"rds.getOrderableDbInstance": getOrderableDbInstance,
+	"getPartition":               always(getPartition),
+	"getCallerIdentity":          always(getCallerIdentity),
+	"getRegion":                  always(getRegion),
 }
 
 func (a *Account) lookup(r *http.Request, c *call) (*Response, error) {
@@ -188,6 +189,27 @@ func getSubnet(_ *Account, c *call) (map[string]any, error) {
 		"privateDnsHostnameTypeOnLaunch": "ip-name", "filters": c.inputs["filters"],
 		"tags": map[string]string{"Name": s.name, strings.TrimPrefix(s.roleTag(), "tag:"): "1"},
 	}, nil
+}
+
+// getNodes finds the one machine that the cluster runs on.
+func getNodes(_ *Account, c *call) (map[string]any, error) {
+	have := map[string][]string{"vpc-id": {vpcID}, "instance-state-name": {"running"}, "instance.group-id": {clusterSecurityGroupID}}
+	for _, filter := range objects(c.inputs, "filters") {
+		// Whatever name the stack config gives the cluster.
+		if name := text(filter, "name"); strings.HasPrefix(name, "tag:kubernetes.io/cluster/") {
+			have[name] = []string{"owned"}
+		}
+	}
+	ok, err := filterBy(c, have)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	if ok {
+		ids = append(ids, nodeID)
+	}
+	return map[string]any{"id": c.region, "ids": ids, "ipv6Addresses": []string{}, "privateIps": []string{}, "publicIps": []string{},
+		"filters": c.inputs["filters"], "instanceStateNames": list(c.inputs, "instanceStateNames"), "instanceTags": tagsOf(c.inputs)}, nil
 }
 
 // routeTable is one of a VPC's: the main one for every subnet without another, or the public one.

@@ -19,6 +19,7 @@ const (
 	mainRouteTableID       = "rtb-0local000000main"
 	publicRouteTableID     = "rtb-0local0000public"
 	internetGatewayID      = "igw-0local0000000001"
+	nodeID                 = "i-0local00000000001"
 
 	otherVPCID           = "vpc-0local0000000002"
 	otherSecurityGroupID = "sg-0local00000other"

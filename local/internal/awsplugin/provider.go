@@ -156,7 +156,10 @@ func (p *Provider) Invoke(ctx context.Context, req plugin.InvokeRequest) (plugin
 	if len(failures) > 0 {
 		return plugin.InvokeResponse{Failures: failures}, nil
 	}
-	name := string(req.Tok)[strings.LastIndex(string(req.Tok), ":")+1:]
+	// The module too: RDS and EC2 both have a getInstances.
+	_, name, _ := strings.Cut(string(req.Tok), ":")
+	name, _, _ = strings.Cut(name, ":")
+	name = strings.TrimPrefix(strings.ReplaceAll(name, "/", "."), "index.")
 	region, _ := p.settings()
 	answer, err := p.account.lookup(ctx, name, account.Request{Region: region, Inputs: plainInputs(req.Args, arguments)})
 	if err != nil {

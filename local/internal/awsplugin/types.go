@@ -288,6 +288,7 @@ var lookupTypes = map[string]map[string]input{
 		"includeShared": {shape: aTruth}},
 	"aws:rds/getEngineVersion:getEngineVersion": {"engine": {required: true}, "includeAll": {shape: aTruth}, "version": {}},
 	"aws:ec2/getSubnets:getSubnets":             {"filters": filters, "tags": tags},
+	"aws:ec2/getInstances:getInstances":         {"filters": filters, "instanceStateNames": {shape: aList}, "instanceTags": tags},
 	"aws:ec2/getSubnet:getSubnet": {"availabilityZone": {}, "cidrBlock": {}, "filters": filters, "id": {}, "state": {},
 		"tags": tags, "vpcId": {}},
 	"aws:ec2/getRouteTables:getRouteTables":     {"filters": filters, "tags": tags, "vpcId": {}},
