@@ -211,9 +211,13 @@ func (args DatabaseArgs) lifecycleProblems() problems.List {
 	}
 	days := BackupRetentionDaysConstraint
 	days.Min = args.leastBackupDays()
-	ps := days.Problems("backupRetentionDays", args.BackupRetentionDays)
+	return where(days.Problems("backupRetentionDays", args.BackupRetentionDays), "lifecycle is %s", args.Lifecycle)
+}
+
+// where says what the wanted bounds depend on.
+func where(ps problems.List, format string, value any) problems.List {
 	for i := range ps {
-		ps[i].Want += fmt.Sprintf(" where lifecycle is %s", args.Lifecycle)
+		ps[i].Want += fmt.Sprintf(" where "+format, value)
 	}
 	return ps
 }

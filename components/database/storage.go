@@ -78,18 +78,12 @@ func (args DatabaseArgs) speedProblems() problems.List {
 	if args.IOPS != nil {
 		bounds := IOPSConstraint
 		bounds.Min, bounds.Max = max(bounds.Min, size/mostGiBPerIOPS), min(bounds.Max, size*mostIOPSPerGiB)
-		ps = bounds.Problems("iops", args.IOPS)
-		for i := range ps {
-			ps[i].Want += fmt.Sprintf(" where storageGiB is %d", size)
-		}
+		ps = where(bounds.Problems("iops", args.IOPS), "storageGiB is %d", size)
 	}
 	if args.ThroughputMiBs != nil && len(ps) == 0 {
 		iops, bounds := *optional.Or(args.IOPS, stripedIOPS), ThroughputMiBsConstraint
 		bounds.Max = min(bounds.Max, iops/leastIOPSPerMiBs)
-		ps = bounds.Problems("throughputMiBs", args.ThroughputMiBs)
-		for i := range ps {
-			ps[i].Want += fmt.Sprintf(" where iops is %d", iops)
-		}
+		ps = where(bounds.Problems("throughputMiBs", args.ThroughputMiBs), "iops is %d", iops)
 	}
 	return ps
 }
