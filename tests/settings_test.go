@@ -40,7 +40,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
-			`instanceClass, storageGiB, maxStorageGiB, multiAz, backupRetentionDays, port, name, username, password, ` +
+			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
 			`passwordVersion, parameters, readReplicas, restoreFrom, backupPlan, waive, network`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
@@ -52,6 +52,7 @@ func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"aws:region is missing, want one of " + strings.Join(rdsca.Regions(), ", "),
 		"threetier:cluster.eks is missing, want the name of an EKS cluster, or kubeconfig instead",
+		"threetier:database.lifecycle is missing, want disposable, durable or retiring",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
 		"threetier:frontend.image is missing, want an image, like registry/name@sha256:…",
 	}, refusals(t, recorder.YAML(t, "config: {}")))

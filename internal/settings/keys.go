@@ -85,7 +85,7 @@ func keys(s *Settings) []Key {
 			Doc: "The Kubernetes namespace, which the stack creates and owns.",
 		},
 		{
-			Name: "threetier:database", Kind: object(databaseKeys(&s.Database)...), Default: "as each key's",
+			Name: "threetier:database", Kind: object(databaseKeys(&s.Database)...), Default: required,
 			Doc: "The Amazon RDS PostgreSQL instance.",
 		},
 		{
@@ -136,7 +136,7 @@ func databaseKeys(d *database.DatabaseArgs) []Key {
 func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Example: "durable",
+			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Default: required, Example: "durable",
 			Doc: "The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets or waives every " +
 				"Security Hub control. retiring: a durable database can now be deleted; a final snapshot stays.",
 		},
@@ -160,6 +160,19 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Doc: "Maximum size of automatic growth, in GiB. 0 switches off the growth.",
 		},
 		{
+			Name: "iops", Kind: optionalNumber(&d.IOPS), Constraint: database.IOPSConstraint, Default: "what RDS doesn't charge for", Example: "16000",
+			Doc: "Operations per second of a volume of 400 GiB or more. RDS sets those of a smaller one.",
+		},
+		{
+			Name: "throughputMiBs", Kind: optionalNumber(&d.ThroughputMiBs), Constraint: database.ThroughputMiBsConstraint, Default: "what RDS doesn't charge for", Example: "1000",
+			Doc: "Throughput of a volume of 400 GiB or more, in MiB per second. RDS sets that of a smaller one.",
+		},
+		{
+			Name: "kmsKeyArn", Kind: text(&d.KMSKeyARN), Constraint: database.KMSKeyARNConstraint, Default: "the account's aws/rds key",
+			Example: "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+			Doc:     "The key that encrypts the volume and its snapshots. A change replaces the instance.",
+		},
+		{
 			Name: "multiAz", Kind: optionalFlag(&d.MultiAZ), Default: "false where disposable, else true", Example: "true",
 			Doc: "Runs a standby in a second zone. RDS fails over to it automatically.",
 		},
@@ -167,6 +180,14 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Name: "backupRetentionDays", Kind: optionalNumber(&d.BackupRetentionDays), Default: "1 where disposable, else 7",
 			Constraint: database.BackupRetentionDaysConstraint, Example: "14",
 			Doc: "Retention of automated backups, in days. Any point in this time can be restored.",
+		},
+		{
+			Name: "backupWindow", Kind: text(&d.BackupWindow), Constraint: database.BackupWindowConstraint, Default: "chosen by RDS", Example: "02:00-02:30",
+			Doc: "The time of the daily backup.",
+		},
+		{
+			Name: "maintenanceWindow", Kind: text(&d.MaintenanceWindow), Constraint: database.MaintenanceWindowConstraint, Default: "chosen by RDS", Example: "sun:03:00-sun:03:30",
+			Doc: "The time in which RDS may change and restart the instance and its read replicas.",
 		},
 	}
 }
@@ -199,7 +220,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
 			Constraint: database.ParametersConstraint,
-			Doc:        "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1.",
+			Doc: "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1. By default, " +
+				"client_connection_check_interval and tcp_keepalives_* end the statements of a client that is gone, within 30 seconds; 0 leaves one of them to RDS.",
 		},
 		{
 			Name: "readReplicas", Kind: number(&d.ReadReplicas), Constraint: database.ReadReplicasConstraint, Example: "1",
@@ -215,7 +237,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		},
 		{
 			Name: "waive", Kind: textMap(&d.Waive), Constraint: database.WaiveConstraint, Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
-			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused.",
+			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused. " +
+				"Without RDS.8, the read replicas of a durable database can be deleted; the database itself can't.",
 		},
 		{
 			Name: "network", Default: "as each key's",
