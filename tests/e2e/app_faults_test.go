@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,4 +202,19 @@ func TestFaultDatabaseThatStopsTakesNoWriteThatWasAcknowledged(t *testing.T) {
 		}
 	}
 	t.Logf("all of %d acknowledged writes are there", len(l.added))
+}
+
+func TestFaultServiceMadeAnewIsServedAfterTheRunbooksCommand(t *testing.T) {
+	s := &testStack{name: "dev", config: filepath.Join(root, "Pulumi.dev.yaml"), port: devPort, site: dev}
+	kubectl(t, "dev", "delete service backend-service")
+	s.shell(t, "pulumi refresh --stack dev\npulumi up --stack dev")
+	if a, err := request(http.MethodGet, dev+"/api/items", nil, nil); err != nil || a.status != http.StatusBadGateway {
+		t.Errorf("with the new Service there is %d, %v; want 502, or the runbook's section is of no use", a.status, err)
+	}
+	s.shell(t, "NS="+namespace("dev")+"\n"+s.block(t, "runbook.md", `kubectl --namespace "$NS" rollout restart`))
+	eventually(t, time.Minute, "the site serving", func() bool {
+		a, err := request(http.MethodGet, dev+"/api/items", nil, nil)
+		return err == nil && a.status == http.StatusOK
+	})
+	s.wantsNothing(t, "the restart")
 }

@@ -20,6 +20,7 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 		"ImageThatCannotBePulledLeavesTheOldServing":     cannotBePulled,
 		"FailedMigrationStopsItAndShowsItsLastWords":     stopsAtTheMigration,
 		"MigrationRunsOncePerChangeAndNotWithoutAChange": migratesOncePerChange,
+		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
 		"RollbackLeavesOutAMigrationThatWouldFail":       rollsBackWithoutItsMigration,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +44,25 @@ func cannotBePulled(t *testing.T, s *testStack) {
 	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
 	failsToRollOut(t, s, "frontend", "ghcr.io/acme/frontend:absent")
+}
+
+// tooLarge answers every request well; two seconds after its start its worker needs more memory than the pod has.
+const tooLarge = `import os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+if os.fork() == 0:
+    time.sleep(2)
+    held = b"x" * (400 << 20)
+    time.sleep(600)
+ThreadingHTTPServer(("", 8000), Handler).serve_forever()`
+
+func needsTooMuchMemory(t *testing.T, s *testStack) {
+	s.set(t, "backend", "rolloutSeconds: 40")
+	s.set(t, "backend", "command: [python3, -c, "+strconv.Quote(tooLarge)+"]")
+	failsToRollOut(t, s, "backend", "OOMKilled")
 }
 
 func failsToRollOut(t *testing.T, s *testStack, tier, reason string) {
