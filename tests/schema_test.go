@@ -99,13 +99,13 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 	assert.Contains(t, refusedByEditor(t, editorSchema(t), config), "threetier:nginx.maxBodySize")
 }
 
-// sampleConfig has the required keys, a route to set the keys of, and room for any number of requests.
+// sampleConfig has the required keys, a route and a skipped migration to set the keys of, and room for any number of requests.
 func sampleConfig(t *testing.T) *recorder.Config {
 	return recorder.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:database: {lifecycle: disposable}
-  threetier:backend: {image: "acme/backend:1"}
+  threetier:backend: {image: "acme/backend:1", migrate: [alembic], skipMigration: {image: "acme/backend:1", reason: older}}
   threetier:frontend: {image: "acme/frontend:1"}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
 `)
@@ -205,10 +205,14 @@ func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) 
 
 // ofTheProgramAlone are, by words of their line, the refusals that no schema can make, and why.
 var ofTheProgramAlone = map[string]string{
-	"or the reason why not as waive.":    "whether a control is met follows from several keys",
-	"want no waiver: the control is met": "the same",
-	"threetier:database.network.":        "the network is required only beside a kubeconfig",
-	"threetier:databse is unknown":       "the test gives the key by environment, not in the config: its name alone is refused by the schema",
+	"or the reason why not as waive.":     "whether a control is met follows from several keys",
+	"want no waiver: the control is met":  "the same",
+	"want no reason: ":                    "whether tags need a reason follows from the lifecycle and the images",
+	"since the database isn't disposable": "the same",
+	"it only beside migrate":              "the rule is across two keys",
+	"the backend's image: ":               "the same",
+	"threetier:database.network.":         "the network is required only beside a kubeconfig",
+	"threetier:databse is unknown":        "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.

@@ -78,7 +78,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, env, secretEnv"},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv"},
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
@@ -105,7 +105,7 @@ func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
 	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
 	assert.Equal(t, []string{
 		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx",
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx, threetier:allowTags",
 	}, refusals(t, recorder.StackConfig(t, "dev")))
 }
 
@@ -187,7 +187,7 @@ func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 		typed, found := project.Config[key.Name]
 		require.True(t, found, key.Name)
 		assert.Equal(t, types[key.Kind.Name], typed.TypeName(), key.Name)
-		assert.True(t, strings.HasSuffix(typed.Description, "; see docs/config.md#"+strings.ReplaceAll(key.Name, ":", "")),
+		assert.True(t, strings.HasSuffix(typed.Description, "; see docs/config.md#"+strings.ToLower(strings.ReplaceAll(key.Name, ":", ""))),
 			"%s is described in one sentence that links to its heading: %q", key.Name, typed.Description)
 		assert.Contains(t, reference, "\n## "+key.Name+"\n")
 	}

@@ -123,6 +123,10 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 			"replaced Job app-backend-migrate: spec.template.spec.containers[backend-migration].env[A_FIRST].name spec.template.spec.containers[backend-migration].env[A_FIRST].value",
 			"changed Deployment app-backend: spec.template.spec.containers[backend].env[A_FIRST].name spec.template.spec.containers[backend].env[A_FIRST].value",
 		}},
+		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
+			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",
+			"deleted Job app-backend-migrate: ",
+		}},
 		{"nothing but a comment", "# idle most of the day", "# idle", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, changes(t, "dev", c.from, c.to)) })

@@ -109,6 +109,11 @@ func keys(s *Settings) []Key {
 			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
 			Doc: "The entry point: nginx behind a load balancer.",
 		},
+		{
+			Name: "threetier:allowTags", Kind: text(&s.AllowTags), Default: "none: digests are required",
+			Example: "our registry has no digests",
+			Doc:     "The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused.",
+		},
 	}
 }
 
@@ -279,13 +284,30 @@ func backendKeys(b *app.BackendArgs) []Key {
 			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Constraint: app.MigrateSecondsConstraint, Example: "3600", Doc: "Time limit of migrate, in seconds.",
 		},
 		{
+			Name: "skipMigration", Default: "none: migrate is run", Kind: object(skipMigrationKeys(&b.SkipMigration)...),
+			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
+		},
+		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
-			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
+			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT",
 			Constraint: app.DatabaseEnvConstraint,
 			Example:    `{PGHOST: "{host}", PGPASSWORD: "{password}"}`,
 			Doc:        "Environment variables with the database connection, as templates. They replace the whole default set.",
 		},
 	}...)
+}
+
+func skipMigrationKeys(s *app.SkipMigrationArgs) []Key {
+	return []Key{
+		{
+			Name: "image", Kind: text(&s.Image), Default: required, Example: "ghcr.io/acme/app@sha256:…",
+			Doc: "The image that runs without migrate: the same as backend.image. With another backend.image the config is refused.",
+		},
+		{
+			Name: "reason", Kind: text(&s.Reason), Constraint: app.ReasonConstraint, Default: required,
+			Example: "1.4 fails on the schema of 1.5", Doc: "Why. Every preview and every up shows it.",
+		},
+	}
 }
 
 func frontendKeys(f *app.FrontendArgs) []Key {
@@ -336,6 +358,10 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 			Doc: "Writable directories, empty at start. The rest of the file system is read-only.",
 		},
 		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
+		{
+			Name: "minReadySeconds", Kind: optionalNumber(&w.MinReadySeconds), Constraint: app.MinReadySecondsConstraint, Example: "30",
+			Doc: "Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout.",
+		},
 		{
 			Name: "env", Kind: environment(&w.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",
