@@ -99,13 +99,13 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 	assert.Contains(t, refusedByEditor(t, editorSchema(t), config), "threetier:nginx.maxBodySize")
 }
 
-// sampleConfig has the required keys, a route to set the keys of, and room for any number of requests.
+// sampleConfig has the required keys, one object of each list to set the keys of, and room for any number of requests.
 func sampleConfig(t *testing.T) *recorder.Config {
 	return recorder.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
-  threetier:backend: {image: "acme/backend:1"}
-  threetier:frontend: {image: "acme/frontend:1"}
+  threetier:backend: {image: "acme/backend:1", egress: [{to: internet, ports: [443]}]}
+  threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}]}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
 `)
 }
@@ -117,7 +117,7 @@ func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 		if key.Constraint == nil {
 			return
 		}
-		path = strings.Replace(path, "routes.", "routes[0].", 1)
+		path = strings.NewReplacer("routes.", "routes[0].", "egress.", "egress[0].").Replace(path)
 		place := strings.NewReplacer("[", ".", "]", "").Replace(path)
 		valid, invalid := key.Constraint.Samples()
 		assert.NotEmpty(t, invalid, "%s has a sample that is refused", path)
@@ -192,6 +192,12 @@ var ofTheProgramAlone = map[string]string{
 	"or the reason why not as waive.":    "whether a control is met follows from several keys",
 	"want no waiver: the control is met": "the same",
 	"threetier:database.network.":        "the network is required only beside a kubeconfig",
+	"which the metadata services are in": "whether a network has another inside",
+	"want the network's first address":   "no pattern can count bits",
+	"::ffff:0a00:0000/104":               "the same",
+	"the port is the backend's own":      "the ports follow from the target",
+	"threetier:frontend.egress":          "the same",
+	"different ports, want":              "they are counted over the whole list",
 	"threetier:databse is unknown":       "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 }
 

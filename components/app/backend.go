@@ -60,7 +60,7 @@ type BackendArgs struct {
 
 // Problems are what the args can't run with.
 func (args BackendArgs) Problems() problems.List {
-	ps := args.WorkloadArgs.Problems()
+	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
 	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
 		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
 	}

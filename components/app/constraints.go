@@ -168,6 +168,27 @@ var (
 	}
 )
 
+// Constraints of the ways out. That a network is one, and none of the metadata services, takes more than a pattern.
+var (
+	EgressToConstraint         = egressTo("internet or a network, like 10.20.0.0/16", ToInternet)
+	FrontendEgressToConstraint = egressTo("internet, backend or a network, like 10.20.0.0/16", ToInternet, ToBackend)
+	EgressPortsConstraint      = constraint.Numbers{
+		Items: constraint.Number{Min: 1, Max: 65535}, Max: maxEgressPorts,
+		Want: fmt.Sprintf("1 to %d ports", maxEgressPorts),
+	}
+)
+
+func egressTo(want string, words ...string) constraint.Text {
+	const octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+	return constraint.Text{
+		Pattern: `^(` + strings.Join(words, "|") + `|(` + octet + `\.){3}` + octet + `/([0-9]|[12][0-9]|3[0-2])` +
+			`|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
+		Want:    want,
+		Valid:   append([]string{"10.20.0.0/16", "203.0.113.7/32", "0.0.0.0/0", "2600:9000::/28"}, words...),
+		Invalid: []string{"Internet", "10.20.0.1", "10.0.0.0/33", "256.0.0.0/8", "example.org", "::/129"},
+	}
+}
+
 // parents are a directory and all that hold it, but for the root.
 func parents(dir string) []string {
 	var all []string

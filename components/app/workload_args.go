@@ -57,6 +57,8 @@ type WorkloadArgs struct {
 	Env map[string]pulumi.StringInput
 	// SecretEnv are environment variables whose values go into the workload's Secret.
 	SecretEnv map[string]pulumi.StringInput
+	// Egress are the ways out, beside what the tier needs itself. Default: none.
+	Egress []EgressArgs
 }
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.

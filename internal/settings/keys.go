@@ -248,6 +248,7 @@ func backendKeys(b *app.BackendArgs) []Key {
 		cpu: app.DefaultBackendCPU, memory: app.DefaultBackendMemory,
 	})
 	return append(workload, []Key{
+		egressKey(&b.Egress, app.EgressToConstraint, required, "The migration has the same ways."),
 		{
 			Name: "migrate", Kind: texts(&b.Migrate), Constraint: app.MigrateConstraint, Default: "none", Example: "[alembic, upgrade, head]",
 			Doc: "Command that updates the database schema. It must succeed before every rollout. It runs with the backend's image and environment.",
@@ -266,11 +267,33 @@ func backendKeys(b *app.BackendArgs) []Key {
 }
 
 func frontendKeys(f *app.FrontendArgs) []Key {
-	return workloadKeys(&f.WorkloadArgs, workloadDefaults{
+	workload := workloadKeys(&f.WorkloadArgs, workloadDefaults{
 		port: app.DefaultFrontendPort, healthPath: app.DefaultFrontendHealthPath,
 		minReplicas: app.DefaultFrontendMinReplicas, maxReplicas: app.DefaultFrontendMaxReplicas,
 		cpu: app.DefaultFrontendCPU, memory: app.DefaultFrontendMemory,
 	})
+	return append(workload, egressKey(&f.Egress, app.FrontendEgressToConstraint, "the backend's, with to: backend; else required",
+		"A frontend that renders pages on the server calls "+app.BackendServiceName+" with to: backend."))
+}
+
+// egressKey is the list of a tier's ways out.
+func egressKey(into *[]app.EgressArgs, to constraint.Text, ports, doc string) Key {
+	return Key{
+		Name: "egress", Default: "none", Example: "[{to: internet, ports: [443, 587]}, {to: 10.20.0.0/16, ports: [6379]}]",
+		Doc: "What the pods can connect to, beside what they always need. " + doc,
+		Kind: objects(into, func(way *app.EgressArgs) []Key {
+			return []Key{
+				{
+					Name: "to", Kind: text(&way.To), Constraint: to, Default: required, Example: "internet",
+					Doc: "internet is every public address. A network never opens the metadata services in it (169.254.0.0/16, fd00:ec2::/32).",
+				},
+				{
+					Name: "ports", Kind: numbers(&way.Ports), Constraint: app.EgressPortsConstraint, Default: ports, Example: "[443]",
+					Doc: "TCP ports.",
+				},
+			}
+		}),
+	}
 }
 
 // workloadDefaults are the words for a component's own defaults.
