@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
@@ -22,6 +23,7 @@ type networkPolicy struct {
 //	backend, migration → database
 //	nginx, backend, migration → DNS
 //	who has egress → what it says, and DNS
+//	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
@@ -42,7 +44,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
 	}
 	var created []pulumi.Resource
-	for _, p := range append(policies, egressPolicies(args)...) {
+	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}
 		if p.egress == nil {
 			types = append(types, pulumi.String("Ingress"))
