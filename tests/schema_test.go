@@ -203,6 +203,12 @@ var ofTheProgramAlone = map[string]string{
 	"::ffff:0a00:0000/104":               "the same",
 	"the port is the backend's own":      "the ports follow from the target",
 	"threetier:frontend.egress[1].ports": "the same",
+	"for all taints":                     "the key follows from the operator",
+	"want none with operator Exists":     "the same",
+	"want only actions with a wildcard":  "what is waived stands in another key",
+	"characters as a policy":             "it is the length of all statements",
+	"want none without permissions":      "one key follows from another",
+	"only EKS hands out credentials":     "the same",
 	"different ports, want":              "they are counted over the whole list",
 	"threetier:databse is unknown":       "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 }
