@@ -96,7 +96,7 @@ func egressProblems(ways []EgressArgs, to constraint.Text) problems.List {
 // networkProblems are what a pattern can't say of a network.
 func networkProblems(path, cidr string) problems.List {
 	network, err := netip.ParsePrefix(cidr)
-	want := ""
+	var want string
 	switch {
 	case err != nil || network.Addr().Is4In6():
 		want = EgressToConstraint.Want

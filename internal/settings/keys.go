@@ -260,7 +260,7 @@ func backendKeys(b *app.BackendArgs) []Key {
 		{
 			Name: "permissions", Kind: objects(&b.Permissions, permissionKeys), Default: "none: no AWS role",
 			Example: `[{actions: [s3:GetObject], resources: ["arn:aws:s3:::acme-uploads/*"]}]`,
-			Doc:     "What the pods and the migration are allowed to do in AWS. They get an IAM role of their own by EKS Pod Identity.",
+			Doc:     "AWS rights of the pods and the migration. They get their own IAM role by EKS Pod Identity.",
 		},
 		{
 			Name: "permissionsBoundary", Kind: text(&b.PermissionsBoundary), Constraint: app.PermissionsBoundaryConstraint, Default: "none",
@@ -297,7 +297,7 @@ func frontendKeys(f *app.FrontendArgs) []Key {
 func egressKey(into *[]app.EgressArgs, to constraint.Text, ports, doc string) Key {
 	return Key{
 		Name: "egress", Default: "none", Example: "[{to: internet, ports: [443, 587]}, {to: 10.20.0.0/16, ports: [6379]}]",
-		Doc: "What the pods can connect to, beside what they always need. " + doc,
+		Doc: "Connections that the pods can open, besides the ones that they always need. " + doc,
 		Kind: objects(into, func(way *app.EgressArgs) []Key {
 			return []Key{
 				{
