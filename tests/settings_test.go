@@ -78,7 +78,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv"},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
@@ -105,7 +105,7 @@ func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
 	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
 	assert.Equal(t, []string{
 		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx, threetier:allowTags",
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx, threetier:allowTags, threetier:registry, threetier:placement",
 	}, refusals(t, recorder.StackConfig(t, "dev")))
 }
 
@@ -137,7 +137,7 @@ func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 	lines := refusals(t, recorder.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
 	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
 		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
-		"threetier:frontend.secretEnv are kept secret"}, lines)
+		"threetier:frontend.secretEnv, threetier:registry.password are kept secret"}, lines)
 }
 
 func TestRegionWithoutCertificatesIsRefused(t *testing.T) {

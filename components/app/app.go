@@ -28,6 +28,12 @@ type AppArgs struct {
 	Frontend FrontendArgs
 	// Nginx is the way in.
 	Nginx NginxArgs
+	// Registry has the credentials for private images. Default: none, the images are public.
+	Registry RegistryArgs
+	// Placement says which nodes all pods may run on.
+	Placement PlacementArgs
+	// EKS is the cluster, where it is one. Required with Backend.Permissions.
+	EKS EKSArgs
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -39,7 +45,9 @@ func (args AppArgs) Problems() problems.List {
 	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
-	return append(ps, args.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.Registry.Problems().Under("registry")...)
+	return append(ps, args.Placement.Problems().Under("placement")...)
 }
 
 // App is the Kubernetes stack: nginx in front of a frontend and a backend, in a namespace of their own.
@@ -57,7 +65,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if args == nil {
 		return nil, errors.New("create app: args are missing")
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	settled := args.withDefaults()
@@ -85,10 +93,11 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 func (args AppArgs) withDefaults() AppArgs {
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database = args.Database
+	args.Backend.Database, args.Backend.EKS = args.Database, args.EKS
 	args.Backend = args.Backend.withDefaults()
 	args.Frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
 	args.Frontend = args.Frontend.withDefaults()
+	args.Backend.Placement, args.Frontend.Placement, args.Nginx.Placement = args.Placement, args.Placement, args.Placement
 	return args
 }
 
@@ -99,6 +108,11 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
+	pull, err := newPullSecret(ctx, app, name, namespace, args.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("create registry secret: %w", err)
+	}
+	args.Backend.PullSecret, args.Frontend.PullSecret, args.Nginx.PullSecret = pull, pull, pull
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err

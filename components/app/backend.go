@@ -55,6 +55,12 @@ type BackendArgs struct {
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
 	DatabaseEnv map[string]string
+	// Permissions are what the pods and the migration may do in AWS. Default: nothing, and no role.
+	Permissions []PermissionArgs
+	// PermissionsBoundary is the ARN of a managed policy that bounds the role. Default: none.
+	PermissionsBoundary string
+	// EKS is the cluster that hands out credentials. Required with Permissions; App sets it.
+	EKS EKSArgs
 	// Namespace is where the backend runs. Required; App sets it.
 	Namespace pulumi.StringInput
 	// Database is where the backend keeps its data. Required; App sets it.
@@ -63,7 +69,8 @@ type BackendArgs struct {
 
 // Problems are what the args can't run with.
 func (args BackendArgs) Problems() problems.List {
-	ps := args.WorkloadArgs.Problems()
+	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
+	ps = append(ps, permissionsProblems(args)...)
 	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
 		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
 	}
@@ -128,7 +135,7 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 	if args == nil {
 		return nil, errors.New("create backend: args are missing")
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Permissions, args.EKS)); err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	if args.Namespace == nil {
@@ -150,6 +157,9 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	w.env = append(w.env, args.proxyEnv()...)
 	if err := w.useDatabase(ctx, backend, args, opts...); err != nil {
 		return nil, fmt.Errorf("create backend %s: create database secret: %w", name, err)
+	}
+	if err := w.assumeRole(ctx, backend, args); err != nil {
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	migration, err := w.migrate(ctx, backend, args)
 	if err != nil {

@@ -44,6 +44,9 @@ type tier struct {
 	drainSeconds   int // how long a pod that is to stop is still sent requests
 	requestSeconds int // the longest request
 	writable       []string
+	serviceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
+	pullSecret     pulumi.StringInput    // nil: the images are public
+	placement      PlacementArgs
 	maxSurge       string // default: defaultMaxSurge
 	sysctls        corev1.SysctlArray
 	volumes        corev1.VolumeArray
@@ -150,16 +153,23 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 	}
 	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
 	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
+	var pullSecrets corev1.LocalObjectReferenceArray
+	if t.pullSecret != nil {
+		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.pullSecret.ToStringOutput()})
+	}
 	volumes, mounts := t.emptyDirs()
 	container.VolumeMounts = slices.Concat(mounts, t.mounts)
 	return corev1.PodSpecArgs{
 		Containers:                    corev1.ContainerArray{container},
 		Volumes:                       append(volumes, t.volumes...),
+		ServiceAccountName:            t.serviceAccount,
 		AutomountServiceAccountToken:  pulumi.Bool(false),
 		EnableServiceLinks:            pulumi.Bool(false),
 		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
 		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
-		Tolerations:                   nodeTolerations(),
+		ImagePullSecrets:              pullSecrets,
+		NodeSelector:                  t.placement.nodeSelector(),
+		Tolerations:                   append(nodeTolerations(), t.placement.tolerations()...),
 		SecurityContext: corev1.PodSecurityContextArgs{
 			Sysctls:        t.sysctls,
 			RunAsNonRoot:   pulumi.Bool(true),

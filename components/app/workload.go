@@ -39,6 +39,7 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, servi
 			name: name, label: label, namespace: namespace,
 			replicas: args.Replicas, resources: args.Resources, uid: *args.RunAsUser, writable: args.WritablePaths,
 			rolloutSeconds: *args.RolloutSeconds, minReady: *args.MinReadySeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
+			pullSecret: args.PullSecret, placement: args.Placement,
 		},
 	}
 	plain, secret := splitEnv(args)

@@ -63,6 +63,12 @@ type WorkloadArgs struct {
 	Env map[string]pulumi.StringInput
 	// SecretEnv are environment variables whose values go into the workload's Secret.
 	SecretEnv map[string]pulumi.StringInput
+	// Egress are the ways out, beside what the tier needs itself. Default: none.
+	Egress []EgressArgs
+	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
+	PullSecret pulumi.StringInput
+	// Placement says which nodes the pods may run on. App sets it.
+	Placement PlacementArgs
 }
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.

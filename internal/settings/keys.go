@@ -114,6 +114,14 @@ func keys(s *Settings) []Key {
 			Example: "our registry has no digests",
 			Doc:     "The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused.",
 		},
+		{
+			Name: "threetier:registry", Kind: object(registryKeys(&s.App.Registry)...), Default: "none: public images, or images that the nodes' own role can pull",
+			Doc: "The credentials for private images of one registry.",
+		},
+		{
+			Name: "threetier:placement", Kind: object(placementKeys(&s.App.Placement)...), Default: "any node without taints",
+			Doc: "The nodes that the pods of all tiers can run on.",
+		},
 	}
 }
 
@@ -276,6 +284,16 @@ func backendKeys(b *app.BackendArgs) []Key {
 		cpu: app.DefaultBackendCPU, memory: app.DefaultBackendMemory,
 	})
 	return append(workload, []Key{
+		egressKey(&b.Egress, app.EgressToConstraint, required, "The migration has the same ways."),
+		{
+			Name: "permissions", Kind: objects(&b.Permissions, permissionKeys), Default: "none: no AWS role",
+			Example: `[{actions: [s3:GetObject], resources: ["arn:aws:s3:::acme-uploads/*"]}]`,
+			Doc:     "AWS rights of the pods and the migration. They get their own IAM role by EKS Pod Identity.",
+		},
+		{
+			Name: "permissionsBoundary", Kind: text(&b.PermissionsBoundary), Constraint: app.PermissionsBoundaryConstraint, Default: "none",
+			Example: "arn:aws:iam::123456789012:policy/apps", Doc: "Managed policy that limits the role of permissions.",
+		},
 		{
 			Name: "migrate", Kind: texts(&b.Migrate), Constraint: app.MigrateConstraint, Default: "none", Example: "[alembic, upgrade, head]",
 			Doc: "Command that updates the database schema. It must succeed before every rollout. It runs with the backend's image and environment.",
@@ -311,11 +329,33 @@ func skipMigrationKeys(s *app.SkipMigrationArgs) []Key {
 }
 
 func frontendKeys(f *app.FrontendArgs) []Key {
-	return workloadKeys(&f.WorkloadArgs, workloadDefaults{
+	workload := workloadKeys(&f.WorkloadArgs, workloadDefaults{
 		port: app.DefaultFrontendPort, healthPath: app.DefaultFrontendHealthPath,
 		minReplicas: app.DefaultFrontendMinReplicas, maxReplicas: app.DefaultFrontendMaxReplicas,
 		cpu: app.DefaultFrontendCPU, memory: app.DefaultFrontendMemory,
 	})
+	return append(workload, egressKey(&f.Egress, app.FrontendEgressToConstraint, "the backend's, with to: backend; else required",
+		"A frontend that renders pages on the server calls "+app.BackendServiceName+" with to: backend."))
+}
+
+// egressKey is the list of a tier's ways out.
+func egressKey(into *[]app.EgressArgs, to constraint.Text, ports, doc string) Key {
+	return Key{
+		Name: "egress", Default: "none", Example: "[{to: internet, ports: [443, 587]}, {to: 10.20.0.0/16, ports: [6379]}]",
+		Doc: "Connections that the pods can open, besides the ones that they always need. " + doc,
+		Kind: objects(into, func(way *app.EgressArgs) []Key {
+			return []Key{
+				{
+					Name: "to", Kind: text(&way.To), Constraint: to, Default: required, Example: "internet",
+					Doc: "internet is every public address. A network never opens the metadata services in it (169.254.0.0/16, fd00:ec2::/32).",
+				},
+				{
+					Name: "ports", Kind: numbers(&way.Ports), Constraint: app.EgressPortsConstraint, Default: ports, Example: "[443]",
+					Doc: "TCP ports.",
+				},
+			}
+		}),
+	}
 }
 
 // workloadDefaults are the words for a component's own defaults.
@@ -510,6 +550,65 @@ func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
 				},
 			),
 		},
+	}
+}
+
+func permissionKeys(p *app.PermissionArgs) []Key {
+	return []Key{
+		{
+			Name: "actions", Kind: texts(&p.Actions), Constraint: app.PermissionActionsConstraint, Default: required, Example: "[s3:GetObject, s3:PutObject]",
+			Doc: "IAM actions.",
+		},
+		{
+			Name: "resources", Kind: texts(&p.Resources), Constraint: app.PermissionResourcesConstraint, Default: required, Example: `["arn:aws:s3:::acme-uploads/*"]`,
+			Doc: "ARNs of the resources.",
+		},
+		{
+			Name: "waive", Kind: textMap(&p.Waive), Constraint: app.PermissionWaiveConstraint, Default: "{}", Example: `{cloudwatch:Get*: "a dashboard of all metrics"}`,
+			Doc: "Wildcard actions that are allowed on all resources, each with the reason. Without it they are refused.",
+		},
+	}
+}
+
+func registryKeys(r *app.RegistryArgs) []Key {
+	return []Key{
+		{
+			Name: "server", Kind: text(&r.Server), Constraint: app.RegistryServerConstraint, Default: required, Example: "ghcr.io",
+			Doc: "Host name of the registry, as the image names begin with it.",
+		},
+		{Name: "username", Kind: text(&r.Username), Constraint: app.RegistryUsernameConstraint, Default: required, Example: "acme-bot", Doc: "User name for the registry."},
+		{
+			Name: "password", Kind: secretText(&r.Password), Default: required, Example: "{secure: …}", Secret: true,
+			Doc: "Password or token for the registry. It is stored in a Kubernetes Secret. A changed password restarts all pods, one after the other.",
+		},
+	}
+}
+
+func placementKeys(p *app.PlacementArgs) []Key {
+	return []Key{
+		{
+			Name: "nodeSelector", Kind: textMap(&p.NodeSelector), Constraint: app.NodeSelectorConstraint, Default: "{}", Example: "{kubernetes.io/arch: arm64}",
+			Doc: "Labels that a node must have.",
+		},
+		{
+			Name: "tolerations", Kind: objects(&p.Tolerations, tolerationKeys), Default: "[]", Example: "[{key: dedicated, value: apps, effect: NoSchedule}]",
+			Doc: "Taints of nodes that the pods can run on.",
+		},
+	}
+}
+
+func tolerationKeys(t *app.TolerationArgs) []Key {
+	return []Key{
+		{
+			Name: "key", Kind: text(&t.Key), Constraint: app.LabelNameConstraint, Default: "any, with operator Exists; else required", Example: "dedicated",
+			Doc: "Key of the taint.",
+		},
+		{
+			Name: "operator", Kind: text(&t.Operator), Constraint: app.TolerationOperatorConstraint, Example: app.TolerationExists,
+			Doc: app.TolerationExists + " ignores the value of the taint.",
+		},
+		{Name: "value", Kind: version(&t.Value), Constraint: app.LabelValueConstraint, Default: "empty", Example: "apps", Doc: "Value of the taint."},
+		{Name: "effect", Kind: text(&t.Effect), Constraint: app.TolerationEffectConstraint, Default: "any", Example: "NoSchedule", Doc: "Effect of the taint."},
 	}
 }
 

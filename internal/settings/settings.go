@@ -103,6 +103,9 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 	network := s.Database.Network.GivenProblems()
 	if s.Cluster.Kubeconfig != nil {
 		network = s.Database.Network.Problems()
+		if s.App.Backend.Permissions != nil {
+			ps = append(ps, problems.Problem{Path: "backend.permissions", Value: "given with cluster.kubeconfig", Want: "cluster.eks: only EKS hands out credentials"})
+		}
 	}
 	ps = append(ps, network.Under("database.network")...)
 	for i, problem := range ps {
