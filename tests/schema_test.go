@@ -54,7 +54,7 @@ func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.C
 		// The error of a name has no place of its own but in the schema.
 		if schema, isName := strings.CutSuffix(refused.SchemaURL, "/propertyNames"); isName {
 			_, pointer, _ := strings.Cut(schema, "#/properties/config/properties/")
-			places = append(places, strings.ReplaceAll(pointer, "/properties/", "."))
+			places = append(places, strings.NewReplacer("/additionalProperties/properties/", ".sample.", "/properties/", ".").Replace(pointer))
 		}
 		for _, cause := range refused.Causes {
 			walk(cause)
@@ -82,7 +82,7 @@ func refusedByProgram(config *recorder.Config) []string {
 }
 
 func TestEditorSchemaAcceptsTheStackConfigs(t *testing.T) {
-	for _, stack := range []string{"dev", "prod"} {
+	for _, stack := range []string{"dev", "prod", "full"} {
 		assert.Empty(t, refusedByEditor(t, editorSchema(t), recorder.StackConfig(t, stack)), stack)
 	}
 }
@@ -106,6 +106,8 @@ func sampleConfig(t *testing.T) *recorder.Config {
   threetier:cluster: {eks: acme}
   threetier:backend: {image: "acme/backend:1"}
   threetier:frontend: {image: "acme/frontend:1"}
+  threetier:workers: {sample: {command: [work]}}
+  threetier:jobs: {sample: {command: [work], schedule: "@daily"}}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
 `)
 }
@@ -192,6 +194,7 @@ var ofTheProgramAlone = map[string]string{
 	"or the reason why not as waive.":    "whether a control is met follows from several keys",
 	"want no waiver: the control is met": "the same",
 	"threetier:database.network.":        "the network is required only beside a kubeconfig",
+	"the stack has no frontend":          "whether it has one, another key says",
 	"threetier:databse is unknown":       "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 }
 

@@ -41,6 +41,7 @@ type tier struct {
 	rolloutSeconds int
 	drainSeconds   int // how long a pod that is to stop is still sent requests
 	requestSeconds int // the longest request
+	readySeconds   int // how long a pod must be ready to count, where readiness says little
 	writable       []string
 	maxSurge       string // default: defaultMaxSurge
 	sysctls        corev1.SysctlArray
@@ -108,6 +109,9 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 			Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels},
 			Spec:     t.podSpec(),
 		},
+	}
+	if t.readySeconds > 0 {
+		spec.MinReadySeconds = pulumi.Int(t.readySeconds)
 	}
 	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
 	opts := []pulumi.ResourceOption{

@@ -108,6 +108,8 @@ type Map struct {
 	Names Text
 	// Values is what each value must be.
 	Values Text
+	// Sample is a value for the samples of names, where the values aren't strings.
+	Sample any
 }
 
 // Accepted is what names and values must be, in words.
@@ -140,7 +142,10 @@ func (m Map) Schema() Schema {
 func (m Map) Samples() (valid, invalid []any) {
 	names, badNames := m.Names.Samples()
 	values, badValues := m.Values.Samples()
-	if len(values) == 0 {
+	switch {
+	case m.Sample != nil:
+		values = []any{m.Sample}
+	case len(values) == 0:
 		values = []any{"x"}
 	}
 	one := func(name, value any) any { return map[string]any{name.(string): value} }

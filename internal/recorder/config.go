@@ -25,9 +25,26 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
+// TestStacks is where the configs of stacks are that only tests plan.
+const TestStacks = "tests/stacks"
+
+// ConfigFile is a stack's config: Pulumi.<stack>.yaml in the project's folder, or in TestStacks.
+func ConfigFile(root, stack string) string {
+	name := "Pulumi." + stack + ".yaml"
+	if file := filepath.Join(root, TestStacks, name); exists(file) {
+		return file
+	}
+	return filepath.Join(root, name)
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
 // ReadStackConfig is the content of Pulumi.<stack>.yaml.
 func ReadStackConfig(stack string) (*Config, error) {
-	file, err := os.ReadFile(filepath.Join(Root(), "Pulumi."+stack+".yaml"))
+	file, err := os.ReadFile(ConfigFile(Root(), stack))
 	if err != nil {
 		return nil, err
 	}
@@ -137,16 +154,16 @@ func (c *Config) program() (map[string]string, []string, error) {
 }
 
 // JSON is the content of a Pulumi.<stack>.yaml that holds the config, for readers of such a file. It leaves out empty
-// texts: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
+// texts and objects: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
 func (c *Config) JSON(t testing.TB) []byte {
 	t.Helper()
 	given := config.Map{}
 	for key, value := range c.values {
-		if value != config.NewValue("") {
+		if value != config.NewValue("") && value != config.NewObjectValue("{}") {
 			given[key] = value
 		}
 	}
-	text, err := encoding.JSON.Marshal(&workspace.ProjectStack{Config: given})
+	text, err := json.Marshal(map[string]config.Map{"config": given})
 	require.NoError(t, err)
 	return text
 }
