@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -79,6 +80,7 @@ func (s *testStack) echoesThroughAWebSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer answer.Body.Close()
 	if accepted := answer.Header.Get("Sec-WebSocket-Accept"); answer.StatusCode != http.StatusSwitchingProtocols || accepted != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		t.Fatalf("the handshake was answered with %s, %q", answer.Status, accepted)
 	}
@@ -146,7 +148,8 @@ func (s *testStack) failsWithItsStatus(t *testing.T) {
 	} {
 		out, err := shell(command)
 		status := 0
-		if exit, failed := err.(*exec.ExitError); failed {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
 			status = exit.ExitCode()
 		}
 		if status != want || strings.Count(out, "it fails") != 2 || !strings.Contains(out, "backoff limit") {
