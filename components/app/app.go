@@ -33,6 +33,12 @@ type AppArgs struct {
 	Jobs map[string]JobArgs
 	// Nginx is the way in.
 	Nginx NginxArgs
+	// Registry has the credentials for private images. Default: none, the images are public.
+	Registry RegistryArgs
+	// Placement says which nodes all pods may run on.
+	Placement PlacementArgs
+	// EKS is the cluster, where it is one. Required with Backend.Permissions.
+	EKS EKSArgs
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -49,7 +55,9 @@ func (args AppArgs) Problems() problems.List {
 	ps = append(ps, processProblems("workers", args.Workers)...)
 	ps = append(ps, processProblems("jobs", args.Jobs)...)
 	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
-	return append(ps, args.routeProblems().Under("nginx")...)
+	ps = append(ps, args.routeProblems().Under("nginx")...)
+	ps = append(ps, args.Registry.Problems().Under("registry")...)
+	return append(ps, args.Placement.Problems().Under("placement")...)
 }
 
 // routeProblems are routes to a frontend that isn't there.
@@ -84,7 +92,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if args == nil {
 		return nil, errors.New("create app: args are missing")
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	settled := args.withDefaults()
@@ -115,14 +123,16 @@ func (args AppArgs) withDefaults() AppArgs {
 	}
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database = args.Database
+	args.Backend.Database, args.Backend.EKS = args.Database, args.EKS
 	args.Backend = args.Backend.withDefaults()
 	if args.Frontend != nil {
 		frontend := *args.Frontend
 		frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
 		frontend = frontend.withDefaults()
+		frontend.Placement = args.Placement
 		args.Frontend = &frontend
 	}
+	args.Backend.Placement, args.Nginx.Placement = args.Placement, args.Placement
 	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
 	return args
 }
@@ -134,6 +144,11 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
+	pull, err := newPullSecret(ctx, app, name, namespace, args.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("create registry secret: %w", err)
+	}
+	args.Backend.PullSecret, args.Nginx.PullSecret = pull, pull
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err
@@ -145,7 +160,7 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	services := []pulumi.Resource{backend.service}
 	if args.Frontend != nil {
-		args.Frontend.Namespace = namespace
+		args.Frontend.Namespace, args.Frontend.PullSecret = namespace, pull
 		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
 		if err != nil {
 			return nil, err

@@ -2,17 +2,29 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// networkPolicy has rules for one direction, since some policy engines let a rule for one direction of a policy count for
+// the other too. Or it has none: then it closes both.
+type networkPolicy struct {
+	suffix   string
+	selector metav1.LabelSelectorArgs
+	ingress  networkingv1.NetworkPolicyIngressRuleArray
+	egress   networkingv1.NetworkPolicyEgressRuleArray
+}
+
 // The ways that are open in the namespace; all others are closed, in both directions:
 //
 //	anyone → nginx → backend, frontend (where there is one)
 //	backend, migration, workers, jobs → database
 //	nginx, backend, migration, workers, jobs → DNS
+//	who has egress → what it says, and DNS
+//	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
@@ -30,13 +42,13 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	policies := append([]networkPolicy{
 		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
 		{"nginx-out", tierSelector(nginxLabel), nil, append(toUpstreams, toDNS())},
-		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), backendPort)}, nil},
+		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", args.backendSelector(), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
 	}, frontend...)
 	var created []pulumi.Resource
-	for _, p := range policies {
+	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}
 		if p.egress == nil {
 			types = append(types, pulumi.String("Ingress"))
@@ -59,15 +71,6 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		created = append(created, policy)
 	}
 	return created, nil
-}
-
-// networkPolicy opens one direction: some policy engines let a rule for one direction of a policy count for the other
-// too. One without rules closes both.
-type networkPolicy struct {
-	suffix   string
-	selector metav1.LabelSelectorArgs
-	ingress  networkingv1.NetworkPolicyIngressRuleArray
-	egress   networkingv1.NetworkPolicyEgressRuleArray
 }
 
 // backendSelector finds all pods that may reach what the backend's may: its workers' and jobs' too.

@@ -59,6 +59,7 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	t.name, t.label = name, label
 	t.resources = args.Resources
 	t.drainSeconds = 0 // nobody sends it requests
+	t.annotations = nil
 	plain, secret := splitEnv(args.Env, args.SecretEnv)
 	secretName, err := t.envSecret(ctx, parent, secret)
 	if err != nil {

@@ -88,7 +88,7 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 	}
 	t.replicas = args.Replicas
 	t.requestSeconds = *args.StopSeconds
-	t.readySeconds = workerStartSeconds
+	t.minReady = workerStartSeconds
 	t.checkHealth(args.HealthCommand)
 	deployment, err := t.deploy(ctx, worker, args.Backend.migration...)
 	if err != nil {
