@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
@@ -49,6 +50,8 @@ type BackendArgs struct {
 	Migrate []string
 	// MigrateSeconds is how long Migrate may take. Default: DefaultMigrateSeconds.
 	MigrateSeconds *int
+	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
+	SkipMigration SkipMigrationArgs
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
 	DatabaseEnv map[string]string
@@ -72,11 +75,10 @@ func (args BackendArgs) Problems() problems.List {
 		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
 	}
 	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
+	ps = append(ps, args.skipMigrationProblems()...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
 	for name := range args.templates() {
-		_, plain := args.Env[name]
-		_, secret := args.SecretEnv[name]
-		if plain || secret {
+		if args.sets(name) {
 			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
 		}
 	}
@@ -91,12 +93,26 @@ func (args BackendArgs) withDefaults() BackendArgs {
 	return args
 }
 
-// templates are the DatabaseEnv in force.
+// templates are the DatabaseEnv in force. A driver's own variables are left out of the default set where env has them.
 func (args BackendArgs) templates() map[string]string {
-	if args.DatabaseEnv == nil {
-		return DefaultDatabaseEnv
+	if args.DatabaseEnv != nil {
+		return args.DatabaseEnv
 	}
-	return args.DatabaseEnv
+	templates := maps.Clone(DefaultDatabaseEnv)
+	maps.DeleteFunc(templates, func(name, _ string) bool { return strings.HasPrefix(name, "PG") && args.sets(name) })
+	return templates
+}
+
+// forwardedAllowIPs names the proxies whose X-Forwarded-Proto and X-Forwarded-For uvicorn and gunicorn believe.
+const forwardedAllowIPs = "FORWARDED_ALLOW_IPS"
+
+// proxyEnv believes any: nginx alone reaches the port, and writes both headers itself. Without it, redirects and URLs that
+// the app builds for itself are http:// behind TLS.
+func (args BackendArgs) proxyEnv() corev1.EnvVarArray {
+	if _, inDatabaseEnv := args.DatabaseEnv[forwardedAllowIPs]; inDatabaseEnv || args.sets(forwardedAllowIPs) {
+		return nil
+	}
+	return corev1.EnvVarArray{corev1.EnvVarArgs{Name: pulumi.String(forwardedAllowIPs), Value: pulumi.String("*")}}
 }
 
 // Backend is the API: a migration, then pods behind BackendServiceName.
@@ -138,6 +154,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	if err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
+	w.env = append(w.env, args.proxyEnv()...)
 	if err := w.useDatabase(ctx, backend, args, opts...); err != nil {
 		return nil, fmt.Errorf("create backend %s: create database secret: %w", name, err)
 	}
@@ -216,6 +233,10 @@ func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.Re
 func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs) ([]pulumi.Resource, error) {
 	if a.Migrate == nil {
 		return nil, nil
+	}
+	if a.SkipMigration.Image != "" {
+		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(a.SkipMigration.Reason)}
+		return nil, a.SkipMigration.warnOf(ctx, parent)
 	}
 	t := w.tier
 	t.label = migrationLabel

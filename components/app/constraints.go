@@ -43,9 +43,10 @@ var (
 		Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
 		Max:     maxTimeoutSeconds,
 	}
-	MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
-	MaxReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
-	URLPathConstraint     = constraint.Text{
+	MinReadySecondsConstraint = constraint.Number{Default: DefaultMinReadySeconds, Min: 0, Max: DefaultRolloutSeconds / 3}
+	MinReplicasConstraint     = constraint.Number{Min: 1, Max: MaxReplicas}
+	MaxReplicasConstraint     = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
+	URLPathConstraint         = constraint.Text{
 		Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`,
 		Want:    "a path that starts with /",
 		Valid:   []string{"/", "/healthz", "/health?full=1"},
@@ -94,6 +95,7 @@ var (
 	MigrateConstraint = constraint.List{Min: 1, Want: "a command, like [alembic, upgrade, head]"}
 	// A day at most: what takes longer is no part of a rollout.
 	MigrateSecondsConstraint = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
+	ReasonConstraint         = constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"it fails on the newer schema"}, Invalid: []string{" "}}
 	DatabaseEnvConstraint    = constraint.Map{
 		Names: envNames,
 		Values: constraint.Text{

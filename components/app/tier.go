@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -39,6 +40,7 @@ type tier struct {
 	resources      ResourceArgs
 	uid            int
 	rolloutSeconds int
+	minReady       int // seconds
 	drainSeconds   int // how long a pod that is to stop is still sent requests
 	requestSeconds int // the longest request
 	writable       []string
@@ -50,6 +52,7 @@ type tier struct {
 	volumes        corev1.VolumeArray
 	mounts         corev1.VolumeMountArray
 	container      corev1.ContainerArgs // what differs between tiers
+	annotations    pulumi.StringMap     // of the Deployment, beside its own
 }
 
 func tierSelector(label string) metav1.LabelSelectorArgs {
@@ -112,6 +115,9 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 			Spec:     t.podSpec(),
 		},
 	}
+	if t.minReady > 0 {
+		spec.MinReadySeconds = pulumi.Int(t.minReady)
+	}
 	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent), pulumi.DependsOn(after),
@@ -126,7 +132,9 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	}
 	metadata := t.metadata()
 	// The stack config overrides whoever wrote a field last: a leftover autoscaler or a manual edit.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
+	annotations := pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
+	maps.Copy(annotations, t.annotations)
+	metadata.Annotations = annotations
 	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 }
 

@@ -85,7 +85,7 @@ func keys(s *Settings) []Key {
 			Doc: "The Kubernetes namespace, which the stack creates and owns.",
 		},
 		{
-			Name: "threetier:database", Kind: object(databaseKeys(&s.Database)...), Default: "as each key's",
+			Name: "threetier:database", Kind: object(databaseKeys(&s.Database)...), Default: required,
 			Doc: "The Amazon RDS PostgreSQL instance.",
 		},
 		{
@@ -108,6 +108,11 @@ func keys(s *Settings) []Key {
 		{
 			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
 			Doc: "The entry point: nginx behind a load balancer.",
+		},
+		{
+			Name: "threetier:allowTags", Kind: text(&s.AllowTags), Default: "none: digests are required",
+			Example: "our registry has no digests",
+			Doc:     "The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused.",
 		},
 		{
 			Name: "threetier:registry", Kind: object(registryKeys(&s.App.Registry)...), Default: "none: public images, or images that the nodes' own role can pull",
@@ -144,7 +149,7 @@ func databaseKeys(d *database.DatabaseArgs) []Key {
 func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Example: "durable",
+			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Default: required, Example: "durable",
 			Doc: "The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets or waives every " +
 				"Security Hub control. retiring: a durable database can now be deleted; a final snapshot stays.",
 		},
@@ -168,6 +173,19 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Doc: "Maximum size of automatic growth, in GiB. 0 switches off the growth.",
 		},
 		{
+			Name: "iops", Kind: optionalNumber(&d.IOPS), Constraint: database.IOPSConstraint, Default: "what RDS doesn't charge for", Example: "16000",
+			Doc: "Operations per second of a volume of 400 GiB or more. RDS sets those of a smaller one.",
+		},
+		{
+			Name: "throughputMiBs", Kind: optionalNumber(&d.ThroughputMiBs), Constraint: database.ThroughputMiBsConstraint, Default: "what RDS doesn't charge for", Example: "1000",
+			Doc: "Throughput of a volume of 400 GiB or more, in MiB per second. RDS sets that of a smaller one.",
+		},
+		{
+			Name: "kmsKeyArn", Kind: text(&d.KMSKeyARN), Constraint: database.KMSKeyARNConstraint, Default: "the account's aws/rds key",
+			Example: "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+			Doc:     "The key that encrypts the volume and its snapshots. A change replaces the instance.",
+		},
+		{
 			Name: "multiAz", Kind: optionalFlag(&d.MultiAZ), Default: "false where disposable, else true", Example: "true",
 			Doc: "Runs a standby in a second zone. RDS fails over to it automatically.",
 		},
@@ -175,6 +193,14 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Name: "backupRetentionDays", Kind: optionalNumber(&d.BackupRetentionDays), Default: "1 where disposable, else 7",
 			Constraint: database.BackupRetentionDaysConstraint, Example: "14",
 			Doc: "Retention of automated backups, in days. Any point in this time can be restored.",
+		},
+		{
+			Name: "backupWindow", Kind: text(&d.BackupWindow), Constraint: database.BackupWindowConstraint, Default: "chosen by RDS", Example: "02:00-02:30",
+			Doc: "The time of the daily backup.",
+		},
+		{
+			Name: "maintenanceWindow", Kind: text(&d.MaintenanceWindow), Constraint: database.MaintenanceWindowConstraint, Default: "chosen by RDS", Example: "sun:03:00-sun:03:30",
+			Doc: "The time in which RDS may change and restart the instance and its read replicas.",
 		},
 	}
 }
@@ -207,7 +233,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
 			Constraint: database.ParametersConstraint,
-			Doc:        "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1.",
+			Doc: "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1. By default, " +
+				"client_connection_check_interval and tcp_keepalives_* end the statements of a client that is gone, within 30 seconds; 0 leaves one of them to RDS.",
 		},
 		{
 			Name: "readReplicas", Kind: number(&d.ReadReplicas), Constraint: database.ReadReplicasConstraint, Example: "1",
@@ -223,7 +250,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		},
 		{
 			Name: "waive", Kind: textMap(&d.Waive), Constraint: database.WaiveConstraint, Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
-			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused.",
+			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused. " +
+				"Without RDS.8, the read replicas of a durable database can be deleted; the database itself can't.",
 		},
 		{
 			Name: "network", Default: "as each key's",
@@ -274,13 +302,30 @@ func backendKeys(b *app.BackendArgs) []Key {
 			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Constraint: app.MigrateSecondsConstraint, Example: "3600", Doc: "Time limit of migrate, in seconds.",
 		},
 		{
+			Name: "skipMigration", Default: "none: migrate is run", Kind: object(skipMigrationKeys(&b.SkipMigration)...),
+			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
+		},
+		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
-			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
+			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT",
 			Constraint: app.DatabaseEnvConstraint,
 			Example:    `{PGHOST: "{host}", PGPASSWORD: "{password}"}`,
 			Doc:        "Environment variables with the database connection, as templates. They replace the whole default set.",
 		},
 	}...)
+}
+
+func skipMigrationKeys(s *app.SkipMigrationArgs) []Key {
+	return []Key{
+		{
+			Name: "image", Kind: text(&s.Image), Default: required, Example: "ghcr.io/acme/app@sha256:…",
+			Doc: "The image that runs without migrate: the same as backend.image. With another backend.image the config is refused.",
+		},
+		{
+			Name: "reason", Kind: text(&s.Reason), Constraint: app.ReasonConstraint, Default: required,
+			Example: "1.4 fails on the schema of 1.5", Doc: "Why. Every preview and every up shows it.",
+		},
+	}
 }
 
 func frontendKeys(f *app.FrontendArgs) []Key {
@@ -353,6 +398,10 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 			Doc: "Writable directories, empty at start. The rest of the file system is read-only.",
 		},
 		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
+		{
+			Name: "minReadySeconds", Kind: optionalNumber(&w.MinReadySeconds), Constraint: app.MinReadySecondsConstraint, Example: "30",
+			Doc: "Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout.",
+		},
 		{
 			Name: "env", Kind: environment(&w.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",

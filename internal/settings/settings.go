@@ -32,6 +32,8 @@ type Settings struct {
 	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
 	App app.AppArgs
+	// AllowTags is the reason why a stack whose data lasts names images by tag. Default: none, so digests are wanted.
+	AllowTags string
 }
 
 // Load reads the stack config.
@@ -96,6 +98,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
+		s.digestProblems(),
 	)
 	network := s.Database.Network.GivenProblems()
 	if s.Cluster.Kubeconfig != nil {

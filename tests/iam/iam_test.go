@@ -50,11 +50,12 @@ var ofTypes = map[string]string{
 	// rds/subnet_group.go; aws-rds-dbsubnetgroup.json
 	"aws:rds/subnetGroup:SubnetGroup": `rds: AddTagsToResource CreateDBSubnetGroup DeleteDBSubnetGroup DescribeDBSubnetGroups
 		ListTagsForResource ModifyDBSubnetGroup RemoveTagsFromResource`,
-	// rds/instance.go; aws-rds-dbinstance.json. CreateDBSnapshot is for the final snapshot, PassRole for the monitoring role.
+	// rds/instance.go; aws-rds-dbinstance.json. CreateDBSnapshot is for the final snapshot, PassRole for the monitoring role,
+	// and those of kms for kmsKeyArn.
 	"aws:rds/instance:Instance": `rds: AddTagsToResource CreateDBInstance CreateDBInstanceReadReplica CreateDBSnapshot DeleteDBInstance
 		DescribeDBInstances ListTagsForResource ModifyDBInstance RebootDBInstance RemoveTagsFromResource RestoreDBInstanceFromDBSnapshot
 		ec2: DescribeAccountAttributes DescribeAvailabilityZones DescribeInternetGateways DescribeSecurityGroups DescribeSubnets
-		DescribeVpcAttribute DescribeVpcs iam: CreateServiceLinkedRole PassRole`,
+		DescribeVpcAttribute DescribeVpcs iam: CreateServiceLinkedRole PassRole kms: CreateGrant DescribeKey`,
 	// secretsmanager/secret.go
 	"aws:secretsmanager/secret:Secret": `secretsmanager: CreateSecret DeleteSecret DescribeSecret GetResourcePolicy TagResource UntagResource
 		UpdateSecret`,

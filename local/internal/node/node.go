@@ -98,6 +98,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 			Checkout: n.home.Root, Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
 		})
 	})
+	part("the end of containers that need too much memory", n.killForMemory)
 	part("the agent of EKS Pod Identity", n.podIdentity)
 	part("the control plane", func(ctx context.Context) error {
 		for _, p := range n.controlPlane() {
