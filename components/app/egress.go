@@ -111,7 +111,7 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
-// egressPolicies are those of the tiers that may call out. Such a tier may look up names, too.
+// egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	var policies []networkPolicy
@@ -127,7 +127,10 @@ func egressPolicies(args AppArgs) []networkPolicy {
 		if len(tier.ways) == 0 {
 			continue
 		}
-		rules := networkingv1.NetworkPolicyEgressRuleArray{toDNS()}
+		var rules networkingv1.NetworkPolicyEgressRuleArray
+		if tier.label == ToFrontend {
+			rules = append(rules, toDNS())
+		}
 		for _, way := range tier.ways {
 			rules = append(rules, way.rule(backendPort))
 		}
