@@ -314,6 +314,11 @@ func backendKeys(b *app.BackendArgs) []Key {
 			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
 		},
 		{
+			Name: "connectionsPerPod", Kind: optionalNumber(&b.ConnectionsPerPod), Constraint: app.ConnectionsPerPodConstraint, Example: "10",
+			Doc: "The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+				"If the pods of a rollout need more connections than the instance class has, the config is refused.",
+		},
+		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
 			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT",
 			Constraint: app.DatabaseEnvConstraint,
