@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy down clean plan reference scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy psql down clean plan reference scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -16,6 +16,9 @@ preview: ## show the changes of the next up
 
 destroy: ## remove the stack
 	@bin/local destroy --stack $(STACK)
+
+psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
+	@bin/psql $(STACK)
 
 down: ## stop the local node; keep its data
 	@bin/local down

@@ -28,6 +28,8 @@ type AppArgs struct {
 	Frontend FrontendArgs
 	// Nginx is the way in.
 	Nginx NginxArgs
+	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
+	ClientImage string
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -37,6 +39,7 @@ func (args AppArgs) Problems() problems.List {
 		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
 	}
 	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
+	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
 	return append(ps, args.Nginx.Problems().Under("nginx")...)
@@ -85,7 +88,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 func (args AppArgs) withDefaults() AppArgs {
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database = args.Database
+	args.Backend.Database, args.Backend.ClientImage = args.Database, args.ClientImage
 	args.Backend = args.Backend.withDefaults()
 	args.Frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
 	args.Frontend = args.Frontend.withDefaults()
@@ -106,6 +109,14 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	frontend, err := newFrontend(ctx, name+"-frontend", args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err
+	}
+	if err := backend.lockRestingLogin(ctx, backend.drainSeconds()); err != nil {
+		return nil, err
+	}
+	if backend.roles != nil {
+		if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {
+			return nil, err
+		}
 	}
 	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
 	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}

@@ -8,11 +8,19 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// policyOf is one direction of one tier's pods.
+type policyOf struct {
+	suffix   string
+	selector metav1.LabelSelectorArgs
+	ingress  networkingv1.NetworkPolicyIngressRuleArray
+	egress   networkingv1.NetworkPolicyEgressRuleArray
+}
+
 // The ways that are open in the namespace; all others are closed, in both directions:
 //
 //	anyone → nginx → backend, frontend
-//	backend, migration → database
-//	nginx, backend, migration → DNS
+//	backend, migration, roles, psql → database
+//	nginx, backend, migration, roles, psql → DNS
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
@@ -21,12 +29,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	toDatabase := egress(nil, args.Database.Port)
 
 	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
-	policies := []struct {
-		suffix   string
-		selector metav1.LabelSelectorArgs
-		ingress  networkingv1.NetworkPolicyIngressRuleArray
-		egress   networkingv1.NetworkPolicyEgressRuleArray
-	}{
+	policies := []policyOf{
 		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
 		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
 			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
@@ -36,6 +39,10 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
+	}
+	if args.Database.Roles != nil {
+		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
+		policies = append(policies, policyOf{"roles-out", tierSelector(rolesLabel), nil, out}, policyOf{"psql-out", tierSelector(psqlLabel), nil, out})
 	}
 	var created []pulumi.Resource
 	for _, p := range policies {
