@@ -74,10 +74,15 @@ func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
 		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
 		"aws:rds/subnetGroup:SubnetGroup database-subnets",
 		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secret:Secret database-password-a",
+		"aws:secretsmanager/secret:Secret database-password-b",
+		"aws:secretsmanager/secret:Secret database-password-migration",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-a-v1",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-migration-v1",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
 	}, recording.Children(recording.One(t, database.DatabaseType)))
-	assert.Len(t, recording.Resources, 10)
+	assert.Len(t, recording.Resources, 15)
 }
 
 func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
@@ -110,6 +115,11 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
 		"aws:rds/subnetGroup:SubnetGroup database-subnets",
 		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secret:Secret database-password-a",
+		"aws:secretsmanager/secret:Secret database-password-b",
+		"aws:secretsmanager/secret:Secret database-password-migration",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-a-v1",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-migration-v1",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
 	}, recording.Children(recording.One(t, database.DatabaseType)))
@@ -170,8 +180,9 @@ func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
 			assert.Equal(t, lifecycle == database.Durable, instance.Protect)
 			// Always there: a lifecycle may change, and a missing name would only show when the database is deleted.
 			assert.NotEmpty(t, instance.Input(t, "finalSnapshotIdentifier"))
-			recovery := recording.One(t, "aws:secretsmanager/secret:Secret").Input(t, "recoveryWindowInDays")
-			assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == database.Disposable], recovery)
+			for _, secret := range recording.All("aws:secretsmanager/secret:Secret") {
+				assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == database.Disposable], secret.Input(t, "recoveryWindowInDays"), secret.Name)
+			}
 		})
 	}
 }
@@ -283,12 +294,14 @@ func TestPasswordIsGeneratedOnceAndReadBackFromSecretsManager(t *testing.T) {
 
 func TestPasswordVersionMakesAnotherSecret(t *testing.T) {
 	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.PasswordVersion = pointer(2) })
-	assert.Equal(t, "database-password-v2", recording.One(t, versionType).Name)
+	for _, name := range []string{"database-password-v2", "database-password-migration-v2", "database-password-b-v2"} {
+		assert.Regexp(t, `^[A-Za-z0-9]{32}$`, recording.Named(t, versionType, name).Input(t, "secretString"), name)
+	}
+	assert.Len(t, recording.All(versionType), 3, "the app's other login has none")
 }
 
 func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
-	version := mustDatabase(t, func(args *database.DatabaseArgs) { args.Password = marker }).One(t, versionType)
-	assert.Equal(t, "database-password-own", version.Name)
+	version := mustDatabase(t, func(args *database.DatabaseArgs) { args.Password = marker }).Named(t, versionType, "database-password-own")
 	assert.Empty(t, version.IgnoreChanges)
 	assert.Equal(t, marker, version.Input(t, "secretString"))
 	assert.True(t, version.IsSecret(t, "secretString"))
@@ -660,7 +673,6 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 		`username is "pg_app", want a name that neither RDS nor the program reserves`:                                                     func(a *database.DatabaseArgs) { a.Username = "pg_app" },
 		"password is [secret], want 8 to 128 printable":                                                                                   func(a *database.DatabaseArgs) { a.Password = "short" },
 		`without space, /, @ and "`:                                                                                                       func(a *database.DatabaseArgs) { a.Password = "with@at-sign" },
-		"passwordVersion is 2, want none beside password":                                                                                 func(a *database.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
 		`lifecycle is "eternal", want disposable, durable or retiring`:                                                                    func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
 		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                                                               func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
 		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                                                            func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },

@@ -38,8 +38,9 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
 			Metadata: metadata,
 			Spec: batchv1.CronJobSpecArgs{
-				Suspend:  pulumi.Bool(true),
-				Schedule: pulumi.String("0 0 1 1 *"), // required, and never looked at
+				Suspend:                 pulumi.Bool(true),
+				Schedule:                pulumi.String("0 0 1 1 *"), // required, and never looked at
+				StartingDeadlineSeconds: pulumi.Int(60),
 				JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 					BackoffLimit:            pulumi.Int(0),
 					ActiveDeadlineSeconds:   pulumi.Int(psqlMinutes * 60),
