@@ -176,7 +176,7 @@ func psqlOnceReachable(scripts []string) string {
 	for _, script := range scripts {
 		files += " --file=" + sqlDir + "/" + script
 	}
-	return "for pause in 1 1 2 3 5 10 10 20 20 30; do psql --no-psqlrc --quiet --command='SELECT' && break; sleep $pause; done\n" +
+	return "for pause in 1 1 2 3 5 10 10 20 20 30; do psql --no-psqlrc --quiet --command='SELECT' >/dev/null && break; sleep $pause; done\n" +
 		"exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1" + files
 }
 
