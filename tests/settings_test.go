@@ -41,7 +41,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
 			`instanceClass, storageGiB, maxStorageGiB, multiAz, backupRetentionDays, port, name, username, password, ` +
-			`passwordVersion, parameters, readReplicas, restoreFrom, backupPlan, waive, network`,
+			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",

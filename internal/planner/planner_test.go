@@ -108,7 +108,7 @@ func TestPlanShowsNoSecret(t *testing.T) {
 		assert.NotContains(t, written, hidden)
 	}
 	assert.Contains(t, written, "TOKEN: '[secret]'")
-	assert.Contains(t, written, "DATABASE_URL: postgresql://app_admin:[secret]@<Instance database>.address:5433/app")
+	assert.Contains(t, written, "DATABASE_URL: postgresql://threetier_a:[secret]@<Instance database>.address:5433/app")
 }
 
 func TestOneConfigValueIsOneChange(t *testing.T) {
