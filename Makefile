@@ -3,7 +3,7 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 
-.PHONY: help up preview destroy psql down clean plan reference scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy psql down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -31,6 +31,12 @@ plan: ## write the resources of each stack to tests/plan; compare with a commit 
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference
+
+promote: ## give a stack the images of another one, by digest (FROM=dev TO=prod)
+	@go run ./cmd/images promote -from "$(FROM)" -to "$(TO)"
+
+pin: ## put the digest beside each image's tag in Pulumi.$(STACK).yaml
+	@go run ./cmd/images pin -stack $(STACK)
 
 scorecard: ## show the Security Hub controls that dev and prod pass
 	@go run ./cmd/scorecard

@@ -21,6 +21,8 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	require.Equal(t, "app_admin", env["DB_USER"])
 	require.Equal(t, "verify-full", env["DB_SSLMODE"])
 	require.Equal(t, app.DatabaseCAFile, env["DB_SSLROOTCERT"])
+	require.Equal(t, "verify-full", env["PGSSLMODE"], "for drivers whose connection string says nothing of TLS")
+	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
 	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
@@ -64,7 +66,7 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 		}
 	})
 	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
-	require.Len(t, env, len(templates)+1, "and HOME")
+	require.Len(t, env, len(templates)+2, "and HOME, FORWARDED_ALLOW_IPS")
 	require.Equal(t, "/tmp", env["HOME"])
 	for name, c := range templates {
 		if !c.secret {
@@ -76,9 +78,20 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 	}
 }
 
+func TestEnvWinsOverWhatServersAndDriversReadThemselves(t *testing.T) {
+	r := runApp(t, func(a *app.AppArgs) {
+		a.Backend.Env = map[string]pulumi.StringInput{"PGSSLMODE": pulumi.String("require"), "FORWARDED_ALLOW_IPS": pulumi.String("10.0.0.0/8")}
+	})
+	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
+	require.Equal(t, "require", env["PGSSLMODE"])
+	require.Equal(t, "10.0.0.0/8", env["FORWARDED_ALLOW_IPS"])
+	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
+	require.NotContains(t, environment(t, r.Named(t, deploymentType, "shop-frontend")), "FORWARDED_ALLOW_IPS", "nobody but the backend runs uvicorn")
+}
+
 func TestDatabaseEnvCanBeEmpty(t *testing.T) {
 	r := runApp(t, func(a *app.AppArgs) { a.Backend.DatabaseEnv = map[string]string{} })
-	require.Equal(t, map[string]string{"HOME": "/tmp"}, environment(t, r.Named(t, deploymentType, "shop-backend")))
+	require.Equal(t, map[string]string{"HOME": "/tmp", "FORWARDED_ALLOW_IPS": "*"}, environment(t, r.Named(t, deploymentType, "shop-backend")))
 }
 
 func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
@@ -132,7 +145,7 @@ func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
 	secret := r.Named(t, secretType, "shop-backend-env")
 	name := strings.Fields(environment(t, r.Named(t, deploymentType, "shop-backend"))["KEY"])[1]
 	require.Equal(t, map[string]string{
-		"LOG_LEVEL": "info", "HOME": "/home/app",
+		"LOG_LEVEL": "info", "HOME": "/home/app", "FORWARDED_ALLOW_IPS": "*",
 		"OUTPUT": "secret " + name + " OUTPUT", "KEY": "secret " + name + " KEY",
 	}, environment(t, r.Named(t, deploymentType, "shop-backend")))
 	require.Equal(t, map[string]string{"KEY": "x", "OUTPUT": "maybe secret"}, secret.SecretData(t))
@@ -168,6 +181,27 @@ func TestServicePortIsThePodsPort(t *testing.T) {
 	require.Contains(t, r.One(t, configMapType).Input(t, `data["nginx.conf"]`), "server backend-service:3000 ")
 }
 
+func TestWorkloadsMayServeOnAnyPortWithoutBeingRoot(t *testing.T) {
+	r := runApp(t, func(a *app.AppArgs) { a.Frontend.Port = number(80) })
+	for _, name := range []string{"shop-backend", "shop-frontend"} {
+		spec := "spec.template.spec.securityContext."
+		require.Equal(t, "net.ipv4.ip_unprivileged_port_start", r.Named(t, deploymentType, name).Input(t, spec+"sysctls[0].name"))
+		require.Equal(t, "0", r.Named(t, deploymentType, name).Input(t, spec+"sysctls[0].value"))
+		require.Equal(t, true, r.Named(t, deploymentType, name).Input(t, spec+"runAsNonRoot"))
+	}
+}
+
+func TestNewPodMustStayReadyBeforeARolloutGoesOn(t *testing.T) {
+	seconds := func(change func(*app.AppArgs), name string) any {
+		return runApp(t, change).Named(t, deploymentType, name).Input(t, "spec.minReadySeconds")
+	}
+	require.EqualValues(t, app.DefaultMinReadySeconds, seconds(nil, "shop-backend"))
+	require.EqualValues(t, 30, seconds(func(a *app.AppArgs) { a.Frontend.MinReadySeconds = number(30) }, "shop-frontend"))
+	require.EqualValues(t, 6, seconds(func(a *app.AppArgs) { a.Backend.RolloutSeconds = number(20) }, "shop-backend"), "less where a rollout has little time")
+	require.Nil(t, seconds(func(a *app.AppArgs) { a.Backend.MinReadySeconds = number(0) }, "shop-backend"))
+	require.Nil(t, seconds(nil, "shop-nginx"), "a pod behind a network load balancer takes minutes anyway")
+}
+
 func TestCPULimitIsTheNextWholeCore(t *testing.T) {
 	for cpu, limit := range map[string]string{"": "1", "250m": "1", "1": "1", "1500m": "2", "0.5": "1", "4": "4"} {
 		r := runApp(t, func(a *app.AppArgs) { a.Backend.Resources.CPU = cpu })
@@ -195,6 +229,8 @@ func TestWorkloadRefusesWhatItCannotRun(t *testing.T) {
 		`port is 0, want 1 to 65535`:                                      with(func(a *app.BackendArgs) { a.Port = number(0) }),
 		`runAsUser is 0, want 1 to`:                                       with(func(a *app.BackendArgs) { a.RunAsUser = number(0) }),
 		`rolloutSeconds is 5, want 20 to 3600`:                            with(func(a *app.BackendArgs) { a.RolloutSeconds = number(5) }),
+		`minReadySeconds is 101, want 0 to 100`:                           with(func(a *app.BackendArgs) { a.MinReadySeconds = number(101) }),
+		`minReadySeconds is 20, want at most a third of rolloutSeconds`:   with(func(a *app.BackendArgs) { a.MinReadySeconds, a.RolloutSeconds = number(20), number(40) }),
 		`migrateSeconds is 0, want 1 to 86400`:                            with(func(a *app.BackendArgs) { a.MigrateSeconds = number(0) }),
 		`healthPath is "healthz", want a path that starts with /`:         with(func(a *app.BackendArgs) { a.HealthPath = "healthz" }),
 		`livePath is "live z", want a path that starts with /`:            with(func(a *app.BackendArgs) { a.LivePath = "live z" }),

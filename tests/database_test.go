@@ -21,7 +21,7 @@ const topic = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
 // databaseArgs are args that need no more.
 func databaseArgs(change func(*database.DatabaseArgs)) *database.DatabaseArgs {
-	args := &database.DatabaseArgs{Region: "eu-west-1", Network: network.Network{
+	args := &database.DatabaseArgs{Region: "eu-west-1", Lifecycle: database.Disposable, Network: network.Network{
 		VPCID:                  "vpc-0123",
 		SubnetIDs:              []string{"subnet-privatea", "subnet-privateb"},
 		ClientSecurityGroupIDs: []string{recorder.ClusterSecurityGroup},
@@ -363,14 +363,46 @@ func TestParametersHaveTheApplyMethodThatFitsThem(t *testing.T) {
 		}
 	})
 	assert.Equal(t, []string{
+		"client_connection_check_interval=2000 immediate",
 		"log_min_duration_statement=500 immediate",
 		"max_connections=300 pending-reboot",
 		"pg_stat_statements.track=ALL immediate",
 		"rds.force_ssl=1 pending-reboot",
 		"shared_preload_libraries=pg_stat_statements pending-reboot",
+		"tcp_keepalives_count=3 immediate",
+		"tcp_keepalives_idle=10 immediate",
+		"tcp_keepalives_interval=5 immediate",
 		"work_mem=8192 immediate",
 	}, parameters(t, recording))
-	assert.Equal(t, []string{"rds.force_ssl=1 pending-reboot"}, parameters(t, mustDatabase(t, nil)))
+}
+
+func TestParametersMayBeFormulasOfRDS(t *testing.T) {
+	for name, value := range map[string]string{
+		"shared_buffers": "{DBInstanceClassMemory/32768}", "max_connections": "LEAST({DBInstanceClassMemory/9531392},5000)",
+		"work_mem": "8192", "random_page_cost": "1.1", "autovacuum": "1", "shared_preload_libraries": "pg_stat_statements, pgaudit",
+		"log_min_duration_statement": "-1", "log_line_prefix": "%t:%r:%u@%d:[%p]:", "pgaudit.role": "rds_pgaudit", "auto_explain.log_analyze": "on",
+	} {
+		mustDatabase(t, parameter(name, value))
+	}
+}
+
+func TestServerFindsClientsThatAreGoneUnlessTheConfigSaysOtherwise(t *testing.T) {
+	assert.Equal(t, []string{
+		"client_connection_check_interval=2000 immediate",
+		"rds.force_ssl=1 pending-reboot",
+		"tcp_keepalives_count=3 immediate",
+		"tcp_keepalives_idle=10 immediate",
+		"tcp_keepalives_interval=5 immediate",
+	}, parameters(t, mustDatabase(t, nil)))
+	// A dynamic parameter at PostgreSQL's own default isn't reported as set, and would be planned in every run.
+	assert.Equal(t, []string{
+		"rds.force_ssl=1 pending-reboot",
+		"tcp_keepalives_count=3 immediate",
+		"tcp_keepalives_idle=60 immediate",
+		"tcp_keepalives_interval=5 immediate",
+	}, parameters(t, mustDatabase(t, func(args *database.DatabaseArgs) {
+		args.Parameters = map[string]string{"client_connection_check_interval": "0", "tcp_keepalives_idle": "60"}
+	})))
 }
 
 func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
@@ -470,6 +502,24 @@ func TestWhatTheInstanceCanNotBecomeIsRefusedBeforeAnythingRegisters(t *testing.
 			recorder.RDS{NoClasses: []string{"db.m8gd.large"}}, func(args *database.DatabaseArgs) { args.InstanceClass = "db.m8gd.large" },
 		},
 		"look up snapshot final": {recorder.RDS{}, restore},
+		"kmsKeyArn is " + key + ", want " + otherKey + ", which the snapshot final has, or a copy": {
+			recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{"final": {Engine: "postgres", Version: "17.9", KMSKeyARN: otherKey}}},
+			func(args *database.DatabaseArgs) { restore(args); args.KMSKeyARN = key },
+		},
+		"iops is 16000, want storageGiB 600 beside it: the volume has grown to that": {
+			running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", StorageGiB: 600, MaxStorageGiB: 2000, IOPS: 12000, ThroughputMiBs: 500}),
+			func(args *database.DatabaseArgs) {
+				args.StorageGiB, args.MaxStorageGiB, args.IOPS, args.ThroughputMiBs = pointer(400), pointer(2000), pointer(16000), pointer(500)
+			},
+		},
+		"backupWindow is 03:00-04:00, want a window outside of the maintenance window, sun:03:30-sun:04:30": {
+			running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", MaintenanceWindow: "sun:03:30-sun:04:30", BackupWindow: "01:00-01:30"}),
+			func(args *database.DatabaseArgs) { args.BackupWindow = "03:00-04:00" },
+		},
+		"maintenanceWindow is sun:23:45-mon:01:15, want a window outside of the daily backups', 01:00-01:30": {
+			running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro", MaintenanceWindow: "sun:03:30-sun:04:30", BackupWindow: "01:00-01:30"}),
+			func(args *database.DatabaseArgs) { args.MaintenanceWindow = "sun:23:45-mon:01:15" },
+		},
 	} {
 		t.Run(want, func(t *testing.T) {
 			recording, err := databaseOver(test.rds, test.change)
@@ -554,6 +604,60 @@ func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {
 		assert.Equal(t, primary.Input(t, "parameterGroupName"), replica.Input(t, "parameterGroupName"))
 		assert.Equal(t, true, replica.Input(t, "skipFinalSnapshot"))
 		assert.Contains(t, replica.DependsOn, primary.URN)
+	}
+}
+
+// Control RDS.8 counts every instance, so whoever takes a replica away waives it first. The primary stays protected.
+func TestWaivedDeletionProtectionIsTakenOffTheReplicasAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		change           func(*database.DatabaseArgs)
+		primary, replica bool
+	}{
+		"durable": {durable, true, true},
+		"waived":  {func(a *database.DatabaseArgs) { durable(a); a.Waive = map[string]string{"RDS.8": "one is removed"} }, true, false},
+		"retiring": {func(a *database.DatabaseArgs) {
+			durable(a)
+			a.Lifecycle = database.Retiring
+			a.Waive = map[string]string{"RDS.8": "it is deleted"}
+		}, false, false},
+		"disposable": {func(*database.DatabaseArgs) {}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recording := mustDatabase(t, func(args *database.DatabaseArgs) { test.change(args); args.ReadReplicas = 2 })
+			primary := recording.Named(t, instanceType, "database")
+			assert.Equal(t, []bool{test.primary, test.primary}, []bool{primary.Input(t, "deletionProtection").(bool), primary.Protect})
+			for _, replica := range []string{"database-replica-1", "database-replica-2"} {
+				assert.Equal(t, test.replica, recording.Named(t, instanceType, replica).Input(t, "deletionProtection"))
+			}
+		})
+	}
+	// Without replicas, the waiver would be for a control that is met.
+	_, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) { durable(args); args.Waive = map[string]string{"RDS.8": "x"} }))
+	assert.ErrorContains(t, err, `create database database: waive.RDS.8 is "x", want no waiver: the control is met`)
+}
+
+const (
+	key      = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+	otherKey = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef"
+)
+
+func TestWindowsKeyAndSpeedAreTheInstances(t *testing.T) {
+	inputs := []string{"maintenanceWindow", "backupWindow", "kmsKeyId", "iops", "storageThroughput"}
+	values := func(instance recorder.Resource) (values []any) {
+		for _, input := range inputs {
+			values = append(values, instance.Input(t, input))
+		}
+		return values
+	}
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) {
+		args.MaintenanceWindow, args.BackupWindow, args.KMSKeyARN = "sun:03:00-sun:03:30", "02:00-03:00", key
+		args.StorageGiB, args.IOPS, args.ThroughputMiBs, args.ReadReplicas = pointer(500), pointer(16000), pointer(1000), 1
+	})
+	assert.Equal(t, []any{"sun:03:00-sun:03:30", "02:00-03:00", key, 16000.0, 1000.0}, values(recording.Named(t, instanceType, "database")))
+	// A replica takes no backups, and has its source's key.
+	assert.Equal(t, []any{"sun:03:00-sun:03:30", nil, nil, 16000.0, 1000.0}, values(recording.Named(t, instanceType, "database-replica-1")))
+	for _, instance := range mustDatabase(t, func(args *database.DatabaseArgs) { args.ReadReplicas = 1 }).All(instanceType) {
+		assert.Equal(t, make([]any, len(inputs)), values(instance), instance.Name)
 	}
 }
 
@@ -676,11 +780,36 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 		`lifecycle is "eternal", want disposable, durable or retiring`:                                                                    func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
 		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                                                               func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
 		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                                                            func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },
-		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":                                               func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
-		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:                                                          parameter("work_memory", "1"),
-		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                                                                parameter("fsync", "0"),
-		`parameters.rds.force_ssl is "0", want none: it is always 1`:                                                                      parameter("rds.force_ssl", "0"),
-		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:                                                             parameter("log_connections", "true"),
+		"lifecycle is missing, want disposable, durable or retiring":                                                                      func(a *database.DatabaseArgs) { a.Lifecycle = "" },
+		"maintenanceWindow is sun:03:00-sun:03:29, want 30 minutes or more":                                                               func(a *database.DatabaseArgs) { a.MaintenanceWindow = "sun:03:00-sun:03:29" },
+		"maintenanceWindow is sun:04:00-sun:03:00, want 30 minutes or more, and less than a":                                              func(a *database.DatabaseArgs) { a.MaintenanceWindow = "sun:04:00-sun:03:00" },
+		"backupWindow is 23:50-00:10, want 30 minutes or more":                                                                            func(a *database.DatabaseArgs) { a.BackupWindow = "23:50-00:10" },
+		"backupWindow is 23:30-00:30, want a window outside of the maintenance window, mon:00:00-mon:01:00": func(a *database.DatabaseArgs) {
+			a.MaintenanceWindow, a.BackupWindow = "mon:00:00-mon:01:00", "23:30-00:30"
+		},
+		`maintenanceWindow is "Sunday", want a weekly window in UTC, as sun:03:00-sun:03:30`: func(a *database.DatabaseArgs) { a.MaintenanceWindow = "Sunday" },
+		`kmsKeyArn is "alias/shop", want the ARN of a KMS key`:                               func(a *database.DatabaseArgs) { a.KMSKeyARN = "alias/shop" },
+		"kmsKeyArn is arn:aws:kms:us-east-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef, want a key of the database's region, as arn:aws:kms:eu-west-1:": func(a *database.DatabaseArgs) {
+			a.KMSKeyARN = strings.Replace(otherKey, "eu-west-1", "us-east-1", 1)
+		},
+		"iops is 12000, want storageGiB 400 or more beside it":                                                         func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = pointer(399), pointer(12000) },
+		"throughputMiBs is 500, want storageGiB 400 or more beside it":                                                 func(a *database.DatabaseArgs) { a.ThroughputMiBs = pointer(500) },
+		"iops is 3000, want 12000 to 64000":                                                                            func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = pointer(400), pointer(3000) },
+		"iops is 20001, want 12000 to 20000 where storageGiB is 400":                                                   func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = pointer(400), pointer(20001) },
+		"iops is 12000, want 15000 to 64000 where storageGiB is 30000":                                                 func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = pointer(30000), pointer(12000) },
+		"throughputMiBs is 3001, want 500 to 3000 where iops is 12000":                                                 func(a *database.DatabaseArgs) { a.StorageGiB, a.ThroughputMiBs = pointer(400), pointer(3001) },
+		"throughputMiBs is 4001, want 500 to 4000":                                                                     func(a *database.DatabaseArgs) { a.StorageGiB, a.ThroughputMiBs = pointer(400), pointer(4001) },
+		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8":                            func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
+		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:                                       parameter("work_memory", "1"),
+		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                                             parameter("fsync", "0"),
+		`parameters.rds.force_ssl is "0", want none: it is always 1`:                                                   parameter("rds.force_ssl", "0"),
+		`parameters.log_connections is "true", want 1 or 0, as RDS writes it`:                                          parameter("log_connections", "true"),
+		`parameters.autovacuum is "on", want 1 or 0, as RDS writes it`:                                                 parameter("autovacuum", "on"),
+		`parameters.work_mem is "4MB", want a whole number without a unit, or a formula of RDS`:                        parameter("work_mem", "4MB"),
+		`parameters.random_page_cost is "cheap", want a number without a unit, or a formula of RDS`:                    parameter("random_page_cost", "cheap"),
+		`parameters.log_line_prefix is "%m ", want %t:%r:%u@%d:[%p]:, %m:`:                                             parameter("log_line_prefix", "%m "),
+		`parameters.pgaudit.role is "auditor", want rds_pgaudit`:                                                       parameter("pgaudit.role", "auditor"),
+		`parameters.shared_preload_libraries is "pg_cron,timescaledb", want libraries that RDS preloads: auto_explain`: parameter("shared_preload_libraries", "pg_cron,timescaledb"),
 		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *database.DatabaseArgs) {
 			a.EngineVersion = "16"
 			parameter("transaction_timeout", "9")(a)
@@ -715,7 +844,7 @@ func TestDatabaseRefusesAllAtOnce(t *testing.T) {
 		Region: "Ireland", StorageGiB: pointer(1), Port: pointer(1), Username: "admin", EngineVersion: "9", InstanceClass: "large",
 	})
 	require.Error(t, err)
-	assert.Equal(t, 9, strings.Count(err.Error(), ", want "), err)
+	assert.Equal(t, 10, strings.Count(err.Error(), ", want "), err)
 	_, err = recordDatabase(nil)
 	assert.ErrorContains(t, err, "args are missing")
 }

@@ -40,7 +40,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
-			`instanceClass, storageGiB, maxStorageGiB, multiAz, backupRetentionDays, port, name, username, password, ` +
+			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
 			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
@@ -52,6 +52,7 @@ func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"aws:region is missing, want one of " + strings.Join(rdsca.Regions(), ", "),
 		"threetier:cluster.eks is missing, want the name of an EKS cluster, or kubeconfig instead",
+		"threetier:database.lifecycle is missing, want disposable, durable or retiring",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
 		"threetier:frontend.image is missing, want an image, like registry/name@sha256:…",
 	}, refusals(t, recorder.YAML(t, "config: {}")))
@@ -77,7 +78,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, env, secretEnv"},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
@@ -104,7 +105,7 @@ func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
 	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
 	assert.Equal(t, []string{
 		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx",
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx, threetier:allowTags, threetier:registry, threetier:placement",
 	}, refusals(t, recorder.StackConfig(t, "dev")))
 }
 
@@ -136,7 +137,7 @@ func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 	lines := refusals(t, recorder.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
 	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
 		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
-		"threetier:frontend.secretEnv are kept secret"}, lines)
+		"threetier:frontend.secretEnv, threetier:registry.password are kept secret"}, lines)
 }
 
 func TestRegionWithoutCertificatesIsRefused(t *testing.T) {
@@ -186,7 +187,7 @@ func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 		typed, found := project.Config[key.Name]
 		require.True(t, found, key.Name)
 		assert.Equal(t, types[key.Kind.Name], typed.TypeName(), key.Name)
-		assert.True(t, strings.HasSuffix(typed.Description, "; see docs/config.md#"+strings.ReplaceAll(key.Name, ":", "")),
+		assert.True(t, strings.HasSuffix(typed.Description, "; see docs/config.md#"+strings.ToLower(strings.ReplaceAll(key.Name, ":", ""))),
 			"%s is described in one sentence that links to its heading: %q", key.Name, typed.Description)
 		assert.Contains(t, reference, "\n## "+key.Name+"\n")
 	}

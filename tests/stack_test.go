@@ -116,11 +116,12 @@ func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 	assert.Contains(t, taken, "threetier-dev")
 }
 
-func TestMinimalConfigIsTwoImagesAClusterAndARegion(t *testing.T) {
+func TestMinimalConfigIsTwoImagesAClusterARegionAndALifecycle(t *testing.T) {
 	recording := deploy(t, "try", recorder.YAML(t, `
 config:
   aws:region: eu-central-1
   threetier:cluster: {eks: acme}
+  threetier:database: {lifecycle: disposable}
   threetier:backend: {image: example.org/api:1}
   threetier:frontend: {image: example.org/pages:1}
 `))

@@ -38,6 +38,8 @@ var rooms = map[string][]string{
 	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/stack"},
 	"internal/planner/replacement": nil,
 	"internal/securityhub":         {"internal/recorder"},
+	"internal/stackfile":           nil,
+	"cmd/images":                   {"internal/stackfile"},
 	"cmd/plan":                     {"internal/planner"},
 	"cmd/reference":                {"internal/settings"},
 	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},

@@ -30,6 +30,12 @@ type AppArgs struct {
 	Nginx NginxArgs
 	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
 	ClientImage string
+	// Registry has the credentials for private images. Default: none, the images are public.
+	Registry RegistryArgs
+	// Placement says which nodes all pods may run on.
+	Placement PlacementArgs
+	// EKS is the cluster, where it is one. Required with Backend.Permissions.
+	EKS EKSArgs
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -42,7 +48,9 @@ func (args AppArgs) Problems() problems.List {
 	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
-	return append(ps, args.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.Registry.Problems().Under("registry")...)
+	return append(ps, args.Placement.Problems().Under("placement")...)
 }
 
 // App is the Kubernetes stack: nginx in front of a frontend and a backend, in a namespace of their own.
@@ -60,7 +68,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if args == nil {
 		return nil, errors.New("create app: args are missing")
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
 	settled := args.withDefaults()
@@ -88,10 +96,11 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 func (args AppArgs) withDefaults() AppArgs {
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database, args.Backend.ClientImage = args.Database, args.ClientImage
+	args.Backend.Database, args.Backend.EKS, args.Backend.ClientImage = args.Database, args.EKS, args.ClientImage
 	args.Backend = args.Backend.withDefaults()
 	args.Frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
 	args.Frontend = args.Frontend.withDefaults()
+	args.Backend.Placement, args.Frontend.Placement, args.Nginx.Placement = args.Placement, args.Placement, args.Placement
 	return args
 }
 
@@ -102,6 +111,11 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
+	pull, err := newPullSecret(ctx, app, name, namespace, args.Registry)
+	if err != nil {
+		return nil, fmt.Errorf("create registry secret: %w", err)
+	}
+	args.Backend.PullSecret, args.Frontend.PullSecret, args.Nginx.PullSecret = pull, pull, pull
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err

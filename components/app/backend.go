@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -51,9 +52,17 @@ type BackendArgs struct {
 	Migrate []string
 	// MigrateSeconds is how long Migrate may take. Default: DefaultMigrateSeconds.
 	MigrateSeconds *int
+	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
+	SkipMigration SkipMigrationArgs
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
 	DatabaseEnv map[string]string
+	// Permissions are what the pods and the migration may do in AWS. Default: nothing, and no role.
+	Permissions []PermissionArgs
+	// PermissionsBoundary is the ARN of a managed policy that bounds the role. Default: none.
+	PermissionsBoundary string
+	// EKS is the cluster that hands out credentials. Required with Permissions; App sets it.
+	EKS EKSArgs
 	// Namespace is where the backend runs. Required; App sets it.
 	Namespace pulumi.StringInput
 	// Database is where the backend keeps its data. Required; App sets it.
@@ -64,16 +73,16 @@ type BackendArgs struct {
 
 // Problems are what the args can't run with.
 func (args BackendArgs) Problems() problems.List {
-	ps := args.WorkloadArgs.Problems()
+	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
+	ps = append(ps, permissionsProblems(args)...)
 	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
 		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
 	}
 	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
+	ps = append(ps, args.skipMigrationProblems()...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
 	for name := range args.templates() {
-		_, plain := args.Env[name]
-		_, secret := args.SecretEnv[name]
-		if plain || secret {
+		if args.sets(name) {
 			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
 		}
 	}
@@ -89,12 +98,26 @@ func (args BackendArgs) withDefaults() BackendArgs {
 	return args
 }
 
-// templates are the DatabaseEnv in force.
+// templates are the DatabaseEnv in force. A driver's own variables are left out of the default set where env has them.
 func (args BackendArgs) templates() map[string]string {
-	if args.DatabaseEnv == nil {
-		return DefaultDatabaseEnv
+	if args.DatabaseEnv != nil {
+		return args.DatabaseEnv
 	}
-	return args.DatabaseEnv
+	templates := maps.Clone(DefaultDatabaseEnv)
+	maps.DeleteFunc(templates, func(name, _ string) bool { return strings.HasPrefix(name, "PG") && args.sets(name) })
+	return templates
+}
+
+// forwardedAllowIPs names the proxies whose X-Forwarded-Proto and X-Forwarded-For uvicorn and gunicorn believe.
+const forwardedAllowIPs = "FORWARDED_ALLOW_IPS"
+
+// proxyEnv believes any: nginx alone reaches the port, and writes both headers itself. Without it, redirects and URLs that
+// the app builds for itself are http:// behind TLS.
+func (args BackendArgs) proxyEnv() corev1.EnvVarArray {
+	if _, inDatabaseEnv := args.DatabaseEnv[forwardedAllowIPs]; inDatabaseEnv || args.sets(forwardedAllowIPs) {
+		return nil
+	}
+	return corev1.EnvVarArray{corev1.EnvVarArgs{Name: pulumi.String(forwardedAllowIPs), Value: pulumi.String("*")}}
 }
 
 // Backend is the API: a migration, then pods behind BackendServiceName.
@@ -119,7 +142,7 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 	if args == nil {
 		return nil, errors.New("create backend: args are missing")
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database)); err != nil {
+	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Permissions, args.EKS)); err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	if args.Namespace == nil {
@@ -143,6 +166,10 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	}
 	w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
 	if err != nil {
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
+	}
+	w.env = append(w.env, args.proxyEnv()...)
+	if err := w.assumeRole(ctx, backend, args); err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	before, err := backend.prepareDatabase(ctx, w, args, opts...)
@@ -184,6 +211,10 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	}
 	if args.Migrate == nil {
 		return before, nil
+	}
+	if args.SkipMigration.Image != "" {
+		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
+		return before, args.SkipMigration.warnOf(ctx, b)
 	}
 	if b.roles == nil {
 		migrator = w

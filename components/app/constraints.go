@@ -43,9 +43,10 @@ var (
 		Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
 		Max:     maxTimeoutSeconds,
 	}
-	MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
-	MaxReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
-	URLPathConstraint     = constraint.Text{
+	MinReadySecondsConstraint = constraint.Number{Default: DefaultMinReadySeconds, Min: 0, Max: DefaultRolloutSeconds / 3}
+	MinReplicasConstraint     = constraint.Number{Min: 1, Max: MaxReplicas}
+	MaxReplicasConstraint     = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
+	URLPathConstraint         = constraint.Text{
 		Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`,
 		Want:    "a path that starts with /",
 		Valid:   []string{"/", "/healthz", "/health?full=1"},
@@ -94,6 +95,7 @@ var (
 	MigrateConstraint = constraint.List{Min: 1, Want: "a command, like [alembic, upgrade, head]"}
 	// A day at most: what takes longer is no part of a rollout.
 	MigrateSecondsConstraint = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
+	ReasonConstraint         = constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"it fails on the newer schema"}, Invalid: []string{" "}}
 	DatabaseEnvConstraint    = constraint.Map{
 		Names: envNames,
 		Values: constraint.Text{
@@ -167,6 +169,93 @@ var (
 		Invalid: []string{"a b", "A/b", "a/b/c"},
 	}
 )
+
+// Constraints of the ways out. That a network is one, and none of the metadata services, takes more than a pattern.
+var (
+	EgressToConstraint         = egressTo("internet or a network, like 10.20.0.0/16", ToInternet)
+	FrontendEgressToConstraint = egressTo("internet, backend or a network, like 10.20.0.0/16", ToInternet, ToBackend)
+	EgressPortsConstraint      = constraint.Numbers{
+		Items: constraint.Number{Min: 1, Max: 65535}, Max: maxEgressPorts,
+		Want: fmt.Sprintf("1 to %d ports", maxEgressPorts),
+	}
+)
+
+// Constraints of registry and placement.
+var (
+	RegistryServerConstraint = constraint.Text{
+		Pattern: "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$",
+		Want:    "a registry's host name, like ghcr.io, as the images begin with",
+		Words:   "a host name, with a port where the images have one",
+		Valid:   []string{"ghcr.io", "docker.io", "registry.example.org:5000", "10.0.0.10:5000"},
+		Invalid: []string{"https://ghcr.io", "ghcr.io/acme", "GHCR.io", "ghcr.io:"},
+	}
+	RegistryUsernameConstraint = constraint.Text{
+		Pattern: "^[^:]+$", // a colon ends it
+		Want:    "the name of the user that pulls images, without a colon",
+		Valid:   []string{"acme-bot", "robot$acme"},
+		Invalid: []string{"acme:bot"},
+	}
+	LabelNameConstraint = constraint.Text{
+		Pattern: "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$",
+		Want:    "the name of a label or taint, like example.org/pool",
+		Words:   "names like pool or example.org/pool",
+		Valid:   []string{"pool", "example.org/pool", "kubernetes.io/arch", strings.Repeat("a", 63)},
+		Invalid: []string{"-pool", "pool/", "/pool", "a b", strings.Repeat("a", 64)},
+	}
+	LabelValueConstraint = constraint.Text{
+		Pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$",
+		Want:    "at most 63 letters, digits, -, _ and ., the first and last a letter or digit",
+		Valid:   []string{"apps", "2", "arm64", "a_b.c"},
+		Invalid: []string{"a b", "-a", "a-", strings.Repeat("a", 64)},
+	}
+	NodeSelectorConstraint       = constraint.Map{Names: LabelNameConstraint, Values: LabelValueConstraint}
+	TolerationOperatorConstraint = constraint.Text{Default: TolerationEqual, OneOf: []string{TolerationEqual, TolerationExists}}
+	TolerationEffectConstraint   = constraint.Text{OneOf: []string{"NoSchedule", "PreferNoSchedule", "NoExecute"}}
+)
+
+// Constraints of the backend's role.
+var (
+	PermissionActionsConstraint = constraint.List{
+		Min: 1, Want: "at least one action, like s3:GetObject", Once: "each action once",
+		Items: permissionAction,
+	}
+	PermissionResourcesConstraint = constraint.List{
+		Min: 1, Want: "at least one ARN, or *", Once: "each resource once",
+		Items: constraint.Text{
+			Pattern: `^(\*|arn:[a-z*-]+:[a-z0-9-]+:[a-z0-9*-]*:[0-9*]*:[^ ]+)$`,
+			Want:    "an ARN, like arn:aws:s3:::acme-uploads/*, or *",
+			Words:   "ARNs, or *",
+			Valid:   []string{"*", "arn:aws:s3:::acme-uploads/*", "arn:aws:sqs:eu-west-1:123456789012:jobs"},
+			Invalid: []string{"acme-uploads", "arn:aws:s3", "arn:aws:s3:::", "arn:aws:s3:::a b"},
+		},
+	}
+	PermissionWaiveConstraint     = constraint.Map{Names: permissionAction}
+	PermissionsBoundaryConstraint = constraint.Text{
+		Pattern: "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$",
+		Want:    "the ARN of a managed policy",
+		Valid:   []string{"arn:aws:iam::123456789012:policy/apps", "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+		Invalid: []string{"apps", "arn:aws:iam::123456789012:role/apps", "arn:aws:iam::123456789012:policy/"},
+	}
+
+	permissionAction = constraint.Text{
+		Pattern: `^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$`,
+		Want:    "an action, like s3:GetObject",
+		Words:   "IAM actions",
+		Valid:   []string{"s3:GetObject", "ses:SendEmail", "s3:Get*", "execute-api:Invoke"},
+		Invalid: []string{"GetObject", "s3:", "s3:Get Object", "S3 GetObject"},
+	}
+)
+
+func egressTo(want string, words ...string) constraint.Text {
+	const octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+	return constraint.Text{
+		Pattern: `^(` + strings.Join(words, "|") + `|(` + octet + `\.){3}` + octet + `/([0-9]|[12][0-9]|3[0-2])` +
+			`|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
+		Want:    want,
+		Valid:   append([]string{"10.20.0.0/16", "203.0.113.7/32", "0.0.0.0/0", "2600:9000::/28"}, words...),
+		Invalid: []string{"Internet", "10.20.0.1", "10.0.0.0/33", "256.0.0.0/8", "example.org", "::/129"},
+	}
+}
 
 // parents are a directory and all that hold it, but for the root.
 func parents(dir string) []string {

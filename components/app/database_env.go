@@ -27,6 +27,9 @@ var DefaultDatabaseEnv = map[string]string{
 	"DB_SSLMODE":     "verify-full",
 	"DB_SSLROOTCERT": "{caFile}",
 	"DATABASE_URL":   "postgresql://{username}:{password}@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={caFile}",
+	// libpq and asyncpg read these where a connection string says nothing of TLS.
+	"PGSSLMODE":     "verify-full",
+	"PGSSLROOTCERT": "{caFile}",
 }
 
 var (

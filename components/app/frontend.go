@@ -6,6 +6,8 @@ import (
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/problems"
 )
 
 // FrontendType is Frontend's type token.
@@ -38,6 +40,11 @@ type FrontendArgs struct {
 	WorkloadArgs
 	// Namespace is where the frontend runs. Required; App sets it.
 	Namespace pulumi.StringInput
+}
+
+// Problems are what the args can't run with.
+func (args FrontendArgs) Problems() problems.List {
+	return append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, FrontendEgressToConstraint)...)
 }
 
 // Frontend serves the pages: pods behind FrontendServiceName.

@@ -2,14 +2,15 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// policyOf is one direction of one tier's pods.
-type policyOf struct {
+// networkPolicy has rules for one direction, or for none: then it closes both.
+type networkPolicy struct {
 	suffix   string
 	selector metav1.LabelSelectorArgs
 	ingress  networkingv1.NetworkPolicyIngressRuleArray
@@ -21,6 +22,8 @@ type policyOf struct {
 //	anyone → nginx → backend, frontend
 //	backend, migration, roles, psql → database
 //	nginx, backend, migration, roles, psql → DNS
+//	who has egress → what it says, and DNS
+//	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
@@ -29,12 +32,12 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	toDatabase := egress(nil, args.Database.Port)
 
 	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
-	policies := []policyOf{
+	policies := []networkPolicy{
 		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
 		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
 			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
 		}},
-		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), backendPort)}, nil},
+		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", tierSelector(ToBackend), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
@@ -42,10 +45,10 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	}
 	if args.Database.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
-		policies = append(policies, policyOf{"roles-out", tierSelector(rolesLabel), nil, out}, policyOf{"psql-out", tierSelector(psqlLabel), nil, out})
+		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(psqlLabel), nil, out})
 	}
 	var created []pulumi.Resource
-	for _, p := range policies {
+	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}
 		if p.egress == nil {
 			types = append(types, pulumi.String("Ingress"))

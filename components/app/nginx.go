@@ -127,6 +127,7 @@ func (args NginxArgs) tier(name string) tier {
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		maxSurge: "100%", sysctls: socketSysctls(),
 		rolloutSeconds: *args.RolloutSeconds, drainSeconds: *args.DrainSeconds, requestSeconds: *args.longestRequest(""),
+		pullSecret: args.PullSecret, placement: args.Placement,
 		writable: []string{WritableTmp},
 		mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(nginxConfig), SubPath: pulumi.String(nginxConfigKey), ReadOnly: pulumi.Bool(true),

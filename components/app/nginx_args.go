@@ -88,6 +88,10 @@ type NginxArgs struct {
 	Internal bool
 	// LoadBalancer adapts the Service to the cluster's load balancer controller.
 	LoadBalancer LoadBalancerArgs
+	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
+	PullSecret pulumi.StringInput
+	// Placement says which nodes the pods may run on. App sets it.
+	Placement PlacementArgs
 	// Namespace is where nginx runs. Required; App sets it.
 	Namespace pulumi.StringInput
 	// Backend and Frontend are what routes lead to. Required; App sets them.

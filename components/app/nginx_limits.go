@@ -1,8 +1,8 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -10,22 +10,39 @@ import (
 	"threetier/internal/problems"
 )
 
-// What a pod of nginx holds in memory at worst, in KiB. The sums are of the directives in
-// nginx.conf.tmpl; a test adds them up again from a rendered config. Sockets count, since
-// Kubernetes charges them to the pod.
+// The memory of a pod is divided in three steps, here with 128Mi and one worker:
+//
+//	128 MiB                              131072 KiB
+//	less nginx itself                    - 16384 (master, libraries, zones)
+//	less the workers                     -  8192 (8 MiB each)
+//	are left for the clients             106496 KiB
+//	of which half is for requests        72 requests of 730 KiB: 52560 KiB
+//	and the rest for waiting clients     374 connections of 144 KiB
+//
+// A request has a connection on both sides, so a worker may have 374 + 2·72 = 518 connections. The sizes are the worst
+// that a client can bring about. They follow from the directives in nginx.conf.tmpl, and a test adds them up again from a
+// rendered config. Sockets count, since Kubernetes charges them to the pod.
 const (
-	// nginxBaseKiB is the master with its libraries and zones, nginxWorkerKiB a worker without clients.
 	nginxBaseKiB, nginxWorkerKiB = 16 << 10, 8 << 10
-	// socketKiB is what the kernel keeps of one direction of a connection: NginxSocketBytes, and
-	// the packet that went over it.
+
+	// socketKiB is what the kernel keeps of one direction of a connection: NginxSocketBytes, and the packet that went over it.
 	socketKiB = NginxSocketBytes>>10 + 32
-	// connectionKiB is a client without a request under way: one that is sending its headers (34,
-	// and 6 for what nginx notes), or that hasn't read its last answer.
-	connectionKiB = 34 + 6 + 8 + socketKiB
-	// requestKiB is one under way: its headers and their copy with a second Host (34 + 52), body
-	// (16), answer (16 + 4·16), compression (64 + 32 + 8, and 4·8 of what it makes), what nginx notes
-	// (16), and two sockets in both directions.
-	requestKiB = 34 + 52 + 16 + 80 + 136 + 12 + 16 + 4*socketKiB
+	// headersKiB are client_header_buffer_size and large_client_header_buffers.
+	headersKiB = 2 + 2*16
+	// forwardedKiB is their copy to the app, with the host a second time.
+	forwardedKiB = headersKiB + 16 + 2
+	// bodyKiB is client_body_buffer_size, answerKiB are proxy_buffer_size and proxy_buffers.
+	bodyKiB, answerKiB = 16, 16 + 4*16
+	// compressionKiB is four times gzip_window, twice gzip_hash and 8 (zlib's own sum), and gzip_buffers.
+	compressionKiB = 4*16 + 2*16 + 8 + 4*8
+	// noteKiB is what nginx notes of a connection or a request, kernelKiB what the kernel notes of a connection.
+	noteKiB, kernelKiB = 6, 8
+
+	// connectionKiB is a client that waits: it sends headers, or hasn't read the end of its last answer.
+	connectionKiB = headersKiB + noteKiB + kernelKiB + socketKiB
+	// requestKiB is one under way, with two sockets in both directions.
+	requestKiB = headersKiB + forwardedKiB + bodyKiB + answerKiB + compressionKiB + 2*noteKiB + 2*kernelKiB + 4*socketKiB
+
 	// minRequests is two browsers with six connections each, minConnections what a worker needs for them.
 	minRequests, minConnections = 12, 32
 	// Beyond these, other limits of a process come first.
@@ -72,38 +89,42 @@ type nginxLimits struct {
 	sizes        int // different sizes of bodies, each with its own share of the disk
 }
 
-func (args NginxArgs) freeKiB() int {
+// clientsKiB is the memory that is left for clients.
+func (args NginxArgs) clientsKiB() int {
 	return memoryMiB(args.Resources.Memory)<<10 - nginxBaseKiB - wholeCores(args.Resources.CPU)*nginxWorkerKiB
 }
 
 // mostRequests is where no memory is left for clients that wait.
-func (args NginxArgs) mostRequests() int { return min(maxRequests, args.freeKiB()/requestKiB) }
+func (args NginxArgs) mostRequests() int { return min(maxRequests, args.clientsKiB()/requestKiB) }
 
-// limits divide the memory: half for requests under way unless the args say otherwise, the rest for clients without one.
+// limits divide the memory: half for requests under way unless the args say otherwise, the rest for clients that wait.
 func (args NginxArgs) limits() nginxLimits {
-	workers := wholeCores(args.Resources.CPU)
 	requests := *optional.Or(args.Limits.Requests, max(1, args.mostRequests()/2))
-	waiting := (args.freeKiB() - requests*requestKiB) / connectionKiB
-	connections := min(maxConnections, (waiting+2*requests)/workers)
-	sizes := []string{args.MaxBodySize}
-	for _, route := range args.Routes {
-		if route.MaxBodySize != "" && !slices.Contains(sizes, route.MaxBodySize) {
-			sizes = append(sizes, route.MaxBodySize)
-		}
-	}
+	waiting := (args.clientsKiB() - requests*requestKiB) / connectionKiB
+	connections := min(maxConnections, (waiting+2*requests)/wholeCores(args.Resources.CPU))
 	return nginxLimits{
 		Connections: connections, Requests: requests,
 		RequestsPerClient: *optional.Or(args.Limits.RequestsPerClient, share(requests)),
 		UpstreamKeepalive: min(256, connections/8),
 		AnswerKiB:         min(maxAnswerKiB, answersMiB<<10/requests),
-		uploadsGiven:      args.Limits.Uploads, sizes: len(sizes),
+		uploadsGiven:      args.Limits.Uploads,
+		sizes:             args.bodySizes(),
 	}
 }
 
-// uploads is how many bodies of up to a size are under way at once.
+// bodySizes is how many different sizes of bodies the routes accept.
+func (args NginxArgs) bodySizes() int {
+	sizes := map[string]bool{args.MaxBodySize: true}
+	for _, route := range args.Routes {
+		sizes[cmp.Or(route.MaxBodySize, args.MaxBodySize)] = true
+	}
+	return len(sizes)
+}
+
+// uploads is how many bodies of up to a size are under way at once: those that fit into the size's share of the disk.
 func (l nginxLimits) uploads(size string) int {
-	fit := min(l.Requests, max(minUploads, uploadsMiB<<20/l.sizes/bodyBytes(size)))
-	return *optional.Or(l.uploadsGiven, fit)
+	fit := uploadsMiB << 20 / l.sizes / bodyBytes(size)
+	return *optional.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
 
 // share is what one client gets.
@@ -118,13 +139,14 @@ func memoryMiB(memory string) int {
 	return n
 }
 
-// roomy tells whether the memory is enough for a few clients, whatever the args' own limits are.
+// roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
 func (args NginxArgs) roomy() bool {
 	args.Limits = LimitArgs{}
 	l := args.limits()
 	return args.mostRequests()/2 >= minRequests && l.Connections >= minConnections
 }
 
+// leastMemory is the smallest that is roomy.
 func (args NginxArgs) leastMemory() string {
 	for !args.roomy() {
 		args.Resources.Memory = fmt.Sprintf("%dMi", memoryMiB(args.Resources.Memory)+1)

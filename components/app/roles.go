@@ -55,6 +55,7 @@ func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args Bac
 		tier: tier{
 			name: name + "-roles", label: rolesLabel, namespace: args.Namespace, uid: DefaultRunAsUser,
 			resources: ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, writable: []string{WritableTmp},
+			pullSecret: args.PullSecret, placement: args.Placement,
 		},
 	}
 	scripts, err := corev1.NewConfigMap(ctx, r.name, &corev1.ConfigMapArgs{

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -39,14 +40,19 @@ type tier struct {
 	resources      ResourceArgs
 	uid            int
 	rolloutSeconds int
+	minReady       int // seconds
 	drainSeconds   int // how long a pod that is to stop is still sent requests
 	requestSeconds int // the longest request
 	writable       []string
+	serviceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
+	pullSecret     pulumi.StringInput    // nil: the images are public
+	placement      PlacementArgs
 	maxSurge       string // default: defaultMaxSurge
 	sysctls        corev1.SysctlArray
 	volumes        corev1.VolumeArray
 	mounts         corev1.VolumeMountArray
 	container      corev1.ContainerArgs // what differs between tiers
+	annotations    pulumi.StringMap     // of the Deployment, beside its own
 }
 
 func tierSelector(label string) metav1.LabelSelectorArgs {
@@ -109,6 +115,9 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 			Spec:     t.podSpec(),
 		},
 	}
+	if t.minReady > 0 {
+		spec.MinReadySeconds = pulumi.Int(t.minReady)
+	}
 	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
 	opts := []pulumi.ResourceOption{
 		pulumi.Parent(parent), pulumi.DependsOn(after),
@@ -123,21 +132,30 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	}
 	metadata := t.metadata()
 	// The stack config overrides whoever wrote a field last: a leftover autoscaler or a manual edit.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
+	annotations := pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
+	maps.Copy(annotations, t.annotations)
+	metadata.Annotations = annotations
 	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 }
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.
 func (t tier) podSpec() corev1.PodSpecArgs {
 	volumes, _ := t.emptyDirs()
+	var pullSecrets corev1.LocalObjectReferenceArray
+	if t.pullSecret != nil {
+		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.pullSecret.ToStringOutput()})
+	}
 	return corev1.PodSpecArgs{
 		Containers:                    corev1.ContainerArray{t.hardened(t.container, t.label)},
 		Volumes:                       append(volumes, t.volumes...),
+		ServiceAccountName:            t.serviceAccount,
 		AutomountServiceAccountToken:  pulumi.Bool(false),
 		EnableServiceLinks:            pulumi.Bool(false),
 		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
 		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
-		Tolerations:                   nodeTolerations(),
+		ImagePullSecrets:              pullSecrets,
+		NodeSelector:                  t.placement.nodeSelector(),
+		Tolerations:                   append(nodeTolerations(), t.placement.tolerations()...),
 		SecurityContext: corev1.PodSecurityContextArgs{
 			Sysctls:        t.sysctls,
 			RunAsNonRoot:   pulumi.Bool(true),

@@ -38,7 +38,8 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, servi
 		tier: tier{
 			name: name, label: label, namespace: namespace,
 			replicas: args.Replicas, resources: args.Resources, uid: *args.RunAsUser, writable: args.WritablePaths,
-			rolloutSeconds: *args.RolloutSeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
+			rolloutSeconds: *args.RolloutSeconds, minReady: *args.MinReadySeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
+			pullSecret: args.PullSecret, placement: args.Placement,
 		},
 	}
 	plain, secret := splitEnv(args)
@@ -129,6 +130,8 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 // answers, and shouldn't be where a failed rollout shows.
 func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, error) {
 	w.container = w.servingContainer()
+	// An image of its own may serve on port 80 without being root: the network is the pod's alone.
+	w.sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
 	deployment, err := w.deploy(ctx, parent, after...)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ const WritableTmp = "/tmp"
 // DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
 const DefaultRolloutSeconds = 300
 
+// DefaultMinReadySeconds is enough for a process to load its workers, and to be killed where they don't fit into the memory.
+const DefaultMinReadySeconds = 10
+
 // WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common.
 type WorkloadArgs struct {
 	// Image is the container image, best by digest. Required.
@@ -49,6 +52,9 @@ type WorkloadArgs struct {
 	// RolloutSeconds is how long a rollout may take before it counts as failed.
 	// Default: DefaultRolloutSeconds.
 	RolloutSeconds *int
+	// MinReadySeconds is how long a new pod must stay ready before a rollout counts it, so that one that fails right
+	// after its start fails the rollout. Default: DefaultMinReadySeconds.
+	MinReadySeconds *int
 	// RequestSeconds is the longest request: a pod that stops waits that long for its last
 	// ones. Default: DefaultTimeoutSeconds; App sets it from the routes.
 	RequestSeconds *int
@@ -57,6 +63,12 @@ type WorkloadArgs struct {
 	Env map[string]pulumi.StringInput
 	// SecretEnv are environment variables whose values go into the workload's Secret.
 	SecretEnv map[string]pulumi.StringInput
+	// Egress are the ways out, beside what the tier needs itself. Default: none.
+	Egress []EgressArgs
+	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
+	PullSecret pulumi.StringInput
+	// Placement says which nodes the pods may run on. App sets it.
+	Placement PlacementArgs
 }
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
@@ -93,6 +105,7 @@ func (args WorkloadArgs) Problems() problems.List {
 	ps = append(ps, WorkloadPortConstraint.Problems("port", args.Port)...)
 	ps = append(ps, RunAsUserConstraint.Problems("runAsUser", args.RunAsUser)...)
 	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, args.readyProblems()...)
 	ps = append(ps, URLPathConstraint.Problems("healthPath", args.HealthPath)...)
 	ps = append(ps, URLPathConstraint.Problems("livePath", args.LivePath)...)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
@@ -106,6 +119,18 @@ func (args WorkloadArgs) Problems() problems.List {
 		}
 	}
 	return ps.Sorted()
+}
+
+// readyProblems want a rollout to have time for pods that must stay ready for a while.
+func (args WorkloadArgs) readyProblems() problems.List {
+	ps := MinReadySecondsConstraint.Problems("minReadySeconds", args.MinReadySeconds)
+	rollout := *optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
+	if len(ps) == 0 && args.MinReadySeconds != nil && *args.MinReadySeconds > rollout/3 {
+		ps = append(ps, problems.Problem{
+			Path: "minReadySeconds", Value: strconv.Itoa(*args.MinReadySeconds), Want: fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout),
+		})
+	}
+	return ps
 }
 
 // Problems are what the bounds can't be.
@@ -132,6 +157,11 @@ func envProblems(key string, names []string) problems.List {
 	return ps
 }
 
+// sets tells whether env or secretEnv has a variable.
+func (args WorkloadArgs) sets(name string) bool {
+	return args.Env[name] != nil || args.SecretEnv[name] != nil
+}
+
 // milliCPU reads a value that CPUConstraint accepts.
 func milliCPU(cpu string) int {
 	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
@@ -150,6 +180,7 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 	args.Port = optional.Or(args.Port, d.port)
 	args.RunAsUser = optional.Or(args.RunAsUser, DefaultRunAsUser)
 	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
+	args.MinReadySeconds = optional.Or(args.MinReadySeconds, min(DefaultMinReadySeconds, *args.RolloutSeconds/3))
 	args.RequestSeconds = optional.Or(args.RequestSeconds, DefaultTimeoutSeconds)
 	if args.HealthPath == "" {
 		args.HealthPath = d.healthPath

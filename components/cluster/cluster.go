@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
@@ -62,6 +63,14 @@ type Cluster struct {
 
 	// Network is the cluster's network as a database wants it, known without waiting; zero without EKS.
 	Network network.Network
+	// EKS is what names the cluster in AWS; zero without EKS.
+	EKS EKS
+}
+
+// EKS is what names an EKS cluster in AWS, and whether its pods have IPv6 addresses.
+type EKS struct {
+	Name, ARN, Region string
+	IPv6              bool
 }
 
 // NewCluster looks the cluster up; it creates nothing but the provider.
@@ -89,7 +98,7 @@ func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pul
 		return nil, err
 	}
 
-	cluster := &Cluster{Network: found.network}
+	cluster := &Cluster{Network: found.network, EKS: found.eks}
 	if err := ctx.RegisterComponentResource(ClusterType, name, cluster, opts...); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
@@ -118,6 +127,7 @@ type foundCluster struct {
 	identifier, securityGroupID string
 	kubeconfig                  pulumi.StringInput
 	network                     network.Network
+	eks                         EKS
 }
 
 func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.InvokeOption) (foundCluster, error) {
@@ -150,11 +160,13 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.Invoke
 	if err != nil {
 		return foundCluster{}, fmt.Errorf("write kubeconfig of EKS cluster %s: %w", args.EKS, err)
 	}
+	ipv6 := slices.ContainsFunc(cluster.KubernetesNetworkConfigs, func(config eks.GetClusterKubernetesNetworkConfig) bool { return config.IpFamily == "ipv6" })
 	securityGroup := cluster.VpcConfig.ClusterSecurityGroupId
 	return foundCluster{
 		identifier:      cluster.Arn,
 		securityGroupID: securityGroup,
 		kubeconfig:      pulumi.String(kubeconfig),
+		eks:             EKS{Name: args.EKS, ARN: cluster.Arn, Region: args.Region, IPv6: ipv6},
 		network: network.Network{
 			VPCID:                  cluster.VpcConfig.VpcId,
 			SubnetIDs:              subnets,

@@ -39,7 +39,7 @@ type DatabaseArgs struct {
 	Region string
 	// Network is where the instance lives and who may reach it. Required.
 	Network network.Network
-	// Lifecycle is disposable, durable or retiring. Default: disposable.
+	// Lifecycle is disposable, durable or retiring. Required: no default is right for data that nobody has thought of.
 	Lifecycle Lifecycle
 	// EngineVersion is the PostgreSQL major; AWS installs minors by itself. Default: "17".
 	EngineVersion string
@@ -51,6 +51,14 @@ type DatabaseArgs struct {
 	StorageGiB *int
 	// MaxStorageGiB is how far the volume may grow by itself, in GiB; 0: not at all. Default: 5 times StorageGiB.
 	MaxStorageGiB *int
+	// IOPS and ThroughputMiBs are the speed of a volume of 400 GiB or more. Default: what RDS gives it without a price.
+	IOPS, ThroughputMiBs *int
+	// KMSKeyARN is the key that encrypts volume and snapshots; another one replaces the instance. Default: aws/rds.
+	KMSKeyARN string
+	// MaintenanceWindow is when RDS may change and restart the instance and its replicas, weekly, in UTC. Default: RDS's choice.
+	MaintenanceWindow string
+	// BackupWindow is when RDS takes its daily backup, in UTC. Default: RDS's choice.
+	BackupWindow string
 	// MultiAZ keeps a standby in a second zone. Default: true where Lifecycle isn't disposable.
 	MultiAZ *bool
 	// BackupRetentionDays is how long automated backups are kept. Default: 1 where disposable, else 7.
@@ -65,7 +73,7 @@ type DatabaseArgs struct {
 	Password string
 	// PasswordVersion names the generated password: raising it generates another. Default: 1.
 	PasswordVersion *int
-	// Parameters are PostgreSQL settings by name. Default: none but rds.force_ssl=1.
+	// Parameters are PostgreSQL settings by name. Default: rds.force_ssl=1, and what finds clients that are gone.
 	Parameters map[string]string
 	// Extensions are PostgreSQL's, created before the migration. Default: none.
 	Extensions []string
@@ -84,7 +92,6 @@ type DatabaseArgs struct {
 
 // withDefaults is a copy of the args with every optional field set.
 func (args DatabaseArgs) withDefaults() DatabaseArgs {
-	args.Lifecycle = cmp.Or(args.Lifecycle, Lifecycle(LifecycleConstraint.Default))
 	args.EngineVersion = cmp.Or(args.EngineVersion, EngineVersionConstraint.Default)
 	args.InstanceClass = cmp.Or(args.InstanceClass, InstanceClassConstraint.Default)
 	args.StorageGiB = optional.Or(args.StorageGiB, StorageGiBConstraint.Default)
@@ -119,6 +126,9 @@ func (args DatabaseArgs) Problems() problems.List {
 	args = args.withDefaults()
 	ps := slices.Concat(
 		args.sizeProblems(),
+		args.speedProblems(),
+		args.keyProblems(),
+		args.windowProblems(),
 		args.nameProblems(),
 		args.passwordProblems(),
 		args.lifecycleProblems(),
@@ -192,14 +202,18 @@ func (args DatabaseArgs) passwordProblems() problems.List {
 }
 
 func (args DatabaseArgs) lifecycleProblems() problems.List {
-	if ps := LifecycleConstraint.Problems("lifecycle", string(args.Lifecycle)); len(ps) > 0 {
+	if ps := LifecycleConstraint.Required("lifecycle", string(args.Lifecycle)); len(ps) > 0 {
 		return ps
 	}
 	days := BackupRetentionDaysConstraint
 	days.Min = args.leastBackupDays()
-	ps := days.Problems("backupRetentionDays", args.BackupRetentionDays)
+	return where(days.Problems("backupRetentionDays", args.BackupRetentionDays), "lifecycle is %s", args.Lifecycle)
+}
+
+// where says what the wanted bounds depend on.
+func where(ps problems.List, format string, value any) problems.List {
 	for i := range ps {
-		ps[i].Want += fmt.Sprintf(" where lifecycle is %s", args.Lifecycle)
+		ps[i].Want += fmt.Sprintf(" where "+format, value)
 	}
 	return ps
 }

@@ -2,7 +2,6 @@ package database
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"threetier/internal/constraint"
@@ -33,6 +32,19 @@ var (
 	ReadReplicasConstraint    = constraint.Number{Default: 0, Min: 0, Max: 15}
 )
 
+// Constraints of a volume's speed, for those of 400 GiB or more.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage
+var (
+	IOPSConstraint = constraint.Number{
+		Min: stripedIOPS, Max: 64000,
+		Words: fmt.Sprintf("%d to 64000, and at most %d per GiB of storageGiB, which is %d or more", stripedIOPS, mostIOPSPerGiB, stripedStorageGiB),
+	}
+	ThroughputMiBsConstraint = constraint.Number{
+		Min: stripedThroughputMiB, Max: 4000,
+		Words: fmt.Sprintf("%d to 4000, and at most a quarter of iops", stripedThroughputMiB),
+	}
+)
+
 // Constraints of texts.
 var (
 	RegionConstraint = constraint.Text{
@@ -40,10 +52,7 @@ var (
 		Want:  "one of " + strings.Join(rdsca.Regions(), ", "),
 		Words: "a region whose RDS root certificates are part of the program",
 	}
-	LifecycleConstraint = constraint.Text{
-		Default: string(Disposable),
-		OneOf:   []string{string(Disposable), string(Durable), string(Retiring)},
-	}
+	LifecycleConstraint     = constraint.Text{OneOf: []string{string(Disposable), string(Durable), string(Retiring)}}
 	EngineVersionConstraint = constraint.Text{
 		Default: "17",
 		OneOf:   EngineVersions,
@@ -63,7 +72,9 @@ var (
 			"db.m5.48xlarge", "db.m5d.32xlarge", "db.m6g.24xlarge", "db.m7g.48xlarge", "db.r7g.32xlarge", "db.x2g.24xlarge", "db.m6i.48xlarge",
 		},
 	}
-	NameConstraint     = postgresName("app", reservedDatabases)
+	NameConstraint = postgresName("app", reservedDatabases)
+	// RDS takes 63 characters for PostgreSQL, though its API's reference says 16 of every engine.
+	// https://github.com/floci-io/floci/issues/3729
 	UsernameConstraint = postgresName("app_admin", reservedUsernames)
 	PasswordConstraint = constraint.Text{
 		Pattern: `^[!#-.0-?A-~]{8,128}$`, // from ! to ~, without ", / and @
@@ -77,6 +88,31 @@ var (
 		Want:    "a snapshot's identifier or ARN",
 		Valid:   []string{"shop-final-0a1b", "rds:shop-2026-01-01-00-00", "arn:aws:rds:eu-west-1:123456789012:snapshot:shop"},
 		Invalid: []string{"my snapshot", "shop--final", "0shop", "arn:aws:s3:::shop"},
+	}
+	MaintenanceWindowConstraint = constraint.Text{
+		Pattern: "^" + dayPattern + ":" + timePattern + "-" + dayPattern + ":" + timePattern + "$",
+		Want:    "a weekly window in UTC, as sun:03:00-sun:03:30",
+		Words:   "a weekly window in UTC of 30 minutes or more",
+		Valid:   []string{"sun:03:00-sun:03:30", "sun:23:30-mon:00:30", "wed:00:00-wed:23:59"},
+		Invalid: []string{"sun:03:00", "Sun:03:00-Sun:03:30", "sun:24:00-mon:01:00", "03:00-03:30", "day:03:00-day:04:00"},
+	}
+	BackupWindowConstraint = constraint.Text{
+		Pattern: "^" + timePattern + "-" + timePattern + "$",
+		Want:    "a daily window in UTC, as 02:00-02:30",
+		Words:   "a daily window in UTC of 30 minutes or more, outside of maintenanceWindow",
+		Valid:   []string{"02:00-02:30", "23:45-00:15"},
+		Invalid: []string{"2:00-2:30", "02:00-24:30", "02:00", "sun:02:00-sun:02:30"},
+	}
+	KMSKeyARNConstraint = constraint.Text{
+		Pattern: `^arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:\d{12}:key/([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`,
+		Want:    "the ARN of a KMS key, as arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+		Words:   "the ARN of a KMS key in the region of the database",
+		Valid: []string{
+			"arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+			"arn:aws:kms:eu-west-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef",
+		},
+		// An alias would be planned as a change, a replacement, in every run: RDS answers with the key.
+		Invalid: []string{"alias/shop", "arn:aws:kms:eu-west-1:123456789012:alias/shop", "01234567-89ab-cdef-0123-456789abcdef"},
 	}
 	BackupPlanConstraint = constraint.Text{
 		Pattern: `^[\p{L}\p{N} _.:/=+@-]{1,256}$`,
@@ -95,6 +131,23 @@ var (
 	}
 )
 
+// The parts of windows.
+const timePattern = `([01]\d|2[0-3]):[0-5]\d`
+
+var dayPattern = constraint.Either(weekdays)
+
+// formulaPattern begins what RDS works out from the instance's size.
+const formulaPattern = `^(GREATEST|LEAST|SUM)[(]|^\{`
+
+// preloadLibraries are the values that DescribeDBParameters allows for shared_preload_libraries.
+var (
+	preloadLibraries = strings.Fields(`
+		auto_explain orafce pgaudit pglogical pg_bigm pg_cron pg_hint_plan pg_prewarm pg_similarity pg_stat_statements pg_tle
+		pg_transport plprofiler plrust
+	`)
+	preloadPattern = constraint.Either(preloadLibraries)
+)
+
 // Constraints of maps. The problem of a name says more than that it is none of these.
 var (
 	ParametersConstraint = constraint.Map{
@@ -105,10 +158,36 @@ var (
 		Values: constraint.Text{
 			Except:  "^(true|false)$",
 			Want:    "1 or 0, as RDS writes it",
-			Words:   "1 and 0 instead of true and false",
+			Words:   "numbers without units, 1 and 0 instead of true and false",
 			Numbers: constraint.Schema{"type": "number"},
 			Valid:   []string{"500", "on"},
 			Invalid: []string{"true", "false"},
+		},
+		Groups: []constraint.Group{
+			{Names: parameterNames("boolean"), Values: constraint.Text{
+				OneOf: []string{"0", "1"}, Want: "1 or 0, as RDS writes it", Numbers: constraint.Schema{"type": "integer"}, Invalid: []string{"true", "on"},
+			}},
+			{Names: parameterNames("integer"), Values: constraint.Text{
+				Pattern: `^-?\d+$|` + formulaPattern, Want: "a whole number without a unit, or a formula of RDS",
+				Numbers: constraint.Schema{"type": "integer"},
+				Valid:   []string{"-1", "8192", "{DBInstanceClassMemory/32768}", "LEAST({DBInstanceClassMemory/9531392},5000)"}, Invalid: []string{"4MB", "1.5", "on"},
+			}},
+			{Names: parameterNames("real"), Values: constraint.Text{
+				Pattern: `^-?\d+(\.\d+)?$|` + formulaPattern, Want: "a number without a unit, or a formula of RDS",
+				Numbers: constraint.Schema{"type": "number"},
+				Valid:   []string{"-1", "0.25"}, Invalid: []string{"20ms", "half"},
+			}},
+			// Whether the longer one ends in a colon depends on whom one asks.
+			// https://github.com/DataDog/integrations-core/issues/21371
+			{Names: []string{"log_line_prefix"}, Values: constraint.Text{
+				OneOf: []string{"%t:%r:%u@%d:[%p]:", "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a", "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:"},
+			}},
+			{Names: []string{"pgaudit.role"}, Values: constraint.Text{OneOf: []string{"rds_pgaudit"}, Want: "rds_pgaudit"}},
+			{Names: []string{"shared_preload_libraries"}, Values: constraint.Text{
+				Pattern: "^" + preloadPattern + "( *, *" + preloadPattern + ")*$",
+				Want:    "libraries that RDS preloads: " + strings.Join(preloadLibraries, ", "),
+				Valid:   []string{"pg_stat_statements", "pg_stat_statements, pg_cron"}, Invalid: []string{"timescaledb", "pg_cron pgaudit"},
+			}},
 		},
 	}
 	WaiveConstraint = constraint.Map{
@@ -149,11 +228,3 @@ var (
 	// DBName is held to the same words: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
 	reservedDatabases = append([]string{"db", "postgres", "rdsadmin", "template0", "template1"}, reservedUsernames...)
 )
-
-// parameterNames are the settings that a stack config can change.
-func parameterNames() []string {
-	names := slices.Concat(dynamicParameters, staticParameters)
-	names = slices.DeleteFunc(names, func(name string) bool { return name == forceSSL })
-	slices.Sort(names)
-	return names
-}

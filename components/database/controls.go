@@ -33,9 +33,12 @@ var controls = []control{
 		met:   func(args DatabaseArgs) bool { return !args.waived("RDS.6") },
 	},
 	{
+		// A durable primary is always protected: here the waiver is how its replicas go without.
 		id: "RDS.8", key: "lifecycle", want: string(Durable),
 		value: func(args DatabaseArgs) string { return string(args.Lifecycle) },
-		met:   func(args DatabaseArgs) bool { return args.Lifecycle == Durable },
+		met: func(args DatabaseArgs) bool {
+			return args.Lifecycle == Durable && (args.ReadReplicas == 0 || args.protectsReplicas())
+		},
 	},
 	{
 		// Only a disposable database can leave this unmet: where the lifecycle is another, fewer days contradict it.
@@ -71,10 +74,13 @@ func eventControl(id string) control {
 }
 
 // controlProblems hold the database to its controls: what a lasting one doesn't meet, it must waive.
-// A disposable database may leave controls unmet without a waiver, so that a first try takes two images and a cluster.
+// A disposable database may leave controls unmet without a waiver, so that a first try takes little config.
 func (args DatabaseArgs) controlProblems() problems.List {
+	if !LifecycleConstraint.Accepts(string(args.Lifecycle)) {
+		return nil // which controls are met follows from it
+	}
 	ps := args.waiverProblems()
-	if args.Lifecycle != Durable && args.Lifecycle != Retiring {
+	if args.Lifecycle == Disposable {
 		return ps
 	}
 	for _, control := range controls {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -82,7 +83,8 @@ func newDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := parts.lookUpPresent(lookups...); err != nil {
 		return nil, err
 	}
-	if err := parts.present.problems(parts.args).Err(); err != nil {
+	ps = append(parts.present.problems(parts.args), parts.args.supportProblems(parts.present, time.Now())...)
+	if err := errors.Join(ps.Err(), parts.warn()); err != nil {
 		return nil, err
 	}
 

@@ -31,7 +31,9 @@ func (b *builder) createPrimary() (err error) {
 	args.Password = b.password
 	args.MultiAz = pulumi.Bool(*b.args.MultiAZ)
 	args.SnapshotIdentifier = optional.String(b.args.RestoreFrom)
+	args.KmsKeyId = optional.String(b.args.KMSKeyARN)
 	args.BackupRetentionPeriod = pulumi.Int(*b.args.BackupRetentionDays)
+	args.BackupWindow = optional.String(b.args.BackupWindow)
 	args.DeleteAutomatedBackups = pulumi.Bool(!b.args.keeps())
 	args.SkipFinalSnapshot = pulumi.Bool(!b.args.keeps())
 	args.FinalSnapshotIdentifier = b.finalSnapshot()
@@ -93,6 +95,7 @@ func (b *builder) instanceArgs(suffix string) *rds.InstanceArgs {
 		CaCertIdentifier:                   pulumi.String(caCertificate),
 		IamDatabaseAuthenticationEnabled:   pulumi.Bool(true),
 		AutoMinorVersionUpgrade:            pulumi.Bool(true),
+		MaintenanceWindow:                  optional.String(b.args.MaintenanceWindow),
 		EnabledCloudwatchLogsExports:       pulumi.ToStringArray(databaseLogs),
 		DatabaseInsightsMode:               pulumi.String("standard"),
 		PerformanceInsightsEnabled:         pulumi.Bool(true),

@@ -12,8 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serverSettings asks PostgreSQL 17 which settings it has, and which of them want a restart.
-func serverSettings(t *testing.T) map[string]bool {
+// serverSetting is what PostgreSQL says of a setting.
+type serverSetting struct {
+	kind   string
+	static bool
+}
+
+// serverSettings asks PostgreSQL 17 which settings it has, of which kind, and which of them want a restart.
+func serverSettings(t *testing.T) map[string]serverSetting {
 	t.Helper()
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("SKIPPED: wants root, to run the PostgreSQL of bin/trixie")
@@ -21,41 +27,55 @@ func serverSettings(t *testing.T) map[string]bool {
 	described, err := exec.Command("../../bin/trixie", "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
 		"/usr/lib/postgresql/17/bin/postgres", "--describe-config").Output()
 	require.NoError(t, err, "bin/local install makes what bin/trixie runs")
-	static := map[string]bool{}
+	kinds := map[string]string{"BOOLEAN": "boolean", "INTEGER": "integer", "REAL": "real", "ENUM": "text", "STRING": "text"}
+	settings := map[string]serverSetting{}
 	for line := range strings.Lines(string(described)) {
-		if fields := strings.Split(line, "\t"); len(fields) > 1 {
-			static[strings.ToLower(fields[0])] = fields[1] == "postmaster"
+		if fields := strings.Split(line, "\t"); len(fields) > 3 {
+			settings[strings.ToLower(fields[0])] = serverSetting{kinds[fields[3]], fields[1] == "postmaster"}
 		}
 	}
-	require.Greater(t, len(static), 200)
-	return static
+	require.Greater(t, len(settings), 200)
+	return settings
 }
 
 func TestParametersAreStaticWherePostgreSQLSaysSo(t *testing.T) {
-	static := serverSettings(t)
-	for name, restarts := range static {
-		if restarts {
-			assert.NotContains(t, dynamicParameters, name)
-		} else {
-			assert.NotContains(t, staticParameters, name)
+	for name, server := range serverSettings(t) {
+		if known := parameterNamed(name); known.name != "" {
+			assert.Equal(t, server.static, known.static, name)
 		}
 	}
 }
 
-func TestEveryParameterIsOfOneKindAndKnownOnce(t *testing.T) {
-	all := slices.Concat(dynamicParameters, staticParameters)
-	slices.Sort(all)
-	assert.Equal(t, slices.Compact(slices.Clone(all)), all)
-	for major, names := range parametersSince {
-		assert.Subset(t, all, names, "since %d", major)
+// Of text, RDS checks less than the server does; of log_connections, which is a list since 18, nothing is known.
+func TestParametersHaveThePostgreSQLsKindOfValue(t *testing.T) {
+	for name, server := range serverSettings(t) {
+		if known := parameterNamed(name); known.name != "" && name != "log_connections" {
+			assert.Equal(t, server.kind, known.kind, name)
+		}
+	}
+}
+
+func TestTableOfParametersIsSortedAndComplete(t *testing.T) {
+	var names []string
+	for _, known := range parameters {
+		names = append(names, known.name)
+		assert.Contains(t, []string{"boolean", "integer", "real", "text"}, known.kind, known.name)
+		assert.True(t, known.since == 0 || known.since > 14 && known.since <= 18, known.name)
+	}
+	assert.True(t, slices.IsSorted(names))
+	assert.Equal(t, slices.Compact(slices.Clone(names)), names, "each once")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(parameterTable), "\n"), func(line string) bool { return strings.HasPrefix(line, "#") })
+	assert.Len(t, lines, len(parameters))
+	for name := range defaultParameters {
+		assert.Contains(t, names, name)
 	}
 }
 
 func TestParametersOfAllMajorsAreThoseOfPostgreSQL(t *testing.T) {
-	static := serverSettings(t)
-	for _, name := range slices.Concat(dynamicParameters, staticParameters) {
-		_, known := static[name]
-		isExtension := strings.Contains(name, ".")
-		assert.True(t, known || isExtension || parameterSince(name) > 17, "PostgreSQL has no %s", name)
+	settings := serverSettings(t)
+	for _, known := range parameters {
+		_, isServers := settings[known.name]
+		isExtension := strings.Contains(known.name, ".")
+		assert.True(t, isServers || isExtension || known.since > 17, "PostgreSQL has no %s", known.name)
 	}
 }

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +16,8 @@ import (
 
 // present is what AWS has before this run.
 type present struct {
+	// identifiers are those of all instances in the region.
+	identifiers []string
 	// instance is nil where it is to be created.
 	instance *rds.LookupInstanceResult
 	// snapshot is nil where there is nothing to restore from.
@@ -30,6 +33,7 @@ func (b *builder) lookUpPresent(lookups ...pulumi.InvokeOption) error {
 	if err != nil {
 		return fmt.Errorf("look up RDS instances: %w", err)
 	}
+	b.present.identifiers = all.InstanceIdentifiers
 	identifier := b.identifier()
 	if slices.Contains(all.InstanceIdentifiers, identifier) {
 		b.present.instance, err = rds.LookupInstance(b.ctx, &rds.LookupInstanceArgs{DbInstanceIdentifier: &identifier}, lookups...)
@@ -116,7 +120,7 @@ func minorOf(version string) int {
 func (p present) problems(args DatabaseArgs) problems.List {
 	switch {
 	case p.instance != nil:
-		return slices.Concat(p.versionProblems(args), p.growthProblems(args))
+		return slices.Concat(p.versionProblems(args), p.growthProblems(args), p.speedProblems(args), p.windowProblems(args))
 	case p.snapshot != nil:
 		return p.snapshotProblems(args)
 	}
@@ -165,6 +169,27 @@ func (p present) growthProblems(args DatabaseArgs) problems.List {
 	return nil
 }
 
+// speedProblems are about a volume that has grown: with its speed, its size is sent, which mustn't be below the present one.
+func (p present) speedProblems(args DatabaseArgs) problems.List {
+	size := p.instance.AllocatedStorage
+	if size <= *args.StorageGiB {
+		return nil
+	}
+	var ps problems.List
+	for _, speed := range []struct {
+		path    string
+		given   *int
+		present int
+	}{{"iops", args.IOPS, p.instance.Iops}, {"throughputMiBs", args.ThroughputMiBs, p.instance.StorageThroughput}} {
+		if speed.given != nil && *speed.given != speed.present {
+			ps = append(ps, problems.Problem{
+				Path: speed.path, Value: strconv.Itoa(*speed.given), Want: fmt.Sprintf("storageGiB %d beside it: the volume has grown to that", size),
+			})
+		}
+	}
+	return ps
+}
+
 func (p present) snapshotProblems(args DatabaseArgs) problems.List {
 	size := max(p.snapshot.AllocatedStorage, *args.StorageGiB)
 	switch {
@@ -176,6 +201,12 @@ func (p present) snapshotProblems(args DatabaseArgs) problems.List {
 		return problems.List{{
 			Path: "engineVersion", Value: strconv.Quote(args.EngineVersion),
 			Want: fmt.Sprintf(`"%d", which the snapshot %s has`, majorOf(p.snapshot.EngineVersion), args.RestoreFrom),
+		}}
+	case args.KMSKeyARN != "" && args.KMSKeyARN != p.snapshot.KmsKeyId:
+		return problems.List{{
+			Path: "kmsKeyArn", Value: args.KMSKeyARN,
+			Want: fmt.Sprintf("%s, which the snapshot %s has, or a copy of the snapshot that is encrypted with the key",
+				cmp.Or(p.snapshot.KmsKeyId, "none"), args.RestoreFrom),
 		}}
 	case *args.MaxStorageGiB != 0 && *args.MaxStorageGiB < leastMaxStorage(size):
 		return problems.List{{

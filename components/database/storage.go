@@ -1,8 +1,15 @@
 package database
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
+
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/optional"
+	"threetier/internal/problems"
 )
 
 // RDS stripes a gp3 volume of PostgreSQL from 400 GiB on, and gives it these at the least. An update that raises the size
@@ -12,6 +19,15 @@ const (
 	stripedStorageGiB    = 400
 	stripedIOPS          = 12000
 	stripedThroughputMiB = 500
+)
+
+// The ratios that RDS holds IOPS to.
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html, Iops: 0.5 to 50 per GiB.
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ValidStorageOptions.html: throughput 0 to 0.25 per IOPS.
+const (
+	mostIOPSPerGiB   = 50
+	mostGiBPerIOPS   = 2
+	leastIOPSPerMiBs = 4
 )
 
 // setStorage gives the volume its size. It returns the inputs that count for less than what the volume has grown to.
@@ -27,8 +43,57 @@ func (b *builder) setStorage(args *rds.InstanceArgs) (ignored []string) {
 	}
 	args.AllocatedStorage = pulumi.Int(size)
 	if size >= stripedStorageGiB {
-		args.Iops = pulumi.Int(stripedIOPS)
-		args.StorageThroughput = pulumi.Int(stripedThroughputMiB)
+		args.Iops = pulumi.Int(*optional.Or(b.args.IOPS, stripedIOPS))
+		args.StorageThroughput = pulumi.Int(*optional.Or(b.args.ThroughputMiBs, stripedThroughputMiB))
 	}
 	return ignored
+}
+
+// given is an input that is left out where nobody asked for it.
+func given(value *int) pulumi.IntPtrInput {
+	if value == nil {
+		return nil
+	}
+	return pulumi.Int(*value)
+}
+
+// speedProblems hold IOPS and throughput to the size, and to each other.
+func (args DatabaseArgs) speedProblems() problems.List {
+	ps := append(IOPSConstraint.Problems("iops", args.IOPS), ThroughputMiBsConstraint.Problems("throughputMiBs", args.ThroughputMiBs)...)
+	size := *args.StorageGiB
+	if len(ps) > 0 || size > StorageGiBConstraint.Max {
+		return ps
+	}
+	for path, value := range map[string]*int{"iops": args.IOPS, "throughputMiBs": args.ThroughputMiBs} {
+		if value != nil && size < stripedStorageGiB {
+			ps = append(ps, problems.Problem{
+				Path: path, Value: strconv.Itoa(*value),
+				Want: fmt.Sprintf("storageGiB %d or more beside it: RDS sets the speed of a smaller volume itself", stripedStorageGiB),
+			})
+		}
+	}
+	if len(ps) > 0 {
+		return ps.Sorted()
+	}
+	if args.IOPS != nil {
+		bounds := IOPSConstraint
+		bounds.Min, bounds.Max = max(bounds.Min, size/mostGiBPerIOPS), min(bounds.Max, size*mostIOPSPerGiB)
+		ps = where(bounds.Problems("iops", args.IOPS), "storageGiB is %d", size)
+	}
+	if args.ThroughputMiBs != nil && len(ps) == 0 {
+		iops, bounds := *optional.Or(args.IOPS, stripedIOPS), ThroughputMiBsConstraint
+		bounds.Max = min(bounds.Max, iops/leastIOPSPerMiBs)
+		ps = where(bounds.Problems("throughputMiBs", args.ThroughputMiBs), "iops is %d", iops)
+	}
+	return ps
+}
+
+// keyProblems want the key where the database is: RDS encrypts with no other region's.
+func (args DatabaseArgs) keyProblems() problems.List {
+	ps := KMSKeyARNConstraint.Problems("kmsKeyArn", args.KMSKeyARN)
+	prefix := fmt.Sprintf("arn:%s:kms:%s:", partition(args.Region), args.Region)
+	if args.KMSKeyARN == "" || len(ps) > 0 || strings.HasPrefix(args.KMSKeyARN, prefix) {
+		return ps
+	}
+	return problems.List{{Path: "kmsKeyArn", Value: args.KMSKeyARN, Want: "a key of the database's region, as " + prefix + "…"}}
 }

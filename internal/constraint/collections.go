@@ -2,6 +2,8 @@ package constraint
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"threetier/internal/problems"
@@ -106,8 +108,28 @@ func (l List) Samples() (valid, invalid []any) {
 type Map struct {
 	// Names is what each name must be.
 	Names Text
+	// Values is what the value of each name must be that is in none of the Groups.
+	Values Text
+	// Groups are names whose values must be something of their own.
+	Groups []Group
+}
+
+// Group constrains the values of some names.
+type Group struct {
+	// Names are whole names.
+	Names []string
 	// Values is what each value must be.
 	Values Text
+}
+
+// Value is what the value of a name must be.
+func (m Map) Value(name string) Text {
+	for _, group := range m.Groups {
+		if slices.Contains(group.Names, name) {
+			return group.Values
+		}
+	}
+	return m.Values
 }
 
 // Accepted is what names and values must be, in words.
@@ -133,25 +155,54 @@ func (m Map) Schema() Schema {
 	if values := m.Values.Schema(); len(values) > 0 {
 		schema["additionalProperties"] = values
 	}
+	patterns := Schema{}
+	for _, group := range m.Groups {
+		values := group.Values.Schema()
+		if values["type"] == nil {
+			values["type"] = "string"
+		}
+		patterns["^"+Either(quoted(group.Names))+"$"] = values
+	}
+	if len(patterns) > 0 {
+		schema["patternProperties"] = patterns
+	}
 	return schema
+}
+
+func quoted(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = regexp.QuoteMeta(name)
+	}
+	return out
 }
 
 // Samples are maps of one name and one value each.
 func (m Map) Samples() (valid, invalid []any) {
 	names, badNames := m.Names.Samples()
-	values, badValues := m.Values.Samples()
-	if len(values) == 0 {
-		values = []any{"x"}
+	for _, group := range m.Groups {
+		fine, bad := group.Values.Samples()
+		valid = append(valid, singles(group.Names[0], fine)...)
+		invalid = append(invalid, singles(group.Names[0], bad)...)
+		names = slices.DeleteFunc(names, func(name any) bool { return slices.Contains(group.Names, name.(string)) })
 	}
-	one := func(name, value any) any { return map[string]any{name.(string): value} }
-	for _, value := range values {
-		valid = append(valid, one(names[0], value))
+	fine, bad := m.Values.Samples()
+	if len(fine) == 0 {
+		fine = []any{"x"}
 	}
+	valid = append(valid, singles(names[0], fine)...)
+	invalid = append(invalid, singles(names[0], bad)...)
 	for _, name := range badNames {
-		invalid = append(invalid, one(name, values[0]))
-	}
-	for _, value := range badValues {
-		invalid = append(invalid, one(names[0], value))
+		invalid = append(invalid, singles(name, fine[:1])...)
 	}
 	return valid, invalid
+}
+
+// singles are maps of a name and one of the values each.
+func singles(name any, values []any) []any {
+	out := make([]any, len(values))
+	for i, value := range values {
+		out[i] = map[string]any{name.(string): value}
+	}
+	return out
 }

@@ -130,12 +130,13 @@ func rdsOf(read *recorder.Config) recorder.RDS {
 	var given struct {
 		Restore string          `json:"restoreFrom"`
 		Version json.RawMessage `json:"engineVersion"` // text or a number
+		Key     string          `json:"kmsKeyArn"`
 	}
 	if err := decode(read, "threetier:database", &given); err != nil || given.Restore == "" {
 		return recorder.RDS{}
 	}
 	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.EngineVersionConstraint.Default)
-	return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version}}}
+	return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}
 }
 
 func decode(read *recorder.Config, key string, into any) error {

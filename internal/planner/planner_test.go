@@ -123,6 +123,10 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 			"replaced Job app-backend-migrate: spec.template.spec.containers[backend-migration].env[A_FIRST].name spec.template.spec.containers[backend-migration].env[A_FIRST].value",
 			"changed Deployment app-backend: spec.template.spec.containers[backend].env[A_FIRST].name spec.template.spec.containers[backend].env[A_FIRST].value",
 		}},
+		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
+			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",
+			"deleted Job app-backend-migrate: ",
+		}},
 		{"nothing but a comment", "# idle most of the day", "# idle", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, changes(t, "dev", c.from, c.to)) })
@@ -147,6 +151,13 @@ func TestAnotherRegionReplacesEverythingInTheAccount(t *testing.T) {
 	}
 }
 
+const key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+
+func TestRestoreWithAKeyIsPlanned(t *testing.T) {
+	root := edited(t, "dev", "port: 5433", "port: 5433\n    restoreFrom: final\n    kmsKeyArn: "+key)
+	assert.Contains(t, text(t, build(t, root, "dev")), "kmsKeyId: "+key)
+}
+
 func TestDataLossFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 	before := build(t, recorder.Root(), "dev")
 	for _, c := range []struct {
@@ -154,6 +165,7 @@ func TestDataLossFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 	}{
 		{"another database name", "port: 5433", "port: 5433\n    name: shop", "[]", "Instance database is replaced"},
 		{"named", "port: 5433", "port: 5433\n    name: shop", "[database]", ""},
+		{"another key", "port: 5433", "port: 5433\n    kmsKeyArn: " + key, "[]", "Instance database is replaced"},
 		{"named with a typo", "port: 5433", "port: 5433\n    name: shop", "[databse]", "Instance database is replaced"},
 		{"no loss", "port: 5433", "port: 5434", "[]", ""},
 		{"named without a loss", "port: 5433", "port: 5434", "[database]", "plan:dataLoss names database, which loses no data"},

@@ -41,6 +41,8 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		name := text("name", id)
 		id = name
 		add(properties(fields{"name": name, "arn": arn("iam", "role/"+name)}))
+	case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+		add(properties(fields{"associationId": "a-" + short(res.URN)}))
 	case "aws:ec2/securityGroup:SecurityGroup":
 		id = "sg-0" + short(res.URN)
 	case "aws:secretsmanager/secret:Secret":

@@ -137,16 +137,19 @@ func (c *Config) program() (map[string]string, []string, error) {
 }
 
 // JSON is the content of a Pulumi.<stack>.yaml that holds the config, for readers of such a file. It leaves out empty
-// texts: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
+// texts and objects: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
 func (c *Config) JSON(t testing.TB) []byte {
 	t.Helper()
 	given := config.Map{}
 	for key, value := range c.values {
-		if value != config.NewValue("") {
+		if value != config.NewValue("") && value != config.NewObjectValue("{}") {
 			given[key] = value
 		}
 	}
 	text, err := encoding.JSON.Marshal(&workspace.ProjectStack{Config: given})
 	require.NoError(t, err)
+	if len(given) == 0 {
+		return []byte(`{"config": {}}`) // which Marshal leaves out
+	}
 	return text
 }

@@ -24,6 +24,10 @@ type DBInstance struct {
 	Version, Class string
 	// StorageGiB is the size of the volume, MaxStorageGiB how far it may grow by itself.
 	StorageGiB, MaxStorageGiB int
+	// IOPS and ThroughputMiBs are the volume's speed.
+	IOPS, ThroughputMiBs int
+	// MaintenanceWindow and BackupWindow are those in force.
+	MaintenanceWindow, BackupWindow string
 }
 
 // DBSnapshot is a snapshot that is there before the run.
@@ -32,6 +36,8 @@ type DBSnapshot struct {
 	Engine, Version string
 	// StorageGiB is the size of the volume.
 	StorageGiB int
+	// KMSKeyARN is the key that it is encrypted with.
+	KMSKeyARN string
 }
 
 func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
@@ -53,12 +59,15 @@ func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyM
 			return properties(fields{
 				"engineVersion": found.Version, "dbInstanceClass": found.Class,
 				"allocatedStorage": found.StorageGiB, "maxAllocatedStorage": found.MaxStorageGiB,
+				"iops": found.IOPS, "storageThroughput": found.ThroughputMiBs,
+				"preferredMaintenanceWindow": found.MaintenanceWindow, "preferredBackupWindow": found.BackupWindow,
 			}), nil
 		}
 	case "aws:rds/getSnapshot:getSnapshot":
 		if found, ok := r.Snapshots[text("dbSnapshotIdentifier")]; ok {
 			return properties(fields{
 				"engine": found.Engine, "engineVersion": found.Version, "allocatedStorage": found.StorageGiB,
+				"kmsKeyId": found.KMSKeyARN,
 			}), nil
 		}
 	case "aws:rds/getEngineVersion:getEngineVersion":

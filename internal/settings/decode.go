@@ -197,6 +197,21 @@ func texts(into *[]string) Kind {
 	}}
 }
 
+// numbers reads a list of whole numbers.
+func numbers(into *[]int) Kind {
+	return Kind{Name: "list of integers", read: func(r *reader, path string, value any) {
+		items, isList := value.([]any)
+		if !isList {
+			r.refuse(path, value, "a list of whole numbers")
+			return
+		}
+		*into = make([]int, len(items))
+		for i, item := range items {
+			number(&(*into)[i]).read(r, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+	}}
+}
+
 // textMap reads a map of strings; numbers and booleans are taken as they are written.
 func textMap(into *map[string]string) Kind {
 	return Kind{Name: "map of strings", read: func(r *reader, path string, value any) {

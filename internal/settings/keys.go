@@ -85,7 +85,7 @@ func keys(s *Settings) []Key {
 			Doc: "The Kubernetes namespace, which the stack creates and owns.",
 		},
 		{
-			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: "as each key's",
+			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,
 			Doc: "The Amazon RDS PostgreSQL instance.",
 		},
 		{
@@ -108,6 +108,19 @@ func keys(s *Settings) []Key {
 		{
 			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
 			Doc: "The entry point: nginx behind a load balancer.",
+		},
+		{
+			Name: "threetier:allowTags", Kind: text(&s.AllowTags), Default: "none: digests are required",
+			Example: "our registry has no digests",
+			Doc:     "The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused.",
+		},
+		{
+			Name: "threetier:registry", Kind: object(registryKeys(&s.App.Registry)...), Default: "none: public images, or images that the nodes' own role can pull",
+			Doc: "The credentials for private images of one registry.",
+		},
+		{
+			Name: "threetier:placement", Kind: object(placementKeys(&s.App.Placement)...), Default: "any node without taints",
+			Doc: "The nodes that the pods of all tiers can run on.",
 		},
 	}
 }
@@ -136,7 +149,7 @@ func databaseKeys(d *database.DatabaseArgs) []Key {
 func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 	return []Key{
 		{
-			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Example: "durable",
+			Name: "lifecycle", Kind: text(&d.Lifecycle), Constraint: database.LifecycleConstraint, Default: required, Example: "durable",
 			Doc: "The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets or waives every " +
 				"Security Hub control. retiring: a durable database can now be deleted; a final snapshot stays.",
 		},
@@ -160,6 +173,19 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Doc: "Maximum size of automatic growth, in GiB. 0 switches off the growth.",
 		},
 		{
+			Name: "iops", Kind: optionalNumber(&d.IOPS), Constraint: database.IOPSConstraint, Default: "what RDS doesn't charge for", Example: "16000",
+			Doc: "Operations per second of a volume of 400 GiB or more. RDS sets those of a smaller one.",
+		},
+		{
+			Name: "throughputMiBs", Kind: optionalNumber(&d.ThroughputMiBs), Constraint: database.ThroughputMiBsConstraint, Default: "what RDS doesn't charge for", Example: "1000",
+			Doc: "Throughput of a volume of 400 GiB or more, in MiB per second. RDS sets that of a smaller one.",
+		},
+		{
+			Name: "kmsKeyArn", Kind: text(&d.KMSKeyARN), Constraint: database.KMSKeyARNConstraint, Default: "the account's aws/rds key",
+			Example: "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+			Doc:     "The key that encrypts the volume and its snapshots. A change replaces the instance.",
+		},
+		{
 			Name: "multiAz", Kind: optionalFlag(&d.MultiAZ), Default: "false where disposable, else true", Example: "true",
 			Doc: "Runs a standby in a second zone. RDS fails over to it automatically.",
 		},
@@ -167,6 +193,14 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Name: "backupRetentionDays", Kind: optionalNumber(&d.BackupRetentionDays), Default: "1 where disposable, else 7",
 			Constraint: database.BackupRetentionDaysConstraint, Example: "14",
 			Doc: "Retention of automated backups, in days. Any point in this time can be restored.",
+		},
+		{
+			Name: "backupWindow", Kind: text(&d.BackupWindow), Constraint: database.BackupWindowConstraint, Default: "chosen by RDS", Example: "02:00-02:30",
+			Doc: "The time of the daily backup.",
+		},
+		{
+			Name: "maintenanceWindow", Kind: text(&d.MaintenanceWindow), Constraint: database.MaintenanceWindowConstraint, Default: "chosen by RDS", Example: "sun:03:00-sun:03:30",
+			Doc: "The time in which RDS may change and restart the instance and its read replicas.",
 		},
 	}
 }
@@ -199,7 +233,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		{
 			Name: "parameters", Kind: textMap(&d.Parameters), Default: "{}", Example: `{log_min_duration_statement: "500"}`,
 			Constraint: database.ParametersConstraint,
-			Doc:        "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1.",
+			Doc: "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1. By default, " +
+				"client_connection_check_interval and tcp_keepalives_* end the statements of a client that is gone, within 30 seconds; 0 leaves one of them to RDS.",
 		},
 		{
 			Name: "extensions", Kind: texts(&d.Extensions), Constraint: database.ExtensionsConstraint, Default: "[]", Example: "[pgcrypto, vector]",
@@ -219,7 +254,8 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 		},
 		{
 			Name: "waive", Kind: textMap(&d.Waive), Constraint: database.WaiveConstraint, Default: "{}", Example: `{RDS.5: "one zone is enough for dev"}`,
-			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused.",
+			Doc: "Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused. " +
+				"Without RDS.8, the read replicas of a durable database can be deleted; the database itself can't.",
 		},
 		{
 			Name: "network", Default: "as each key's",
@@ -259,6 +295,16 @@ func backendKeys(b *app.BackendArgs) []Key {
 		cpu: app.DefaultBackendCPU, memory: app.DefaultBackendMemory,
 	})
 	return append(workload, []Key{
+		egressKey(&b.Egress, app.EgressToConstraint, required, "The migration has the same ways."),
+		{
+			Name: "permissions", Kind: objects(&b.Permissions, permissionKeys), Default: "none: no AWS role",
+			Example: `[{actions: [s3:GetObject], resources: ["arn:aws:s3:::acme-uploads/*"]}]`,
+			Doc:     "AWS rights of the pods and the migration. They get their own IAM role by EKS Pod Identity.",
+		},
+		{
+			Name: "permissionsBoundary", Kind: text(&b.PermissionsBoundary), Constraint: app.PermissionsBoundaryConstraint, Default: "none",
+			Example: "arn:aws:iam::123456789012:policy/apps", Doc: "Managed policy that limits the role of permissions.",
+		},
 		{
 			Name: "migrate", Kind: texts(&b.Migrate), Constraint: app.MigrateConstraint, Default: "none", Example: "[alembic, upgrade, head]",
 			Doc: "Command that updates the database schema. It must succeed before every rollout. It runs with the backend's image and environment.",
@@ -267,8 +313,12 @@ func backendKeys(b *app.BackendArgs) []Key {
 			Name: "migrateSeconds", Kind: optionalNumber(&b.MigrateSeconds), Constraint: app.MigrateSecondsConstraint, Example: "3600", Doc: "Time limit of migrate, in seconds.",
 		},
 		{
+			Name: "skipMigration", Default: "none: migrate is run", Kind: object(skipMigrationKeys(&b.SkipMigration)...),
+			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
+		},
+		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),
-			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL",
+			Default:    "DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT",
 			Constraint: app.DatabaseEnvConstraint,
 			Example:    `{PGHOST: "{host}", PGPASSWORD: "{password}"}`,
 			Doc:        "Environment variables with the database connection, as templates. They replace the whole default set.",
@@ -276,12 +326,47 @@ func backendKeys(b *app.BackendArgs) []Key {
 	}...)
 }
 
+func skipMigrationKeys(s *app.SkipMigrationArgs) []Key {
+	return []Key{
+		{
+			Name: "image", Kind: text(&s.Image), Default: required, Example: "ghcr.io/acme/app@sha256:…",
+			Doc: "The image that runs without migrate: the same as backend.image. With another backend.image the config is refused.",
+		},
+		{
+			Name: "reason", Kind: text(&s.Reason), Constraint: app.ReasonConstraint, Default: required,
+			Example: "1.4 fails on the schema of 1.5", Doc: "Why. Every preview and every up shows it.",
+		},
+	}
+}
+
 func frontendKeys(f *app.FrontendArgs) []Key {
-	return workloadKeys(&f.WorkloadArgs, workloadDefaults{
+	workload := workloadKeys(&f.WorkloadArgs, workloadDefaults{
 		port: app.DefaultFrontendPort, healthPath: app.DefaultFrontendHealthPath,
 		minReplicas: app.DefaultFrontendMinReplicas, maxReplicas: app.DefaultFrontendMaxReplicas,
 		cpu: app.DefaultFrontendCPU, memory: app.DefaultFrontendMemory,
 	})
+	return append(workload, egressKey(&f.Egress, app.FrontendEgressToConstraint, "the backend's, with to: backend; else required",
+		"A frontend that renders pages on the server calls "+app.BackendServiceName+" with to: backend."))
+}
+
+// egressKey is the list of a tier's ways out.
+func egressKey(into *[]app.EgressArgs, to constraint.Text, ports, doc string) Key {
+	return Key{
+		Name: "egress", Default: "none", Example: "[{to: internet, ports: [443, 587]}, {to: 10.20.0.0/16, ports: [6379]}]",
+		Doc: "Connections that the pods can open, besides the ones that they always need. " + doc,
+		Kind: objects(into, func(way *app.EgressArgs) []Key {
+			return []Key{
+				{
+					Name: "to", Kind: text(&way.To), Constraint: to, Default: required, Example: "internet",
+					Doc: "internet is every public address. A network never opens the metadata services in it (169.254.0.0/16, fd00:ec2::/32).",
+				},
+				{
+					Name: "ports", Kind: numbers(&way.Ports), Constraint: app.EgressPortsConstraint, Default: ports, Example: "[443]",
+					Doc: "TCP ports.",
+				},
+			}
+		}),
+	}
 }
 
 // workloadDefaults are the words for a component's own defaults.
@@ -324,6 +409,10 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 			Doc: "Writable directories, empty at start. The rest of the file system is read-only.",
 		},
 		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
+		{
+			Name: "minReadySeconds", Kind: optionalNumber(&w.MinReadySeconds), Constraint: app.MinReadySecondsConstraint, Example: "30",
+			Doc: "Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout.",
+		},
 		{
 			Name: "env", Kind: environment(&w.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",
@@ -472,6 +561,65 @@ func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
 				},
 			),
 		},
+	}
+}
+
+func permissionKeys(p *app.PermissionArgs) []Key {
+	return []Key{
+		{
+			Name: "actions", Kind: texts(&p.Actions), Constraint: app.PermissionActionsConstraint, Default: required, Example: "[s3:GetObject, s3:PutObject]",
+			Doc: "IAM actions.",
+		},
+		{
+			Name: "resources", Kind: texts(&p.Resources), Constraint: app.PermissionResourcesConstraint, Default: required, Example: `["arn:aws:s3:::acme-uploads/*"]`,
+			Doc: "ARNs of the resources.",
+		},
+		{
+			Name: "waive", Kind: textMap(&p.Waive), Constraint: app.PermissionWaiveConstraint, Default: "{}", Example: `{cloudwatch:Get*: "a dashboard of all metrics"}`,
+			Doc: "Wildcard actions that are allowed on all resources, each with the reason. Without it they are refused.",
+		},
+	}
+}
+
+func registryKeys(r *app.RegistryArgs) []Key {
+	return []Key{
+		{
+			Name: "server", Kind: text(&r.Server), Constraint: app.RegistryServerConstraint, Default: required, Example: "ghcr.io",
+			Doc: "Host name of the registry, as the image names begin with it.",
+		},
+		{Name: "username", Kind: text(&r.Username), Constraint: app.RegistryUsernameConstraint, Default: required, Example: "acme-bot", Doc: "User name for the registry."},
+		{
+			Name: "password", Kind: secretText(&r.Password), Default: required, Example: "{secure: …}", Secret: true,
+			Doc: "Password or token for the registry. It is stored in a Kubernetes Secret. A changed password restarts all pods, one after the other.",
+		},
+	}
+}
+
+func placementKeys(p *app.PlacementArgs) []Key {
+	return []Key{
+		{
+			Name: "nodeSelector", Kind: textMap(&p.NodeSelector), Constraint: app.NodeSelectorConstraint, Default: "{}", Example: "{kubernetes.io/arch: arm64}",
+			Doc: "Labels that a node must have.",
+		},
+		{
+			Name: "tolerations", Kind: objects(&p.Tolerations, tolerationKeys), Default: "[]", Example: "[{key: dedicated, value: apps, effect: NoSchedule}]",
+			Doc: "Taints of nodes that the pods can run on.",
+		},
+	}
+}
+
+func tolerationKeys(t *app.TolerationArgs) []Key {
+	return []Key{
+		{
+			Name: "key", Kind: text(&t.Key), Constraint: app.LabelNameConstraint, Default: "any, with operator Exists; else required", Example: "dedicated",
+			Doc: "Key of the taint.",
+		},
+		{
+			Name: "operator", Kind: text(&t.Operator), Constraint: app.TolerationOperatorConstraint, Example: app.TolerationExists,
+			Doc: app.TolerationExists + " ignores the value of the taint.",
+		},
+		{Name: "value", Kind: version(&t.Value), Constraint: app.LabelValueConstraint, Default: "empty", Example: "apps", Doc: "Value of the taint."},
+		{Name: "effect", Kind: text(&t.Effect), Constraint: app.TolerationEffectConstraint, Default: "any", Example: "NoSchedule", Doc: "Effect of the taint."},
 	}
 }
 

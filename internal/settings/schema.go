@@ -82,6 +82,8 @@ func schemaOfKind(kind Kind) schemaObject {
 		return schemaObject{"type": "array", "items": properties(kind.Keys)}
 	case "list of strings":
 		return schemaObject{"type": "array", "items": schemaObject{"type": "string"}}
+	case "list of integers":
+		return schemaObject{"type": "array", "items": schemaObject{"type": "integer"}}
 	case "map of strings":
 		return schemaObject{"type": "object", "additionalProperties": scalar}
 	}

@@ -32,6 +32,8 @@ type Settings struct {
 	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
 	App app.AppArgs
+	// AllowTags is the reason why a stack whose data lasts names images by tag. Default: none, so digests are wanted.
+	AllowTags string
 }
 
 // Load reads the stack config.
@@ -96,10 +98,14 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
+		s.digestProblems(),
 	)
 	network := s.Database.Network.GivenProblems()
 	if s.Cluster.Kubeconfig != nil {
 		network = s.Database.Network.Problems()
+		if s.App.Backend.Permissions != nil {
+			ps = append(ps, problems.Problem{Path: "backend.permissions", Value: "given with cluster.kubeconfig", Want: "cluster.eks: only EKS hands out credentials"})
+		}
 	}
 	ps = append(ps, network.Under("database.network")...)
 	for i, problem := range ps {

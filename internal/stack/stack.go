@@ -27,7 +27,7 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	config.App.Database = database.Connection()
+	config.App.Database, config.App.EKS = database.Connection(), app.EKSArgs(cluster.EKS)
 	app, err := app.NewApp(ctx, "app", &config.App,
 		pulumi.Providers(cluster.Provider), pulumi.DependsOn(database.Ready))
 	if err != nil {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +41,14 @@ func TestLoadRaisesTheBackendsPodsAndQuietLowersThem(t *testing.T) {
 	}
 	l.end()
 	reportLost(t, fmt.Sprintf("with up to %d pods", raised), l.failed())
+
+	// Its new bounds come alone, as where its pods leave no room for a migration.
+	s.set(t, "backend", "replicas: { min: 1, max: 2 }")
+	first, _, _ := strings.Cut(s.block(t, "runbook.md", "pulumi up --stack prod --target"), "\n")
+	s.shell(t, first)
+	if most := kubectl(t, s.name, "get hpa -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.maxReplicas}'"); most != "2" {
+		t.Errorf("the autoscaler's maximum is %s, want 2", most)
+	}
 
 	quiet := time.Now()
 	eventually(t, 5*time.Minute, "fewer pods when it is quiet", func() bool { return s.wantedBackends(t) < raised })

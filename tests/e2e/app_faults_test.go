@@ -6,6 +6,8 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -143,17 +145,30 @@ func TestFaultPodThatNoPacketReachesCostsLittle(t *testing.T) {
 	kubectl(t, "dev", "wait --for=condition=Ready --timeout=60s pod/"+pods[0])
 }
 
-func TestFaultPodBornInAnOutageIsReadySoonAfterIt(t *testing.T) {
+func TestFaultDatabaseThatStopsTakesNoWriteThatWasAcknowledged(t *testing.T) {
 	kept := addItem(t, dev, "before the outage")
-	database, _, _ := strings.Cut(output(t, "dev", "databaseEndpoint"), ":")
-	address := strings.Fields(must(t, ".local/bin/local exec -- getent ahostsv4 %s", database))[0]
-	restore := dropped(t, address, "REJECT --reject-with tcp-reset")
+	database := output(t, "dev", "databaseIdentifier")
+	l := startLoad(dev, 100)
+	defer l.end()
+	time.Sleep(3 * time.Second)
+	if failed := l.failed(); len(failed) > 0 {
+		t.Fatalf("%d requests failed before the outage, the first: %s", len(failed), failed[0])
+	}
+	account(t, http.MethodPost, "/instances/"+database+"/stop", "", nil)
+	stopped := true
+	start := func() {
+		if stopped {
+			stopped = false
+			account(t, http.MethodPost, "/instances/"+database+"/start", "", nil)
+		}
+	}
+	defer start()
 	pods := runningPods(t, "dev", "backend")
 	kubectl(t, "dev", "delete pod "+pods[0]+" --now")
 	born := ""
 	eventually(t, time.Minute, "a new pod that runs", func() bool {
 		for _, pod := range runningPods(t, "dev", "backend") {
-			if !strings.Contains(strings.Join(pods, " "), pod) {
+			if !slices.Contains(pods, pod) {
 				born = pod
 			}
 		}
@@ -161,8 +176,8 @@ func TestFaultPodBornInAnOutageIsReadySoonAfterIt(t *testing.T) {
 	})
 	// Longer than a startup probe that looks at the database would have waited in vain before its first restart.
 	time.Sleep(40 * time.Second)
-	restore()
-	start := time.Now()
+	start()
+	back := time.Now()
 	eventually(t, 10*time.Second, "the new pod ready", func() bool {
 		return kubectl(t, "dev", "get pod "+born+` -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}'`) == "True"
 	})
@@ -170,8 +185,36 @@ func TestFaultPodBornInAnOutageIsReadySoonAfterIt(t *testing.T) {
 		a, err := request(http.MethodGet, dev+"/api/items", nil, nil)
 		return err == nil && a.status == http.StatusOK && strings.Contains(a.body, kept.Title)
 	})
-	t.Logf("the pod was ready and the site served %s after the database's return", time.Since(start).Round(100*time.Millisecond))
+	t.Logf("the pod was ready and the site served %s after the database's return", time.Since(back).Round(100*time.Millisecond))
 	if n, err := strconv.Atoi(kubectl(t, "dev", "get pod "+born+" -o jsonpath='{.status.containerStatuses[0].restartCount}'")); err != nil || n != 0 {
 		t.Errorf("the pod was restarted %d times in the outage: %v", n, err)
 	}
+
+	time.Sleep(time.Until(back.Add(10 * time.Second)))
+	l.failed() // those of the outage
+	time.Sleep(3 * time.Second)
+	l.end()
+	reportLost(t, "10 s after the database's return", l.failed())
+	stored := allTitles(t, "dev", "load ")
+	for _, title := range l.added {
+		if !stored[title] {
+			t.Errorf("the item %q was acknowledged and is gone", title)
+		}
+	}
+	t.Logf("all of %d acknowledged writes are there", len(l.added))
+}
+
+func TestFaultServiceMadeAnewIsServedAfterTheRunbooksCommand(t *testing.T) {
+	s := &testStack{name: "dev", config: filepath.Join(root, "Pulumi.dev.yaml"), port: devPort, site: dev}
+	kubectl(t, "dev", "delete service backend-service")
+	s.shell(t, "pulumi refresh --stack dev\npulumi up --stack dev")
+	if a, err := request(http.MethodGet, dev+"/api/items", nil, nil); err != nil || a.status != http.StatusBadGateway {
+		t.Errorf("with the new Service there is %d, %v; want 502, or the runbook's section is of no use", a.status, err)
+	}
+	s.shell(t, "NS="+namespace("dev")+"\n"+s.block(t, "runbook.md", `kubectl --namespace "$NS" rollout restart`))
+	eventually(t, time.Minute, "the site serving", func() bool {
+		a, err := request(http.MethodGet, dev+"/api/items", nil, nil)
+		return err == nil && a.status == http.StatusOK
+	})
+	s.wantsNothing(t, "the restart")
 }

@@ -79,4 +79,36 @@ func TestForeignAppRunsByConfigAlone(t *testing.T) {
 			t.Errorf("%s shows the key", place)
 		}
 	}
+	t.Run("KilledMigrationFreesItsLocks", func(t *testing.T) { killsMigration(t, s) })
+}
+
+// killsMigration lets a Job end in the middle of a statement. The old version serves on, so it must be able to write.
+func killsMigration(t *testing.T, s *testStack) {
+	const limit = 30 * time.Second
+	s.set(t, "backend", "migrate: [python3, /srv/shop/stuck.py]")
+	s.set(t, "backend", "migrateSeconds: 15")
+	said := make(chan string, 1)
+	go func() {
+		out, err := shell(s.command("up"))
+		said <- fmt.Sprint(out, err)
+	}()
+	impatient := http.Client{Timeout: 2 * time.Second}
+	eventually(t, time.Minute, "the orders locked by the migration", func() bool {
+		answer, err := impatient.Get(s.site + "/shop/v1/orders")
+		if err == nil {
+			answer.Body.Close()
+		}
+		return err != nil
+	})
+	out := <-said
+	failed := kubectl(t, s.name, `get jobs -o jsonpath='{.items[*].status.conditions[?(@.type=="Failed")].lastTransitionTime}'`)
+	ended, err := time.Parse(time.RFC3339, failed)
+	if err != nil || !strings.Contains(out, "app-backend-migrate") {
+		t.Fatalf("the Job's end is %q: %v; the up says:\n%s", failed, err, out)
+	}
+	eventually(t, time.Until(ended.Add(limit)), "an order taken after the migration's end", func() bool {
+		a, err := request(http.MethodPost, s.site+"/shop/v1/orders", "after the migration", nil)
+		return err == nil && a.status == http.StatusCreated
+	})
+	t.Logf("an order was taken %s after the Job's end", time.Since(ended).Round(time.Second))
 }

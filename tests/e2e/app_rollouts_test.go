@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,6 +20,8 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 		"ImageThatCannotBePulledLeavesTheOldServing":     cannotBePulled,
 		"FailedMigrationStopsItAndShowsItsLastWords":     stopsAtTheMigration,
 		"MigrationRunsOncePerChangeAndNotWithoutAChange": migratesOncePerChange,
+		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
+		"RollbackLeavesOutAMigrationThatWouldFail":       rollsBackWithoutItsMigration,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.read(t)
@@ -40,6 +44,25 @@ func cannotBePulled(t *testing.T, s *testStack) {
 	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
 	failsToRollOut(t, s, "frontend", "ghcr.io/acme/frontend:absent")
+}
+
+// tooLarge answers every request well; two seconds after its start its worker needs more memory than the pod has.
+const tooLarge = `import os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+if os.fork() == 0:
+    time.sleep(2)
+    held = b"x" * (400 << 20)
+    time.sleep(600)
+ThreadingHTTPServer(("", 8000), Handler).serve_forever()`
+
+func needsTooMuchMemory(t *testing.T, s *testStack) {
+	s.set(t, "backend", "rolloutSeconds: 40")
+	s.set(t, "backend", "command: [python3, -c, "+strconv.Quote(tooLarge)+"]")
+	failsToRollOut(t, s, "backend", "OOMKilled")
 }
 
 func failsToRollOut(t *testing.T, s *testStack, tier, reason string) {
@@ -109,5 +132,55 @@ func migratesOncePerChange(t *testing.T, s *testStack) {
 	second := s.migrations(t)
 	if second == first || strings.Contains(second, " ") {
 		t.Errorf("after a change of env the migrations are %q, want another one instead of %q", second, first)
+	}
+}
+
+// The images are the sample's, by two names; their migrations are commands. The older one fails on a schema that it
+// doesn't know, as most tools do.
+func rollsBackWithoutItsMigration(t *testing.T, s *testStack) {
+	const older, newer, reason = "ghcr.io/acme/backend:1.0.0", "ghcr.io/acme/backend:1.1.0", "1.0.0 fails on the schema of 1.1.0"
+	retag(t, older, newer)
+	s.set(t, "backend", `migrate: [sh, -c, "alembic current | grep -q '^0001' || { echo can not locate the revision >&2; exit 1; }"]`)
+	before := s.read(t)
+	l := startLoad(s.site, 20)
+	defer l.end()
+
+	migration := `from alembic import op\nrevision, down_revision = "0002", "0001"\n` +
+		`def upgrade():\n    op.execute("ALTER TABLE items ADD COLUMN note text")\n`
+	s.set(t, "backend", "image: "+newer)
+	s.set(t, "backend", "migrate: [sh, -c, "+strconv.Quote("cp -r /app /tmp/newer && cd /tmp/newer && printf '"+migration+
+		"' >migrations/versions/0002_newer.py && exec alembic upgrade head")+"]")
+	s.up(t)
+	addItem(t, s.site, "on the newer schema")
+
+	s.write(t, before)
+	skip := fmt.Sprintf("skipMigration: { image: %q, reason: %q }", older, reason)
+	s.set(t, "backend", skip)
+	if said := s.up(t); !strings.Contains(said, "without its migration: "+reason) {
+		t.Errorf("up doesn't say that the migration is skipped:\n%s", said)
+	}
+	if jobs := s.migrations(t); jobs != "" {
+		t.Errorf("the rollback has the migrations %s", jobs)
+	}
+	version, err := psql(t, s.name, "verify-full", "select version_num from alembic_version")
+	if err != nil || version != "0002" {
+		t.Errorf("after the rollback the schema is at %q, %v, want 0002", version, err)
+	}
+	if all := titles(t, s.site); !slices.Contains(all, "on the newer schema") {
+		t.Errorf("the item is gone: %s", all)
+	}
+	addItem(t, s.site, "by the older image")
+	l.end()
+	reportLost(t, "a rollback past a migration", l.failed())
+	stored := allTitles(t, s.name, "load ")
+	for _, title := range l.added {
+		if !stored[title] {
+			t.Errorf("the item %q was acknowledged and is gone", title)
+		}
+	}
+
+	s.set(t, "backend", "image: "+newer)
+	if said := refused(t, "%s", s.command("preview")); !strings.Contains(said, "remove skipMigration once another image is deployed") {
+		t.Errorf("another image with skipMigration left in place is refused with:\n%s", said)
 	}
 }

@@ -41,6 +41,7 @@ func TestDurableDatabaseOutlivesItsStackAndComesBack(t *testing.T) {
 	var snapshot string
 	t.Run("AlarmsLogGroupsAndEventsGoToTheTopic", func(t *testing.T) { isWatched(t, durable) })
 	t.Run("DestroyIsRefusedWithWhatToDo", func(t *testing.T) { refusesDestroy(t, durable, want) })
+	t.Run("ReplicaIsTakenAwayAndTheDatabaseStaysProtected", func(t *testing.T) { takesReplicaAway(t, durable) })
 	t.Run("RetiredItIsDeletedAndLeavesASnapshot", func(t *testing.T) { snapshot = deleteForGood(t, durable) })
 	if t.Failed() {
 		t.FailNow()
@@ -119,6 +120,29 @@ func refusesDestroy(t *testing.T, s *testStack, rows []string) {
 		t.Errorf("the refused destroy left %d of %d resources", len(after), len(before))
 	}
 	holds(t, s, rows)
+}
+
+// takesReplicaAway does it first as nobody should, then as the runbook says.
+func takesReplicaAway(t *testing.T, s *testStack) {
+	s.set(t, "database", "readReplicas: 1")
+	s.up(t)
+	s.set(t, "database", "readReplicas: 0")
+	out := refused(t, "%s", s.command("up"))
+	for _, want := range []string{
+		"the read replica threetier-durable-database-replica-1 is to be deleted", "Take a read replica away",
+		"Cannot delete protected DB Instance",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the refusal doesn't say %q:\n%s", want, out)
+		}
+	}
+	s.set(t, "database", "readReplicas: 1")
+	s.shell(t, s.block(t, "runbook.md", `pulumi config set --stack prod --path 'threetier:database.waive["RDS.8"]'`))
+	s.unset(t, "database", "readReplicas")
+	if left := s.instances(t); len(left) != 1 || left[0].ReplicaOf != "" || !left[0].DeletionProtection {
+		t.Errorf("the instances are %+v, want the primary alone, protected", left)
+	}
+	s.wantsNothing(t, "the replica was taken away")
 }
 
 // holds asks the stack's API for rows: it serves, and has them all.

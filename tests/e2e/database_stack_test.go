@@ -165,6 +165,8 @@ type rdsInstance struct {
 	Address       string `json:"address"`
 	PendingReboot bool   `json:"pendingReboot"`
 	ReplicaOf     string `json:"replicaOf"`
+
+	DeletionProtection bool `json:"deletionProtection"`
 }
 
 // instances are the stack's, the primary first.

@@ -50,16 +50,29 @@ var ofTypes = map[string]string{
 	// rds/subnet_group.go; aws-rds-dbsubnetgroup.json
 	"aws:rds/subnetGroup:SubnetGroup": `rds: AddTagsToResource CreateDBSubnetGroup DeleteDBSubnetGroup DescribeDBSubnetGroups
 		ListTagsForResource ModifyDBSubnetGroup RemoveTagsFromResource`,
-	// rds/instance.go; aws-rds-dbinstance.json. CreateDBSnapshot is for the final snapshot, PassRole for the monitoring role.
+	// rds/instance.go; aws-rds-dbinstance.json. CreateDBSnapshot is for the final snapshot, PassRole for the monitoring role,
+	// and those of kms for kmsKeyArn.
 	"aws:rds/instance:Instance": `rds: AddTagsToResource CreateDBInstance CreateDBInstanceReadReplica CreateDBSnapshot DeleteDBInstance
 		DescribeDBInstances ListTagsForResource ModifyDBInstance RebootDBInstance RemoveTagsFromResource RestoreDBInstanceFromDBSnapshot
 		ec2: DescribeAccountAttributes DescribeAvailabilityZones DescribeInternetGateways DescribeSecurityGroups DescribeSubnets
-		DescribeVpcAttribute DescribeVpcs iam: CreateServiceLinkedRole PassRole`,
+		DescribeVpcAttribute DescribeVpcs iam: CreateServiceLinkedRole PassRole kms: CreateGrant DescribeKey`,
 	// secretsmanager/secret.go
 	"aws:secretsmanager/secret:Secret": `secretsmanager: CreateSecret DeleteSecret DescribeSecret GetResourcePolicy TagResource UntagResource
 		UpdateSecret`,
 	// secretsmanager/secret_version.go
 	"aws:secretsmanager/secretVersion:SecretVersion": "secretsmanager: GetSecretValue PutSecretValue UpdateSecretVersionStage",
+}
+
+// ofPermissions are those of a backend with permissions. Its role has a boundary, and can't lose it.
+var ofPermissions = map[string]string{
+	// iam/role.go
+	"aws:iam/role:Role": `iam: CreateRole DeleteRole GetRole ListAttachedRolePolicies ListInstanceProfilesForRole ListRolePolicies
+		PutRolePermissionsBoundary TagRole UntagRole UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription`,
+	// iam/role_policy.go
+	"aws:iam/rolePolicy:RolePolicy": "iam: DeleteRolePolicy GetRolePolicy PutRolePolicy",
+	// eks/pod_identity_association.go; EKS wants the role to be passed
+	"aws:eks/podIdentityAssociation:PodIdentityAssociation": `eks: CreatePodIdentityAssociation DeletePodIdentityAssociation
+		DescribePodIdentityAssociation TagResource UntagResource UpdatePodIdentityAssociation iam: GetRole PassRole`,
 }
 
 // ofLookups are the actions of what the program asks AWS for.
@@ -203,6 +216,47 @@ func TestDeploymentMayDoWhatTheStacksRegisterAndNoMore(t *testing.T) {
 	assert.Equal(t, sorted(want), allowed(t, "deploy.json"))
 }
 
+// withPermissions is dev with a role for its backend, beside dev as it is.
+func withPermissions(t *testing.T) (with, without *recorder.Recording) {
+	t.Helper()
+	config := recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissions", []any{
+		map[string]any{"actions": []string{"s3:GetObject"}, "resources": []string{"arn:aws:s3:::acme-uploads/*"}},
+	})
+	return recorder.MustRun(t, stack.Deploy, recorder.Options{Config: config}),
+		recorder.MustRun(t, stack.Deploy, recorder.Options{Config: recorder.StackConfig(t, "dev")})
+}
+
+func TestDeploymentOfPermissionsMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
+	with, without := withPermissions(t)
+	want := map[string]bool{}
+	for _, res := range with.Resources {
+		if strings.HasPrefix(res.Type, "aws:") && !slices.Contains(without.Names(), res.Type+" "+res.Name) {
+			require.Contains(t, ofPermissions, res.Type, "name the actions of this type, and add them to docs/iam/deploy-permissions.json")
+			add(want, ofPermissions[res.Type])
+		}
+	}
+	assert.Equal(t, sorted(want), allowed(t, "deploy-permissions.json"))
+	statements, _ := read(t, "deploy-permissions.json")
+	for _, each := range statements {
+		for _, action := range texts(t, each.Action) {
+			switch action {
+			case "iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary":
+				assert.Contains(t, each.Condition["StringEquals"], "iam:PermissionsBoundary", "%s without it makes its holder an administrator", action)
+			case "iam:PassRole":
+				assert.Equal(t, map[string]any{"iam:PassedToService": "pods.eks.amazonaws.com"}, each.Condition["StringEquals"])
+			}
+			for _, resource := range texts(t, each.Resource) {
+				if strings.HasPrefix(action, "iam:") {
+					assert.True(t, matches(resource, "arn:aws:iam::123456789012:role/app-backend-permissions-0123456"), resource)
+					assert.False(t, matches(resource, "arn:aws:iam::123456789012:role/threetier-deploy-dev"), resource)
+				} else {
+					assert.Contains(t, resource, "/acme-STACK", action)
+				}
+			}
+		}
+	}
+}
+
 // matches is IAM's own comparison, where a star is any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
@@ -314,21 +368,31 @@ func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
 		}
 	}
 	want := map[string]bool{}
+	types := map[string]bool{}
 	for _, plan := range plans(t) {
 		for _, res := range plan.Resources {
-			if path, found := strings.CutPrefix(res.Type, "kubernetes:"); found {
-				group, kind, _ := strings.Cut(path, ":")
-				group, _, _ = strings.Cut(group, "/")
-				if group == "core" {
-					group = ""
-				}
-				plural := strings.ToLower(kind) + "s"
-				if strings.HasSuffix(kind, "Policy") {
-					plural = strings.ToLower(strings.TrimSuffix(kind, "y")) + "ies"
-				}
-				want[group+"/"+plural] = true
-			}
+			types[res.Type] = true
 		}
+	}
+	with, _ := withPermissions(t)
+	for _, res := range with.Resources {
+		types[res.Type] = true
+	}
+	for typ := range types {
+		path, found := strings.CutPrefix(typ, "kubernetes:")
+		if !found {
+			continue
+		}
+		group, kind, _ := strings.Cut(path, ":")
+		group, _, _ = strings.Cut(group, "/")
+		if group == "core" {
+			group = ""
+		}
+		plural := strings.ToLower(kind) + "s"
+		if strings.HasSuffix(kind, "Policy") {
+			plural = strings.ToLower(strings.TrimSuffix(kind, "y")) + "ies"
+		}
+		want[group+"/"+plural] = true
 	}
 	assert.Equal(t, sorted(want), sorted(may))
 }

@@ -376,12 +376,19 @@ func ensureImages(h home.Home, pid int, t *target) error {
 		if err != nil {
 			return fmt.Errorf("threetier:%s.%s: %w", tier, imageKeys[tier], err)
 		}
-		if !slices.Contains(loaded, name) {
+		if !slices.Contains(loaded, name) && !pulled(h, name) {
 			return fmt.Errorf("threetier:%s.%s is %s, which is neither built here nor loaded: load its archive with bin/local load FILE",
 				tier, imageKeys[tier], image)
 		}
 	}
 	return nil
+}
+
+// pulled says whether the node knows how to reach an image's registry.
+func pulled(h home.Home, name string) bool {
+	registry, _, _ := strings.Cut(name, "/")
+	_, err := os.Stat(h.Path("node/registries", registry, "hosts.toml"))
+	return err == nil
 }
 
 var theDefault = regexp.MustCompile(`Default: (\S+)\.$`)

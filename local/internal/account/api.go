@@ -104,6 +104,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("POST /orphans/{service}/{type}", a.handle(a.nameOrphan))
 	mux.HandleFunc("POST /known/{service}/{type}", a.handle(a.know))
 	mux.HandleFunc("POST /lookups/{name}", a.handle(a.lookup))
+	mux.HandleFunc("POST /pod-identity", a.handle(a.assumeForPod))
 	mux.HandleFunc("GET /instances", a.listInstances)
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
 	actions := map[string]func(*call, *record) error{

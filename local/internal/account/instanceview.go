@@ -15,7 +15,6 @@ var instanceDefaults = map[string]any{
 	"autoMinorVersionUpgrade":          true,
 	"backupRetentionPeriod":            0,
 	"backupTarget":                     "region",
-	"backupWindow":                     "03:00-03:30",
 	"caCertIdentifier":                 "rds-ca-rsa2048-g1",
 	"copyTagsToSnapshot":               false,
 	"databaseInsightsMode":             "standard",
@@ -27,7 +26,6 @@ var instanceDefaults = map[string]any{
 	"iamDatabaseAuthenticationEnabled": false,
 	"kmsKeyId":                         "",
 	"licenseModel":                     "postgresql-license",
-	"maintenanceWindow":                "sun:04:00-sun:04:30",
 	"monitoringInterval":               0,
 	"monitoringRoleArn":                "",
 	"multiAz":                          false,
@@ -48,6 +46,7 @@ func (a *Account) viewInstance(rec *record) map[string]any {
 	iops, throughput := storageSpeed(rec.Inputs, rec.storage())
 	defaults := maps.Clone(instanceDefaults)
 	defaults["engineVersion"], defaults["iops"] = version, iops
+	defaults["backupWindow"], defaults["maintenanceWindow"] = windows(rec.Inputs)
 	if throughput != 0 {
 		defaults["storageThroughput"] = throughput
 	}

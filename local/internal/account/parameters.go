@@ -63,8 +63,9 @@ func (a *Account) setting(name string, major int) *postgres.Setting {
 
 // allowedValues are RDS's own, where PostgreSQL would take any text.
 var allowedValues = map[string][]string{
-	"log_line_prefix": {"%t:%r:%u@%d:[%p]:", "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a"},
-	"pgaudit.role":    {"rds_pgaudit"},
+	"log_line_prefix": {"%t:%r:%u@%d:[%p]:", "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a",
+		"%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:"},
+	"pgaudit.role": {"rds_pgaudit"},
 }
 
 // preloadable are the libraries that RDS allows in shared_preload_libraries.

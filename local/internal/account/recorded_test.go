@@ -22,6 +22,7 @@ func group(parameters ...props) props {
 func TestRefusals(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindRole, props{"name": "taken", "assumeRolePolicy": testTrustPolicy})
+	f.create(kindAssociation, props{"clusterName": "acme", "namespace": "shop", "serviceAccount": "backend", "roleArn": "arn:aws:iam::123456789012:role/taken"})
 	f.create(kindLogGroup, props{"name": "taken"})
 	f.create(kindSecret, props{"name": "taken"})
 	sg := f.create(kindSecurityGroup, props{"name": "taken"}).ID
@@ -65,6 +66,11 @@ func TestRefusals(t *testing.T) {
 		{kindRole, props{"name": "r", "assumeRolePolicy": "{"}, "MalformedPolicyDocument", "JSON"},
 		{kindAttachment, props{"role": "no", "policyArn": "arn:aws:iam::aws:policy/x"}, "NoSuchEntity", "role with name no"},
 		{kindAttachment, props{"role": "taken", "policyArn": "x"}, "NoSuchEntity", "Policy x"},
+		{kindRolePolicy, props{"name": "p", "role": "no", "policy": testTrustPolicy}, "NoSuchEntity", "role with name no"},
+		{kindRolePolicy, props{"name": "p", "role": "taken", "policy": "{"}, "MalformedPolicyDocument", "JSON"},
+		{kindRolePolicy, props{"name": "p", "role": "taken", "policy": `{"Statement":[{"Action":"` + strings.Repeat("x", 10240) + `"}]}`}, "LimitExceeded", "10240 bytes exceeded for role taken"},
+		{kindAssociation, props{"clusterName": "acme", "namespace": "n", "serviceAccount": "s", "roleArn": "arn:aws:iam::123456789012:role/no"}, "InvalidParameterException", "does not exist"},
+		{kindAssociation, props{"clusterName": "acme", "namespace": "shop", "serviceAccount": "backend", "roleArn": "arn:aws:iam::123456789012:role/taken"}, "ResourceInUseException", "already exists"},
 		{kindLogGroup, props{"name": "taken"}, "ResourceAlreadyExistsException", "taken"},
 		{kindLogGroup, props{"name": "l", "retentionInDays": 8}, "InvalidParameterException", "8"},
 		{kindAlarm, merge(alarm, props{"comparisonOperator": "More"}), "ValidationError", "More"},

@@ -118,3 +118,36 @@ func TestProtectedReplicaIsNotDeleted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSpeedOfAStripedVolumeKeepsToItsRangesAndRatios(t *testing.T) {
+	f := newFixture(t)
+	refused := func(more props, code, words string) {
+		t.Helper()
+		inputs := f.instanceInputs("shop", merge(props{"storageType": "gp3", "allocatedStorage": 400, "storageEncrypted": true}, more))
+		f.refusedWith(f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: inputs}).Error, code, words)
+	}
+	const combination, value = "InvalidParameterCombination", "InvalidParameterValue"
+	refused(props{"allocatedStorage": 399, "iops": 12000}, combination, "a storage size less than 400")
+	refused(props{"iops": 11999}, combination, "Invalid iops value for engine name postgres and storage type gp3: 11999")
+	refused(props{"allocatedStorage": 2000, "iops": 64001}, combination, "Invalid iops value")
+	refused(props{"iops": 20001}, combination, "Invalid iops to storage (GB) ratio")
+	refused(props{"storageThroughput": 499}, combination, "Invalid storage throughput value")
+	refused(props{"storageThroughput": 3001}, combination, "Invalid storage throughput to iops ratio")
+	refused(props{"backupWindow": "3:00-4:00"}, value, "PreferredBackupWindow")
+	refused(props{"maintenanceWindow": "sun:3:00-sun:4:00"}, value, "PreferredMaintenanceWindow")
+	refused(props{"maintenanceWindow": "sun:03:00-sun:03:20"}, value, "must be at least 30 minutes")
+	refused(props{"maintenanceWindow": "sun:23:30-mon:00:15", "backupWindow": "00:00-00:30"}, value, "must not overlap")
+	refused(props{"kmsKeyId": "alias/shop"}, "KMSKeyNotAccessibleFault", "alias/shop")
+	refused(props{"kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/0123"}, "KMSKeyNotAccessibleFault", "us-east-1")
+	refused(props{"kmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/0123", "storageEncrypted": false}, combination, "without enabling encryption")
+	refused(props{"engineVersion": "13", "engineLifecycleSupport": "open-source-rds-extended-support-disabled"}, combination, "standard support ended on 2026-02-28")
+}
+
+func TestWindowThatIsNotAskedForKeepsOutOfTheOthersWay(t *testing.T) {
+	for _, asked := range []props{{}, {"backupWindow": "04:00-04:30"}, {"maintenanceWindow": "mon:03:15-mon:03:45"}} {
+		backup, maintenance := windows(asked)
+		if backup == "" || maintenance == "" || overlap(backup, maintenance) {
+			t.Errorf("asked for %v, the windows are %s and %s", asked, backup, maintenance)
+		}
+	}
+}

@@ -33,6 +33,8 @@ func init() { // not a literal: the functions refer to the map's keys
 		kindIngressRule:       {create: createIngressRule, update: updateIngressRule},
 		kindRole:              {name: "name", create: createRole, update: updateRole, remove: removeRole},
 		kindAttachment:        {create: createAttachment},
+		kindRolePolicy:        {name: "name", create: createRolePolicy, update: updateRolePolicy},
+		kindAssociation:       {create: createAssociation, update: updateAssociation},
 		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
 		kindAlarm:             {name: "name", create: createAlarm, update: updateAlarm},
 		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},

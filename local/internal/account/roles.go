@@ -3,12 +3,14 @@ package account
 import (
 	"encoding/json"
 	"regexp"
+	"strings"
 	"time"
 )
 
 const (
 	kindRole       = "iam/role"
 	kindAttachment = "iam/rolePolicyAttachment"
+	kindRolePolicy = "iam/rolePolicy"
 )
 
 func createRole(a *Account, c *call) (*record, error) {
@@ -26,10 +28,12 @@ func createRole(a *Account, c *call) (*record, error) {
 	return rec, updateRole(a, c, rec)
 }
 
-func updateRole(_ *Account, c *call, _ *record) error {
+func updateRole(_ *Account, c *call, _ *record) error { return checkPolicy(c, "assumeRolePolicy") }
+
+func checkPolicy(c *call, input string) error {
 	var policy struct{ Statement []any }
-	if err := json.Unmarshal([]byte(text(c.inputs, "assumeRolePolicy")), &policy); err != nil || len(policy.Statement) == 0 {
-		return refuse("MalformedPolicyDocument", "assumeRolePolicy is not a policy: JSON with a Statement is wanted")
+	if err := json.Unmarshal([]byte(text(c.inputs, input)), &policy); err != nil || len(policy.Statement) == 0 {
+		return refuse("MalformedPolicyDocument", "%s is not a policy: JSON with a Statement is wanted", input)
 	}
 	return nil
 }
@@ -37,6 +41,9 @@ func updateRole(_ *Account, c *call, _ *record) error {
 func removeRole(a *Account, _ *call, rec *record) error {
 	if a.store.find(kindAttachment, "role", rec.ID) != nil {
 		return refuse("DeleteConflict", "Cannot delete entity, must detach all policies first.")
+	}
+	if a.store.find(kindRolePolicy, "role", rec.ID) != nil {
+		return refuse("DeleteConflict", "Cannot delete entity, must delete policies first.")
 	}
 	return nil
 }
@@ -52,4 +59,32 @@ func createAttachment(a *Account, c *call) (*record, error) {
 		return nil, refuse("NoSuchEntity", "Policy %s does not exist or is not attachable.", policy)
 	}
 	return c.record(kindAttachment, role+"-"+time.Now().UTC().Format("20060102150405")+randomHex(5)), nil
+}
+
+// maxInlinePolicies is IAM's limit for the policies that stand in one role, without spaces.
+const maxInlinePolicies = 10240
+
+func createRolePolicy(a *Account, c *call) (*record, error) {
+	role := text(c.inputs, "role")
+	if a.store.get(kindRole, role) == nil {
+		return nil, refuse("NoSuchEntity", "The role with name %s cannot be found.", role)
+	}
+	rec := c.record(kindRolePolicy, role+":"+text(c.inputs, "name"))
+	return rec, updateRolePolicy(a, c, rec)
+}
+
+func updateRolePolicy(a *Account, c *call, rec *record) error {
+	if err := checkPolicy(c, "policy"); err != nil {
+		return err
+	}
+	size := len(strings.Join(strings.Fields(text(c.inputs, "policy")), ""))
+	for _, other := range a.store.all(kindRolePolicy) {
+		if other.ID != rec.ID && text(other.Inputs, "role") == text(c.inputs, "role") {
+			size += len(strings.Join(strings.Fields(text(other.Inputs, "policy")), ""))
+		}
+	}
+	if size > maxInlinePolicies {
+		return refuse("LimitExceeded", "Maximum policy size of %d bytes exceeded for role %s", maxInlinePolicies, text(c.inputs, "role"))
+	}
+	return nil
 }

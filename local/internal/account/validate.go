@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var (
@@ -55,6 +56,7 @@ func (a *Account) inherit(inputs map[string]any) error {
 			delete(inputs, key)
 		}
 		inputs["username"], inputs["dbName"] = from["username"], from["dbName"] // these are in the data
+		delete(inputs, "kmsKeyId")                                              // and so is what they are encrypted with
 	}
 	for _, key := range keys {
 		if given, ok := inputs[key]; (!ok || given == nil) && from[key] != nil {
@@ -84,8 +86,27 @@ func (a *Account) checkNewInstance(c *call, inputs map[string]any) error {
 		if snap := a.store.get(kindSnapshot, id); snap.Snapshot.Status != statusAvailable {
 			return refuse("InvalidDBSnapshotState", "snapshot %s is not in available state", id)
 		}
+	} else if err := checkSupport(inputs, time.Now()); err != nil {
+		return err
+	}
+	if err := checkKey(c, inputs); err != nil {
+		return err
 	}
 	return a.checkInstance(c, inputs)
+}
+
+var keyPattern = regexp.MustCompile(`^arn:aws:kms:([a-z0-9-]+):\d{12}:key/(?:mrk-)?[0-9a-f-]+$`)
+
+// checkKey wants a key of the instance's region. There are no keys here: any will do.
+func checkKey(c *call, inputs map[string]any) error {
+	key := text(inputs, "kmsKeyId")
+	if found := keyPattern.FindStringSubmatch(key); key != "" && (found == nil || found[1] != c.region) {
+		return refuse("KMSKeyNotAccessibleFault", "The specified KMS key [%s] does not exist, is not enabled or you do not have permissions to access it.", key)
+	}
+	if key != "" && !truth(inputs, "storageEncrypted") {
+		return refuse("InvalidParameterCombination", "You can't specify a KMS key without enabling encryption.")
+	}
+	return nil
 }
 
 // checkReplica sees what the caller gave, before anything was inherited.
@@ -141,7 +162,7 @@ func checkMaster(inputs map[string]any) error {
 
 // checkInstance holds the rules for new and for modified instances. The caller holds a.mu.
 func (a *Account) checkInstance(c *call, inputs map[string]any) error {
-	for _, check := range []func(map[string]any) error{checkEngine, checkStorage, checkOperation, a.checkNetwork,
+	for _, check := range []func(map[string]any) error{checkEngine, checkStorage, checkSpeed, checkOperation, a.checkNetwork,
 		a.checkMonitoring, a.checkParameterGroup} {
 		if err := check(inputs); err != nil {
 			return err
@@ -200,16 +221,32 @@ func checkStorage(inputs map[string]any) error {
 	case kind == "gp3" && size < gp3Threshold && (number(inputs, "iops") != 0 || number(inputs, "storageThroughput") != 0):
 		return refuse("InvalidParameterCombination",
 			"You can't specify IOPS or storage throughput for engine postgres and a storage size less than 400.")
-	case kind == "gp3" && size >= gp3Threshold && number(inputs, "iops") != 0 && number(inputs, "iops") < 12000:
-		return refuse("InvalidParameterCombination", "Invalid iops value for engine name postgres and storage type gp3: %d",
-			number(inputs, "iops"))
 	case (kind == "io1" || kind == "io2") && number(inputs, "iops") == 0:
 		return refuse("InvalidParameterCombination", "You must specify IOPS for storage type %s.", kind)
 	}
 	return nil
 }
 
-var windowPattern = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$`)
+// checkSpeed holds a striped gp3 volume to its ranges and ratios.
+func checkSpeed(inputs map[string]any) error {
+	size := number(inputs, "allocatedStorage")
+	if text(inputs, "storageType") != "gp3" || size < gp3Threshold {
+		return nil
+	}
+	iops, throughput := storageSpeed(inputs, size)
+	const code, words = "InvalidParameterCombination", " for engine name postgres and storage type gp3: "
+	switch {
+	case iops < 12000 || iops > 64000:
+		return refuse(code, "Invalid iops value"+words+"%d", iops)
+	case throughput < 500 || throughput > 4000:
+		return refuse(code, "Invalid storage throughput value"+words+"%d", throughput)
+	case iops > 50*size:
+		return refuse(code, "Invalid iops to storage (GB) ratio"+words+"%.4f", float64(iops)/float64(size))
+	case 4*throughput > iops:
+		return refuse(code, "Invalid storage throughput to iops ratio"+words+"%.4f", float64(throughput)/float64(iops))
+	}
+	return nil
+}
 
 func checkOperation(inputs map[string]any) error {
 	port, backups := portOf(inputs), number(inputs, "backupRetentionPeriod")
@@ -219,8 +256,8 @@ func checkOperation(inputs map[string]any) error {
 	if backups < 0 || backups > 35 {
 		return refuse("InvalidParameterValue", "Invalid backup retention period: %d. Must be between 0 and 35.", backups)
 	}
-	if window := text(inputs, "backupWindow"); window != "" && !windowPattern.MatchString(window) {
-		return refuse("InvalidParameterValue", "The parameter PreferredBackupWindow is not valid: %s", window)
+	if err := checkWindows(inputs); err != nil {
+		return err
 	}
 	for _, export := range list(inputs, "enabledCloudwatchLogsExports") {
 		if !slices.Contains([]string{"postgresql", "upgrade", "iam-db-auth-error"}, export) {
@@ -365,7 +402,7 @@ func checkGrowth(rec *record, next map[string]any) error {
 	}
 	if resized && asked >= gp3Threshold {
 		iops, _ := storageSpeed(rec.Inputs, present) // the provider repeats what the instance has
-		if err := checkStorage(merge(next, map[string]any{"iops": cmp.Or(number(next, "iops"), iops)})); err != nil {
+		if err := checkSpeed(merge(next, map[string]any{"iops": cmp.Or(number(next, "iops"), iops)})); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // rounds are the releases of PostgreSQL that RDS offers, oldest first: the minors of a round came out together, by
@@ -20,6 +21,21 @@ var rounds = []map[int]int{
 
 // defaultMinors are what a major alone stands for, which isn't the newest.
 var defaultMinors = map[int]int{12: 22, 13: 22, 14: 19, 15: 14, 16: 10, 17: 6, 18: 1}
+
+// supportEnds are the last days of standard support.
+var supportEnds = map[int]string{12: "2025-02-28", 13: "2026-02-28", 14: "2027-02-28", 15: "2028-02-29", 16: "2029-02-28",
+	17: "2030-02-28", 18: "2031-02-28"}
+
+// checkSupport refuses a new instance of a major that only extended support is left of, where that is off.
+func checkSupport(inputs map[string]any, now time.Time) error {
+	version := text(inputs, "engineVersion")
+	last, err := time.Parse(time.DateOnly, supportEnds[majorOf(version)])
+	if err != nil || text(inputs, "engineLifecycleSupport") != "open-source-rds-extended-support-disabled" || now.Before(last.AddDate(0, 0, 1)) {
+		return nil
+	}
+	return refuse("InvalidParameterCombination", "You can't create a DB instance of postgres %s with RDS Extended Support disabled: "+
+		"its standard support ended on %s.", version, last.Format(time.DateOnly))
+}
 
 // defaultMajor is the one of an instance that asks for no version.
 const defaultMajor = 17

@@ -32,6 +32,9 @@ func all(r *rig) map[string]state {
 	role := add("aws:iam/role:Role", "monitoring", map[string]any{"assumeRolePolicy": trustPolicy})
 	add("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "monitoring", map[string]any{"role": role.id,
 		"policyArn": "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"})
+	add("aws:iam/rolePolicy:RolePolicy", "backend", map[string]any{"role": role.id, "policy": trustPolicy})
+	add("aws:eks/podIdentityAssociation:PodIdentityAssociation", "backend", map[string]any{"clusterName": "acme", "namespace": "shop",
+		"serviceAccount": "backend", "roleArn": role.outputs["arn"].StringValue(), "tags": map[string]any{"stack": "dev"}})
 	subnets := add("aws:rds/subnetGroup:SubnetGroup", "Db", map[string]any{"subnetIds": []any{privateB, privateA}})
 	parameters := add("aws:rds/parameterGroup:ParameterGroup", "db", map[string]any{"family": "postgres17",
 		"parameters": []any{map[string]any{"name": "rds.force_ssl", "value": "1", "applyMethod": "pending-reboot"},
@@ -98,7 +101,8 @@ func TestEveryTypeIsMadeReadUnchangedAndDeleted(t *testing.T) {
 	made["aws:rds/instance:Instance"] = r.update(instance, with(instance.inputs, map[string]any{"deletionProtection": false}))
 	for _, token := range []string{"aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup",
 		"aws:rds/parameterGroup:ParameterGroup", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-		"aws:ec2/securityGroup:SecurityGroup", "aws:iam/rolePolicyAttachment:RolePolicyAttachment", "aws:iam/role:Role"} {
+		"aws:ec2/securityGroup:SecurityGroup", "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+		"aws:iam/rolePolicy:RolePolicy", "aws:eks/podIdentityAssociation:PodIdentityAssociation", "aws:iam/role:Role"} {
 		if err := r.delete(made[token]); err != nil {
 			t.Errorf("delete %s: %v", token, err)
 		}

@@ -209,6 +209,28 @@ var resourceTypes = map[string]*resourceType{
 			"role":      {required: true},
 		},
 	},
+	"aws:iam/rolePolicy:RolePolicy": {
+		kind:  "iam/rolePolicy",
+		named: &naming{property: "name", prefix: "namePrefix", longest: 128},
+		inputs: map[string]input{
+			"name":       {computed: true},
+			"namePrefix": {computed: true},
+			"policy":     {required: true, json: true},
+			"role":       {required: true},
+		},
+	},
+	"aws:eks/podIdentityAssociation:PodIdentityAssociation": {
+		kind: "eks/podIdentityAssociation",
+		inputs: map[string]input{
+			"clusterName":    {required: true},
+			"namespace":      {required: true},
+			"roleArn":        {required: true},
+			"serviceAccount": {required: true},
+			"tags":           tags,
+		},
+		outputs: []string{"associationArn", "associationId", "tagsAll"},
+		follows: map[string][]string{"tags": {"tagsAll"}},
+	},
 	"aws:cloudwatch/logGroup:LogGroup": {
 		kind:  "cloudwatch/logGroup",
 		named: &naming{property: "name", prefix: "namePrefix", longest: 512},

@@ -29,6 +29,7 @@ func setUpNetwork() error {
 	commands := []string{
 		"ip link set lo up",
 		"ip addr add " + dnsAddress + "/32 dev lo",
+		"ip addr add " + podIdentityAddress + "/32 dev lo",
 		"ip link add " + Bridge + " type bridge",
 		"ip addr add " + Address + vpcPrefix + " dev " + Bridge,
 		"ip link set " + Bridge + " up",

@@ -81,7 +81,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var running sync.WaitGroup
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	part := func(name string, do func(context.Context) error) {
 		running.Add(1)
 		go func() {
@@ -98,6 +98,8 @@ func (n *node) run(ctx context.Context, control *control) error {
 			Checkout: n.home.Root, Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
 		})
 	})
+	part("the end of containers that need too much memory", n.killForMemory)
+	part("the agent of EKS Pod Identity", n.podIdentity)
 	part("the control plane", func(ctx context.Context) error {
 		for _, p := range n.controlPlane() {
 			running.Add(1)

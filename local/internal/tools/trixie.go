@@ -15,6 +15,7 @@ var trixie = []string{
 	"postgresql-17",
 	"nginx-light", "openssl",
 	"python3-fastapi", "python3-uvicorn", "python3-sqlalchemy", "python3-psycopg2", "alembic",
+	"python3-psycopg", "python3-asyncpg", // other drivers that apps use
 	"python3-pytest", "python3-httpx", "python3-packaging",
 }
 

@@ -21,4 +21,4 @@ class Handler(BaseHTTPRequestHandler):
 
 # A container's first process is stopped by no signal that it doesn't handle.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-ThreadingHTTPServer(("", 4000), Handler).serve_forever()
+ThreadingHTTPServer(("", 80), Handler).serve_forever()

@@ -1,0 +1,122 @@
+// Command images moves images between stack configs. promote gives a stack the images that another one runs; pin puts the
+// digest beside each tag. Both change nothing else in the file, and print what they change.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/crane"
+
+	"threetier/internal/stackfile"
+)
+
+func main() {
+	if err := run(os.Stdout, os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(out io.Writer, args []string) error {
+	flags := flag.NewFlagSet("images", flag.ContinueOnError)
+	root := flags.String("root", ".", "the project's folder")
+	from := flags.String("from", "", "promote: the stack whose images are taken")
+	to := flags.String("to", "", "promote: the stack that gets them")
+	stack := flags.String("stack", "", "pin: the stack whose tags get digests")
+	if len(args) == 0 {
+		return errors.New("the command is missing, want promote or pin")
+	}
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	switch args[0] {
+	case "promote":
+		return promote(out, *root, *from, *to)
+	case "pin":
+		return change(out, *root, *stack, pinned)
+	}
+	return fmt.Errorf("the command is %s, want promote or pin", args[0])
+}
+
+// promote copies digests: a tag may mean something else by the time that the other stack is deployed.
+func promote(out io.Writer, root, from, to string) error {
+	text, err := os.ReadFile(file(root, from))
+	if err != nil {
+		return fmt.Errorf("FROM is %q, want a stack with a config: %w", from, err)
+	}
+	images, err := stackfile.Images(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file(root, from), err)
+	}
+	refs := map[string]string{}
+	var problems []error
+	for _, image := range images {
+		if !strings.Contains(image.Ref, "@sha256:") {
+			problems = append(problems, fmt.Errorf("threetier:%s of %s is %s, want a digest: make pin STACK=%s", image.Key, from, image.Ref, from))
+		}
+		refs[image.Key] = image.Ref
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	return change(out, root, to, func(image stackfile.Image) (string, error) {
+		if ref, promoted := refs[image.Key]; promoted {
+			return ref, nil
+		}
+		return image.Ref, nil
+	})
+}
+
+// pinned is the image with the digest that its tag has now. The tag stays, for whoever reads it.
+func pinned(image stackfile.Image) (string, error) {
+	if strings.Contains(image.Ref, "@") {
+		return image.Ref, nil
+	}
+	digest, err := crane.Digest(image.Ref)
+	if err != nil {
+		return "", fmt.Errorf("threetier:%s is %s, want an image in its registry: %w", image.Key, image.Ref, err)
+	}
+	return image.Ref + "@" + digest, nil
+}
+
+// change writes the stack config once every image is known.
+func change(out io.Writer, root, stack string, ref func(stackfile.Image) (string, error)) error {
+	path := file(root, stack)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("the stack is %q, want one with a config: %w", stack, err)
+	}
+	images, err := stackfile.Images(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	var lines bytes.Buffer
+	changed, err := stackfile.Replace(text, images, func(image stackfile.Image) (string, error) {
+		now, err := ref(image)
+		if err == nil && now != image.Ref {
+			fmt.Fprintf(&lines, "threetier:%s\n  - %s\n  + %s\n", image.Key, image.Ref, now)
+		}
+		return now, err
+	})
+	if err != nil {
+		return err
+	}
+	if lines.Len() == 0 {
+		_, err := fmt.Fprintf(out, "%s: nothing to change\n", filepath.Base(path))
+		return err
+	}
+	if err := os.WriteFile(path, changed, 0o644); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s:\n%s", filepath.Base(path), lines.String())
+	return err
+}
+
+func file(root, stack string) string { return filepath.Join(root, "Pulumi."+stack+".yaml") }

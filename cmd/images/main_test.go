@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var digest = "@sha256:" + strings.Repeat("0a", 32)
+
+const prod = `# Prod: no data is lost. Größe: klein.
+config:
+  aws:region: eu-west-1 # closest
+
+  threetier:frontend: {healthPath: /x, image: "ghcr.io/acme/web:1"} # the page
+  threetier:backend:
+    # tested in dev
+    image: ghcr.io/acme/api:1   # ← two spaces too many
+    env: { image: ghcr.io/acme/api:1 }
+  other:backend: { image: ghcr.io/acme/api:1 }
+`
+
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
+	}
+	return root
+}
+
+func read(t *testing.T, root, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestPromoteChangesTheImagesAndNothingElse(t *testing.T) {
+	dev := "config:\n  threetier:backend: { image: ghcr.io/acme/api:2" + digest + " }\n  threetier:frontend: { image: 'ghcr.io/acme/web:2" + digest + "' }\n"
+	root := write(t, map[string]string{"Pulumi.dev.yaml": dev, "Pulumi.prod.yaml": prod})
+	var out bytes.Buffer
+	require.NoError(t, run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
+
+	want := strings.Replace(prod, `"ghcr.io/acme/web:1"`, `"ghcr.io/acme/web:2`+digest+`"`, 1)
+	want = strings.Replace(want, "    image: ghcr.io/acme/api:1 ", "    image: ghcr.io/acme/api:2"+digest+" ", 1)
+	assert.Equal(t, want, read(t, root, "Pulumi.prod.yaml"))
+	assert.Equal(t, dev, read(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, "Pulumi.prod.yaml:\n"+
+		"threetier:frontend.image\n  - ghcr.io/acme/web:1\n  + ghcr.io/acme/web:2"+digest+"\n"+
+		"threetier:backend.image\n  - ghcr.io/acme/api:1\n  + ghcr.io/acme/api:2"+digest+"\n", out.String())
+
+	out.Reset()
+	require.NoError(t, run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
+	assert.Equal(t, "Pulumi.prod.yaml: nothing to change\n", out.String())
+}
+
+func TestPromoteRefusesTagsAndChangesNothing(t *testing.T) {
+	root := write(t, map[string]string{"Pulumi.dev.yaml": prod, "Pulumi.prod.yaml": prod})
+	err := run(&bytes.Buffer{}, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"})
+	assert.EqualError(t, err, "threetier:frontend.image of dev is ghcr.io/acme/web:1, want a digest: make pin STACK=dev\n"+
+		"threetier:backend.image of dev is ghcr.io/acme/api:1, want a digest: make pin STACK=dev")
+	assert.Equal(t, prod, read(t, root, "Pulumi.prod.yaml"))
+}
+
+func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	name := strings.TrimPrefix(server.URL, "http://") + "/acme/api:1"
+	image, err := random.Image(64, 1)
+	require.NoError(t, err)
+	require.NoError(t, crane.Push(image, name))
+	sum, err := image.Digest()
+	require.NoError(t, err)
+
+	pinned := "config:\n  threetier:backend: {image: " + name + "@" + sum.String() + "}\n  threetier:frontend: {image: x" + digest + "}\n"
+	root := write(t, map[string]string{"Pulumi.dev.yaml": strings.Replace(pinned, "@"+sum.String(), "", 1)})
+	require.NoError(t, run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"}))
+	assert.Equal(t, pinned, read(t, root, "Pulumi.dev.yaml"))
+}
+
+func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	name := strings.TrimPrefix(server.URL, "http://") + "/acme/api:1"
+	text := "config:\n  threetier:backend: {image: " + name + "}\n"
+	root := write(t, map[string]string{"Pulumi.dev.yaml": text})
+	err := run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"})
+	assert.ErrorContains(t, err, "threetier:backend.image is "+name+", want an image in its registry: ")
+	assert.Equal(t, text, read(t, root, "Pulumi.dev.yaml"))
+}
+
+func TestMistakesAreOneLineEach(t *testing.T) {
+	root := write(t, map[string]string{"Pulumi.dev.yaml": "config:\n  threetier:backend:\n    image: >-\n      x\n"})
+	for want, args := range map[string][]string{
+		"the command is missing, want promote or pin":                                   nil,
+		"the command is push, want promote or pin":                                      {"push"},
+		`FROM is "qa", want a stack with a config`:                                      {"promote", "-root", root, "-from", "qa", "-to", "dev"},
+		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
+		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},
+	} {
+		assert.ErrorContains(t, run(&bytes.Buffer{}, args), want)
+	}
+}

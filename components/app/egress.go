@@ -1,0 +1,165 @@
+package app
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/constraint"
+	"threetier/internal/problems"
+)
+
+// ToInternet are all public addresses.
+const ToInternet = "internet"
+
+// maxEgressPorts leaves room for DNS and the database: the VPC CNI takes 24 ports for one network, and counts those of
+// the networks around it too.
+const maxEgressPorts = 20
+
+// EgressArgs open a way out of a tier's pods.
+type EgressArgs struct {
+	// To is ToInternet, a network in CIDR notation or, for a frontend, ToBackend. Required.
+	To string
+	// Ports are TCP ports. Required; none with ToBackend, whose port is the backend's own.
+	Ports []int
+}
+
+var (
+	// internet are the public networks of IPv4 and IPv6.
+	internet = append(without(netip.MustParsePrefix("0.0.0.0/0"),
+		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // private
+		"100.64.0.0/10",  // behind a provider's NAT; some clusters give it to pods
+		"169.254.0.0/16", // link-local, with the metadata services
+		"127.0.0.0/8",
+	), netip.MustParsePrefix("2000::/3"))
+
+	// neverOpen have the metadata services of the node and of the pods: who reaches them may get the node's own rights.
+	neverOpen = []string{"169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"}
+)
+
+// without splits a network around others. A policy's own "except" would do more than that: the VPC CNI refuses what is
+// excepted in one rule even where another rule opens it, and so would close DNS and the database.
+func without(whole netip.Prefix, holes ...string) []netip.Prefix {
+	for _, text := range holes {
+		hole := netip.MustParsePrefix(text)
+		if !whole.Overlaps(hole) {
+			continue
+		}
+		if whole.Bits() >= hole.Bits() {
+			return nil
+		}
+		low := netip.PrefixFrom(whole.Addr(), whole.Bits()+1)
+		high := netip.PrefixFrom(upperHalf(whole), whole.Bits()+1)
+		return append(without(low, holes...), without(high, holes...)...)
+	}
+	return []netip.Prefix{whole}
+}
+
+// upperHalf is where a network's second half begins.
+func upperHalf(whole netip.Prefix) netip.Addr {
+	bytes := whole.Addr().AsSlice()
+	bytes[whole.Bits()/8] |= 0x80 >> (whole.Bits() % 8)
+	addr, _ := netip.AddrFromSlice(bytes)
+	return addr
+}
+
+// egressProblems are what the ways out of a tier can't be; to is where the tier may go.
+func egressProblems(ways []EgressArgs, to constraint.Text) problems.List {
+	var ps problems.List
+	var all []int
+	for i, way := range ways {
+		path := fmt.Sprintf("egress[%d]", i)
+		found := to.Required(path+".to", way.To)
+		if len(found) == 0 && way.To != ToInternet && way.To != ToBackend {
+			found = networkProblems(path+".to", way.To)
+		}
+		ps = append(ps, found...)
+		if way.To == ToBackend && way.Ports != nil {
+			ps = append(ps, problems.Problem{Path: path + ".ports", Value: fmt.Sprint(way.Ports), Want: "none: the port is the backend's own"})
+		} else if way.To != ToBackend {
+			ps = append(ps, EgressPortsConstraint.Required(path+".ports", way.Ports)...)
+		}
+		all = append(all, way.Ports...)
+	}
+	slices.Sort(all)
+	if n := len(slices.Compact(all)); len(ps) == 0 && n > maxEgressPorts {
+		ps = append(ps, problems.Problem{Path: "egress", Value: fmt.Sprintf("%d different ports", n), Want: fmt.Sprintf("at most %d", maxEgressPorts)})
+	}
+	return ps
+}
+
+// networkProblems are what a pattern can't say of a network.
+func networkProblems(path, cidr string) problems.List {
+	network, err := netip.ParsePrefix(cidr)
+	var want string
+	switch {
+	case err != nil || network.Addr().Is4In6():
+		want = EgressToConstraint.Want
+	case network != network.Masked():
+		want = fmt.Sprintf("the network's first address: %s", network.Masked())
+	case len(without(network, neverOpen...)) == 0:
+		want = "a network outside of " + strings.Join(neverOpen, ", ") + ", which the metadata services are in"
+	default:
+		return nil
+	}
+	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
+}
+
+// egressPolicies are those of the tiers that may call out. Such a tier may look up names, too.
+func egressPolicies(args AppArgs) []networkPolicy {
+	backendPort := pulumi.Int(*args.Backend.Port)
+	var policies []networkPolicy
+	for _, tier := range []struct {
+		name, label string
+		ways        []EgressArgs
+	}{
+		{"backend", ToBackend, args.Backend.Egress},
+		{"migration", migrationLabel, args.Backend.Egress},
+		{"frontend", ToFrontend, args.Frontend.Egress},
+	} {
+		if len(tier.ways) == 0 {
+			continue
+		}
+		rules := networkingv1.NetworkPolicyEgressRuleArray{toDNS()}
+		for _, way := range tier.ways {
+			rules = append(rules, way.rule(backendPort))
+		}
+		policies = append(policies, networkPolicy{suffix: tier.name + "-egress", selector: tierSelector(tier.label), egress: rules})
+	}
+	return policies
+}
+
+func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
+	var networks []netip.Prefix
+	switch way.To {
+	case ToBackend:
+		return egress(tierPeer(ToBackend), backendPort)
+	case ToInternet:
+		networks = internet
+	default:
+		networks = without(netip.MustParsePrefix(way.To), neverOpen...)
+	}
+	var to networkingv1.NetworkPolicyPeerArray
+	for _, network := range networks {
+		to = append(to, networkingv1.NetworkPolicyPeerArgs{IpBlock: networkingv1.IPBlockArgs{Cidr: pulumi.String(network.String())}})
+	}
+	var ports []pulumi.IntInput
+	for _, port := range way.Ports {
+		ports = append(ports, pulumi.Int(port))
+	}
+	return egress(to, ports...)
+}
+
+// backendClients are the tiers that call the backend.
+func backendClients(args AppArgs) networkingv1.NetworkPolicyPeerArray {
+	clients := tierPeer(nginxLabel)
+	if slices.ContainsFunc(args.Frontend.Egress, func(way EgressArgs) bool { return way.To == ToBackend }) {
+		clients = append(clients, tierPeer(ToFrontend)...)
+	}
+	return clients
+}

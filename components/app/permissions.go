@@ -1,0 +1,241 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+const (
+	// backendAccount is the service account of all pods that have the backend's role.
+	backendAccount = "backend"
+	// maxPolicy is IAM's limit for what stands in a role's own policies, without spaces.
+	maxPolicy = 10240
+
+	// The names and places are those of EKS's own webhook, which leaves alone what is there.
+	identityVolume = "eks-pod-identity-token"
+	identityDir    = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"
+	// identityTokenSeconds is what EKS gives a token, too.
+	identityTokenSeconds = 86400
+)
+
+// identityAgents are the node's own addresses that hand out the role's credentials.
+var identityAgents = []string{"169.254.170.23/32", "fd00:ec2::23/128"}
+
+// EKSArgs name the EKS cluster that hands out credentials. The zero value is a cluster that isn't EKS.
+type EKSArgs struct {
+	// Name is the cluster's name, ARN its ARN, Region its region.
+	Name, ARN, Region string
+	// IPv6 tells that pods have IPv6 addresses.
+	IPv6 bool
+}
+
+// PermissionArgs are a statement of the role's policy: what the pods may do.
+type PermissionArgs struct {
+	// Actions are IAM actions, like s3:GetObject. Required.
+	Actions []string
+	// Resources are ARNs, or * for all. Required.
+	Resources []string
+	// Waive has the reason why a wildcard action on all resources is allowed, by action. Default: none is.
+	Waive map[string]string
+}
+
+// Problems are what IAM would refuse, and rights without a bound that nobody gave a reason for.
+func (args PermissionArgs) Problems() problems.List {
+	ps := PermissionActionsConstraint.Required("actions", args.Actions)
+	ps = append(ps, PermissionResourcesConstraint.Required("resources", args.Resources)...)
+	if len(ps) > 0 {
+		return ps
+	}
+	unbounded := args.unbounded()
+	for i, action := range args.Actions {
+		if slices.Contains(unbounded, action) && strings.TrimSpace(args.Waive[action]) == "" {
+			ps = append(ps, problems.Problem{
+				Path: fmt.Sprintf("actions[%d]", i), Value: fmt.Sprintf("%q on all resources", action),
+				Want: "single actions, single resources, or the reason why not as waive." + action,
+			})
+		}
+	}
+	for action := range args.Waive {
+		if !slices.Contains(unbounded, action) {
+			ps = append(ps, problems.Problem{Path: "waive", Value: strconv.Quote(action), Want: "only actions with a wildcard, on all resources"})
+		}
+	}
+	return ps.Sorted()
+}
+
+// unbounded are the actions with a wildcard where some resource is all of them, or all of a service.
+func (args PermissionArgs) unbounded() []string {
+	all := func(resource string) bool {
+		parts := strings.SplitN(resource, ":", 6)
+		return strings.Trim(parts[len(parts)-1], "*") == ""
+	}
+	if !slices.ContainsFunc(args.Resources, all) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(args.Actions), func(action string) bool { return !strings.ContainsAny(action, "*?") })
+}
+
+// permissionsProblems are those of all statements, and of the policy that they make.
+func permissionsProblems(args BackendArgs) problems.List {
+	var ps problems.List
+	for i, statement := range args.Permissions {
+		ps = append(ps, statement.Problems().Under(fmt.Sprintf("permissions[%d]", i))...)
+	}
+	ps = append(ps, PermissionsBoundaryConstraint.Problems("permissionsBoundary", args.PermissionsBoundary)...)
+	if args.PermissionsBoundary != "" && len(args.Permissions) == 0 {
+		ps = append(ps, problems.Problem{Path: "permissionsBoundary", Value: strconv.Quote(args.PermissionsBoundary), Want: "none without permissions"})
+	}
+	if n := len(permissionsPolicy(args.Permissions)); len(ps) == 0 && n > maxPolicy {
+		ps = append(ps, problems.Problem{Path: "permissions", Value: fmt.Sprintf("%d characters as a policy", n), Want: fmt.Sprintf("at most %d", maxPolicy)})
+	}
+	return ps
+}
+
+// identityPolicies open the way to the agent that hands out the role's credentials, and no other.
+func identityPolicies(args AppArgs) []networkPolicy {
+	if len(args.Backend.Permissions) == 0 {
+		return nil
+	}
+	var agents networkingv1.NetworkPolicyPeerArray
+	for _, agent := range identityAgents {
+		agents = append(agents, networkingv1.NetworkPolicyPeerArgs{IpBlock: networkingv1.IPBlockArgs{Cidr: pulumi.String(agent)}})
+	}
+	rules := networkingv1.NetworkPolicyEgressRuleArray{egress(agents, pulumi.Int(80))}
+	return []networkPolicy{
+		{suffix: "backend-identity", selector: tierSelector(ToBackend), egress: rules},
+		{suffix: "migration-identity", selector: tierSelector(migrationLabel), egress: rules},
+	}
+}
+
+// checkCluster finds what only a program can get wrong; the stack config's mistakes are Problems.
+func checkCluster(permissions []PermissionArgs, cluster EKSArgs) error {
+	if len(permissions) > 0 && (cluster.Name == "" || cluster.ARN == "" || cluster.Region == "") {
+		return errors.New("the backend has permissions, and no EKS cluster that could hand out credentials")
+	}
+	return nil
+}
+
+type statement = map[string]any
+
+func policyDocument(statements ...statement) string {
+	text, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
+	if err != nil {
+		panic(err) // texts and lists of texts can always be encoded
+	}
+	return string(text)
+}
+
+func permissionsPolicy(permissions []PermissionArgs) string {
+	var statements []statement
+	for _, p := range permissions {
+		statements = append(statements, statement{"Effect": "Allow", "Action": p.Actions, "Resource": p.Resources})
+	}
+	return policyDocument(statements...)
+}
+
+// trustPolicy lets EKS give the role to pods with the backend's service account, in this namespace of this cluster.
+func trustPolicy(cluster EKSArgs, namespace string) string {
+	return policyDocument(statement{
+		"Effect":    "Allow",
+		"Principal": map[string]string{"Service": "pods.eks.amazonaws.com"},
+		"Action":    []string{"sts:AssumeRole", "sts:TagSession"},
+		"Condition": map[string]any{"StringEquals": map[string]string{
+			"aws:RequestTag/eks-cluster-arn":            cluster.ARN,
+			"aws:RequestTag/kubernetes-namespace":       namespace,
+			"aws:RequestTag/kubernetes-service-account": backendAccount,
+		}},
+	})
+}
+
+// assumeRole gives the workload's pods a role of their own, where the args have permissions.
+func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs) error {
+	if len(args.Permissions) == 0 {
+		return nil
+	}
+	tags := pulumi.StringMap{"Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()), "ManagedBy": pulumi.String("pulumi")}
+	namespace := args.Namespace.ToStringOutput()
+	role, err := iam.NewRole(ctx, w.name+"-permissions", &iam.RoleArgs{
+		Description: pulumi.String("What the backend's pods may do"),
+		AssumeRolePolicy: namespace.ApplyT(func(namespace string) string {
+			return trustPolicy(args.EKS, namespace)
+		}).(pulumi.StringOutput),
+		PermissionsBoundary: optional.String(args.PermissionsBoundary),
+		Tags:                tags,
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("create role: %w", err)
+	}
+	policy, err := iam.NewRolePolicy(ctx, w.name+"-permissions", &iam.RolePolicyArgs{
+		Role: role.Name, Policy: pulumi.String(permissionsPolicy(args.Permissions)),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("create policy of the role: %w", err)
+	}
+	metadata := w.metadata()
+	metadata.Name = pulumi.String(backendAccount)
+	account, err := corev1.NewServiceAccount(ctx, w.name, &corev1.ServiceAccountArgs{
+		Metadata: metadata, AutomountServiceAccountToken: pulumi.Bool(false),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("create service account: %w", err)
+	}
+	association, err := eks.NewPodIdentityAssociation(ctx, w.name, &eks.PodIdentityAssociationArgs{
+		ClusterName: pulumi.String(args.EKS.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
+		RoleArn: role.Arn, Tags: tags,
+	}, pulumi.Parent(parent), pulumi.DeleteBeforeReplace(true)) // EKS takes one of a service account
+	if err != nil {
+		return fmt.Errorf("create pod identity association: %w", err)
+	}
+	// The pods wait for all of it by their service account's name.
+	w.serviceAccount = pulumi.All(account.Metadata.Name().Elem(), association.AssociationId, policy.ID()).ApplyT(func(ready []any) string {
+		return ready[0].(string)
+	}).(pulumi.StringOutput)
+	w.findCredentials(args)
+	return nil
+}
+
+// findCredentials sets what AWS's SDKs look for. EKS's webhook would do it, too, but only for pods that it sees some
+// seconds after the association was made.
+func (w *workload) findCredentials(args BackendArgs) {
+	agent := "http://169.254.170.23/v1/credentials"
+	if args.EKS.IPv6 {
+		agent = "http://[fd00:ec2::23]/v1/credentials"
+	}
+	const tokenFile = "eks-pod-identity-token"
+	env := map[string]pulumi.StringInput{
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI":     pulumi.String(agent),
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": pulumi.String(identityDir + "/" + tokenFile),
+		"AWS_REGION":                             pulumi.String(args.EKS.Region),
+		"AWS_DEFAULT_REGION":                     pulumi.String(args.EKS.Region),
+	}
+	for name := range env {
+		if args.Env[name] != nil || args.SecretEnv[name] != nil {
+			delete(env, name)
+		}
+	}
+	w.env = append(w.env, plainEnv(env)...)
+	w.volumes = append(w.volumes, corev1.VolumeArgs{
+		Name: pulumi.String(identityVolume),
+		Projected: corev1.ProjectedVolumeSourceArgs{Sources: corev1.VolumeProjectionArray{corev1.VolumeProjectionArgs{
+			ServiceAccountToken: corev1.ServiceAccountTokenProjectionArgs{
+				Audience: pulumi.String("pods.eks.amazonaws.com"), ExpirationSeconds: pulumi.Int(identityTokenSeconds), Path: pulumi.String(tokenFile),
+			},
+		}}},
+	})
+	w.mounts = append(w.mounts, corev1.VolumeMountArgs{
+		Name: pulumi.String(identityVolume), MountPath: pulumi.String(identityDir), ReadOnly: pulumi.Bool(true),
+	})
+}

@@ -1,0 +1,63 @@
+package constraint
+
+import (
+	"fmt"
+
+	"threetier/internal/problems"
+)
+
+// Numbers constrains a list of whole numbers, which has at least one.
+type Numbers struct {
+	// Items is what each number must be.
+	Items Number
+	// Max is how many numbers there may be.
+	Max int
+	// Want says in words how many numbers are accepted.
+	Want string
+}
+
+// Required are the problems of a list that can't be left out.
+func (n Numbers) Required(path string, values []int) problems.List {
+	switch {
+	case values == nil:
+		return problems.List{{Path: path, Want: n.Want}}
+	case len(values) == 0:
+		return problems.List{{Path: path, Value: "empty", Want: n.Want}}
+	case len(values) > n.Max:
+		return problems.List{{Path: path, Value: fmt.Sprintf("%d numbers", len(values)), Want: n.Want}}
+	}
+	var ps problems.List
+	for i := range values {
+		ps = append(ps, n.Items.Problems(fmt.Sprintf("%s[%d]", path, i), &values[i])...)
+	}
+	return ps
+}
+
+// Accepted is how many numbers, and which, in words.
+func (n Numbers) Accepted() string { return n.Want + ", " + n.Items.Accepted() }
+
+// ByDefault is none: what an absent list means is said in words.
+func (Numbers) ByDefault() any { return nil }
+
+// Schema are the length and what each number must be.
+func (n Numbers) Schema() Schema {
+	items := n.Items.Schema()
+	items["type"] = "integer"
+	return Schema{"minItems": 1, "maxItems": n.Max, "items": items}
+}
+
+// Samples are lists of one of the items' samples, and lists that are too short and too long.
+func (n Numbers) Samples() (valid, invalid []any) {
+	fine, bad := n.Items.Samples()
+	for _, item := range fine {
+		valid = append(valid, []any{item})
+	}
+	for _, item := range bad {
+		invalid = append(invalid, []any{item})
+	}
+	long := make([]any, n.Max+1)
+	for i := range long {
+		long[i] = fine[0]
+	}
+	return valid, append(invalid, []any{}, long)
+}

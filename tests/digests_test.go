@@ -1,0 +1,30 @@
+package tests
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/recorder"
+)
+
+func TestLastingDataWantsImagesByDigestOrAReason(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0a", 32)
+	prod := func() *recorder.Config { return recorder.StackConfig(t, "prod").Remove(t, "threetier:allowTags") }
+	pinned := func(config *recorder.Config) *recorder.Config {
+		return config.Set(t, "threetier:backend.image", "ghcr.io/acme/backend"+digest).Set(t, "threetier:frontend.image", "ghcr.io/acme/frontend:1.0.0"+digest)
+	}
+	const want = ", want a digest (…@sha256:…) since the database isn't disposable, or the reason why not as threetier:allowTags"
+	require.Equal(t, []string{
+		`threetier:backend.image is "ghcr.io/acme/backend:1.0.0"` + want,
+		`threetier:frontend.image is "ghcr.io/acme/frontend:1.0.0"` + want,
+		`threetier:nginx.image is "docker.io/acme/nginx:1"` + want,
+	}, refusals(t, prod().Set(t, "threetier:nginx.image", "docker.io/acme/nginx:1")))
+	require.NotEmpty(t, deploy(t, "prod", pinned(prod())).Resources)
+	require.Equal(t, []string{`threetier:allowTags is "why", want no reason: every image has a digest`},
+		refusals(t, pinned(prod()).Set(t, "threetier:allowTags", "why")))
+	require.Equal(t, []string{`threetier:allowTags is "why", want no reason: beside a disposable database tags are accepted`},
+		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:allowTags", "why")))
+	require.Len(t, refusals(t, prod().Set(t, "threetier:allowTags", " ")), 2, "a blank is no reason")
+}
