@@ -84,7 +84,7 @@ func TestNoNetworkOpensTheMetadataServices(t *testing.T) {
 	}
 }
 
-func TestWhoMayCallOutMayLookUpNames(t *testing.T) {
+func TestFrontendThatMayCallOutMayLookUpNames(t *testing.T) {
 	r := runApp(t, func(a *app.AppArgs) {
 		a.Frontend.Egress = []app.EgressArgs{{To: "10.20.0.0/16", Ports: []int{6379}}, {To: "203.0.113.7/32", Ports: []int{443}}}
 	})

@@ -14,8 +14,6 @@ import (
 	"threetier/internal/recorder"
 )
 
-const cronJobType = "kubernetes:batch/v1:CronJob"
-
 func secretText(value string) pulumi.StringOutput {
 	return pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput)
 }

@@ -148,10 +148,12 @@ func (s services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if kind == "manifests" {
-		var manifest struct{ MediaType string }
-		if json.Unmarshal(content, &manifest) == nil && manifest.MediaType != "" {
-			w.Header().Set("Content-Type", manifest.MediaType)
+		manifest := struct{ MediaType string }{"application/vnd.oci.image.manifest.v1+json"}
+		if err := json.Unmarshal(content, &manifest); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
 		}
+		w.Header().Set("Content-Type", manifest.MediaType)
 	}
 	sum := sha256.Sum256(content)
 	w.Header().Set("Docker-Content-Digest", "sha256:"+hex.EncodeToString(sum[:]))

@@ -346,6 +346,9 @@ func imagesFor(h home.Home, t *target) (wanted map[string]string, own []images.I
 		"nginx": h.Source("local/images/nginx"), "database": h.Source("local/images/psql"),
 	}
 	for _, tier := range []string{"database", "nginx", "frontend", "backend"} {
+		if wanted[tier] == "" {
+			continue
+		}
 		isOwn, err := ownImage(h, tier, wanted[tier], defaults)
 		if err != nil {
 			return nil, nil, err
