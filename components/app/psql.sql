@@ -16,6 +16,8 @@ WHERE rolname LIKE 'psql-_%' AND (rolname = :'login' OR rolvaliduntil < now()) \
 SELECT now() + make_interval(mins => :minutes) AS until \gset
 BEGIN;
 CREATE ROLE :"login" NOINHERIT VALID UNTIL :'until';
+-- Or nobody could drop it after an upgrade to 16.
+SELECT format('GRANT %I TO CURRENT_USER WITH ADMIN OPTION', :'login') WHERE current_setting('server_version_num')::int < 160000 \gexec
 ALTER ROLE :"login" SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE :"login" SET idle_session_timeout = '15min';
 ALTER ROLE :"login" SET statement_timeout = '5min';
