@@ -87,7 +87,7 @@ func (s *Server) start() error {
 	if err := s.process.Start(); err != nil {
 		return err
 	}
-	for range 200 {
+	for range 1000 {
 		if err = s.command("pg_isready", "-q", "-h", s.dir, "-p", strconv.Itoa(s.Port)).Run(); err == nil {
 			_, err = s.asSuperuser(rds)
 			return err
