@@ -162,6 +162,23 @@ func TestProcessesReachWhatTheBackendReachesAndNobodyReachesThem(t *testing.T) {
 	}
 }
 
+func TestProcessWithItsOwnWaysOutHasNoneOfTheBackends(t *testing.T) {
+	ways := func(to string) []app.EgressArgs { return []app.EgressArgs{{To: to, Ports: []int{443}}} }
+	r := runProcesses(t, func(a *app.AppArgs) {
+		a.Backend.Egress = ways("internet")
+		nightly, reindex := a.Jobs["nightly"], a.Jobs["reindex"]
+		nightly.Egress, reindex.Egress = ways("10.20.0.0/16"), []app.EgressArgs{}
+		a.Jobs["nightly"], a.Jobs["reindex"] = nightly, reindex
+	})
+	require.Equal(t, []any{"backend", "worker-mailer"}, r.Named(t, policyType, "shop-backend-egress").Input(t, "spec.podSelector.matchExpressions[0].values"))
+	own := r.Named(t, policyType, "shop-job-nightly-egress")
+	require.Equal(t, "job-nightly", podLabel(own.Input(t, "spec.podSelector")))
+	require.Equal(t, "10.20.0.0/16", own.Input(t, "spec.egress[0].to[0].ipBlock.cidr"))
+	for _, policy := range r.All(policyType) {
+		require.NotContains(t, policy.Name, "reindex", "all is closed but DNS and the database")
+	}
+}
+
 func TestSchedulesAreThoseThatKubernetesTakes(t *testing.T) {
 	for _, schedule := range app.ScheduleConstraint.Valid {
 		_, err := cron.ParseStandard(schedule)
@@ -190,6 +207,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		`workers.w.stopSeconds is 0, want 1 to 3600`:                          worker(func(a *app.WorkerArgs) { a.StopSeconds = number(0) }),
 		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = app.ReplicaArgs{Min: number(2), Max: number(1)} }),
 		`workers.w.resources.memory is "1", want a size`:                      worker(func(a *app.WorkerArgs) { a.Resources.Memory = "1" }),
+		`jobs.j.egress[0].to is "lan", want internet or a network`:            job(func(a *app.JobArgs) { a.Egress = []app.EgressArgs{{To: "lan", Ports: []int{443}}} }),
 		`jobs.j.env is "1X", want names`:                                      job(func(a *app.JobArgs) { a.Env = map[string]pulumi.StringInput{"1X": pulumi.String("")} }),
 		`jobs.j.schedule is "nightly", want a cron expression of five fields`: job(func(a *app.JobArgs) { a.Schedule = "nightly" }),
 		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:               job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),

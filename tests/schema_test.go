@@ -107,8 +107,8 @@ func sampleConfig(t *testing.T) *recorder.Config {
   threetier:database: {lifecycle: disposable}
   threetier:backend: {image: "acme/backend:1", migrate: [alembic], skipMigration: {image: "acme/backend:1", reason: older}, egress: [{to: internet, ports: [443]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
   threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}]}
-  threetier:workers: {sample: {command: [work]}}
-  threetier:jobs: {sample: {command: [work], schedule: "@daily"}}
+  threetier:workers: {sample: {command: [work], egress: [{to: internet, ports: [443]}]}}
+  threetier:jobs: {sample: {command: [work], schedule: "@daily", egress: [{to: internet, ports: [443]}]}}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
   threetier:registry: {server: ghcr.io, username: acme-bot, password: x}
   threetier:placement: {tolerations: [{key: dedicated}]}

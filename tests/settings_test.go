@@ -92,8 +92,8 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
 		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},
-		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, replicas, stopSeconds, healthCommand, resources, env, secretEnv`},
-		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, schedule, timeZone, timeoutSeconds, retries, resources, env, secretEnv`},
+		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, replicas, stopSeconds, healthCommand, resources, env, secretEnv, egress`},
+		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, schedule, timeZone, timeoutSeconds, retries, resources, env, secretEnv, egress`},
 		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
 	} {
 		t.Run(path, func(t *testing.T) {

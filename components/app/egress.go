@@ -111,19 +111,22 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
+// openTier is one with ways out of its own.
+type openTier struct {
+	name     string
+	selector metav1.LabelSelectorArgs
+	ways     []EgressArgs
+}
+
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	var policies []networkPolicy
-	for _, tier := range []struct {
-		name     string
-		selector metav1.LabelSelectorArgs
-		ways     []EgressArgs
-	}{
-		{"backend", args.backendSelector(), args.Backend.Egress},
+	for _, tier := range append([]openTier{
+		{"backend", backendSelector(args.processLabels(false)), args.Backend.Egress},
 		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
 		{"frontend", tierSelector(ToFrontend), args.frontendEgress()},
-	} {
+	}, args.openProcesses()...) {
 		if len(tier.ways) == 0 {
 			continue
 		}

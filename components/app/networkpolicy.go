@@ -43,7 +43,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
 		{"nginx-out", tierSelector(nginxLabel), nil, append(toUpstreams, toDNS())},
 		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
-		{"backend-out", args.backendSelector(), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
 	}, frontend...)
@@ -77,9 +77,8 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	return created, nil
 }
 
-// backendSelector finds all pods that may reach what the backend's may: its workers' and jobs' too.
-func (args AppArgs) backendSelector() metav1.LabelSelectorArgs {
-	labels := args.processLabels()
+// backendSelector finds the backend's pods and those of some workers and jobs.
+func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	if len(labels) == 0 {
 		return tierSelector(ToBackend)
 	}

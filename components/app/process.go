@@ -29,6 +29,8 @@ type ProcessArgs struct {
 	Env map[string]pulumi.StringInput
 	// SecretEnv are environment variables whose values go into a Secret of the process.
 	SecretEnv map[string]pulumi.StringInput
+	// Egress are the ways out instead of the backend's; an empty list is none. Default: the backend's.
+	Egress []EgressArgs
 }
 
 // Problems are what the args can't run with.
@@ -38,6 +40,7 @@ func (args ProcessArgs) Problems() problems.List {
 		ps = CommandConstraint.Required("command", nil)
 	}
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
+	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
 	return append(ps, environmentProblems(args.Env, args.SecretEnv)...)
 }
 
@@ -136,16 +139,42 @@ func settled[T processKind[T]](processes map[string]T) map[string]T {
 	return all
 }
 
-// processLabels are those of all workers and jobs, in the order of the names.
-func (args AppArgs) processLabels() []string {
-	var labels []string
+// processes are the args of all jobs and workers, in the order of their labels, which are their Names here.
+func (args AppArgs) processes() []ProcessArgs {
+	var all []ProcessArgs
+	add := func(label string, process ProcessArgs) {
+		process.Name = label
+		all = append(all, process)
+	}
 	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
-		labels = append(labels, jobLabel(name))
+		add(jobLabel(name), args.Jobs[name].ProcessArgs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
-		labels = append(labels, workerLabel(name))
+		add(workerLabel(name), args.Workers[name].ProcessArgs)
+	}
+	return all
+}
+
+// processLabels are those of all workers and jobs, or of those alone that have the backend's ways out.
+func (args AppArgs) processLabels(all bool) []string {
+	var labels []string
+	for _, process := range args.processes() {
+		if all || process.Egress == nil {
+			labels = append(labels, process.Name)
+		}
 	}
 	return labels
+}
+
+// openProcesses are the workers and jobs with ways out of their own.
+func (args AppArgs) openProcesses() []openTier {
+	var open []openTier
+	for _, process := range args.processes() {
+		if process.Egress != nil {
+			open = append(open, openTier{process.Name, tierSelector(process.Name), process.Egress})
+		}
+	}
+	return open
 }
 
 // createProcesses makes the workers and the jobs. It returns the workers' Deployments.

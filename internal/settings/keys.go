@@ -441,6 +441,8 @@ func rolloutSecondsKey(into **int, byDefault int) Key {
 
 // processKeys are what workers and jobs have in common. A key comes from the caller between the command and the rest.
 func processKeys(p *app.ProcessArgs, own ...Key) []Key {
+	egress := egressKey(&p.Egress, app.EgressToConstraint, required, "They replace the backend's; [] closes all.")
+	egress.Default = "the backend's"
 	return slices.Concat([]Key{{
 		Name: "command", Kind: texts(&p.Command), Constraint: app.CommandConstraint, Default: required, Example: "[python3, -m, app.worker]",
 		Doc: "The process. It replaces the image's entrypoint.",
@@ -457,6 +459,7 @@ func processKeys(p *app.ProcessArgs, own ...Key) []Key {
 			Name: "secretEnv", Kind: environment(&p.SecretEnv, true), Constraint: app.EnvConstraint, Default: "{}", Example: "{SMTP_PASSWORD: {secure: …}}", Secret: true,
 			Doc: "Environment variables that are stored in a Kubernetes Secret of the process.",
 		},
+		egress,
 	})
 }
 

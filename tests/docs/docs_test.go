@@ -149,6 +149,7 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 	// What each plan shows of its shape.
 	for title, want := range map[string][]string{
 		"One image for pages and API":         {"location / {", "proxy_pass http://backend;"},
+		"Calls to other services":             {"name: app-worker-mailer-egress", "name: app-frontend-egress", "s3:PutObject", "cidr: 10.20.0.0/16"},
 		"Workers":                             {"type: threetier:index:Worker", "value: mails", "terminationGracePeriodSeconds: 130"},
 		"Jobs":                                {"timeZone: Europe/Berlin", "suspend: false", "suspend: true", "backoffLimit: 2"},
 		"An image that migrates at its start": {"progressDeadlineSeconds: 890", "path: /ready"},
