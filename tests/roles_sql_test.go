@@ -33,6 +33,7 @@ type rolesServer struct {
 	*postgres.Server
 	host string // what the SQL thinks that the server is called
 	owns bool
+	jobs int // seconds of the longest
 }
 
 func newRolesServer(t *testing.T) *rolesServer {
@@ -64,7 +65,7 @@ func (s *rolesServer) run(t *testing.T, version int, files ...string) (string, e
 	env := map[string]string{
 		"APP_LOGIN": active, "APP_VERIFIER": verifier(active, appPassword(version)), "APP_OWNS": strconv.FormatBool(s.owns),
 		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, migrationPwd), "PASSWORD_VERSION": strconv.Itoa(version),
-		"EXTENSIONS": "pgcrypto,uuid-ossp", "RESTING_LOGIN": resting, "LOCK_AFTER": "0",
+		"EXTENSIONS": "pgcrypto,uuid-ossp", "RESTING_LOGIN": resting, "LOCK_AFTER": "0", "JOB_SECONDS": strconv.Itoa(s.jobs),
 	}
 	if s.host != "" {
 		env["PGHOST"], env["PGHOSTADDR"] = s.host, "127.0.0.1"
@@ -234,6 +235,22 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 	s.mustRun(t, 3, "lock.sql", "roles.sql")
 	s.refuses(t, threetierB, appPassword(2), noLogin, "SELECT 1")
 	s.as(t, threetierA, appPassword(3), "0", "SELECT count(*) FROM items")
+
+	// With jobs, whose runs may go on for two seconds more.
+	s.jobs = 2
+	s.mustRun(t, 4, "roles.sql")
+	s.mustRun(t, 4, "lock.sql", "roles.sql")
+	s.as(t, threetierA, appPassword(3), "0", "SELECT count(*) FROM items")
+	said, err = s.run(t, 5, "roles.sql")
+	require.Error(t, err)
+	require.Contains(t, said, "A run of a job may use it until 20")
+	require.Eventually(t, func() bool {
+		_, err := s.Psql(threetierA, appPassword(3), nil, "--command=SELECT 1")
+		return err != nil
+	}, 20*time.Second, 100*time.Millisecond)
+	s.mustRun(t, 5, "roles.sql")
+	s.as(t, threetierA, appPassword(5), "infinity", "SELECT rolvaliduntil FROM pg_roles WHERE rolname = 'threetier_a'")
+	s.jobs = 0
 
 	// A snapshot of it, restored into another stack, whose passwords are others.
 	s.host = "restored.example"

@@ -116,6 +116,20 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 	grace := pods.Input(t, "spec.template.spec.terminationGracePeriodSeconds").(float64)
 	require.Equal(t, fmt.Sprint(grace), environment(t, lock)["LOCK_AFTER"], "no pod of before is left")
 
+	require.Equal(t, "0", environment(t, lock)["JOB_SECONDS"])
+
+	r = runApp(t, func(a *app.AppArgs) {
+		withRoles(a)
+		slow := app.ProcessArgs{Command: []string{"work"}}
+		a.Workers = map[string]app.WorkerArgs{"mailer": {ProcessArgs: slow, StopSeconds: number(900)}}
+		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: slow, TimeoutSeconds: number(7200)}}
+	})
+	lock = r.Named(t, jobType, "shop-backend-roles-lock")
+	require.Contains(t, lock.DependsOn, r.Named(t, deploymentType, "shop-worker-mailer").URN)
+	require.Equal(t, "910", environment(t, lock)["LOCK_AFTER"], "a worker may stop for longer")
+	require.Equal(t, "7200", environment(t, lock)["JOB_SECONDS"], "a run isn't stopped by a rollout")
+	require.Contains(t, app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}.Problems().Err().Error(), `jobs is "psql", want another name`)
+
 	r = runApp(t, func(a *app.AppArgs) { withRoles(a); a.Backend.Migrate = nil })
 	require.Contains(t, r.Named(t, deploymentType, "shop-backend").DependsOn, r.Named(t, jobType, "shop-backend-roles").URN)
 	require.Equal(t, "true", environment(t, r.Named(t, jobType, "shop-backend-roles"))["APP_OWNS"], "it makes its own tables")

@@ -161,7 +161,7 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
-	if err := backend.lockRestingLogin(ctx, app, args.longestStop(backend), workers...); err != nil {
+	if err := backend.lockRestingLogin(ctx, app, args.longestUses(backend), workers...); err != nil {
 		return nil, err
 	}
 	if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {

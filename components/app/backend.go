@@ -152,7 +152,7 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 	if err != nil {
 		return nil, err
 	}
-	if err := backend.lockRestingLogin(ctx, backend, backend.drainSeconds()); err != nil {
+	if err := backend.lockRestingLogin(ctx, backend, uses{pods: backend.drainSeconds()}); err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	return backend, nil
@@ -228,12 +228,12 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	return []pulumi.Resource{migration}, nil
 }
 
-// lockRestingLogin comes last: after seconds, no pod of the time before the rollout is left.
-func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, seconds int, after ...pulumi.Resource) error {
+// lockRestingLogin comes last: what began before the rollout may still use the login for a while.
+func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old uses, after ...pulumi.Resource) error {
 	if b.roles == nil {
 		return nil
 	}
-	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, seconds, append(after, b.service)...); err != nil {
+	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.service)...); err != nil {
 		return fmt.Errorf("create job that locks the database's resting login: %w", err)
 	}
 	return nil

@@ -198,11 +198,14 @@ func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backe
 	return workers, nil
 }
 
-// longestStop is how long a pod of before a rollout may still use the database: the backend's, or a worker's.
-func (args AppArgs) longestStop(backend *Backend) int {
-	seconds := backend.drainSeconds()
+// longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
+func (args AppArgs) longestUses(backend *Backend) uses {
+	longest := uses{pods: backend.drainSeconds()}
 	for _, worker := range args.Workers {
-		seconds = max(seconds, *worker.StopSeconds+stopMarginSeconds)
+		longest.pods = max(longest.pods, *worker.StopSeconds+stopMarginSeconds)
 	}
-	return seconds
+	for _, job := range args.Jobs {
+		longest.jobs = max(longest.jobs, *job.TimeoutSeconds)
+	}
+	return longest
 }

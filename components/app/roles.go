@@ -121,23 +121,30 @@ func caVolume(secret pulumi.StringInput) corev1.VolumeArgs {
 
 // make comes before the migration. appOwns is for an app that creates its tables itself.
 func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool) (pulumi.Resource, error) {
-	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, appOwns, 0)
+	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, appOwns, uses{})
 }
 
 // lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
 // the owner's.
-func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool, seconds int, after ...pulumi.Resource) error {
-	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, appOwns, seconds, after...)
+func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool, old uses, after ...pulumi.Resource) error {
+	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, appOwns, old, after...)
 	return err
 }
 
+// uses are how long what began before a rollout may use the database, in seconds.
+type uses struct {
+	pods int
+	jobs int // 0: there are none
+}
+
 // job is auto-named, and has no time to live, as the migration's.
-func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, appOwns bool, lockAfter int, after ...pulumi.Resource) (*batchv1.Job, error) {
+func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, appOwns bool, old uses, after ...pulumi.Resource) (*batchv1.Job, error) {
 	own := plainEnv(map[string]pulumi.StringInput{
 		"APP_LOGIN":        pulumi.String(r.of.App),
 		"APP_OWNS":         pulumi.String(strconv.FormatBool(appOwns)),
 		"EXTENSIONS":       pulumi.String(strings.Join(r.of.Extensions, ",")),
-		"LOCK_AFTER":       pulumi.String(strconv.Itoa(lockAfter)),
+		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.jobs)),
+		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.pods)),
 		"PASSWORD_VERSION": pulumi.String(strconv.Itoa(r.of.PasswordVersion)),
 		"RESTING_LOGIN":    pulumi.String(r.of.Resting),
 	})
@@ -156,7 +163,7 @@ func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, sc
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{
 			BackoffLimit:          pulumi.Int(1),
-			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + lockAfter),
+			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.pods),
 			Template: corev1.PodTemplateSpecArgs{
 				Metadata: metav1.ObjectMetaArgs{
 					Labels: t.metadata().Labels,
@@ -167,7 +174,7 @@ func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, sc
 			},
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		Create: fmt.Sprintf("%ds", rolesSeconds+lockAfter+stopMarginSeconds),
+		Create: fmt.Sprintf("%ds", rolesSeconds+old.pods+stopMarginSeconds),
 	}))
 }
 

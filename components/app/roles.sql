@@ -66,16 +66,19 @@ SELECT set_config('threetier.app_login', :'app_login', true), set_config('threet
     set_config('threetier.host', :'HOST', true) \g /dev/null
 DO $$
 DECLARE
-    note text := (SELECT shobj_description(oid, 'pg_authid') FROM pg_roles
-        WHERE rolname = current_setting('threetier.app_login') AND rolcanlogin);
+    login pg_roles := (SELECT role FROM pg_roles AS role WHERE rolname = current_setting('threetier.app_login'));
+    note text := shobj_description(login.oid, 'pg_authid');
 BEGIN
-    IF note <> current_setting('threetier.version_note') AND note LIKE '% at ' || current_setting('threetier.host') THEN
-        RAISE EXCEPTION '% is in use with the password of %, so it gets no other', current_setting('threetier.app_login'), note
-            USING HINT = format('Set passwordVersion to %s and deploy, which ends the rotation that was begun. Then set the wanted one.',
-                substring(note FROM '\d+')::int + 1);
+    IF login.rolcanlogin AND coalesce(login.rolvaliduntil, 'infinity') > now()
+        AND note <> current_setting('threetier.version_note') AND note LIKE '% at ' || current_setting('threetier.host') THEN
+        RAISE EXCEPTION '% is in use with the password of %, so it gets no other', login.rolname, note
+            USING HINT = CASE WHEN login.rolvaliduntil < 'infinity'
+                THEN format('A run of a job may use it until %s. Deploy again then.', login.rolvaliduntil)
+                ELSE format('Set passwordVersion to %s and deploy, which ends the rotation that was begun. Then set the wanted one.',
+                    substring(note FROM '\d+')::int + 1) END;
     END IF;
 END $$;
-ALTER ROLE :"app_login" LOGIN PASSWORD :'app_verifier';
+ALTER ROLE :"app_login" LOGIN PASSWORD :'app_verifier' VALID UNTIL 'infinity';
 COMMENT ON ROLE :"app_login" IS :'version_note';
 ALTER ROLE threetier_migration LOGIN PASSWORD :'migration_verifier';
 
