@@ -41,7 +41,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
 			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
-			`passwordVersion, parameters, readReplicas, restoreFrom, backupPlan, waive, network`,
+			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
@@ -228,7 +228,7 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 	lines := strings.Split(reference, "\n")
 	assert.Contains(t, lines, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` | Size of the gp3 volume at creation, in GiB. |")
 	assert.Contains(t, lines, "| `routes[].to` | string | required | backend, frontend | `backend` | Target of the route. |")
-	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated password. A higher number generates a new password. |")
+	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated passwords. The next number generates new ones, for every login. |")
 }
 
 func mustJSON(t *testing.T, value any) []byte {

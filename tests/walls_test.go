@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
+	"tests/postgres":               nil,
 }
 
 // imports are the project's own packages that a file imports, without the module's name.
