@@ -45,7 +45,7 @@ func TestPodsReachWhatTheConfigOpens(t *testing.T) {
   threetier:registry: { server: "%s", username: %s, password: %s }
   threetier:placement: { nodeSelector: { example.org/pool: apps }, tolerations: [{ key: dedicated, operator: Exists }] }
 `, privateRegistry, around.Username, s.encrypt(t, around.Password)))
-	said := s.up(t)
+	said := s.upAsPlanned(t)
 
 	t.Run("egress opens exactly what it says", func(t *testing.T) { opensWhatItSays(t, s, around) })
 	t.Run("credentials come by the service account", func(t *testing.T) { credentialsOfTheRole(t, s) })
