@@ -2,8 +2,9 @@
 STACK ?= dev
 PORT ?=
 BASE ?=
+JOB ?=
 
-.PHONY: help up preview destroy down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -16,6 +17,9 @@ preview: ## show the changes of the next up
 
 destroy: ## remove the stack
 	@bin/local destroy --stack $(STACK)
+
+run: ## run one of the stack's jobs now, show its log, and fail where it fails (JOB=…)
+	@bin/local run --stack $(STACK) $(or $(JOB),$(error JOB is empty, want the name of a job: make run JOB=reindex))
 
 down: ## stop the local node; keep its data
 	@bin/local down

@@ -48,7 +48,7 @@ func appArgs() app.AppArgs {
 			WorkloadArgs: app.WorkloadArgs{Image: "registry.example/backend:1"},
 			Migrate:      []string{"alembic", "upgrade", "head"},
 		},
-		Frontend: app.FrontendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/frontend:1"}},
+		Frontend: &app.FrontendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/frontend:1"}},
 	}
 }
 
@@ -86,7 +86,7 @@ func number(n int) *int { return &n }
 func environment(t *testing.T, res recorder.Resource) map[string]string {
 	t.Helper()
 	env := map[string]string{}
-	list, _ := res.Input(t, "spec.template.spec.containers[0].env").([]any)
+	list, _ := res.Input(t, template(res)+".spec.containers[0].env").([]any)
 	for _, item := range list {
 		variable := item.(map[string]any)
 		name := variable["name"].(string)
@@ -240,6 +240,32 @@ func TestDatabaseSecretIsKnownByItsFormerName(t *testing.T) {
 		r.Named(t, secretType, "shop-backend-database").Aliases)
 }
 
+func TestWithoutAFrontendNothingOfOneIsThere(t *testing.T) {
+	r := runApp(t, func(a *app.AppArgs) { a.Frontend = nil })
+	for _, res := range r.Resources {
+		require.NotContains(t, res.Name, "frontend")
+		require.NotContains(t, fmt.Sprint(res.Plain()), "frontend", "%s %s", res.Type, res.Name)
+	}
+	config := r.One(t, configMapType).Input(t, `data["nginx.conf"]`)
+	require.Contains(t, config, "location / {")
+	require.Contains(t, config, "proxy_pass http://backend;")
+	require.NotContains(t, config, "location /api", "the backend serves every path by one route")
+	require.Equal(t, []string{
+		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
+		policyType + " shop-migration-out", policyType + " shop-nginx-in", policyType + " shop-nginx-out",
+	}, r.Children(r.One(t, app.AppType))[1:7])
+}
+
+func TestWithoutAFrontendNoRouteLeadsToOne(t *testing.T) {
+	r, err := tryApp(func(a *app.AppArgs) {
+		a.Frontend = nil
+		a.Nginx.Routes = []app.RouteArgs{{Path: "/v1", To: app.ToBackend}, {Path: "/", To: app.ToFrontend}}
+	}, recorder.Options{})
+	require.ErrorContains(t, err, `nginx.routes[1].to is "frontend", want backend: the stack has no frontend`)
+	require.Equal(t, 1, strings.Count(err.Error(), ", want "))
+	require.Len(t, r.Resources, 1, "the provider alone")
+}
+
 func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
 	r, err := tryApp(func(a *app.AppArgs) {
 		a.Namespace = "Shop"
@@ -281,7 +307,7 @@ func TestComponentsRefuseMissingArgs(t *testing.T) {
 		},
 		"a frontend's namespace": func(ctx *pulumi.Context) error {
 			a := appArgs().Frontend
-			_, err := app.NewFrontend(ctx, "x", &a)
+			_, err := app.NewFrontend(ctx, "x", a)
 			return err
 		},
 		"nginx's upstreams": func(ctx *pulumi.Context) error {

@@ -86,7 +86,8 @@ func findings(t *testing.T, tool string, recording *recorder.Recording) []findin
 
 func TestKubeScoreFindsNothingCritical(t *testing.T) {
 	tool := kubeScore(t)
-	for _, name := range []string{"dev", "prod"} {
+	seen := map[string]bool{}
+	for _, name := range []string{"dev", "prod", "full"} {
 		kinds := map[string]bool{}
 		for _, object := range findings(t, tool, rendered(t, name)) {
 			kind, _, _ := strings.Cut(object.Object, "/")
@@ -98,7 +99,9 @@ func TestKubeScoreFindsNothingCritical(t *testing.T) {
 		for _, kind := range []string{"Deployment", "Service", "Job", "NetworkPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler"} {
 			assert.True(t, kinds[kind], "%s: kube-score looked at a %s", name, kind)
 		}
+		maps.Copy(seen, kinds)
 	}
+	assert.True(t, seen["CronJob"], "kube-score looked at a CronJob")
 }
 
 func TestKubeScoreFindsWhatIsCritical(t *testing.T) {

@@ -59,7 +59,7 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 
 func TestNginxAcceptsTheConfigOfEachStack(t *testing.T) {
 	requireNginx(t)
-	for _, name := range []string{"dev", "prod"} {
+	for _, name := range []string{"dev", "prod", "full"} {
 		r := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name)})
 		config := r.One(t, configMapType).Input(t, `data["nginx.conf"]`).(string)
 		// Service names resolve in the cluster alone.

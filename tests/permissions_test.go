@@ -183,3 +183,27 @@ func TestPermissionsNeedAnEKSCluster(t *testing.T) {
 	}, recorder.Options{Answer: func(recorder.Resource) resource.PropertyMap { return nil }})
 	assert.ErrorContains(t, err, "the backend has permissions, and no EKS cluster that could hand out credentials")
 }
+
+func TestWorkersAndJobsHaveTheBackendsWaysRoleAndNodes(t *testing.T) {
+	r := deploy(t, "dev", withPermissions(t, readUploads).
+		Set(t, "threetier:backend.egress", []any{map[string]any{"to": "internet", "ports": []int{443}}}).
+		Set(t, "threetier:placement.nodeSelector", map[string]string{"pool": "apps"}).
+		Set(t, "threetier:registry", map[string]string{"server": "ghcr.io", "username": "acme-bot", "password": "x"}).
+		Set(t, "threetier:workers.mailer.command", []string{"mail"}).
+		Set(t, "threetier:jobs.reindex", map[string]any{"command": []string{"reindex"}, "schedule": "@daily"}))
+	for _, name := range []string{"app-backend-egress", "app-backend-identity"} {
+		assert.Equal(t, []any{map[string]any{
+			"key": "app.kubernetes.io/name", "operator": "In", "values": []any{"backend", "job-reindex", "worker-mailer"},
+		}}, r.Named(t, policyType, name).Input(t, "spec.podSelector.matchExpressions"), name)
+	}
+	for path, res := range map[string]recorder.Resource{
+		"spec.template.spec.":                  r.Named(t, deploymentType, "app-worker-mailer"),
+		"spec.jobTemplate.spec.template.spec.": r.One(t, "kubernetes:batch/v1:CronJob"),
+	} {
+		assert.Equal(t, "backend", res.Input(t, path+"serviceAccountName"), res.Name)
+		assert.Equal(t, map[string]any{"pool": "apps"}, res.Input(t, path+"nodeSelector"), res.Name)
+		assert.Regexp(t, "^app-registry-", res.Input(t, path+"imagePullSecrets[0].name"), res.Name)
+		assert.Contains(t, fmt.Sprint(res.Input(t, path+"containers[0].env")), "AWS_CONTAINER_CREDENTIALS_FULL_URI", res.Name)
+		assert.Contains(t, fmt.Sprint(res.Input(t, path+"containers[0].volumeMounts")), "eks-pod-identity-token", res.Name)
+	}
+}

@@ -54,7 +54,7 @@ func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.C
 		// The error of a name has no place of its own but in the schema.
 		if schema, isName := strings.CutSuffix(refused.SchemaURL, "/propertyNames"); isName {
 			_, pointer, _ := strings.Cut(schema, "#/properties/config/properties/")
-			places = append(places, strings.NewReplacer("/items/properties/", ".0.", "/properties/", ".").Replace(pointer))
+			places = append(places, strings.NewReplacer("/items/properties/", ".0.", "/additionalProperties/properties/", ".sample.", "/properties/", ".").Replace(pointer))
 		}
 		for _, cause := range refused.Causes {
 			walk(cause)
@@ -82,7 +82,7 @@ func refusedByProgram(config *recorder.Config) []string {
 }
 
 func TestEditorSchemaAcceptsTheStackConfigs(t *testing.T) {
-	for _, stack := range []string{"dev", "prod"} {
+	for _, stack := range []string{"dev", "prod", "full"} {
 		assert.Empty(t, refusedByEditor(t, editorSchema(t), recorder.StackConfig(t, stack)), stack)
 	}
 }
@@ -107,6 +107,8 @@ func sampleConfig(t *testing.T) *recorder.Config {
   threetier:database: {lifecycle: disposable}
   threetier:backend: {image: "acme/backend:1", migrate: [alembic], skipMigration: {image: "acme/backend:1", reason: older}, egress: [{to: internet, ports: [443]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
   threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}]}
+  threetier:workers: {sample: {command: [work], egress: [{to: internet, ports: [443]}]}}
+  threetier:jobs: {sample: {command: [work], schedule: "@daily", egress: [{to: internet, ports: [443]}]}}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
   threetier:registry: {server: ghcr.io, username: acme-bot, password: x}
   threetier:placement: {tolerations: [{key: dedicated}]}
@@ -218,6 +220,7 @@ var ofTheProgramAlone = map[string]string{
 	"it only beside migrate":              "the rule is across two keys",
 	"the backend's image: ":               "the same",
 	"threetier:database.network.":         "the network is required only beside a kubeconfig",
+	"the stack has no frontend":           "whether it has one, another key says",
 	"threetier:databse is unknown":        "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 	"which the metadata services are in":  "whether a network has another inside",
 	"want the network's first address":    "no pattern can count bits",

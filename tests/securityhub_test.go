@@ -66,6 +66,18 @@ func TestSecurityHubControlsOfReadReplicas(t *testing.T) {
 	}
 }
 
+func TestUnprotectedReplicasOfADurableDatabaseAreWaivedAndNothingElseIs(t *testing.T) {
+	network := recorder.TwoZones()
+	waive := map[string]string{"RDS.8": "one is being removed"}
+	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
+		Stack: "prod", Network: network, Config: recorder.StackConfig(t, "prod").
+			Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:database.waive", waive),
+	})
+	for id, verdict := range securityhub.Judge(securityhub.Of(recording, network), waive) {
+		assert.Equal(t, map[bool]string{true: securityhub.Waived, false: securityhub.Pass}[id == "RDS.8"], verdict.Status, "%s: %s", id, verdict.Why)
+	}
+}
+
 // breakage is an input that, changed, must fail controls.
 type breakage struct {
 	typ, input string

@@ -54,8 +54,17 @@ func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
 		"threetier:cluster.eks is missing, want the name of an EKS cluster, or kubeconfig instead",
 		"threetier:database.lifecycle is missing, want disposable, durable or retiring",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
-		"threetier:frontend.image is missing, want an image, like registry/name@sha256:…",
 	}, refusals(t, recorder.YAML(t, "config: {}")))
+}
+
+func TestFrontendIsThereWithItsKeyAlone(t *testing.T) {
+	config := recorder.StackConfig(t, "dev").Remove(t, "threetier:frontend")
+	assert.Nil(t, load(t, config).App.Frontend)
+	assert.Empty(t, refusedByEditor(t, editorSchema(t), config))
+	assert.Equal(t, []string{`threetier:nginx.routes[0].to is "frontend", want backend: the stack has no frontend`},
+		refusals(t, config.Set(t, "threetier:nginx.routes", []any{map[string]string{"path": "/", "to": "frontend"}})))
+	assert.Equal(t, []string{"threetier:frontend.image is missing, want an image, like registry/name@sha256:…"},
+		refusals(t, recorder.StackConfig(t, "dev").Remove(t, "threetier:frontend.image")))
 }
 
 func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
@@ -82,6 +91,9 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
+		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},
+		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, replicas, stopSeconds, healthCommand, resources, env, secretEnv, egress`},
+		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, schedule, timeZone, timeoutSeconds, retries, resources, env, secretEnv, egress`},
 		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
 	} {
 		t.Run(path, func(t *testing.T) {
@@ -105,7 +117,8 @@ func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
 	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
 	assert.Equal(t, []string{
 		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:nginx, threetier:allowTags, threetier:registry, threetier:placement",
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:allowTags, " +
+			"threetier:registry, threetier:placement",
 	}, refusals(t, recorder.StackConfig(t, "dev")))
 }
 
@@ -137,7 +150,8 @@ func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 	lines := refusals(t, recorder.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
 	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
 		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
-		"threetier:frontend.secretEnv, threetier:registry.password are kept secret"}, lines)
+		"threetier:frontend.secretEnv, threetier:workers.NAME.env, threetier:workers.NAME.secretEnv, threetier:jobs.NAME.env, " +
+		"threetier:jobs.NAME.secretEnv, threetier:registry.password are kept secret"}, lines)
 }
 
 func TestRegionWithoutCertificatesIsRefused(t *testing.T) {
@@ -158,7 +172,11 @@ func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
 func eachKey(prefix string, keys []settings.Key, visit func(path string, key settings.Key)) {
 	for _, key := range keys {
 		visit(prefix+key.Name, key)
-		eachKey(prefix+key.Name+".", key.Kind.Keys, visit)
+		below := prefix + key.Name + "."
+		if key.Kind.Map {
+			below += "sample."
+		}
+		eachKey(below, key.Kind.Keys, visit)
 	}
 }
 
@@ -178,7 +196,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 func TestProjectFileTypesAndDescribesEveryKey(t *testing.T) {
 	project, err := workspace.LoadProject(filepath.Join(recorder.Root(), "Pulumi.yaml"))
 	require.NoError(t, err)
-	types := map[string]string{"object": "object", "string": "string"}
+	types := map[string]string{"object": "object", "map of objects": "object", "string": "string"}
 	reference := settings.Reference()
 	for _, key := range settings.Keys() {
 		if !strings.HasPrefix(key.Name, settings.Namespace+":") {

@@ -47,7 +47,7 @@ func refusals(t *testing.T, config *recorder.Config) []string {
 }
 
 func TestEveryResourceOfAStackHasAParentAndOfKubernetesTheClustersProvider(t *testing.T) {
-	for _, name := range []string{"dev", "prod"} {
+	for _, name := range []string{"dev", "prod", "full"} {
 		recording := deploy(t, name, recorder.StackConfig(t, name))
 		for _, res := range recording.Resources {
 			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:App"}, res.Type)
@@ -93,7 +93,7 @@ func TestNamesOfWhatHoldsDataStay(t *testing.T) {
 
 func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 	taken := map[string]string{}
-	for _, name := range []string{"dev", "prod"} {
+	for _, name := range []string{"dev", "prod", "full"} {
 		for _, res := range deploy(t, name, recorder.StackConfig(t, name)).Resources {
 			var key string
 			switch res.Type {

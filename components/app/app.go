@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -24,8 +25,12 @@ type AppArgs struct {
 	Database database.Connection
 	// Backend is the API.
 	Backend BackendArgs
-	// Frontend serves the pages.
-	Frontend FrontendArgs
+	// Frontend serves the pages. Default: none, and the backend serves them too.
+	Frontend *FrontendArgs
+	// Workers are long-running processes beside the backend, by name. Default: none.
+	Workers map[string]WorkerArgs
+	// Jobs are processes that end by themselves, by name. Default: none.
+	Jobs map[string]JobArgs
 	// Nginx is the way in.
 	Nginx NginxArgs
 	// Registry has the credentials for private images. Default: none, the images are public.
@@ -44,10 +49,32 @@ func (args AppArgs) Problems() problems.List {
 	}
 	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
-	ps = append(ps, args.Frontend.Problems().Under("frontend")...)
+	if args.Frontend != nil {
+		ps = append(ps, args.Frontend.Problems().Under("frontend")...)
+	}
+	ps = append(ps, processProblems("workers", args.Workers)...)
+	ps = append(ps, processProblems("jobs", args.Jobs)...)
 	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
+	ps = append(ps, args.routeProblems().Under("nginx")...)
 	ps = append(ps, args.Registry.Problems().Under("registry")...)
 	return append(ps, args.Placement.Problems().Under("placement")...)
+}
+
+// routeProblems are routes to a frontend that isn't there.
+func (args AppArgs) routeProblems() problems.List {
+	if args.Frontend != nil {
+		return nil
+	}
+	var ps problems.List
+	for i, route := range args.Nginx.Routes {
+		if route.To == ToFrontend {
+			ps = append(ps, problems.Problem{
+				Path: fmt.Sprintf("routes[%d].to", i), Value: strconv.Quote(route.To),
+				Want: ToBackend + ": the stack has no frontend",
+			})
+		}
+	}
+	return ps
 }
 
 // App is the Kubernetes stack: nginx in front of a frontend and a backend, in a namespace of their own.
@@ -91,19 +118,28 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 
 // withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
 func (args AppArgs) withDefaults() AppArgs {
+	if args.Frontend == nil && args.Nginx.Routes == nil {
+		args.Nginx.Routes = []RouteArgs{{Path: "/", To: ToBackend}}
+	}
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
 	args.Backend.Database, args.Backend.EKS = args.Database, args.EKS
 	args.Backend = args.Backend.withDefaults()
-	args.Frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
-	args.Frontend = args.Frontend.withDefaults()
-	args.Backend.Placement, args.Frontend.Placement, args.Nginx.Placement = args.Placement, args.Placement, args.Placement
+	if args.Frontend != nil {
+		frontend := *args.Frontend
+		frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
+		frontend = frontend.withDefaults()
+		frontend.Placement = args.Placement
+		args.Frontend = &frontend
+	}
+	args.Backend.Placement, args.Nginx.Placement = args.Placement, args.Placement
+	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
 	return args
 }
 
 // createTiers goes from the inside out: nginx resolves the Services' names at its start.
 func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
-	args.Backend.Namespace, args.Frontend.Namespace, args.Nginx.Namespace = namespace, namespace, namespace
+	args.Backend.Namespace, args.Nginx.Namespace = namespace, namespace
 	policies, err := newNetworkPolicies(ctx, app, name, args)
 	if err != nil {
 		return nil, err
@@ -112,20 +148,27 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, fmt.Errorf("create registry secret: %w", err)
 	}
-	args.Backend.PullSecret, args.Frontend.PullSecret, args.Nginx.PullSecret = pull, pull, pull
+	args.Backend.PullSecret, args.Nginx.PullSecret = pull, pull
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
 	if err != nil {
 		return nil, err
 	}
-	frontend, err := newFrontend(ctx, name+"-frontend", args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
-	if err != nil {
+	if err := app.createProcesses(ctx, name, backend, args, policies); err != nil {
 		return nil, err
 	}
 	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
-	args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
-	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app),
-		pulumi.DependsOn([]pulumi.Resource{backend.service, frontend.service}))
+	services := []pulumi.Resource{backend.service}
+	if args.Frontend != nil {
+		args.Frontend.Namespace, args.Frontend.PullSecret = namespace, pull
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
+		if err != nil {
+			return nil, err
+		}
+		args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
+		services = append(services, frontend.service)
+	}
+	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(services))
 }
 
 // newNamespace refuses pods that aren't "restricted", whoever makes them.

@@ -8,7 +8,6 @@ import (
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/database"
@@ -71,9 +70,7 @@ type BackendArgs struct {
 func (args BackendArgs) Problems() problems.List {
 	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
 	ps = append(ps, permissionsProblems(args)...)
-	if args.Migrate != nil && (len(args.Migrate) == 0 || args.Migrate[0] == "") {
-		ps = append(ps, problems.Problem{Path: "migrate", Value: "empty", Want: MigrateConstraint.Want})
-	}
+	ps = append(ps, commandProblems(MigrateConstraint, "migrate", args.Migrate)...)
 	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
 	ps = append(ps, args.skipMigrationProblems()...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
@@ -125,6 +122,9 @@ type Backend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
+	// workload is what workers and jobs get their image and environment from, migration what they wait for.
+	workload  *workload
+	migration []pulumi.Resource
 }
 
 // migrationLabel keeps the migration's pods out of the backend's Service.
@@ -170,7 +170,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
-	backend.service = service
+	backend.service, backend.workload, backend.migration = service, w, migration
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,
@@ -243,10 +243,6 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 	t.drainSeconds = 0
 	t.container = w.baseContainer()
 	t.container.Command = stringArray(a.Migrate)
-	pod := t.podSpec()
-	// Failed pods stay, and with them their logs.
-	pod.RestartPolicy = pulumi.String("Never")
-	pod.TopologySpreadConstraints = nil
 	metadata := t.metadata()
 	// A Job that failed is run again by the next update, even when nothing changed.
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
@@ -256,14 +252,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 			// Two more tries: for a database that is just failing over.
 			BackoffLimit:          pulumi.Int(2),
 			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
-			Template: corev1.PodTemplateSpecArgs{
-				Metadata: metav1.ObjectMetaArgs{
-					Labels: t.metadata().Labels,
-					// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
-					Annotations: pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")},
-				},
-				Spec: pod,
-			},
+			Template:              t.runToEnd(),
 		},
 	}, pulumi.Parent(parent), pulumi.Timeouts(&pulumi.CustomTimeouts{
 		// Longer than the Job's own deadline, whose message says more.

@@ -107,6 +107,52 @@ var (
 	}
 )
 
+// Constraints of workers and jobs. Their names are parts of labels and of other names, which have at most 63 characters.
+var (
+	ProcessesConstraint = constraint.Map{
+		Names: constraint.Text{
+			Pattern: "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+			Want:    "names of 1 to 40 lowercase letters, digits and -, not at an end",
+			Valid:   []string{"mailer", "2nd-try", strings.Repeat("a", 40)},
+			Invalid: []string{"Mailer", "-x", "x-", "a_b", strings.Repeat("a", 41)},
+		},
+		Sample: map[string]any{"command": []string{"work"}},
+	}
+	CommandConstraint       = constraint.List{Min: 1, Want: "a command, like [python3, -m, app.worker]"}
+	HealthCommandConstraint = constraint.List{Min: 1, Want: "a command, like [python3, -m, app.worker, --check]"}
+	StopSecondsConstraint   = constraint.Number{Default: DefaultStopSeconds, Min: 1, Max: maxTimeoutSeconds}
+	ScheduleConstraint      = constraint.Text{
+		Pattern: fmt.Sprintf("^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|%s)$", strings.Join([]string{
+			cronField("([0-5]?[0-9])"), cronField("([01]?[0-9]|2[0-3])"), cronField("(0?[1-9]|[12][0-9]|3[01])"),
+			cronField("(0?[1-9]|1[0-2]|" + constraint.AnyCase(months) + ")"), cronField("(0?[0-6]|" + constraint.AnyCase(weekdays) + ")"),
+		}, " +")),
+		Want:    `a cron expression of five fields, like "0 3 * * *", or @daily`,
+		Valid:   []string{"0 3 * * *", "*/15 8-18 * * mon-FRI", "5,35 0 1 JAN,jul *", "@hourly"},
+		Invalid: []string{"0 3 * *", "60 * * * *", "0 24 * * *", "* * * * 7", "*/0 * * * *", "@reboot", "TZ=UTC 0 3 * * *", "nightly"},
+	}
+	// Local would be the controller's own, which nobody knows.
+	TimeZoneConstraint = constraint.Text{
+		Default: DefaultTimeZone,
+		Pattern: "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+		Except:  "^Local$",
+		Want:    "an IANA time zone, like Europe/Berlin",
+		Valid:   []string{"Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "UTC"},
+		Invalid: []string{"Local", "Europe/Berlin ", "europe/berlin", "+02:00", "Europe/"},
+	}
+	// A week at most.
+	JobTimeoutSecondsConstraint = constraint.Number{Default: DefaultJobTimeoutSeconds, Min: 1, Max: 7 * 86400}
+	RetriesConstraint           = constraint.Number{Default: DefaultRetries, Min: 0, Max: 10}
+
+	months   = []string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+	weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+)
+
+// cronField is the pattern of one field of a cron expression: a list of values, ranges and steps.
+func cronField(value string) string {
+	item := `(\*|` + value + "(-" + value + ")?)(/[1-9][0-9]?)?"
+	return item + "(," + item + ")*"
+}
+
 // Constraints of nginx.
 var (
 	TimeoutSecondsConstraint = constraint.Number{Default: DefaultTimeoutSeconds, Min: 1, Max: maxTimeoutSeconds}

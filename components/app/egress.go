@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -110,31 +111,43 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
+// openTier is one with ways out of its own.
+type openTier struct {
+	name     string
+	selector metav1.LabelSelectorArgs
+	ways     []EgressArgs
+}
+
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	var policies []networkPolicy
-	for _, tier := range []struct {
-		name, label string
-		ways        []EgressArgs
-	}{
-		{"backend", ToBackend, args.Backend.Egress},
-		{"migration", migrationLabel, args.Backend.Egress},
-		{"frontend", ToFrontend, args.Frontend.Egress},
-	} {
+	for _, tier := range append([]openTier{
+		{"backend", backendSelector(args.processLabels(false)), args.Backend.Egress},
+		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
+		{"frontend", tierSelector(ToFrontend), args.frontendEgress()},
+	}, args.openProcesses()...) {
 		if len(tier.ways) == 0 {
 			continue
 		}
 		var rules networkingv1.NetworkPolicyEgressRuleArray
-		if tier.label == ToFrontend {
+		if tier.name == ToFrontend {
 			rules = append(rules, toDNS())
 		}
 		for _, way := range tier.ways {
 			rules = append(rules, way.rule(backendPort))
 		}
-		policies = append(policies, networkPolicy{suffix: tier.name + "-egress", selector: tierSelector(tier.label), egress: rules})
+		policies = append(policies, networkPolicy{suffix: tier.name + "-egress", selector: tier.selector, egress: rules})
 	}
 	return policies
+}
+
+// frontendEgress are the frontend's ways out, where there is a frontend.
+func (args AppArgs) frontendEgress() []EgressArgs {
+	if args.Frontend == nil {
+		return nil
+	}
+	return args.Frontend.Egress
 }
 
 func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
@@ -161,7 +174,7 @@ func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPoli
 // backendClients are the tiers that call the backend.
 func backendClients(args AppArgs) networkingv1.NetworkPolicyPeerArray {
 	clients := tierPeer(nginxLabel)
-	if slices.ContainsFunc(args.Frontend.Egress, func(way EgressArgs) bool { return way.To == ToBackend }) {
+	if slices.ContainsFunc(args.frontendEgress(), func(way EgressArgs) bool { return way.To == ToBackend }) {
 		clients = append(clients, tierPeer(ToFrontend)...)
 	}
 	return clients

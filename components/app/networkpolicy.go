@@ -9,7 +9,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// networkPolicy has rules for one direction, or for none: then it closes both.
+// networkPolicy has rules for one direction, since some policy engines let a rule for one direction of a policy count for
+// the other too. Or it has none: then it closes both.
 type networkPolicy struct {
 	suffix   string
 	selector metav1.LabelSelectorArgs
@@ -19,30 +20,33 @@ type networkPolicy struct {
 
 // The ways that are open in the namespace; all others are closed, in both directions:
 //
-//	anyone → nginx → backend, frontend
-//	backend, migration → database
-//	nginx, backend, migration → DNS
+//	anyone → nginx → backend, frontend (where there is one)
+//	backend, migration, workers, jobs → database
+//	nginx, backend, migration, workers, jobs → DNS
 //	who has egress → what it says, and DNS
 //	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
 	backendPort := pulumi.Int(*args.Backend.Port)
-	frontendPort := pulumi.Int(*args.Frontend.Port)
 	toDatabase := egress(nil, args.Database.Port)
-
-	// One direction each: some policy engines let a rule for one direction of a policy count for the other too.
-	policies := []networkPolicy{
-		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
-		{"nginx-out", tierSelector(nginxLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{
-			egress(tierPeer(ToBackend), backendPort), egress(tierPeer(ToFrontend), frontendPort), toDNS(),
-		}},
-		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
-		{"backend-out", tierSelector(ToBackend), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), frontendPort)}, nil},
-		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
+	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(ToBackend), backendPort)}
+	var frontend []networkPolicy
+	if args.Frontend != nil {
+		port := pulumi.Int(*args.Frontend.Port)
+		toUpstreams = append(toUpstreams, egress(tierPeer(ToFrontend), port))
+		frontend = []networkPolicy{
+			{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), port)}, nil},
+		}
 	}
+	policies := append([]networkPolicy{
+		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
+		{"nginx-out", tierSelector(nginxLabel), nil, append(toUpstreams, toDNS())},
+		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
+		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
+	}, frontend...)
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}
@@ -67,6 +71,16 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		created = append(created, policy)
 	}
 	return created, nil
+}
+
+// backendSelector finds the backend's pods and those of some workers and jobs.
+func backendSelector(labels []string) metav1.LabelSelectorArgs {
+	if len(labels) == 0 {
+		return tierSelector(ToBackend)
+	}
+	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
+		Key: pulumi.String(tierLabel), Operator: pulumi.String("In"), Values: stringArray(append([]string{ToBackend}, labels...)),
+	}}}
 }
 
 func tierPeer(label string) networkingv1.NetworkPolicyPeerArray {

@@ -40,10 +40,11 @@ func NewNginx(ctx *pulumi.Context, name string, args *NginxArgs, opts ...pulumi.
 	if err := args.Problems().Err(); err != nil {
 		return nil, fmt.Errorf("create nginx %s: %w", name, err)
 	}
-	if args.Namespace == nil || args.Backend.missing() || args.Frontend.missing() {
+	settled := args.withDefaults()
+	if settled.Namespace == nil || settled.Backend.missing() || settled.needsFrontend() && settled.Frontend.missing() {
 		return nil, fmt.Errorf("create nginx %s: the namespace, the backend or the frontend is missing", name)
 	}
-	return newNginx(ctx, name, args.withDefaults(), opts...)
+	return newNginx(ctx, name, settled, opts...)
 }
 
 // newNginx takes args that were checked, with their defaults.
@@ -160,8 +161,8 @@ func socketSysctls() corev1.SysctlArray {
 
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
 func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.ConfigMap, error) {
-	text := pulumi.All(args.Backend.Host, args.Backend.Port, args.Frontend.Host, args.Frontend.Port).ApplyT(func(v []any) (string, error) {
-		return renderNginxConfig(args, fmt.Sprintf("%s:%d", v[0], v[1]), fmt.Sprintf("%s:%d", v[2], v[3]))
+	text := pulumi.All(args.Backend.address(), args.Frontend.address()).ApplyT(func(v []any) (string, error) {
+		return renderNginxConfig(args, v[0].(string), v[1].(string))
 	}).(pulumi.StringOutput)
 	return corev1.NewConfigMap(ctx, t.name+"-config", &corev1.ConfigMapArgs{
 		Metadata:  t.metadata(),

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,7 +95,7 @@ type NginxArgs struct {
 	Placement PlacementArgs
 	// Namespace is where nginx runs. Required; App sets it.
 	Namespace pulumi.StringInput
-	// Backend and Frontend are what routes lead to. Required; App sets them.
+	// Backend and Frontend are what routes lead to. Required, but for a Frontend that no route leads to; App sets them.
 	Backend, Frontend UpstreamArgs
 }
 
@@ -129,6 +130,18 @@ type UpstreamArgs struct {
 }
 
 func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
+
+// address is host:port; empty where there is no such Service.
+func (args UpstreamArgs) address() pulumi.StringOutput {
+	if args.missing() {
+		return pulumi.String("").ToStringOutput()
+	}
+	return pulumi.Sprintf("%s:%d", args.Host, args.Port)
+}
+
+func (args NginxArgs) needsFrontend() bool {
+	return slices.ContainsFunc(args.Routes, func(route RouteArgs) bool { return route.To == ToFrontend })
+}
 
 // Problems are what the args can't run with.
 func (args NginxArgs) Problems() problems.List {

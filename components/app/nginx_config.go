@@ -80,7 +80,7 @@ func (v nginxView) HasRoot() bool {
 	return slices.ContainsFunc(v.Locations, func(l nginxLocation) bool { return l.Match == "/" })
 }
 
-// RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port.
+// RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port, and frontend is empty where there is none.
 func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
 	return renderNginxConfig(args.withDefaults(), backend, frontend)
 }
@@ -89,6 +89,10 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 	limits := args.limits()
 	upstream := func(name, address string) nginxUpstream {
 		return nginxUpstream{Name: name, Servers: slices.Repeat([]string{address}, upstreamTries)}
+	}
+	upstreams := []nginxUpstream{upstream(ToBackend, backend)}
+	if frontend != "" {
+		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
 	view := nginxView{
 		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,
@@ -101,7 +105,7 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		Hosts:                    args.Hosts,
 		Limits:                   limits,
 		RatePerClient:            *args.Limits.RatePerClient,
-		Upstreams:                []nginxUpstream{upstream(ToBackend, backend), upstream(ToFrontend, frontend)},
+		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      upstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
 		Locations:                nginxLocations(args, limits),

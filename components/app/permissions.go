@@ -115,7 +115,7 @@ func identityPolicies(args AppArgs) []networkPolicy {
 	}
 	rules := networkingv1.NetworkPolicyEgressRuleArray{egress(agents, pulumi.Int(80))}
 	return []networkPolicy{
-		{suffix: "backend-identity", selector: tierSelector(ToBackend), egress: rules},
+		{suffix: "backend-identity", selector: backendSelector(args.processLabels(true)), egress: rules},
 		{suffix: "migration-identity", selector: tierSelector(migrationLabel), egress: rules},
 	}
 }

@@ -42,7 +42,7 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, servi
 			pullSecret: args.PullSecret, placement: args.Placement,
 		},
 	}
-	plain, secret := splitEnv(args)
+	plain, secret := splitEnv(args.Env, args.SecretEnv)
 	secretName, err := w.envSecret(ctx, parent, secret)
 	if err != nil {
 		return nil, fmt.Errorf("create environment secret: %w", err)
@@ -55,13 +55,13 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, servi
 	return w, nil
 }
 
-// splitEnv tells apart what anyone may read in the pod's spec from what may be secret.
-func splitEnv(args WorkloadArgs) (plain, secret map[string]pulumi.StringInput) {
-	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(args.SecretEnv)
+// splitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
+func splitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
+	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
 	if secret == nil {
 		secret = map[string]pulumi.StringInput{}
 	}
-	for name, value := range args.Env {
+	for name, value := range env {
 		if _, known := value.(pulumi.String); known {
 			plain[name] = value
 		} else {
@@ -71,11 +71,11 @@ func splitEnv(args WorkloadArgs) (plain, secret map[string]pulumi.StringInput) {
 	return plain, secret
 }
 
-func (w *workload) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+func (t tier) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return newSecret(ctx, parent, w.name+"-env", w.metadata(), values)
+	return newSecret(ctx, parent, t.name+"-env", t.metadata(), values)
 }
 
 // newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.

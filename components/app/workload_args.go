@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/constraint"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -111,14 +112,7 @@ func (args WorkloadArgs) Problems() problems.List {
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, WritablePathsConstraint.Problems("writablePaths", args.WritablePaths)...)
-	ps = append(ps, envProblems("env", slices.Collect(maps.Keys(args.Env)))...)
-	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(args.SecretEnv)))...)
-	for name := range args.Env {
-		if _, twice := args.SecretEnv[name]; twice {
-			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
-		}
-	}
-	return ps.Sorted()
+	return append(ps, environmentProblems(args.Env, args.SecretEnv)...).Sorted()
 }
 
 // readyProblems want a rollout to have time for pods that must stay ready for a while.
@@ -146,6 +140,26 @@ func (args ReplicaArgs) Problems() problems.List {
 // Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
 func (args ResourceArgs) Problems() problems.List {
 	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
+}
+
+// environmentProblems are those of env and secretEnv.
+func environmentProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
+	ps := envProblems("env", slices.Collect(maps.Keys(env)))
+	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(secretEnv)))...)
+	for name := range env {
+		if _, twice := secretEnv[name]; twice {
+			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
+		}
+	}
+	return ps
+}
+
+// commandProblems refuse a command without a first word; none where there is no command.
+func commandProblems(c constraint.List, key string, command []string) problems.List {
+	if command == nil || len(command) > 0 && command[0] != "" {
+		return nil
+	}
+	return problems.List{{Path: key, Value: "empty", Want: c.Want}}
 }
 
 // envProblems names no value: it could be secret.

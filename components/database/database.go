@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -80,8 +79,7 @@ func newDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	if err := parts.lookUpPresent(lookups...); err != nil {
 		return nil, err
 	}
-	ps = append(parts.present.problems(parts.args), parts.args.supportProblems(parts.present, time.Now())...)
-	if err := errors.Join(ps.Err(), parts.warn()); err != nil {
+	if err := errors.Join(parts.present.problems(parts.args).Err(), parts.warn()); err != nil {
 		return nil, err
 	}
 

@@ -2,11 +2,8 @@ package database
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
-
-	"threetier/internal/problems"
 )
 
 // supportEnds are the last days of RDS's standard support, by major: the end of February after PostgreSQL's own last
@@ -15,44 +12,26 @@ var supportEnds = map[string]string{
 	"14": "2027-02-28", "15": "2028-02-29", "16": "2029-02-28", "17": "2030-02-28", "18": "2031-02-28",
 }
 
-// supportNotice is how long before the end somebody should know of it: an upgrade is tried on a copy first.
-const supportNotice = 180 * 24 * time.Hour
+// supportNoticeDays is how long before the end somebody should know of it: an upgrade is tried on a copy first.
+const supportNoticeDays = 180
 
-// supportEnd is the moment at which a major's standard support is over.
-func supportEnd(major string) time.Time {
-	day, err := time.Parse(time.DateOnly, supportEnds[major])
-	if err != nil {
-		return time.Unix(1<<40, 0) // of a major that isn't in the table, nothing is known
-	}
-	return day.AddDate(0, 0, 1)
-}
-
-// supportProblems are those of a new, empty instance, which RDS refuses where extended support is off. One that is there,
-// or comes from a snapshot, must stay within reach: RDS upgrades it by itself.
+// supportWarnings are about what RDS does where extended support is off, at a time of its own choice. They refuse nothing:
+// a config that was good yesterday, and is planned without the account, is not to fail on a day in spring.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/extended-support-creating-db-instance.html
-func (args DatabaseArgs) supportProblems(p present, now time.Time) problems.List {
-	if p.instance != nil || p.snapshot != nil || now.Before(supportEnd(args.EngineVersion)) {
-		return nil
-	}
-	return problems.List{{
-		Path: "engineVersion", Value: strconv.Quote(args.EngineVersion),
-		Want: fmt.Sprintf("a later major: RDS's standard support of this one ended on %s, and extended support is off", supportEnds[args.EngineVersion]),
-	}}
-}
-
-// supportWarnings are about an upgrade that RDS would make at a time of its own choice.
 func (args DatabaseArgs) supportWarnings(p present, now time.Time) []string {
 	major := args.EngineVersion
 	if p.instance != nil {
 		major = strconv.Itoa(majorOf(p.instance.EngineVersion))
 	}
-	if !slices.Contains(EngineVersions, major) || now.Before(supportEnd(major).Add(-supportNotice)) || p.upgrade != "" {
+	end, isKnown := supportEnds[major]
+	today, notice := now.UTC().Format(time.DateOnly), now.UTC().AddDate(0, 0, supportNoticeDays).Format(time.DateOnly)
+	switch {
+	case !isKnown, p.upgrade != "", notice < end:
 		return nil
+	case today <= end:
+		return []string{fmt.Sprintf("RDS's standard support of PostgreSQL %s ends on %s: afterwards RDS upgrades the instance to a later major "+
+			`in a maintenance window, and creates no other of this one. See "Upgrade" in docs/runbook.md`, major, end)}
 	}
-	verb := "ends"
-	if !now.Before(supportEnd(major)) {
-		verb = "ended"
-	}
-	return []string{fmt.Sprintf("RDS's standard support of PostgreSQL %s %s on %s. After that day RDS upgrades the instance to a later major "+
-		`in a maintenance window: "Upgrade" in docs/runbook.md says how to do it before`, major, verb, supportEnds[major])}
+	return []string{fmt.Sprintf("RDS's standard support of PostgreSQL %s ended on %s, and extended support is off: RDS upgrades the instance to a "+
+		`later major in a maintenance window, and refuses to create one of this major. See "Upgrade" in docs/runbook.md`, major, end)}
 }

@@ -112,6 +112,8 @@ type Map struct {
 	Values Text
 	// Groups are names whose values must be something of their own.
 	Groups []Group
+	// Sample is a value for the samples of names, where the values aren't strings.
+	Sample any
 }
 
 // Group constrains the values of some names.
@@ -187,7 +189,10 @@ func (m Map) Samples() (valid, invalid []any) {
 		names = slices.DeleteFunc(names, func(name any) bool { return slices.Contains(group.Names, name.(string)) })
 	}
 	fine, bad := m.Values.Samples()
-	if len(fine) == 0 {
+	switch {
+	case m.Sample != nil:
+		fine = []any{m.Sample}
+	case len(fine) == 0:
 		fine = []any{"x"}
 	}
 	valid = append(valid, singles(names[0], fine)...)

@@ -31,23 +31,25 @@ type stackConfig struct {
 	meant []string
 }
 
-// Stacks are the stacks that have a config in the folder, sorted.
+// Stacks are the stacks that have a config in the folder, or in the one for tests, sorted.
 func Stacks(root string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(root, "Pulumi.*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("list stack configs: %w", err)
-	}
 	var stacks []string
-	for _, file := range files {
-		name := strings.TrimPrefix(filepath.Base(file), "Pulumi.")
-		stacks = append(stacks, strings.TrimSuffix(name, ".yaml"))
+	for _, folder := range []string{root, filepath.Join(root, recorder.TestStacks)} {
+		files, err := filepath.Glob(filepath.Join(folder, "Pulumi.*.yaml"))
+		if err != nil {
+			return nil, fmt.Errorf("list stack configs: %w", err)
+		}
+		for _, file := range files {
+			name := strings.TrimPrefix(filepath.Base(file), "Pulumi.")
+			stacks = append(stacks, strings.TrimSuffix(name, ".yaml"))
+		}
 	}
 	slices.Sort(stacks)
 	return stacks, nil
 }
 
 func readConfig(root, stack string) (stackConfig, error) {
-	text, err := os.ReadFile(filepath.Join(root, "Pulumi."+stack+".yaml"))
+	text, err := os.ReadFile(recorder.ConfigFile(root, stack))
 	if err != nil {
 		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
 	}

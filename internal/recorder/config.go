@@ -25,9 +25,26 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
+// TestStacks is where the configs of stacks are that only tests plan.
+const TestStacks = "tests/stacks"
+
+// ConfigFile is a stack's config: Pulumi.<stack>.yaml in the project's folder, or in TestStacks.
+func ConfigFile(root, stack string) string {
+	name := "Pulumi." + stack + ".yaml"
+	if file := filepath.Join(root, TestStacks, name); exists(file) {
+		return file
+	}
+	return filepath.Join(root, name)
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
 // ReadStackConfig is the content of Pulumi.<stack>.yaml.
 func ReadStackConfig(stack string) (*Config, error) {
-	file, err := os.ReadFile(filepath.Join(Root(), "Pulumi."+stack+".yaml"))
+	file, err := os.ReadFile(ConfigFile(Root(), stack))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +163,7 @@ func (c *Config) JSON(t testing.TB) []byte {
 			given[key] = value
 		}
 	}
-	text, err := encoding.JSON.Marshal(&workspace.ProjectStack{Config: given})
+	text, err := json.Marshal(map[string]config.Map{"config": given})
 	require.NoError(t, err)
 	if len(given) == 0 {
 		return []byte(`{"config": {}}`) // which Marshal leaves out

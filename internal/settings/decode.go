@@ -16,10 +16,10 @@ import (
 type Kind struct {
 	// Name is the kind in words: "whole number".
 	Name string
-	// Keys are those of an object, or of each object in a list.
+	// Keys are those of an object, or of each object in a list or map.
 	Keys []Key
-	// List tells that Keys are those of each object in a list.
-	List bool
+	// List tells that Keys are those of each object in a list, Map that they are those of each object in a map.
+	List, Map bool
 	// Loose tells that a number or boolean is taken as the string that it is written as.
 	Loose bool
 
@@ -82,6 +82,22 @@ func object(keys ...Key) Kind {
 	}}
 }
 
+// optionalObject reads a map with exactly these keys into a T that stays nil where the map is absent or empty: an absent
+// top-level key is the empty default of Pulumi.yaml.
+func optionalObject[T any](into **T, keys func(*T) []Key) Kind {
+	value := new(T)
+	inner := object(keys(value)...)
+	read := inner.read
+	inner.read = func(r *reader, path string, given any) {
+		if fields, isMap := given.(map[string]any); isMap && len(fields) == 0 {
+			return
+		}
+		*into = value
+		read(r, path, given)
+	}
+	return inner
+}
+
 // objects reads a list of maps, each into a T.
 func objects[T any](into *[]T, keys func(*T) []Key) Kind {
 	var sample T
@@ -94,6 +110,24 @@ func objects[T any](into *[]T, keys func(*T) []Key) Kind {
 		*into = make([]T, len(items))
 		for i, item := range items {
 			object(keys(&(*into)[i])...).read(r, fmt.Sprintf("%s[%d]", path, i), item)
+		}
+	}}
+}
+
+// objectMap reads a map of maps, each into a T.
+func objectMap[T any](into *map[string]T, keys func(*T) []Key) Kind {
+	var sample T
+	return Kind{Name: "map of objects", Keys: keys(&sample), Map: true, read: func(r *reader, path string, value any) {
+		fields, isMap := value.(map[string]any)
+		if !isMap {
+			r.refuse(path, value, "a map of objects")
+			return
+		}
+		*into = map[string]T{}
+		for _, name := range sorted(fields) {
+			var item T
+			object(keys(&item)...).read(r, path+"."+name, fields[name])
+			(*into)[name] = item
 		}
 	}}
 }

@@ -12,9 +12,13 @@ import (
 // that is only replaced runs what nobody reviewed.
 func (s *Settings) digestProblems() problems.List {
 	var ps problems.List
+	frontend := ""
+	if s.App.Frontend != nil {
+		frontend = s.App.Frontend.Image
+	}
 	for _, image := range []struct{ path, name string }{
 		{"backend.image", s.App.Backend.Image},
-		{"frontend.image", s.App.Frontend.Image},
+		{"frontend.image", frontend},
 		{"nginx.image", s.App.Nginx.Image},
 	} {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {

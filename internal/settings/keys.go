@@ -102,8 +102,16 @@ func keys(s *Settings) []Key {
 			Doc: "The API: any image that answers HTTP and uses a PostgreSQL database.",
 		},
 		{
-			Name: "threetier:frontend", Kind: object(frontendKeys(&s.App.Frontend)...), Default: required,
+			Name: "threetier:frontend", Kind: optionalObject(&s.App.Frontend, frontendKeys), Default: "none: the backend serves / too",
 			Doc: "The web pages: any image that answers HTTP.",
+		},
+		{
+			Name: "threetier:workers", Kind: objectMap(&s.App.Workers, workerKeys), Constraint: app.ProcessesConstraint, Default: "{}",
+			Doc: "Long-running processes of the backend's image, by name. They get the backend's environment, Secrets and network access.",
+		},
+		{
+			Name: "threetier:jobs", Kind: objectMap(&s.App.Jobs, jobKeys), Constraint: app.ProcessesConstraint, Default: "{}",
+			Doc: "Processes of the backend's image that end by themselves, by name: scheduled or run by hand. They get the backend's environment, Secrets and network access.",
 		},
 		{
 			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
@@ -420,6 +428,68 @@ func rolloutSecondsKey(into **int, byDefault int) Key {
 	}
 }
 
+// processKeys are what workers and jobs have in common. A key comes from the caller between the command and the rest.
+func processKeys(p *app.ProcessArgs, own ...Key) []Key {
+	egress := egressKey(&p.Egress, app.EgressToConstraint, required, "They replace the backend's; [] closes all.")
+	egress.Default = "the backend's"
+	return slices.Concat([]Key{{
+		Name: "command", Kind: texts(&p.Command), Constraint: app.CommandConstraint, Default: required, Example: "[python3, -m, app.worker]",
+		Doc: "The process. It replaces the image's entrypoint.",
+	}}, own, []Key{
+		{
+			Name: "resources", Kind: object(resourceKeys(&p.Resources, app.DefaultBackendCPU, app.DefaultBackendMemory)...),
+			Default: "as each key's", Doc: "CPU and memory of one pod.",
+		},
+		{
+			Name: "env", Kind: environment(&p.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: debug}", Secret: true,
+			Doc: "Environment variables beside the backend's. They replace those of the same name.",
+		},
+		{
+			Name: "secretEnv", Kind: environment(&p.SecretEnv, true), Constraint: app.EnvConstraint, Default: "{}", Example: "{SMTP_PASSWORD: {secure: …}}", Secret: true,
+			Doc: "Environment variables that are stored in a Kubernetes Secret of the process.",
+		},
+		egress,
+	})
+}
+
+func workerKeys(w *app.WorkerArgs) []Key {
+	return processKeys(&w.ProcessArgs, []Key{
+		{
+			Name: "replicas", Default: "as each key's", Doc: replicasDoc,
+			Kind: object(replicaKeys(&w.Replicas, app.DefaultWorkerReplicas, app.DefaultWorkerReplicas)...),
+		},
+		{
+			Name: "stopSeconds", Kind: optionalNumber(&w.StopSeconds), Constraint: app.StopSecondsConstraint, Example: "120",
+			Doc: "Time that the process has after SIGTERM to finish its work in hand, in seconds.",
+		},
+		{
+			Name: "healthCommand", Kind: texts(&w.HealthCommand), Constraint: app.HealthCommandConstraint, Default: "none",
+			Example: "[python3, -m, app.worker, --check]",
+			Doc:     "Command that succeeds in the container while the process is healthy. If it fails three times, the container is restarted.",
+		},
+	}...)
+}
+
+func jobKeys(j *app.JobArgs) []Key {
+	return processKeys(&j.ProcessArgs, []Key{
+		{
+			Name: "schedule", Kind: text(&j.Schedule), Constraint: app.ScheduleConstraint, Default: "none: run by hand", Example: `"0 3 * * *"`,
+			Doc: "Cron expression. Two scheduled runs never overlap: a run that is due waits up to 10 minutes for the one before it, then it is left out.",
+		},
+		{
+			Name: "timeZone", Kind: text(&j.TimeZone), Constraint: app.TimeZoneConstraint, Example: "Europe/Berlin", Doc: "Time zone of the schedule.",
+		},
+		{
+			Name: "timeoutSeconds", Kind: optionalNumber(&j.TimeoutSeconds), Constraint: app.JobTimeoutSecondsConstraint, Example: "7200",
+			Doc: "Time limit of a run with its retries, in seconds.",
+		},
+		{
+			Name: "retries", Kind: optionalNumber(&j.Retries), Constraint: app.RetriesConstraint, Example: "2",
+			Doc: "Number of times that a failed run is tried again, in a new pod.",
+		},
+	}...)
+}
+
 const replicasDoc = "Number of pods. If min and max differ, an autoscaler sets it."
 
 func replicaKeys(r *app.ReplicaArgs, low, high int) []Key {
@@ -468,7 +538,7 @@ func nginxTierKeys(n *app.NginxArgs) []Key {
 		},
 		{
 			Name: "routes", Kind: objects(&n.Routes, routeKeys), Constraint: app.RoutesConstraint,
-			Default: "[{path: /api, to: backend}, {path: /, to: frontend}]",
+			Default: "[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]",
 			Example: "[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]",
 			Doc:     "The target of each path. nginx uses the longest prefix that matches.",
 		},

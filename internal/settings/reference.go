@@ -12,10 +12,10 @@ func Reference() string {
 	for _, key := range Keys() {
 		fmt.Fprintf(&page, "\n## %s\n\n%s\n\n", key.Name, key.Doc)
 		page.WriteString("| key | type | default | accepted | example | meaning |\n|---|---|---|---|---|---|\n")
-		if len(key.Kind.Keys) == 0 {
+		if len(key.Kind.Keys) == 0 || key.Kind.Map {
 			page.WriteString(row(key.Name, key))
 		}
-		rows(&page, "", key.Kind.Keys)
+		rows(&page, anyName(key), key.Kind.Keys)
 	}
 	return page.String()
 }
@@ -27,8 +27,16 @@ func rows(page *strings.Builder, prefix string, keys []Key) {
 		if key.Kind.List {
 			path += "[]"
 		}
-		rows(page, path+".", key.Kind.Keys)
+		rows(page, path+"."+anyName(key), key.Kind.Keys)
 	}
+}
+
+// anyName stands for the names in a map of objects.
+func anyName(key Key) string {
+	if key.Kind.Map {
+		return "NAME."
+	}
+	return ""
 }
 
 func row(path string, key Key) string {

@@ -80,6 +80,8 @@ func schemaOfKind(kind Kind) schemaObject {
 		return properties(kind.Keys)
 	case "list of objects":
 		return schemaObject{"type": "array", "items": properties(kind.Keys)}
+	case "map of objects":
+		return schemaObject{"type": "object", "additionalProperties": properties(kind.Keys)}
 	case "list of strings":
 		return schemaObject{"type": "array", "items": schemaObject{"type": "string"}}
 	case "list of integers":

@@ -185,7 +185,7 @@ func secretKeys() []string {
 			if key.Secret {
 				paths = append(paths, prefix+key.Name)
 			}
-			walk(prefix+key.Name+".", key.Kind.Keys)
+			walk(prefix+key.Name+"."+anyName(key), key.Kind.Keys)
 		}
 	}
 	walk("", Keys())

@@ -104,6 +104,14 @@ func TestMakefileHasTheTargetsThatThePagesName(t *testing.T) {
 	}
 }
 
+// plan is that of a stack with this config.
+func plan(t *testing.T, config string) (*planner.Plan, error) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.shop.yaml"), []byte(config), 0o600))
+	return planner.Build(dir, "shop")
+}
+
 func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
 	page := pages(t)["docs/bring-your-own-app.md"]
 	_, rest, _ := strings.Cut(page, "```yaml\n")
@@ -113,20 +121,51 @@ func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "```\n")
 	message, _, _ := strings.Cut(rest, "\n")
 
-	plan := func(config string) (*planner.Plan, error) {
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.shop.yaml"), []byte(config), 0o600))
-		return planner.Build(dir, "shop")
-	}
-	_, err := plan(example)
+	_, err := plan(t, example)
 	require.ErrorContains(t, err, ":\n"+message+"\n")
 	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
 
-	mended, err := plan(strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
+	mended, err := plan(t, strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
 	require.NoError(t, err)
 	text, err := mended.Text()
 	require.NoError(t, err)
 	for _, want := range []string{"name: PG_READ_DSN", "mountPath: /var/cache/shop", "containerPort: 3000", "runAsUser: 1000", "location /v1/"} {
 		assert.Contains(t, string(text), want)
 	}
+}
+
+func TestExampleOfEachShapeIsPlanned(t *testing.T) {
+	page := pages(t)["docs/bring-your-own-app.md"]
+	_, shapes, found := strings.Cut(page, "\n## Shapes of apps\n")
+	require.True(t, found)
+	shapes, _, _ = strings.Cut(shapes, "\n## ")
+	examples := map[string]string{}
+	for _, section := range strings.Split(shapes, "\n### ")[1:] {
+		title, text, _ := strings.Cut(section, "\n")
+		_, config, hasExample := strings.Cut(text, "```yaml\n")
+		require.True(t, hasExample, "%s has no example", title)
+		examples[title], _, _ = strings.Cut(config, "```")
+	}
+	// What each plan shows of its shape.
+	for title, want := range map[string][]string{
+		"One image for pages and API":         {"location / {", "proxy_pass http://backend;"},
+		"Calls to other services":             {"name: app-worker-mailer-egress", "name: app-frontend-egress", "s3:PutObject", "cidr: 10.20.0.0/16"},
+		"Workers":                             {"type: threetier:index:Worker", "value: mails", "terminationGracePeriodSeconds: 130"},
+		"Jobs":                                {"timeZone: Europe/Berlin", "suspend: false", "suspend: true", "backoffLimit: 2"},
+		"An image that migrates at its start": {"progressDeadlineSeconds: 890", "path: /ready"},
+		"WebSockets":                          {"location /api/socket/ {", "proxy_read_timeout 300s;"},
+		"Large uploads":                       {"location /api/files/ {", "client_max_body_size 50m;"},
+		"Events and streams":                  {"proxy_read_timeout 120s;"},
+	} {
+		require.Contains(t, examples, title)
+		planned, err := plan(t, examples[title])
+		require.NoError(t, err, title)
+		text, err := planned.Text()
+		require.NoError(t, err)
+		for _, part := range want {
+			assert.Contains(t, string(text), part, title)
+		}
+		delete(examples, title)
+	}
+	assert.Empty(t, examples, "examples that nothing is expected of")
 }

@@ -33,6 +33,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(upCommand(), previewCommand(), destroyCommand(), encryptCommand(), downCommand(), cleanCommand(),
-		execCommand(), shellCommand(), loadCommand(), unloadCommand(), statusCommand(), installCommand(), superviseCommand(), deployCommand())
+		execCommand(), runCommand(), shellCommand(), loadCommand(), unloadCommand(), statusCommand(), installCommand(), superviseCommand(), deployCommand())
 	return root
 }

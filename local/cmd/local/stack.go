@@ -339,6 +339,9 @@ func imagesFor(h home.Home, t *target) (wanted map[string]string, own []images.I
 		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"), "nginx": h.Source("local/images/nginx"),
 	}
 	for _, tier := range []string{"nginx", "frontend", "backend"} {
+		if wanted[tier] == "" {
+			continue
+		}
 		isOwn, err := ownImage(h, tier, wanted[tier], defaultNginx)
 		if err != nil {
 			return nil, nil, err

@@ -29,12 +29,12 @@ var supportEnds = map[int]string{12: "2025-02-28", 13: "2026-02-28", 14: "2027-0
 // checkSupport refuses a new instance of a major that only extended support is left of, where that is off.
 func checkSupport(inputs map[string]any, now time.Time) error {
 	version := text(inputs, "engineVersion")
-	last, err := time.Parse(time.DateOnly, supportEnds[majorOf(version)])
-	if err != nil || text(inputs, "engineLifecycleSupport") != "open-source-rds-extended-support-disabled" || now.Before(last.AddDate(0, 0, 1)) {
+	last := supportEnds[majorOf(version)]
+	if text(inputs, "engineLifecycleSupport") != "open-source-rds-extended-support-disabled" || last == "" || now.UTC().Format(time.DateOnly) <= last {
 		return nil
 	}
 	return refuse("InvalidParameterCombination", "You can't create a DB instance of postgres %s with RDS Extended Support disabled: "+
-		"its standard support ended on %s.", version, last.Format(time.DateOnly))
+		"its standard support ended on %s.", version, last)
 }
 
 // defaultMajor is the one of an instance that asks for no version.

@@ -1,0 +1,163 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	_ "time/tzdata" // the same zones on every machine, and those that Kubernetes has
+
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/robfig/cron/v3"
+
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+// JobType is Job's type token.
+const JobType = "threetier:index:Job"
+
+// What a job gets where its args say nothing. Its resources are the backend's defaults.
+const (
+	DefaultTimeZone          = "Etc/UTC"
+	DefaultJobTimeoutSeconds = 3600
+	// DefaultRetries is none: not every job may be run again after it stopped half-way.
+	DefaultRetries = 0
+)
+
+const (
+	// neverSchedule stands in the CronJob of a job that is run by hand, which is suspended.
+	neverSchedule = "@yearly"
+	// startWithinSeconds is how late a run may begin that was missed, because the one before hadn't ended or the cluster
+	// was busy.
+	startWithinSeconds = 600
+	// jobHistory is how many runs that succeeded, and that failed, are kept with their logs.
+	jobHistory = 3
+)
+
+// JobArgs describe a process that ends by itself: run by a schedule, or by hand.
+type JobArgs struct {
+	ProcessArgs
+	// Schedule is a cron expression: when the job is run. Default: none, it is run by hand.
+	Schedule string
+	// TimeZone is the IANA time zone of Schedule. Default: DefaultTimeZone.
+	TimeZone string
+	// TimeoutSeconds is how long a run may take, its retries included. Default: DefaultJobTimeoutSeconds.
+	TimeoutSeconds *int
+	// Retries is how often a run that failed is tried again. Default: DefaultRetries.
+	Retries *int
+}
+
+// Problems are what the args can't run with.
+func (args JobArgs) Problems() problems.List {
+	ps := args.ProcessArgs.Problems()
+	ps = append(ps, scheduleProblems(args.Schedule)...)
+	ps = append(ps, timeZoneProblems(args.TimeZone)...)
+	if args.TimeZone != "" && args.Schedule == "" {
+		ps = append(ps, problems.Problem{Path: "timeZone", Value: strconv.Quote(args.TimeZone), Want: "a schedule beside it"})
+	}
+	ps = append(ps, JobTimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
+	return append(ps, RetriesConstraint.Problems("retries", args.Retries)...).Sorted()
+}
+
+// scheduleProblems also refuse what fits the pattern and never comes: 5-1 as a range, or February 31st.
+func scheduleProblems(schedule string) problems.List {
+	ps := ScheduleConstraint.Problems("schedule", schedule)
+	if schedule == "" || len(ps) > 0 {
+		return ps
+	}
+	parsed, err := cron.ParseStandard(schedule)
+	if err != nil || parsed.Next(time.Unix(0, 0)).IsZero() {
+		ps = problems.List{{Path: "schedule", Value: strconv.Quote(schedule), Want: "one that comes, with ranges from low to high"}}
+	}
+	return ps
+}
+
+func timeZoneProblems(zone string) problems.List {
+	ps := TimeZoneConstraint.Problems("timeZone", zone)
+	if zone == "" || len(ps) > 0 {
+		return ps
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		ps = problems.List{{Path: "timeZone", Value: strconv.Quote(zone), Want: TimeZoneConstraint.Want}}
+	}
+	return ps
+}
+
+func (args JobArgs) withDefaults() JobArgs {
+	args.ProcessArgs = args.ProcessArgs.withDefaults()
+	args.TimeZone = cmp.Or(args.TimeZone, DefaultTimeZone)
+	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultJobTimeoutSeconds)
+	args.Retries = optional.Or(args.Retries, DefaultRetries)
+	return args
+}
+
+// Job is a process that ends by itself.
+type Job struct {
+	pulumi.ResourceState
+
+	// CronJob is the CronJob's name.
+	CronJob pulumi.StringOutput `pulumi:"cronJob"`
+}
+
+// NewJob creates the CronJob, once the backend's migration succeeded.
+func NewJob(ctx *pulumi.Context, name string, args *JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
+	if args == nil {
+		return nil, errors.New("create job: args are missing")
+	}
+	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
+		return nil, fmt.Errorf("create job %s: %w", name, err)
+	}
+	return newJob(ctx, name, args.withDefaults(), opts...)
+}
+
+// newJob takes args that were checked, with their defaults.
+func newJob(ctx *pulumi.Context, name string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
+	job := &Job{}
+	if err := ctx.RegisterComponentResource(JobType, name, job, opts...); err != nil {
+		return nil, fmt.Errorf("register job %s: %w", name, err)
+	}
+	t, err := args.Backend.workload.process(ctx, job, name, jobLabel(args.Name), args.ProcessArgs)
+	if err != nil {
+		return nil, fmt.Errorf("create job %s: %w", name, err)
+	}
+	t.requestSeconds = DefaultStopSeconds
+	cronJob, err := t.cronJob(ctx, job, args)
+	if err != nil {
+		return nil, fmt.Errorf("create job %s: create cron job: %w", name, err)
+	}
+	job.CronJob = cronJob.Metadata.Name().Elem()
+	return job, ctx.RegisterResourceOutputs(job, pulumi.Map{"cronJob": job.CronJob})
+}
+
+// jobLabel can't be that of another tier.
+func jobLabel(name string) string { return "job-" + name }
+
+// cronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
+// the CronJob changes keeps its image and environment.
+func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs) (*batchv1.CronJob, error) {
+	metadata := t.metadata()
+	// Who runs it by hand names it.
+	metadata.Name = pulumi.String(args.Name)
+	// The stack config overrides whoever wrote a field last, as in a Deployment.
+	metadata.Annotations = pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
+	return batchv1.NewCronJob(ctx, t.name, &batchv1.CronJobArgs{
+		Metadata: metadata,
+		Spec: batchv1.CronJobSpecArgs{
+			Schedule:                   pulumi.String(cmp.Or(args.Schedule, neverSchedule)),
+			TimeZone:                   pulumi.String(args.TimeZone),
+			Suspend:                    pulumi.Bool(args.Schedule == ""),
+			ConcurrencyPolicy:          pulumi.String("Forbid"),
+			StartingDeadlineSeconds:    pulumi.Int(startWithinSeconds),
+			SuccessfulJobsHistoryLimit: pulumi.Int(jobHistory),
+			FailedJobsHistoryLimit:     pulumi.Int(jobHistory),
+			JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
+				BackoffLimit:          pulumi.Int(*args.Retries),
+				ActiveDeadlineSeconds: pulumi.Int(*args.TimeoutSeconds),
+				Template:              t.runToEnd(),
+			}},
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn(args.Backend.migration))
+}

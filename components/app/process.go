@@ -1,0 +1,185 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/problems"
+)
+
+// ProcessArgs describe a command that runs in the backend's image with the backend's environment, Secrets, files and
+// network access: what Worker and Job have in common.
+type ProcessArgs struct {
+	// Name is the process's own among its kind. Required; App sets it.
+	Name string
+	// Backend is whose image and environment it has. Required; App sets it.
+	Backend *Backend
+	// Command replaces the image's entrypoint. Required.
+	Command []string
+	// Resources are what one pod gets. Default: DefaultBackendCPU, DefaultBackendMemory.
+	Resources ResourceArgs
+	// Env are environment variables beside the backend's; they replace those of the same name. A value that isn't a plain
+	// pulumi.String may be secret, so it goes into a Secret of the process.
+	Env map[string]pulumi.StringInput
+	// SecretEnv are environment variables whose values go into a Secret of the process.
+	SecretEnv map[string]pulumi.StringInput
+	// Egress are the ways out instead of the backend's; an empty list is none. Default: the backend's.
+	Egress []EgressArgs
+}
+
+// Problems are what the args can't run with.
+func (args ProcessArgs) Problems() problems.List {
+	ps := commandProblems(CommandConstraint, "command", args.Command)
+	if args.Command == nil {
+		ps = CommandConstraint.Required("command", nil)
+	}
+	ps = append(ps, args.Resources.Problems().Under("resources")...)
+	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
+	return append(ps, environmentProblems(args.Env, args.SecretEnv)...)
+}
+
+// check finds what only a program can get wrong; the stack config's mistakes are Problems.
+func (args ProcessArgs) check() error {
+	if args.Name == "" || args.Backend == nil {
+		return fmt.Errorf("the name or the backend is missing")
+	}
+	return nil
+}
+
+func (args ProcessArgs) withDefaults() ProcessArgs {
+	args.Resources = args.Resources.withDefaults(backendDefaults)
+	return args
+}
+
+// process is a tier of the workload's image for another command, with all that the workload's own pods get.
+func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (tier, error) {
+	t := w.tier
+	t.name, t.label = name, label
+	t.resources = args.Resources
+	t.drainSeconds = 0 // nobody sends it requests
+	t.annotations = nil
+	plain, secret := splitEnv(args.Env, args.SecretEnv)
+	secretName, err := t.envSecret(ctx, parent, secret)
+	if err != nil {
+		return tier{}, fmt.Errorf("create environment secret: %w", err)
+	}
+	own := append(plainEnv(plain), secretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
+	t.container = w.baseContainer()
+	t.container.Command = stringArray(args.Command)
+	t.container.Env = append(withoutNames(w.env, own), own...)
+	return t, nil
+}
+
+// withoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
+func withoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
+	replaced := map[pulumi.StringInput]bool{}
+	for _, variable := range others {
+		replaced[variable.(corev1.EnvVarArgs).Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(variable corev1.EnvVarInput) bool {
+		return replaced[variable.(corev1.EnvVarArgs).Name]
+	})
+}
+
+// runToEnd is the template of a pod that ends by itself.
+func (t tier) runToEnd() corev1.PodTemplateSpecArgs {
+	pod := t.podSpec()
+	// Failed pods stay, and with them their logs.
+	pod.RestartPolicy = pulumi.String("Never")
+	pod.TopologySpreadConstraints = nil
+	return corev1.PodTemplateSpecArgs{
+		Metadata: metav1.ObjectMetaArgs{
+			Labels: t.metadata().Labels,
+			// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
+			Annotations: pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")},
+		},
+		Spec: pod,
+	}
+}
+
+// processKind are the args of a Worker or a Job.
+type processKind[T any] interface {
+	Problems() problems.List
+	withDefaults() T
+}
+
+// processProblems are those of all workers, or all jobs.
+func processProblems[T processKind[T]](key string, processes map[string]T) problems.List {
+	var ps problems.List
+	for _, name := range slices.Sorted(maps.Keys(processes)) {
+		ps = append(ps, ProcessesConstraint.Names.Check(key, name)...)
+		ps = append(ps, processes[name].Problems().Under(key+"."+name)...)
+	}
+	return ps
+}
+
+// settled is a copy with the defaults of each.
+func settled[T processKind[T]](processes map[string]T) map[string]T {
+	all := map[string]T{}
+	for name, args := range processes {
+		all[name] = args.withDefaults()
+	}
+	return all
+}
+
+// processes are the args of all jobs and workers, in the order of their labels, which are their Names here.
+func (args AppArgs) processes() []ProcessArgs {
+	var all []ProcessArgs
+	add := func(label string, process ProcessArgs) {
+		process.Name = label
+		all = append(all, process)
+	}
+	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
+		add(jobLabel(name), args.Jobs[name].ProcessArgs)
+	}
+	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
+		add(workerLabel(name), args.Workers[name].ProcessArgs)
+	}
+	return all
+}
+
+// processLabels are those of all workers and jobs, or of those alone that have the backend's ways out.
+func (args AppArgs) processLabels(all bool) []string {
+	var labels []string
+	for _, process := range args.processes() {
+		if all || process.Egress == nil {
+			labels = append(labels, process.Name)
+		}
+	}
+	return labels
+}
+
+// openProcesses are the workers and jobs with ways out of their own.
+func (args AppArgs) openProcesses() []openTier {
+	var open []openTier
+	for _, process := range args.processes() {
+		if process.Egress != nil {
+			open = append(open, openTier{process.Name, tierSelector(process.Name), process.Egress})
+		}
+	}
+	return open
+}
+
+// createProcesses makes the workers and the jobs.
+func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, policies []pulumi.Resource) error {
+	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
+		a := args.Workers[worker]
+		a.Name, a.Backend = worker, backend
+		if _, err := newWorker(ctx, name+"-worker-"+worker, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
+			return err
+		}
+	}
+	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
+		a := args.Jobs[job]
+		a.Name, a.Backend = job, backend
+		if _, err := newJob(ctx, name+"-job-"+job, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

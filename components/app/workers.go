@@ -1,0 +1,118 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+// WorkerType is Worker's type token.
+const WorkerType = "threetier:index:Worker"
+
+// What a worker gets where its args say nothing. Its resources are the backend's defaults.
+const (
+	DefaultWorkerReplicas = 1
+	// DefaultStopSeconds is Kubernetes' own patience.
+	DefaultStopSeconds = 30
+)
+
+const (
+	// workerStartSeconds is how long a worker must live to count as started: without a port, nothing else shows it.
+	workerStartSeconds = 10
+	// healthEvery is between two runs of the health command, each a process of its own.
+	healthEvery = 30
+)
+
+var workerDefaults = workloadDefaults{minReplicas: DefaultWorkerReplicas, maxReplicas: DefaultWorkerReplicas}
+
+// WorkerArgs describe a long-running process that nobody sends requests to: a consumer of a queue, say.
+type WorkerArgs struct {
+	ProcessArgs
+	// Replicas bound the number of pods. Default: DefaultWorkerReplicas.
+	Replicas ReplicaArgs
+	// StopSeconds is how long the process may work on after SIGTERM. Default: DefaultStopSeconds.
+	StopSeconds *int
+	// HealthCommand succeeds in the container while the process is well; where it keeps failing, the container is
+	// restarted. Default: none.
+	HealthCommand []string
+}
+
+// Problems are what the args can't run with.
+func (args WorkerArgs) Problems() problems.List {
+	ps := args.ProcessArgs.Problems()
+	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
+	ps = append(ps, StopSecondsConstraint.Problems("stopSeconds", args.StopSeconds)...)
+	return append(ps, commandProblems(HealthCommandConstraint, "healthCommand", args.HealthCommand)...).Sorted()
+}
+
+func (args WorkerArgs) withDefaults() WorkerArgs {
+	args.ProcessArgs = args.ProcessArgs.withDefaults()
+	args.Replicas = args.Replicas.withDefaults(workerDefaults)
+	args.StopSeconds = optional.Or(args.StopSeconds, DefaultStopSeconds)
+	return args
+}
+
+// Worker is a long-running process beside the backend.
+type Worker struct {
+	pulumi.ResourceState
+
+	// Deployment is the Deployment's name.
+	Deployment pulumi.StringOutput `pulumi:"deployment"`
+}
+
+// NewWorker creates the pods, once the backend's migration succeeded.
+func NewWorker(ctx *pulumi.Context, name string, args *WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
+	if args == nil {
+		return nil, errors.New("create worker: args are missing")
+	}
+	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
+		return nil, fmt.Errorf("create worker %s: %w", name, err)
+	}
+	return newWorker(ctx, name, args.withDefaults(), opts...)
+}
+
+// newWorker takes args that were checked, with their defaults.
+func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
+	worker := &Worker{}
+	if err := ctx.RegisterComponentResource(WorkerType, name, worker, opts...); err != nil {
+		return nil, fmt.Errorf("register worker %s: %w", name, err)
+	}
+	t, err := args.Backend.workload.process(ctx, worker, name, workerLabel(args.Name), args.ProcessArgs)
+	if err != nil {
+		return nil, fmt.Errorf("create worker %s: %w", name, err)
+	}
+	t.replicas = args.Replicas
+	t.requestSeconds = *args.StopSeconds
+	t.minReady = workerStartSeconds
+	t.checkHealth(args.HealthCommand)
+	deployment, err := t.deploy(ctx, worker, args.Backend.migration...)
+	if err != nil {
+		return nil, fmt.Errorf("create worker %s: %w", name, err)
+	}
+	worker.Deployment = deployment.Metadata.Name().Elem()
+	return worker, ctx.RegisterResourceOutputs(worker, pulumi.Map{"deployment": worker.Deployment})
+}
+
+// workerLabel can't be that of another tier.
+func workerLabel(name string) string { return "worker-" + name }
+
+// checkHealth runs the command in the container: until it first succeeds, the worker hasn't started.
+func (t *tier) checkHealth(command []string) {
+	if command == nil {
+		return
+	}
+	const startEvery = 5
+	probe := func(every, failures int) corev1.ProbeArgs {
+		return corev1.ProbeArgs{
+			Exec:          corev1.ExecActionArgs{Command: stringArray(command)},
+			PeriodSeconds: pulumi.Int(every), TimeoutSeconds: pulumi.Int(10), FailureThreshold: pulumi.Int(failures),
+		}
+	}
+	t.container.StartupProbe = probe(startEvery, t.rolloutSeconds/startEvery)
+	t.container.LivenessProbe = probe(healthEvery, 3)
+}
