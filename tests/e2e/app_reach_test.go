@@ -237,6 +237,7 @@ func pullsPrivately(t *testing.T, s *testStack, image string, around services, s
 	eventually(t, time.Minute, "refused by the registry", func() bool {
 		return strings.Contains(kubectl(t, s.name, "get events --field-selector involvedObject.name=without,reason=Failed"), "401 Unauthorized")
 	})
+	kubectl(t, s.name, "delete pod without --wait=false")
 	places := map[string]string{
 		"the output of up": said, "Kubernetes": kubectl(t, s.name, "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
 	}
