@@ -135,7 +135,7 @@ func (l *load) lostNothing(t *testing.T, least int64) {
 func rotatesLazily(t *testing.T, s *testStack) {
 	old, oldPods := loginOf(t, s), pods(t, s.name, "backend")
 	s.set(t, "database", "passwordVersion: 2")
-	l := startLoadOf(s.site, 60, orders)
+	l := startLoadOf(s.site, 50, orders)
 	s.up(t)
 	l.lostNothing(t, 2000)
 	if now := loginOf(t, s); now.user != "threetier_b" || now.password == old.password {
