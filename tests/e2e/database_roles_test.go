@@ -89,7 +89,7 @@ func looksInto(t *testing.T, s *testStack) {
 	if events := kubectl(t, s.name, "events"); !strings.Contains(events, "Job/psql-ada-lovelace") {
 		t.Errorf("the events don't show who opened a pod:\n%s", events)
 	}
-	log, err := os.ReadFile(filepath.Join(home, "account", "instances", s.instances(t)[0].ResourceID, "postgresql.log"))
+	log, err := os.ReadFile(filepath.Join(home, "account", "instances", strings.ToLower(s.instances(t)[0].ResourceID), "postgresql.log"))
 	if err != nil || !strings.Contains(string(log), "psql opened: psql-ada-lovelace, reads, until ") {
 		t.Errorf("the database's log doesn't say who opened psql: %v", err)
 	}
@@ -135,7 +135,7 @@ func (l *load) lostNothing(t *testing.T, least int64) {
 func rotatesLazily(t *testing.T, s *testStack) {
 	old, oldPods := loginOf(t, s), pods(t, s.name, "backend")
 	s.set(t, "database", "passwordVersion: 2")
-	l := startLoadOf(s.site, 50, orders)
+	l := startLoadOf(s.site, 60, orders)
 	s.up(t)
 	l.lostNothing(t, 2000)
 	if now := loginOf(t, s); now.user != "threetier_b" || now.password == old.password {
