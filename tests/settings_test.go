@@ -264,3 +264,25 @@ func TestLoadRegistersNothing(t *testing.T) {
 	_, err := recorder.Run(stack.Deploy, recorder.Options{})
 	assert.Error(t, err)
 }
+
+func TestPodsWhosePoolsExceedTheInstanceAreRefusedWithTheSum(t *testing.T) {
+	config := func(connections, replicas int, class string) *recorder.Config {
+		return sampleConfig(t).Set(t, "threetier:jobs", map[string]any{"x": map[string]any{"command": []string{"x"}}}).
+			Set(t, "threetier:backend.connectionsPerPod", connections).
+			Set(t, "threetier:backend.replicas", map[string]any{"max": replicas}).
+			Set(t, "threetier:workers", map[string]any{"mailer": map[string]any{"command": []string{"x"}, "replicas": map[string]any{"max": 2}}}).
+			Set(t, "threetier:database.instanceClass", class)
+	}
+	assert.Equal(t, []string{
+		"threetier:backend.connectionsPerPod is 11, want less, a lower replicas.max or a larger instanceClass: in a rollout the pods open " +
+			"backend 13 × 11 + worker mailer 3 × 11 + jobs and migration 2 = 178 connections, and db.t4g.micro has 74 for them",
+	}, refusals(t, config(11, 10, "db.t4g.micro")))
+	accepted := func(config *recorder.Config) {
+		t.Helper()
+		deploy(t, "dev", config)
+	}
+	accepted(config(11, 10, "db.t4g.medium"))
+	accepted(config(12, 2, "db.t4g.micro")) // 3 and 3 pods, 2 more: 74
+	assert.Len(t, refusals(t, config(13, 2, "db.t4g.micro")), 1)
+	accepted(config(13, 2, "db.t4g.micro").Set(t, "threetier:database.parameters", map[string]any{"max_connections": "85"}))
+}

@@ -53,6 +53,9 @@ type BackendArgs struct {
 	MigrateSeconds *int
 	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
 	SkipMigration SkipMigrationArgs
+	// ConnectionsPerPod is how many connections to the database one pod opens at the most: its pool's size, times its
+	// processes. A worker's pod counts alike, a job and the migration for one. Default: DefaultConnectionsPerPod.
+	ConnectionsPerPod *int
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
 	DatabaseEnv map[string]string
@@ -75,6 +78,7 @@ func (args BackendArgs) Problems() problems.List {
 	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
 	ps = append(ps, permissionsProblems(args)...)
 	ps = append(ps, commandProblems(MigrateConstraint, "migrate", args.Migrate)...)
+	ps = append(ps, ConnectionsPerPodConstraint.Problems("connectionsPerPod", args.ConnectionsPerPod)...)
 	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
 	ps = append(ps, args.skipMigrationProblems()...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
@@ -89,6 +93,7 @@ func (args BackendArgs) Problems() problems.List {
 // withDefaults is a copy of the args with every optional field set.
 func (args BackendArgs) withDefaults() BackendArgs {
 	args.WorkloadArgs = args.WorkloadArgs.withDefaults(backendDefaults)
+	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
 	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
 	args.DatabaseEnv = args.templates()
 	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)

@@ -69,7 +69,7 @@ func (k Key) Accepted() string {
 
 // keys is the table of the stack config: every key once, with the place that its value goes to.
 func keys(s *Settings) []Key {
-	return []Key{
+	return slices.Concat([]Key{
 		{
 			Name: "aws:region", Kind: text(&s.Region), Default: required,
 			Constraint: database.RegionConstraint, Example: "eu-west-1",
@@ -97,26 +97,7 @@ func keys(s *Settings) []Key {
 				Doc: "The SNS topic that receives alarms and RDS events.",
 			}),
 		},
-		{
-			Name: "threetier:backend", Kind: object(backendKeys(&s.App.Backend)...), Default: required,
-			Doc: "The API: any image that answers HTTP and uses a PostgreSQL database.",
-		},
-		{
-			Name: "threetier:frontend", Kind: optionalObject(&s.App.Frontend, frontendKeys), Default: "none: the backend serves / too",
-			Doc: "The web pages: any image that answers HTTP.",
-		},
-		{
-			Name: "threetier:workers", Kind: objectMap(&s.App.Workers, workerKeys), Constraint: app.ProcessesConstraint, Default: "{}",
-			Doc: "Long-running processes of the backend's image, by name. They get the backend's environment, Secrets and network access.",
-		},
-		{
-			Name: "threetier:jobs", Kind: objectMap(&s.App.Jobs, jobKeys), Constraint: app.ProcessesConstraint, Default: "{}",
-			Doc: "Processes of the backend's image that end by themselves, by name: scheduled or run by hand. They get the backend's environment, Secrets and network access.",
-		},
-		{
-			Name: "threetier:nginx", Kind: object(nginxKeys(&s.App.Nginx)...), Default: "as each key's",
-			Doc: "The entry point: nginx behind a load balancer.",
-		},
+	}, tierKeys(&s.App), []Key{
 		{
 			Name: "threetier:allowTags", Kind: text(&s.AllowTags), Default: "none: digests are required",
 			Example: "our registry has no digests",
@@ -129,6 +110,32 @@ func keys(s *Settings) []Key {
 		{
 			Name: "threetier:placement", Kind: object(placementKeys(&s.App.Placement)...), Default: "any node without taints",
 			Doc: "The nodes that the pods of all tiers can run on.",
+		},
+	})
+}
+
+// tierKeys are the app's tiers.
+func tierKeys(a *app.AppArgs) []Key {
+	return []Key{
+		{
+			Name: "threetier:backend", Kind: object(backendKeys(&a.Backend)...), Default: required,
+			Doc: "The API: any image that answers HTTP and uses a PostgreSQL database.",
+		},
+		{
+			Name: "threetier:frontend", Kind: optionalObject(&a.Frontend, frontendKeys), Default: "none: the backend serves / too",
+			Doc: "The web pages: any image that answers HTTP.",
+		},
+		{
+			Name: "threetier:workers", Kind: objectMap(&a.Workers, workerKeys), Constraint: app.ProcessesConstraint, Default: "{}",
+			Doc: "Long-running processes of the backend's image, by name. They get the backend's environment, Secrets and network access.",
+		},
+		{
+			Name: "threetier:jobs", Kind: objectMap(&a.Jobs, jobKeys), Constraint: app.ProcessesConstraint, Default: "{}",
+			Doc: "Processes of the backend's image that end by themselves, by name: scheduled or run by hand. They get the backend's environment, Secrets and network access.",
+		},
+		{
+			Name: "threetier:nginx", Kind: object(nginxKeys(&a.Nginx)...), Default: "as each key's",
+			Doc: "The entry point: nginx behind a load balancer.",
 		},
 	}
 }
@@ -323,6 +330,11 @@ func backendKeys(b *app.BackendArgs) []Key {
 		{
 			Name: "skipMigration", Default: "none: migrate is run", Kind: object(skipMigrationKeys(&b.SkipMigration)...),
 			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
+		},
+		{
+			Name: "connectionsPerPod", Kind: optionalNumber(&b.ConnectionsPerPod), Constraint: app.ConnectionsPerPodConstraint, Example: "10",
+			Doc: "The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+				"If the pods of a rollout need more connections than the instance class has, the config is refused.",
 		},
 		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),

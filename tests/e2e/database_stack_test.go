@@ -131,11 +131,11 @@ func (s *testStack) upChangesNothing(t *testing.T) {
 }
 
 // upAsPlanned does what a preview has saved and nothing else, as the workflow deploy.
-func (s *testStack) upAsPlanned(t *testing.T) {
+func (s *testStack) upAsPlanned(t *testing.T) string {
 	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.json")
 	must(t, "%s --save-plan %s", s.command("preview"), plan)
-	must(t, "%s --plan %s", s.command("up"), plan)
+	return must(t, "%s --plan %s", s.command("up"), plan)
 }
 
 func (s *testStack) preview(t *testing.T) string {

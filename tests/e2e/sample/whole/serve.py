@@ -19,7 +19,7 @@ def migrate():
         cursor.execute("select to_regclass('tasks')")
         if cursor.fetchone()[0]:
             return
-        time.sleep(8)
+        time.sleep(5)
         cursor.execute("create table tasks (id bigint generated always as identity primary key, taken int not null default 0, done int not null default 0)")
         cursor.execute("create table signals (name text primary key)")
 
