@@ -4,7 +4,7 @@ PORT ?=
 BASE ?=
 JOB ?=
 
-.PHONY: help up preview destroy run down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -20,6 +20,9 @@ destroy: ## remove the stack
 
 run: ## run one of the stack's jobs now, show its log, and fail where it fails (JOB=…)
 	@bin/local run --stack $(STACK) $(or $(JOB),$(error JOB is empty, want the name of a job: make run JOB=reindex))
+
+psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
+	@bin/psql $(STACK)
 
 down: ## stop the local node; keep its data
 	@bin/local down

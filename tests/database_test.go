@@ -74,10 +74,15 @@ func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
 		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
 		"aws:rds/subnetGroup:SubnetGroup database-subnets",
 		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secret:Secret database-password-a",
+		"aws:secretsmanager/secret:Secret database-password-b",
+		"aws:secretsmanager/secret:Secret database-password-migration",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-a-v1",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-migration-v1",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
 	}, recording.Children(recording.One(t, database.DatabaseType)))
-	assert.Len(t, recording.Resources, 10)
+	assert.Len(t, recording.Resources, 15)
 }
 
 func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
@@ -110,6 +115,11 @@ func TestDurableDatabaseWithAReplicaHasExactlyTheseChildren(t *testing.T) {
 		"aws:rds/parameterGroup:ParameterGroup database-parameters-17",
 		"aws:rds/subnetGroup:SubnetGroup database-subnets",
 		"aws:secretsmanager/secret:Secret database-password",
+		"aws:secretsmanager/secret:Secret database-password-a",
+		"aws:secretsmanager/secret:Secret database-password-b",
+		"aws:secretsmanager/secret:Secret database-password-migration",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-a-v1",
+		"aws:secretsmanager/secretVersion:SecretVersion database-password-migration-v1",
 		"aws:secretsmanager/secretVersion:SecretVersion database-password-v1",
 		"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule database-from-sg-cluster",
 	}, recording.Children(recording.One(t, database.DatabaseType)))
@@ -170,8 +180,9 @@ func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
 			assert.Equal(t, lifecycle == database.Durable, instance.Protect)
 			// Always there: a lifecycle may change, and a missing name would only show when the database is deleted.
 			assert.NotEmpty(t, instance.Input(t, "finalSnapshotIdentifier"))
-			recovery := recording.One(t, "aws:secretsmanager/secret:Secret").Input(t, "recoveryWindowInDays")
-			assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == database.Disposable], recovery)
+			for _, secret := range recording.All("aws:secretsmanager/secret:Secret") {
+				assert.Equal(t, map[bool]any{true: 0.0, false: 30.0}[lifecycle == database.Disposable], secret.Input(t, "recoveryWindowInDays"), secret.Name)
+			}
 		})
 	}
 }
@@ -283,12 +294,14 @@ func TestPasswordIsGeneratedOnceAndReadBackFromSecretsManager(t *testing.T) {
 
 func TestPasswordVersionMakesAnotherSecret(t *testing.T) {
 	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.PasswordVersion = pointer(2) })
-	assert.Equal(t, "database-password-v2", recording.One(t, versionType).Name)
+	for _, name := range []string{"database-password-v2", "database-password-migration-v2", "database-password-b-v2"} {
+		assert.Regexp(t, `^[A-Za-z0-9]{32}$`, recording.Named(t, versionType, name).Input(t, "secretString"), name)
+	}
+	assert.Len(t, recording.All(versionType), 3, "the app's other login has none")
 }
 
 func TestOwnPasswordIsNotIgnoredWhenItChanges(t *testing.T) {
-	version := mustDatabase(t, func(args *database.DatabaseArgs) { args.Password = marker }).One(t, versionType)
-	assert.Equal(t, "database-password-own", version.Name)
+	version := mustDatabase(t, func(args *database.DatabaseArgs) { args.Password = marker }).Named(t, versionType, "database-password-own")
 	assert.Empty(t, version.IgnoreChanges)
 	assert.Equal(t, marker, version.Input(t, "secretString"))
 	assert.True(t, version.IsSecret(t, "secretString"))
@@ -741,7 +754,7 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 		"storageGiB is 70000, want 20 to 65536":  func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(70000), pointer(0) },
 		"maxStorageGiB is 50, want 110 to 65536": func(a *database.DatabaseArgs) { a.StorageGiB, a.MaxStorageGiB = pointer(100), pointer(50) },
 		"maxStorageGiB is 65536, want 0: a volume of 65536 GiB has no room to grow by a tenth below 65536":                                func(a *database.DatabaseArgs) { a.StorageGiB = pointer(65536) },
-		`name is "select", want a name that RDS doesn't reserve`:                                                                          func(a *database.DatabaseArgs) { a.Name = "select" },
+		`name is "select", want a name that neither RDS nor the program reserves`:                                                         func(a *database.DatabaseArgs) { a.Name = "select" },
 		`backupPlan is "aws:daily", want a value that doesn't start with aws: or rds:`:                                                    func(a *database.DatabaseArgs) { a.BackupPlan = "aws:daily" },
 		"alarms.topicArn is arn:aws:sns:us-east-1:123456789012:alerts, want a topic of the database's region, as arn:aws:sns:eu-west-1:…": func(a *database.DatabaseArgs) { a.AlarmTopicARN = "arn:aws:sns:us-east-1:123456789012:alerts" },
 		"maxStorageGiB is 21, want 22 to 65536":                                                                                           func(a *database.DatabaseArgs) { a.MaxStorageGiB = pointer(21) },
@@ -757,14 +770,13 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 		`name is "my-app", want 1 to 63 letters, digits and _, a letter first`:                                                            func(a *database.DatabaseArgs) { a.Name = "my-app" },
 		`name is "9lives", want 1 to 63 letters, digits and _, a letter first`:                                                            func(a *database.DatabaseArgs) { a.Name = "9lives" },
 		"want 1 to 63 letters, digits and _":                                                                                              func(a *database.DatabaseArgs) { a.Name = strings.Repeat("a", 64) },
-		`name is "template1", want a name that RDS doesn't reserve`:                                                                       func(a *database.DatabaseArgs) { a.Name = "template1" },
-		`username is "admin", want a name that RDS doesn't reserve`:                                                                       func(a *database.DatabaseArgs) { a.Username = "admin" },
-		`username is "USER", want a name that RDS doesn't reserve`:                                                                        func(a *database.DatabaseArgs) { a.Username = "USER" },
-		`username is "rdsadmin", want a name that RDS doesn't reserve`:                                                                    func(a *database.DatabaseArgs) { a.Username = "rdsadmin" },
-		`username is "pg_app", want a name that RDS doesn't reserve`:                                                                      func(a *database.DatabaseArgs) { a.Username = "pg_app" },
+		`name is "template1", want a name that neither RDS nor the program reserves`:                                                      func(a *database.DatabaseArgs) { a.Name = "template1" },
+		`username is "admin", want a name that neither RDS nor the program reserves`:                                                      func(a *database.DatabaseArgs) { a.Username = "admin" },
+		`username is "USER", want a name that neither RDS nor the program reserves`:                                                       func(a *database.DatabaseArgs) { a.Username = "USER" },
+		`username is "rdsadmin", want a name that neither RDS nor the program reserves`:                                                   func(a *database.DatabaseArgs) { a.Username = "rdsadmin" },
+		`username is "pg_app", want a name that neither RDS nor the program reserves`:                                                     func(a *database.DatabaseArgs) { a.Username = "pg_app" },
 		"password is [secret], want 8 to 128 printable":                                                                                   func(a *database.DatabaseArgs) { a.Password = "short" },
 		`without space, /, @ and "`:                                                                                                       func(a *database.DatabaseArgs) { a.Password = "with@at-sign" },
-		"passwordVersion is 2, want none beside password":                                                                                 func(a *database.DatabaseArgs) { a.Password, a.PasswordVersion = "long-enough", pointer(2) },
 		`lifecycle is "eternal", want disposable, durable or retiring`:                                                                    func(a *database.DatabaseArgs) { a.Lifecycle = "eternal" },
 		"backupRetentionDays is 3, want 7 to 35 where lifecycle is durable":                                                               func(a *database.DatabaseArgs) { durable(a); a.BackupRetentionDays = pointer(3) },
 		"backupRetentionDays is 0, want 1 to 35 where lifecycle is disposable":                                                            func(a *database.DatabaseArgs) { a.BackupRetentionDays = pointer(0) },

@@ -61,7 +61,7 @@ func TestNginxAcceptsTheConfigOfEachStack(t *testing.T) {
 	requireNginx(t)
 	for _, name := range []string{"dev", "prod", "full"} {
 		r := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name)})
-		config := r.One(t, configMapType).Input(t, `data["nginx.conf"]`).(string)
+		config := r.Named(t, configMapType, "app-nginx-config").Input(t, `data["nginx.conf"]`).(string)
 		// Service names resolve in the cluster alone.
 		config = regexp.MustCompile(`server (backend|frontend)-service:`).ReplaceAllString(config, "server 127.0.0.1:")
 		require.NoError(t, nginx.Test(config, t.TempDir()), name)

@@ -80,7 +80,7 @@ func TestPodsThatHaveARoleFindItsCredentials(t *testing.T) {
 	for _, res := range pods(r) {
 		spec := func(path string) any { return res.Input(t, "spec.template.spec."+path) }
 		env := environment(t, res)
-		if !strings.HasPrefix(res.Name, "app-backend") {
+		if !strings.HasPrefix(res.Name, "app-backend") || strings.HasPrefix(res.Name, "app-backend-roles") {
 			assert.Nil(t, spec("serviceAccountName"), res.Name)
 			assert.NotContains(t, env, "AWS_REGION", res.Name)
 			continue
@@ -116,7 +116,7 @@ func TestPodsOfAnIPv6ClusterAskTheAgentsIPv6Address(t *testing.T) {
 
 func TestRoleOpensTheWayToItsAgentAndNoOther(t *testing.T) {
 	r := deploy(t, "dev", withPermissions(t, readUploads))
-	require.Len(t, r.All(policyType), 7+2)
+	require.Len(t, r.All(policyType), 9+2)
 	for _, name := range []string{"app-backend-identity", "app-migration-identity"} {
 		policy := r.Named(t, policyType, name)
 		for _, address := range []string{"169.254.170.23", "fd00:ec2::23"} {
@@ -198,7 +198,7 @@ func TestWorkersAndJobsHaveTheBackendsWaysRoleAndNodes(t *testing.T) {
 	}
 	for path, res := range map[string]recorder.Resource{
 		"spec.template.spec.":                  r.Named(t, deploymentType, "app-worker-mailer"),
-		"spec.jobTemplate.spec.template.spec.": r.One(t, "kubernetes:batch/v1:CronJob"),
+		"spec.jobTemplate.spec.template.spec.": r.Named(t, "kubernetes:batch/v1:CronJob", "app-job-reindex"),
 	} {
 		assert.Equal(t, "backend", res.Input(t, path+"serviceAccountName"), res.Name)
 		assert.Equal(t, map[string]any{"pool": "apps"}, res.Input(t, path+"nodeSelector"), res.Name)

@@ -35,7 +35,7 @@ func TestEveryPodPullsWithTheRegistrysCredentials(t *testing.T) {
 			"username": "acme-bot", "password": marker + ":" + `"/`, "auth": "YWNtZS1ib3Q6bTRyazNkLVMzQ1IzVC12YWx1ZToiLw==",
 		}, config["auths"][known])
 		require.Len(t, config["auths"], 1)
-		require.Len(t, pods(r), 4)
+		require.Len(t, pods(r), 6)
 		for _, res := range pods(r) {
 			names := res.Input(t, "spec.template.spec.imagePullSecrets").([]any)
 			require.Len(t, names, 1, res.Name)
@@ -65,13 +65,14 @@ func TestHalfARegistryIsRefused(t *testing.T) {
 
 func TestPodsOfAllTiersRunWhereThePlacementSays(t *testing.T) {
 	r := runApp(t, func(a *app.AppArgs) {
+		withRoles(a)
 		a.Placement = app.PlacementArgs{
 			NodeSelector: map[string]string{"example.org/pool": "apps"},
 			Tolerations:  []app.TolerationArgs{{Key: "dedicated", Value: "apps", Effect: "NoSchedule"}, {Operator: "Exists"}},
 		}
 	})
-	without := runApp(t, nil)
-	require.Len(t, pods(r), 4)
+	without := runApp(t, withRoles)
+	require.Len(t, pods(r), 6)
 	for _, res := range pods(r) {
 		require.Equal(t, map[string]any{"example.org/pool": "apps"}, res.Input(t, "spec.template.spec.nodeSelector"), res.Name)
 		own := without.Named(t, res.Type, res.Name).Input(t, "spec.template.spec.tolerations").([]any)

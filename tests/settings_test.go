@@ -41,7 +41,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
 			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
-			`passwordVersion, parameters, readReplicas, restoreFrom, backupPlan, waive, network`,
+			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
@@ -228,7 +228,7 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 	lines := strings.Split(reference, "\n")
 	assert.Contains(t, lines, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` | Size of the gp3 volume at creation, in GiB. |")
 	assert.Contains(t, lines, "| `routes[].to` | string | required | backend, frontend | `backend` | Target of the route. |")
-	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated password. A higher number generates a new password. |")
+	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated passwords. The next number generates new ones, for every login. |")
 }
 
 func mustJSON(t *testing.T, value any) []byte {
@@ -263,4 +263,26 @@ func TestLoadRegistersNothing(t *testing.T) {
 	assert.Empty(t, recording.Names())
 	_, err := recorder.Run(stack.Deploy, recorder.Options{})
 	assert.Error(t, err)
+}
+
+func TestPodsWhosePoolsExceedTheInstanceAreRefusedWithTheSum(t *testing.T) {
+	config := func(connections, replicas int, class string) *recorder.Config {
+		return sampleConfig(t).Set(t, "threetier:jobs", map[string]any{"x": map[string]any{"command": []string{"x"}}}).
+			Set(t, "threetier:backend.connectionsPerPod", connections).
+			Set(t, "threetier:backend.replicas", map[string]any{"max": replicas}).
+			Set(t, "threetier:workers", map[string]any{"mailer": map[string]any{"command": []string{"x"}, "replicas": map[string]any{"max": 2}}}).
+			Set(t, "threetier:database.instanceClass", class)
+	}
+	assert.Equal(t, []string{
+		"threetier:backend.connectionsPerPod is 11, want less, a lower replicas.max or a larger instanceClass: in a rollout the pods open " +
+			"backend 13 × 11 + worker mailer 3 × 11 + jobs and migration 2 = 178 connections, and db.t4g.micro has 74 for them",
+	}, refusals(t, config(11, 10, "db.t4g.micro")))
+	accepted := func(config *recorder.Config) {
+		t.Helper()
+		deploy(t, "dev", config)
+	}
+	accepted(config(11, 10, "db.t4g.medium"))
+	accepted(config(12, 2, "db.t4g.micro")) // 3 and 3 pods, 2 more: 74
+	assert.Len(t, refusals(t, config(13, 2, "db.t4g.micro")), 1)
+	accepted(config(13, 2, "db.t4g.micro").Set(t, "threetier:database.parameters", map[string]any{"max_connections": "85"}))
 }

@@ -24,7 +24,9 @@ func TestSkippedMigrationIsForTheImageThatRuns(t *testing.T) {
 			Set(t, "threetier:backend.skipMigration.image", "ghcr.io/acme/backend:1.0.0").
 			Set(t, "threetier:backend.skipMigration.reason", "fails on the schema of 1.1.0")
 	}
-	require.Empty(t, deploy(t, "dev", config()).All(jobType))
+	for _, job := range deploy(t, "dev", config()).All(jobType) {
+		require.NotEqual(t, "app-backend-migrate", job.Name)
+	}
 	require.Equal(t, []string{
 		`threetier:backend.skipMigration.image is "ghcr.io/acme/backend:1.0.0", want the backend's image: remove skipMigration once another image is deployed`,
 	}, refusals(t, config().Set(t, "threetier:backend.image", "ghcr.io/acme/backend:1.1.0")))

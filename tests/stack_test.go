@@ -83,6 +83,9 @@ func TestNamesOfWhatHoldsDataStay(t *testing.T) {
 		{"aws:ec2/securityGroup:SecurityGroup", "database-security-group"},
 		{"aws:secretsmanager/secret:Secret", "database-password"},
 		{versionType, "database-password-v1"},
+		{"aws:secretsmanager/secret:Secret", "database-password-migration"},
+		{"aws:secretsmanager/secret:Secret", "database-password-a"},
+		{"aws:secretsmanager/secret:Secret", "database-password-b"},
 	} {
 		assert.Equal(t, database, recording.Named(t, pinned.typ, pinned.name).Parent, pinned.name)
 	}
@@ -138,7 +141,7 @@ func TestSecretsAppearInSecretInputsOnly(t *testing.T) {
 	for _, res := range recording.Resources {
 		assert.NotContains(t, fmt.Sprint(res.Plain()), marker, "%s %s", res.Type, res.Name)
 	}
-	assert.Equal(t, marker+"-db", recording.One(t, versionType).Input(t, "secretString"))
+	assert.Equal(t, marker+"-db", recording.Named(t, versionType, "database-password-own").Input(t, "secretString"))
 	assert.True(t, recording.One(t, instanceType).IsSecret(t, "password"))
 	all := ""
 	for _, secret := range recording.All("kubernetes:core/v1:Secret") {
@@ -151,10 +154,13 @@ func TestSecretsAppearInSecretInputsOnly(t *testing.T) {
 
 func TestGeneratedPasswordAppearsInSecretInputsOnly(t *testing.T) {
 	recording := deploy(t, "dev", recorder.StackConfig(t, "dev"))
-	password := recording.One(t, versionType).Input(t, "secretString").(string)
-	require.Regexp(t, `^[A-Za-z0-9]{32}$`, password)
-	for _, res := range recording.Resources {
-		assert.NotContains(t, fmt.Sprint(res.Plain()), password, "%s %s", res.Type, res.Name)
+	require.Len(t, recording.All(versionType), 3)
+	for _, version := range recording.All(versionType) {
+		password := version.Input(t, "secretString").(string)
+		require.Regexp(t, `^[A-Za-z0-9]{32}$`, password)
+		for _, res := range recording.Resources {
+			assert.NotContains(t, fmt.Sprint(res.Plain()), password, "%s %s", res.Type, res.Name)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"internal/stack":      {"components/app", "components/cluster", "components/database", "internal/settings"},
 
 	"internal/recorder":            nil,
-	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/stack"},
+	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/settings", "internal/stack"},
 	"internal/planner/replacement": nil,
 	"internal/securityhub":         {"internal/recorder"},
 	"internal/stackfile":           nil,
@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
+	"tests/postgres":               nil,
 }
 
 // imports are the project's own packages that a file imports, without the module's name.

@@ -33,6 +33,8 @@ type AppArgs struct {
 	Jobs map[string]JobArgs
 	// Nginx is the way in.
 	Nginx NginxArgs
+	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
+	ClientImage string
 	// Registry has the credentials for private images. Default: none, the images are public.
 	Registry RegistryArgs
 	// Placement says which nodes all pods may run on.
@@ -48,12 +50,14 @@ func (args AppArgs) Problems() problems.List {
 		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
 	}
 	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
+	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	if args.Frontend != nil {
 		ps = append(ps, args.Frontend.Problems().Under("frontend")...)
 	}
 	ps = append(ps, processProblems("workers", args.Workers)...)
 	ps = append(ps, processProblems("jobs", args.Jobs)...)
+	ps = append(ps, jobNameProblems(args.Jobs)...)
 	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
 	ps = append(ps, args.routeProblems().Under("nginx")...)
 	ps = append(ps, args.Registry.Problems().Under("registry")...)
@@ -123,7 +127,7 @@ func (args AppArgs) withDefaults() AppArgs {
 	}
 	args.Nginx = args.Nginx.withDefaults()
 	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database, args.Backend.EKS = args.Database, args.EKS
+	args.Backend.Database, args.Backend.EKS, args.Backend.ClientImage = args.Database, args.EKS, args.ClientImage
 	args.Backend = args.Backend.withDefaults()
 	if args.Frontend != nil {
 		frontend := *args.Frontend
@@ -153,7 +157,14 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
-	if err := app.createProcesses(ctx, name, backend, args, policies); err != nil {
+	workers, err := app.createProcesses(ctx, name, backend, args, policies)
+	if err != nil {
+		return nil, err
+	}
+	if err := backend.lockRestingLogin(ctx, app, args.longestUses(backend), workers...); err != nil {
+		return nil, err
+	}
+	if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {
 		return nil, err
 	}
 	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
@@ -51,6 +53,9 @@ type BackendArgs struct {
 	MigrateSeconds *int
 	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
 	SkipMigration SkipMigrationArgs
+	// ConnectionsPerPod is how many connections to the database one pod opens at the most: its pool's size, times its
+	// processes. A worker's pod counts alike, a job and the migration for one. Default: DefaultConnectionsPerPod.
+	ConnectionsPerPod *int
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
 	DatabaseEnv map[string]string
@@ -64,6 +69,8 @@ type BackendArgs struct {
 	Namespace pulumi.StringInput
 	// Database is where the backend keeps its data. Required; App sets it.
 	Database database.Connection
+	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
+	ClientImage string
 }
 
 // Problems are what the args can't run with.
@@ -71,6 +78,7 @@ func (args BackendArgs) Problems() problems.List {
 	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
 	ps = append(ps, permissionsProblems(args)...)
 	ps = append(ps, commandProblems(MigrateConstraint, "migrate", args.Migrate)...)
+	ps = append(ps, ConnectionsPerPodConstraint.Problems("connectionsPerPod", args.ConnectionsPerPod)...)
 	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
 	ps = append(ps, args.skipMigrationProblems()...)
 	ps = append(ps, databaseEnvProblems(args.templates())...)
@@ -85,8 +93,10 @@ func (args BackendArgs) Problems() problems.List {
 // withDefaults is a copy of the args with every optional field set.
 func (args BackendArgs) withDefaults() BackendArgs {
 	args.WorkloadArgs = args.WorkloadArgs.withDefaults(backendDefaults)
+	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
 	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
 	args.DatabaseEnv = args.templates()
+	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)
 	return args
 }
 
@@ -122,6 +132,8 @@ type Backend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
+	roles   *roles // nil where the connection has none
+	args    BackendArgs
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
 	workload  *workload
 	migration []pulumi.Resource
@@ -141,12 +153,19 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 	if args.Namespace == nil {
 		return nil, fmt.Errorf("create backend %s: the namespace is missing", name)
 	}
-	return newBackend(ctx, name, args.withDefaults(), opts...)
+	backend, err := newBackend(ctx, name, args.withDefaults(), opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := backend.lockRestingLogin(ctx, backend, uses{pods: backend.drainSeconds()}); err != nil {
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
+	}
+	return backend, nil
 }
 
 // newBackend takes args that were checked, with their defaults.
 func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
-	backend := &Backend{}
+	backend := &Backend{args: args}
 	if err := ctx.RegisterComponentResource(BackendType, name, backend, opts...); err != nil {
 		return nil, fmt.Errorf("register backend %s: %w", name, err)
 	}
@@ -155,22 +174,19 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	w.env = append(w.env, args.proxyEnv()...)
-	if err := w.useDatabase(ctx, backend, args, opts...); err != nil {
-		return nil, fmt.Errorf("create backend %s: create database secret: %w", name, err)
-	}
 	if err := w.assumeRole(ctx, backend, args); err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	migration, err := w.migrate(ctx, backend, args)
+	before, err := backend.prepareDatabase(ctx, w, args, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("create backend %s: create migration job: %w", name, err)
+		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	service, err := w.serve(ctx, backend, migration...)
+	service, err := w.serve(ctx, backend, before...)
 	if err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
-	backend.service, backend.workload, backend.migration = service, w, migration
+	backend.service, backend.workload, backend.migration = service, w, before
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,
@@ -178,41 +194,90 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	})
 }
 
-// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
-// bundle beside them: a change of either rolls the backend.
-func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, opts ...pulumi.ResourceOption) error {
-	plain := map[string]pulumi.StringInput{}
-	secret := map[string]pulumi.StringInput{databaseCAKey: args.Database.CABundle}
-	var secretNames []string
-	for variable, template := range args.DatabaseEnv {
-		if strings.Contains(template, "{password}") {
-			secret[variable] = renderTemplate(args.Database, template)
-			secretNames = append(secretNames, variable)
-		} else {
-			plain[variable] = renderTemplate(args.Database, template)
+// prepareDatabase makes the logins, gives the workload its own, and migrates. It returns what the pods wait for.
+func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, opts ...pulumi.ResourceOption) (before []pulumi.Resource, err error) {
+	if b.roles, err = newRoles(ctx, b, w.name, args); err != nil {
+		return nil, fmt.Errorf("create database roles: %w", err)
+	}
+	if b.roles != nil {
+		made, err := b.roles.make(ctx, b, args.Migrate == nil)
+		if err != nil {
+			return nil, fmt.Errorf("create job for the database roles: %w", err)
 		}
+		before = append(before, made)
 	}
 	alias, err := formerDatabaseSecret(w.name, opts...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	secretName, err := newSecret(ctx, parent, w.name+"-database", w.metadata(), secret, alias)
+	migrator := w.copied()
+	if err := w.useDatabase(ctx, b, "-database", args.Database, args.DatabaseEnv, alias); err != nil {
+		return nil, fmt.Errorf("create database secret: %w", err)
+	}
+	if args.Migrate == nil {
+		return before, nil
+	}
+	if args.SkipMigration.Image != "" {
+		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
+		return before, args.SkipMigration.warnOf(ctx, b)
+	}
+	if b.roles == nil {
+		migrator = w
+	} else if err := migrator.useDatabase(ctx, b, "-migrate", args.Database.As(b.roles.of.Migration), args.DatabaseEnv); err != nil {
+		return nil, fmt.Errorf("create the migration's database secret: %w", err)
+	}
+	migration, err := migrator.migrate(ctx, b, args, before...)
+	if err != nil {
+		return nil, fmt.Errorf("create migration job: %w", err)
+	}
+	return []pulumi.Resource{migration}, nil
+}
+
+// lockRestingLogin comes last: what began before the rollout may still use the login for a while.
+func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old uses, after ...pulumi.Resource) error {
+	if b.roles == nil {
+		return nil
+	}
+	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.service)...); err != nil {
+		return fmt.Errorf("create job that locks the database's resting login: %w", err)
+	}
+	return nil
+}
+
+// drainSeconds is how long a pod that is to stop may still use the database.
+func (b *Backend) drainSeconds() int {
+	return workloadDrainSeconds + *b.args.RequestSeconds + stopMarginSeconds
+}
+
+// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
+// bundle beside them: a change of either rolls the pods.
+func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
+	plain := map[string]pulumi.StringInput{}
+	secret := map[string]pulumi.StringInput{databaseCAKey: connection.CABundle}
+	var secretNames []string
+	for variable, template := range templates {
+		if strings.Contains(template, "{password}") {
+			secret[variable] = renderTemplate(connection, template)
+			secretNames = append(secretNames, variable)
+		} else {
+			plain[variable] = renderTemplate(connection, template)
+		}
+	}
+	secretName, err := newSecret(ctx, parent, w.name+suffix, w.metadata(), secret, opts...)
 	if err != nil {
 		return err
 	}
 	w.env = append(w.env, plainEnv(plain)...)
 	w.env = append(w.env, secretEnv(secretName, secretNames)...)
-	w.volumes = append(w.volumes, corev1.VolumeArgs{
-		Name: pulumi.String("database-ca"),
-		Secret: corev1.SecretVolumeSourceArgs{
-			SecretName: secretName,
-			Items:      corev1.KeyToPathArray{corev1.KeyToPathArgs{Key: pulumi.String(databaseCAKey), Path: pulumi.String(databaseCAKey)}},
-		},
-	})
-	w.mounts = append(w.mounts, corev1.VolumeMountArgs{
-		Name: pulumi.String("database-ca"), MountPath: pulumi.String(databaseCADir), ReadOnly: pulumi.Bool(true),
-	})
+	w.mount("database-ca", databaseCADir, caVolume(secretName))
 	return nil
+}
+
+// copied shares nothing that either of the two may add to.
+func (w *workload) copied() *workload {
+	other := *w
+	other.env, other.volumes, other.mounts = slices.Clone(w.env), slices.Clone(w.volumes), slices.Clone(w.mounts)
+	return &other
 }
 
 // formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.
@@ -230,14 +295,7 @@ func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.Re
 
 // migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one
 // before the old one goes, and has no time to live, so that it isn't run again for being gone.
-func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs) ([]pulumi.Resource, error) {
-	if a.Migrate == nil {
-		return nil, nil
-	}
-	if a.SkipMigration.Image != "" {
-		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(a.SkipMigration.Reason)}
-		return nil, a.SkipMigration.warnOf(ctx, parent)
-	}
+func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
 	t := w.tier
 	t.label = migrationLabel
 	t.drainSeconds = 0
@@ -246,7 +304,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 	metadata := t.metadata()
 	// A Job that failed is run again by the next update, even when nothing changed.
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
-	job, err := batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
+	return batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{
 			// Two more tries: for a database that is just failing over.
@@ -254,12 +312,8 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
 			Template:              t.runToEnd(),
 		},
-	}, pulumi.Parent(parent), pulumi.Timeouts(&pulumi.CustomTimeouts{
+	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
 		// Longer than the Job's own deadline, whose message says more.
 		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+stopMarginSeconds),
 	}))
-	if err != nil {
-		return nil, err
-	}
-	return []pulumi.Resource{job}, nil
 }

@@ -21,8 +21,8 @@ type networkPolicy struct {
 // The ways that are open in the namespace; all others are closed, in both directions:
 //
 //	anyone → nginx → backend, frontend (where there is one)
-//	backend, migration, workers, jobs → database
-//	nginx, backend, migration, workers, jobs → DNS
+//	backend, migration, workers, jobs, roles, psql → database
+//	nginx, backend, migration, workers, jobs, roles, psql → DNS
 //	who has egress → what it says, and DNS
 //	who has permissions → the agent that hands out credentials
 //
@@ -47,6 +47,10 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
 	}, frontend...)
+	if args.Database.Roles != nil {
+		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
+		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(psqlLabel), nil, out})
+	}
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -118,6 +119,17 @@ func processProblems[T processKind[T]](key string, processes map[string]T) probl
 	return ps
 }
 
+// jobNameProblems refuse the names of the program's own CronJobs.
+func jobNameProblems(jobs map[string]JobArgs) problems.List {
+	var ps problems.List
+	for _, name := range []string{psqlLabel, psqlLabel + "-write"} {
+		if _, taken := jobs[name]; taken {
+			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: make psql has a CronJob of this one"})
+		}
+	}
+	return ps
+}
+
 // settled is a copy with the defaults of each.
 func settled[T processKind[T]](processes map[string]T) map[string]T {
 	all := map[string]T{}
@@ -165,21 +177,35 @@ func (args AppArgs) openProcesses() []openTier {
 	return open
 }
 
-// createProcesses makes the workers and the jobs.
-func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, policies []pulumi.Resource) error {
+// createProcesses makes the workers and the jobs. It returns the workers' Deployments.
+func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, policies []pulumi.Resource) (workers []pulumi.Resource, err error) {
 	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
 		a := args.Workers[worker]
 		a.Name, a.Backend = worker, backend
-		if _, err := newWorker(ctx, name+"-worker-"+worker, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
-			return err
+		created, err := newWorker(ctx, name+"-worker-"+worker, a, pulumi.Parent(app), pulumi.DependsOn(policies))
+		if err != nil {
+			return nil, err
 		}
+		workers = append(workers, created.pods)
 	}
 	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
 		a := args.Jobs[job]
 		a.Name, a.Backend = job, backend
 		if _, err := newJob(ctx, name+"-job-"+job, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return workers, nil
+}
+
+// longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
+func (args AppArgs) longestUses(backend *Backend) uses {
+	longest := uses{pods: backend.drainSeconds()}
+	for _, worker := range args.Workers {
+		longest.pods = max(longest.pods, *worker.StopSeconds+stopMarginSeconds)
+	}
+	for _, job := range args.Jobs {
+		longest.jobs = max(longest.jobs, *job.TimeoutSeconds)
+	}
+	return longest
 }

@@ -140,27 +140,13 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.
 func (t tier) podSpec() corev1.PodSpecArgs {
-	container := t.container
-	container.Name = pulumi.String(t.label)
-	// What ran is what the config names; a tag that moves is no way to roll out, and a
-	// registry that is down must not keep pods from starting.
-	container.ImagePullPolicy = pulumi.String("IfNotPresent")
-	container.Resources = t.resourceRequirements()
-	container.SecurityContext = corev1.SecurityContextArgs{
-		AllowPrivilegeEscalation: pulumi.Bool(false),
-		ReadOnlyRootFilesystem:   pulumi.Bool(true),
-		Capabilities:             corev1.CapabilitiesArgs{Drop: pulumi.StringArray{pulumi.String("ALL")}},
-	}
-	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
-	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
+	volumes, _ := t.emptyDirs()
 	var pullSecrets corev1.LocalObjectReferenceArray
 	if t.pullSecret != nil {
 		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.pullSecret.ToStringOutput()})
 	}
-	volumes, mounts := t.emptyDirs()
-	container.VolumeMounts = slices.Concat(mounts, t.mounts)
 	return corev1.PodSpecArgs{
-		Containers:                    corev1.ContainerArray{container},
+		Containers:                    corev1.ContainerArray{t.hardened(t.container, t.label)},
 		Volumes:                       append(volumes, t.volumes...),
 		ServiceAccountName:            t.serviceAccount,
 		AutomountServiceAccountToken:  pulumi.Bool(false),
@@ -179,6 +165,25 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 			SeccompProfile: corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
 		},
 	}
+}
+
+// hardened is a container of the pod.
+func (t tier) hardened(container corev1.ContainerArgs, name string) corev1.ContainerArgs {
+	container.Name = pulumi.String(name)
+	// What ran is what the config names; a tag that moves is no way to roll out, and a
+	// registry that is down must not keep pods from starting.
+	container.ImagePullPolicy = pulumi.String("IfNotPresent")
+	container.Resources = t.resourceRequirements()
+	container.SecurityContext = corev1.SecurityContextArgs{
+		AllowPrivilegeEscalation: pulumi.Bool(false),
+		ReadOnlyRootFilesystem:   pulumi.Bool(true),
+		Capabilities:             corev1.CapabilitiesArgs{Drop: pulumi.StringArray{pulumi.String("ALL")}},
+	}
+	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
+	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
+	_, mounts := t.emptyDirs()
+	container.VolumeMounts = slices.Concat(mounts, t.mounts)
+	return container
 }
 
 // nodeTolerations replace the pods of a node that is gone after nodeGoneSeconds, where Kubernetes by itself waits for five minutes.

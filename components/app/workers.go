@@ -63,6 +63,8 @@ type Worker struct {
 
 	// Deployment is the Deployment's name.
 	Deployment pulumi.StringOutput `pulumi:"deployment"`
+
+	pods pulumi.Resource
 }
 
 // NewWorker creates the pods, once the backend's migration succeeded.
@@ -94,7 +96,7 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 	if err != nil {
 		return nil, fmt.Errorf("create worker %s: %w", name, err)
 	}
-	worker.Deployment = deployment.Metadata.Name().Elem()
+	worker.Deployment, worker.pods = deployment.Metadata.Name().Elem(), deployment
 	return worker, ctx.RegisterResourceOutputs(worker, pulumi.Map{"deployment": worker.Deployment})
 }
 

@@ -48,10 +48,6 @@ type alarm struct {
 // alarms are those of every instance, with thresholds from its memory and storage.
 func (args DatabaseArgs) alarms() []alarm {
 	memory := classMemory(args.InstanceClass)
-	connections := maxConnections(memory)
-	if configured, err := strconv.Atoi(args.Parameters["max_connections"]); err == nil {
-		connections = configured
-	}
 	storage := max(*args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
 	return []alarm{
 		{
@@ -73,7 +69,7 @@ func (args DatabaseArgs) alarms() []alarm {
 		},
 		{
 			suffix: "connections", metric: "DatabaseConnections", above: true,
-			threshold: float64(connections * connectionPercent / 100), missing: "missing",
+			threshold: float64(args.maxConnections() * connectionPercent / 100), missing: "missing",
 			description: "four fifths of all connections taken",
 		},
 	}

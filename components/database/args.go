@@ -75,6 +75,8 @@ type DatabaseArgs struct {
 	PasswordVersion *int
 	// Parameters are PostgreSQL settings by name. Default: rds.force_ssl=1, and what finds clients that are gone.
 	Parameters map[string]string
+	// Extensions are PostgreSQL's, created before the migration. Default: none.
+	Extensions []string
 	// ReadReplicas is how many read-only copies run beside the instance. Default: 0.
 	ReadReplicas int
 	// RestoreFrom is the snapshot to create the instance from; without effect once it exists. Default: none.
@@ -187,6 +189,7 @@ func (args DatabaseArgs) nameProblems() problems.List {
 		UsernameConstraint.Problems("username", args.Username),
 		BackupPlanConstraint.Problems("backupPlan", args.BackupPlan),
 		RestoreFromConstraint.Problems("restoreFrom", args.RestoreFrom),
+		ExtensionsConstraint.Problems("extensions", args.Extensions),
 	)
 }
 
@@ -195,14 +198,7 @@ func (args DatabaseArgs) passwordProblems() problems.List {
 	if args.Password == "" {
 		return nil
 	}
-	ps := PasswordConstraint.Problems("password", args.Password)
-	if *args.PasswordVersion != PasswordVersionConstraint.Default {
-		ps = append(ps, problems.Problem{
-			Path: "passwordVersion", Value: fmt.Sprint(*args.PasswordVersion),
-			Want: "none beside password: it rotates a generated one",
-		})
-	}
-	return ps
+	return PasswordConstraint.Problems("password", args.Password)
 }
 
 func (args DatabaseArgs) lifecycleProblems() problems.List {

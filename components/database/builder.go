@@ -15,13 +15,15 @@ type builder struct {
 	present present
 	parent  *Database
 
-	subnetGroup    *rds.SubnetGroup
-	securityGroup  *ec2.SecurityGroup
-	parameterGroup *rds.ParameterGroup
-	monitoringRole *iam.Role
-	password       pulumi.StringOutput
-	primary        *rds.Instance
-	replicas       []*rds.Instance
+	subnetGroup       *rds.SubnetGroup
+	securityGroup     *ec2.SecurityGroup
+	parameterGroup    *rds.ParameterGroup
+	monitoringRole    *iam.Role
+	password          pulumi.StringOutput // the administrator's
+	migrationPassword pulumi.StringOutput
+	appPassword       pulumi.StringOutput
+	primary           *rds.Instance
+	replicas          []*rds.Instance
 	// before are resources that the instance needs without referring to them.
 	before []pulumi.Resource
 }
@@ -30,7 +32,7 @@ type builder struct {
 func (b *builder) create() error {
 	for _, step := range []func() error{
 		b.createSubnetGroup, b.createSecurityGroup, b.createParameterGroup, b.createLogGroups, b.createMonitoringRole,
-		b.createPassword, b.createPrimary, b.createReplicas, b.createAlarms,
+		b.createPasswords, b.createPrimary, b.createReplicas, b.createAlarms,
 	} {
 		if err := step(); err != nil {
 			return err

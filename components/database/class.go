@@ -1,6 +1,9 @@
 package database
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 const gib = 1 << 30
 
@@ -46,4 +49,21 @@ func classMemory(class string) int {
 func maxConnections(memory int) int {
 	const bytesPerConnection, ceiling, least = 9_531_392, 5000, 300 << 20
 	return min((memory-max(memory/10, least))/bytesPerConnection, ceiling)
+}
+
+// maxConnections is the instance's own number.
+func (args DatabaseArgs) maxConnections() int {
+	if configured, err := strconv.Atoi(args.Parameters["max_connections"]); err == nil {
+		return configured
+	}
+	return maxConnections(classMemory(args.InstanceClass))
+}
+
+// reservedConnections are kept for administrators: three by PostgreSQL (superuser_reserved_connections), two by RDS
+// (rds.rds_superuser_reserved_connections).
+const reservedConnections = 5
+
+// Connections is how many of the instance's connections are left to the app.
+func (args DatabaseArgs) Connections() int {
+	return args.withDefaults().maxConnections() - reservedConnections
 }

@@ -12,12 +12,14 @@ type Connection struct {
 	Port pulumi.IntInput
 	// Name is the database's name. Required.
 	Name pulumi.StringInput
-	// Username is required.
+	// Username is the app's login. Required.
 	Username pulumi.StringInput
 	// Password is required, and must be a secret output.
 	Password pulumi.StringInput
 	// CABundle holds the PEM certificates that the server's own is checked against. Required.
 	CABundle pulumi.StringInput
+	// Roles are what the app's login has to be made with. Default: none, Username is there and may do all that the app does.
+	Roles *Roles
 }
 
 // Connection is how a client reaches this d.
@@ -27,8 +29,15 @@ func (d *Database) Connection() Connection {
 		ReaderHost: d.ReaderAddress,
 		Port:       d.Port,
 		Name:       d.Name,
-		Username:   d.Username,
-		Password:   d.Password,
+		Username:   d.app.Username,
+		Password:   d.app.Password,
 		CABundle:   d.CABundle,
+		Roles:      d.roles,
 	}
+}
+
+// As is the connection of another login.
+func (c Connection) As(login Login) Connection {
+	c.Username, c.Password = login.Username, login.Password
+	return c
 }

@@ -203,7 +203,7 @@ func postgresName(byDefault string, reserved []string) constraint.Text {
 		Pattern: "^[A-Za-z][A-Za-z0-9_]{0,62}$",
 		Want:    "1 to 63 letters, digits and _, a letter first",
 		Except:  "^([pP][gG]_|" + constraint.AnyCase(reserved) + "$)",
-		Instead: "a name that RDS doesn't reserve",
+		Instead: "a name that neither RDS nor the program reserves",
 		Valid:   []string{"shop", "Shop_2", "pgapp", strings.Repeat("a", 63)},
 		Invalid: []string{
 			"my-app", "9lives", strings.Repeat("a", 64), "pg_app", reserved[0], strings.ToUpper(reserved[0]),
@@ -211,9 +211,11 @@ func postgresName(byDefault string, reserved []string) constraint.Text {
 	}
 }
 
-// Names that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
+// Names that the program's own roles have, and those that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
 var (
 	reservedUsernames = strings.Fields(`
+		threetier_a threetier_b threetier_migration threetier_owner threetier_read threetier_rows
+
 		admin administrator public rds_iam rds_password rds_replication rds_superuser rdsadmin rdsrepladmin rdstopmgr root
 
 		all analyse analyze and any array as asc asymmetric authorization both case cast check collate column constraint

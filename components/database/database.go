@@ -42,6 +42,9 @@ type Database struct {
 	// Ready are the resources that a client needs before it can connect: instances and ingress rules. To depend on
 	// them is safer than to depend on the component, whose children the Go SDK only gets to know one after the other.
 	Ready []pulumi.Resource
+
+	app   Login
+	roles *Roles
 }
 
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
@@ -112,6 +115,7 @@ func (d *Database) set(parts *builder, bundle string) {
 	d.SecurityGroupID = parts.securityGroup.ID()
 	d.Identifier = instance.Identifier
 	d.ARN = instance.Arn
+	d.app, d.roles = parts.logins()
 	d.Ready = append(slices.Clone(parts.before), instance)
 	for _, replica := range parts.replicas {
 		d.Ready = append(d.Ready, replica)

@@ -10,9 +10,11 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/planner/replacement"
 	"threetier/internal/recorder"
+	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
@@ -20,6 +22,8 @@ import (
 type Plan struct {
 	// Stack is the stack's name.
 	Stack string `yaml:"stack"`
+	// Connections is the sum of the database connections that the pods may open.
+	Connections string `yaml:"connections"`
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
@@ -59,13 +63,18 @@ func Build(root, name string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	recording, err := recorder.Run(stack.Deploy, recorder.Options{
+	plan := &Plan{Stack: name, meant: from.meant}
+	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
+		if config, err := settings.Load(ctx); err == nil {
+			plan.Connections = config.Connections()
+		}
+		return stack.Deploy(ctx)
+	}, recorder.Options{
 		Stack: name, Config: from.config, Network: from.network, RDS: from.rds, ID: reference, Answer: references,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", name, err)
 	}
-	plan := &Plan{Stack: name, meant: from.meant}
 	plan.Resources = append(plan.Resources, Resource{
 		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": from.region},
 	})

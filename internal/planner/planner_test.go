@@ -108,7 +108,7 @@ func TestPlanShowsNoSecret(t *testing.T) {
 		assert.NotContains(t, written, hidden)
 	}
 	assert.Contains(t, written, "TOKEN: '[secret]'")
-	assert.Contains(t, written, "DATABASE_URL: postgresql://app_admin:[secret]@<Instance database>.address:5433/app")
+	assert.Contains(t, written, "DATABASE_URL: postgresql://threetier_a:[secret]@<Instance database>.address:5433/app")
 }
 
 func TestOneConfigValueIsOneChange(t *testing.T) {
@@ -125,7 +125,7 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 		}},
 		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
 			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",
-			"deleted Job app-backend-migrate: ",
+			"deleted Secret app-backend-migrate: ", "deleted Job app-backend-migrate: ",
 		}},
 		{"nothing but a comment", "# idle most of the day", "# idle", nil},
 	} {

@@ -20,6 +20,7 @@ func (s *Settings) digestProblems() problems.List {
 		{"backend.image", s.App.Backend.Image},
 		{"frontend.image", frontend},
 		{"nginx.image", s.App.Nginx.Image},
+		{"database.clientImage", s.App.ClientImage},
 	} {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {
 			ps = append(ps, problems.Problem{

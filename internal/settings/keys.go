@@ -85,7 +85,7 @@ func keys(s *Settings) []Key {
 			Doc: "The Kubernetes namespace, which the stack creates and owns.",
 		},
 		{
-			Name: "threetier:database", Kind: object(databaseKeys(&s.Database)...), Default: required,
+			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,
 			Doc: "The Amazon RDS PostgreSQL instance.",
 		},
 		{
@@ -231,14 +231,14 @@ func databaseAccessKeys(d *database.DatabaseArgs) []Key {
 		},
 		{
 			Name: "username", Kind: text(&d.Username), Constraint: database.UsernameConstraint, Example: "shop_admin",
-			Doc: "User name of the administrator. The backend connects with it. A change replaces the instance.",
+			Doc: "User name of the administrator, which creates the database's roles. A change replaces the instance.",
 		},
 		{
 			Name: "password", Kind: text(&d.Password), Default: "generated", Secret: true, Example: "{secure: …}",
-			Constraint: database.PasswordConstraint, Doc: "Your own password instead of the generated one.",
+			Constraint: database.PasswordConstraint, Doc: "Your own password of the administrator instead of the generated one.",
 		},
 		{
-			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Constraint: database.PasswordVersionConstraint, Example: "2", Doc: "Number of the generated password. A higher number generates a new password.",
+			Name: "passwordVersion", Kind: optionalNumber(&d.PasswordVersion), Constraint: database.PasswordVersionConstraint, Example: "2", Doc: "Number of the generated passwords. The next number generates new ones, for every login.",
 		},
 	}
 }
@@ -250,6 +250,10 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 			Constraint: database.ParametersConstraint,
 			Doc: "PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1. By default, " +
 				"client_connection_check_interval and tcp_keepalives_* end the statements of a client that is gone, within 30 seconds; 0 leaves one of them to RDS.",
+		},
+		{
+			Name: "extensions", Kind: texts(&d.Extensions), Constraint: database.ExtensionsConstraint, Default: "[]", Example: "[pgcrypto, vector]",
+			Doc: "PostgreSQL extensions. The administrator creates them before the migration.",
 		},
 		{
 			Name: "readReplicas", Kind: number(&d.ReadReplicas), Constraint: database.ReadReplicasConstraint, Example: "1",
@@ -272,6 +276,13 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 			Name: "network", Default: "as each key's",
 			Kind: object(networkKeys(&d.Network)...), Doc: "The network of the database. All its keys are required with a kubeconfig.",
 		},
+	}
+}
+
+func clientImageKey(into *string) Key {
+	return Key{
+		Name: "clientImage", Kind: text(into), Constraint: app.ImageConstraint.WithDefault(app.DefaultClientImage), Example: app.DefaultClientImage,
+		Doc: "An image with a shell and psql 15 or later. It creates the database's roles.",
 	}
 }
 
@@ -319,6 +330,11 @@ func backendKeys(b *app.BackendArgs) []Key {
 		{
 			Name: "skipMigration", Default: "none: migrate is run", Kind: object(skipMigrationKeys(&b.SkipMigration)...),
 			Doc: "Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.",
+		},
+		{
+			Name: "connectionsPerPod", Kind: optionalNumber(&b.ConnectionsPerPod), Constraint: app.ConnectionsPerPodConstraint, Example: "10",
+			Doc: "The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+				"If the pods of a rollout need more connections than the instance class has, the config is refused.",
 		},
 		{
 			Name: "databaseEnv", Kind: textMap(&b.DatabaseEnv),

@@ -100,6 +100,9 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.App.Problems(),
 		s.digestProblems(),
 	)
+	if len(ps) == 0 {
+		ps = s.connectionProblems()
+	}
 	network := s.Database.Network.GivenProblems()
 	if s.Cluster.Kubeconfig != nil {
 		network = s.Database.Network.Problems()

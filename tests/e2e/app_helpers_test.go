@@ -75,6 +75,7 @@ func runningPods(t *testing.T, stack, tier string) []string {
 // requests one adds an item, two want the page, and the rest list items.
 type load struct {
 	site     string
+	ask      ask
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 	sent     atomic.Int64
@@ -97,10 +98,25 @@ func (f failure) String() string { return f.at.Format("15:04:05.000") + " " + f.
 // workers bound the requests that are under way at once, as a browser's connections do.
 const workers = 16
 
+// ask is the load's request of a number. The title is unique.
+type ask func(i int, title string) (method, path, body string, want int)
+
+func askForItems(i int, title string) (method, path, body string, want int) {
+	switch i % 20 {
+	case 0:
+		return http.MethodPost, "/api/items", fmt.Sprintf(`{"title":%q}`, title), http.StatusCreated
+	case 5, 15:
+		return http.MethodGet, "/", "", http.StatusOK
+	}
+	return http.MethodGet, "/api/items?limit=10", "", http.StatusOK
+}
+
 // startLoad begins with a rate in requests per second; 0 is as many as the workers get answered.
-func startLoad(site string, rate int) *load {
+func startLoad(site string, rate int) *load { return startLoadOf(site, rate, askForItems) }
+
+func startLoadOf(site string, rate int, of ask) *load {
 	ctx, stop := context.WithCancel(context.Background())
-	l := &load{site: site, stop: stop}
+	l := &load{site: site, ask: of, stop: stop}
 	turns := make(chan int, workers)
 	l.done.Add(1)
 	go func() {
@@ -129,14 +145,8 @@ func startLoad(site string, rate int) *load {
 }
 
 func (l *load) request(client *http.Client, i int) {
-	method, path, body, want := http.MethodGet, "/api/items?limit=10", "", http.StatusOK
 	title := fmt.Sprintf("load %d %d", time.Now().UnixNano(), i)
-	switch i % 20 {
-	case 0:
-		method, path, body, want = http.MethodPost, "/api/items", fmt.Sprintf(`{"title":%q}`, title), http.StatusCreated
-	case 5, 15:
-		path = "/"
-	}
+	method, path, body, want := l.ask(i, title)
 	connections := 0
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connections++ }}
 	// Not the load's own context: a request that has begun is counted to its end.

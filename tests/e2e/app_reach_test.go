@@ -45,7 +45,7 @@ func TestPodsReachWhatTheConfigOpens(t *testing.T) {
   threetier:registry: { server: "%s", username: %s, password: %s }
   threetier:placement: { nodeSelector: { example.org/pool: apps }, tolerations: [{ key: dedicated, operator: Exists }] }
 `, privateRegistry, around.Username, s.encrypt(t, around.Password)))
-	said := s.up(t)
+	said := s.upAsPlanned(t)
 
 	t.Run("egress opens exactly what it says", func(t *testing.T) { opensWhatItSays(t, s, around) })
 	t.Run("credentials come by the service account", func(t *testing.T) { credentialsOfTheRole(t, s) })
@@ -237,6 +237,7 @@ func pullsPrivately(t *testing.T, s *testStack, image string, around services, s
 	eventually(t, time.Minute, "refused by the registry", func() bool {
 		return strings.Contains(kubectl(t, s.name, "get events --field-selector involvedObject.name=without,reason=Failed"), "401 Unauthorized")
 	})
+	kubectl(t, s.name, "delete pod without --wait=false")
 	places := map[string]string{
 		"the output of up": said, "Kubernetes": kubectl(t, s.name, "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
 	}

@@ -33,8 +33,9 @@ func rotates(t *testing.T, s *testStack) {
 	const version = "aws:secretsmanager/secretVersion:SecretVersion"
 	secret := func() string { return kubectl(t, s.name, "get secrets -o name") }
 	address := s.instances(t)[0].Address
-	oldPassword, oldSecret, oldVersion, oldPods := password(t, s.name), secret(), ofType(t, s.name, version), pods(t, s.name, "backend")
-	if out, err := psqlAt(address, oldPassword, "select 1"); err != nil {
+	oldUser, oldPassword := login(t, s.name)
+	oldAdministrators, oldSecret, oldVersions, oldPods := administratorsPassword(t, s.name), secret(), ofType(t, s.name, version), pods(t, s.name, "backend")
+	if out, err := psqlAt(address, oldUser, oldPassword, "select 1"); err != nil {
 		t.Fatalf("before: %v: %s", err, out)
 	}
 
@@ -52,20 +53,30 @@ func rotates(t *testing.T, s *testStack) {
 		t.Errorf("%d requests failed, the first: %s", len(failed), failed[0])
 	}
 
-	newPassword := password(t, s.name)
-	if newPassword == oldPassword || len(newPassword) != 32 {
-		t.Errorf("the new password has %d characters, same: %t", len(newPassword), newPassword == oldPassword)
+	user, newPassword := login(t, s.name)
+	if user == oldUser || newPassword == oldPassword || len(newPassword) != 32 {
+		t.Errorf("the app's login was %s and is %s, with a password of %d characters, same: %t", oldUser, user, len(newPassword), newPassword == oldPassword)
 	}
-	if out, err := psqlAt(address, newPassword, "select 1"); err != nil {
+	if out, err := psqlAt(address, user, newPassword, "select count(*) from items"); err != nil {
 		t.Errorf("the new password: %v: %s", err, out)
 	}
-	if out, err := psqlAt(address, oldPassword, "select 1"); err == nil || !strings.Contains(out, "password authentication failed") {
-		t.Errorf("the old password: %v: %s, want it refused", err, out)
+	if out, err := psqlAt(address, oldUser, oldPassword, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
+		t.Errorf("the old login: %v: %s, want it locked", err, out)
 	}
-	if newVersion := ofType(t, s.name, version); len(newVersion) != 1 || newVersion[0].ID == oldVersion[0].ID {
-		t.Errorf("Secrets Manager holds %v, want another than %v", newVersion, oldVersion)
-	} else if stages := fmt.Sprint(recorded(t, "secretsmanager/secretVersion", newVersion[0].ID)["versionStages"]); stages != "[AWSCURRENT]" {
-		t.Errorf("the new version's stages are %s", stages)
+	if out, err := psqlAt(address, "app_admin", oldAdministrators, "select 1"); err == nil || !strings.Contains(out, "password authentication failed") {
+		t.Errorf("the administrator's old password: %v: %s, want it refused", err, out)
+	}
+	newVersions := ofType(t, s.name, version)
+	if len(newVersions) != len(oldVersions) {
+		t.Errorf("Secrets Manager holds %v, want as many as %v", newVersions, oldVersions)
+	}
+	for _, v := range newVersions {
+		if slices.ContainsFunc(oldVersions, func(old stateResource) bool { return old.ID == v.ID }) {
+			t.Errorf("Secrets Manager still holds %s", v.ID)
+		}
+		if stages := fmt.Sprint(recorded(t, "secretsmanager/secretVersion", v.ID)["versionStages"]); stages != "[AWSCURRENT]" {
+			t.Errorf("the new version's stages are %s", stages)
+		}
 	}
 	if secret() == oldSecret {
 		t.Errorf("the Kubernetes Secrets are still %s", oldSecret)

@@ -21,12 +21,12 @@ var driversScript string
 func connectByEveryDriver(t *testing.T, certificates string) []string {
 	t.Helper()
 	host, port, _ := strings.Cut(output(t, "dev", "databaseEndpoint"), ":")
-	secret := password(t, "dev")
+	user, secret := login(t, "dev")
 	cmd := exec.Command(".local/bin/local", "exec", "--", filepath.Join(root, "bin", "trixie"), "python3", "-c", driversScript)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "DB_HOST="+host, "DB_PORT="+port, "DB_NAME=app", "DB_USER=app_admin", "DB_PASSWORD="+secret,
+	cmd.Env = append(os.Environ(), "DB_HOST="+host, "DB_PORT="+port, "DB_NAME=app", "DB_USER="+user, "DB_PASSWORD="+secret,
 		"PGSSLMODE=verify-full", "PGSSLROOTCERT="+certificates,
-		fmt.Sprintf("DATABASE_URL=postgresql://app_admin:%s@%s:%s/app?sslmode=verify-full&sslrootcert=%s", secret, host, port, certificates))
+		fmt.Sprintf("DATABASE_URL=postgresql://%s:%s@%s:%s/app?sslmode=verify-full&sslrootcert=%s", user, secret, host, port, certificates))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("connect by every driver: %v\n%s", err, out)

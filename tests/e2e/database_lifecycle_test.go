@@ -182,14 +182,14 @@ func readsFromReplica(t *testing.T, s *testStack) {
 			t.Errorf("the backend's env lacks %s", want)
 		}
 	}
-	secret := password(t, s.name)
+	user, secret := login(t, s.name)
 	title := addItem(t, s.site, "written on the primary").Title
 	var out string
 	eventually(t, time.Minute, "the new row on the replica", func() bool {
-		out, _ = psqlAt(all[1].Address, secret, "select title from items where title = '"+title+"'")
+		out, _ = psqlAt(all[1].Address, user, secret, "select title from items where title = '"+title+"'")
 		return out == title
 	})
-	if out, err := psqlAt(all[1].Address, secret, "delete from items"); err == nil || !strings.Contains(out, "read-only transaction") {
+	if out, err := psqlAt(all[1].Address, user, secret, "delete from items"); err == nil || !strings.Contains(out, "read-only transaction") {
 		t.Errorf("a write on the replica: %q, %v, want it refused", out, err)
 	}
 }

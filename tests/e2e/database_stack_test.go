@@ -131,11 +131,11 @@ func (s *testStack) upChangesNothing(t *testing.T) {
 }
 
 // upAsPlanned does what a preview has saved and nothing else, as the workflow deploy.
-func (s *testStack) upAsPlanned(t *testing.T) {
+func (s *testStack) upAsPlanned(t *testing.T) string {
 	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.json")
 	must(t, "%s --save-plan %s", s.command("preview"), plan)
-	must(t, "%s --plan %s", s.command("up"), plan)
+	return must(t, "%s --plan %s", s.command("up"), plan)
 }
 
 func (s *testStack) preview(t *testing.T) string {
@@ -251,19 +251,30 @@ func state(t *testing.T, stack string) []stateResource {
 	return file.Checkpoint.Latest.Resources
 }
 
-// password is the one that a stack's backend was given.
-func password(t *testing.T, stack string) string {
+// login is the user that a stack's backend was given, and its password.
+func login(t *testing.T, stack string) (user, password string) {
 	t.Helper()
-	const reference = `{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.name}`
-	secret := kubectl(t, stack, "get deployment -l app.kubernetes.io/name=backend -o jsonpath='"+reference+"'")
-	return kubectl(t, stack, "get secret "+secret+" -o jsonpath='{.data.DB_PASSWORD}' | base64 -d")
+	const container = "{.items[0].spec.template.spec.containers[0]"
+	user = kubectl(t, stack, "get deployment -l app.kubernetes.io/name=backend -o jsonpath='"+container+`.env[?(@.name=="DB_USER")].value}'`)
+	secret := kubectl(t, stack, "get deployment -l app.kubernetes.io/name=backend -o jsonpath='"+container+`.env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.name}'`)
+	return user, kubectl(t, stack, "get secret "+secret+" -o jsonpath='{.data.DB_PASSWORD}' | base64 -d")
 }
 
-// psqlAt is psql with an address and a password that the test chooses.
-func psqlAt(address, password, sql string) (string, error) {
+// administratorsPassword is the one that makes a stack's roles.
+func administratorsPassword(t *testing.T, stack string) string {
+	t.Helper()
+	return kubectl(t, stack, "get secrets -l app.kubernetes.io/name=database-roles -o jsonpath='{.items[0].data.PGPASSWORD}' | base64 -d")
+}
+
+// psqlAt is psql with an address, a user and a password that the test chooses.
+func psqlAt(address, user, password, sql string) (string, error) {
+	return psqlTo(address, "app", user, password, sql)
+}
+
+func psqlTo(address, database, user, password, sql string) (string, error) {
 	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
-		fmt.Sprintf("host=%s port=5433 dbname=app user=app_admin sslmode=verify-full sslrootcert=%s connect_timeout=5",
-			address, filepath.Join(home, "account", "ca.pem")), "--command", sql)
+		fmt.Sprintf("host=%s port=%d dbname=%s user=%s sslmode=verify-full sslrootcert=%s connect_timeout=5",
+			address, map[string]int{"app": 5433, "shop": 5432}[database], database, user, filepath.Join(home, "account", "ca.pem")), "--command", sql)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
 	out, err := cmd.CombinedOutput()

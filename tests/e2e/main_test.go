@@ -293,19 +293,14 @@ func output(t *testing.T, stack, name string) string {
 // psql asks a stack's database, as its backend does, from inside the node.
 func psql(t *testing.T, stack, sslmode, sql string) (string, error) {
 	t.Helper()
-	secret := func(key string) string {
-		jsonpath := fmt.Sprintf(`{.data.%s}`, strings.ReplaceAll(key, ".", `\.`))
-		name := kubectl(t, stack, `get deployment -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.name}'`)
-		return must(t, ".local/bin/local exec -- kubectl --namespace %s get secret %s -o jsonpath='%s' | base64 -d", namespace(stack), name, jsonpath)
-	}
-	password := kubectl(t, stack, `get deployment -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.template.spec.containers[0].env[?(@.name=="DB_PASSWORD")].valueFrom.secretKeyRef.key}'`)
+	user, password := login(t, stack)
 	endpoint := strings.Split(output(t, stack, "databaseEndpoint"), ":")
 	ca := filepath.Join(home, "account", "ca.pem")
 	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align",
-		fmt.Sprintf("host=%s port=%s dbname=app user=app_admin sslmode=%s sslrootcert=%s connect_timeout=5", endpoint[0], endpoint[1], sslmode, ca),
+		fmt.Sprintf("host=%s port=%s dbname=app user=%s sslmode=%s sslrootcert=%s connect_timeout=5", endpoint[0], endpoint[1], user, sslmode, ca),
 		"--command", sql)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+secret(password))
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }

@@ -33,9 +33,9 @@ func TestNoSecretIsFoundOutsideOfKubernetesSecrets(t *testing.T) {
 	out += s.preview(t)
 	out += must(t, "make preview")
 
-	generated := password(t, "dev")
-	if got := password(t, s.name); got != ownPassword {
-		t.Fatalf("the backend's password isn't the config's own")
+	_, generated := login(t, "dev")
+	if got := administratorsPassword(t, s.name); got != ownPassword {
+		t.Fatalf("the administrator's password isn't the config's own")
 	}
 	if len(generated) != 32 {
 		t.Fatalf("the generated password has %d characters, want 32", len(generated))

@@ -69,14 +69,14 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 	item := addItem(t, dev, "seen in the shell")
 	said = s.shell(t, s.block(t, "from-zero-to-production.md", "pulumi preview --stack dev --diff"))
 	// An up makes a preview of its own.
-	if strings.Count(said, "38 unchanged") != 3 || !strings.Contains(said, item.Title) {
+	if strings.Count(said, "53 unchanged") != 3 || !strings.Contains(said, item.Title) {
 		t.Errorf("a preview, an up and a request say:\n%s", said)
 	}
 
 	endpoint := strings.Split(output(t, "dev", "databaseEndpoint"), ":")
 	said = s.shell(t, fmt.Sprintf(`aws eks get-token --cluster-name acme-dev | jq --exit-status .status.token >/dev/null
 PGPASSWORD='%s' psql --tuples-only --command 'select 6*7' 'host=%s port=%s dbname=app user=app_admin sslmode=require'`,
-		password(t, "dev"), endpoint[0], endpoint[1]))
+		administratorsPassword(t, "dev"), endpoint[0], endpoint[1]))
 	if !strings.HasSuffix(strings.TrimSpace(said), "\n       42") {
 		t.Errorf("psql says %q", said)
 	}
@@ -100,7 +100,7 @@ func TestShellKeepsWhatIsSetUntilTheNextUp(t *testing.T) {
 	if s.read(t) != before {
 		t.Errorf("Pulumi.dev.yaml is changed:\n%s", s.read(t))
 	}
-	if out := must(t, "make up"); !strings.Contains(out, "38 unchanged") {
+	if out := must(t, "make up"); !strings.Contains(out, "53 unchanged") {
 		t.Errorf("make up doesn't take the checkout's own config:\n%s", out)
 	}
 }

@@ -310,18 +310,22 @@ func imagesOf(file string) (map[string]string, error) {
 		return nil, fmt.Errorf("%s is not a stack config: %w", file, err)
 	}
 	found := map[string]string{}
-	for _, tier := range []string{"backend", "frontend", "nginx"} {
-		var workload struct {
-			Image string `yaml:"image"`
-		}
+	for tier, key := range imageKeys {
+		part := map[string]any{}
 		value := s.Config["threetier:"+tier]
 		// What isn't an object here is the program's to refuse, with all else that is wrong.
-		if err := value.Decode(&workload); err == nil && workload.Image != "" {
-			found[tier] = workload.Image
+		if err := value.Decode(&part); err != nil {
+			continue
+		}
+		if image, isText := part[key].(string); isText && image != "" {
+			found[tier] = image
 		}
 	}
 	return found, nil
 }
+
+// imageKeys are the keys that name an image, by the part of the stack config that has them.
+var imageKeys = map[string]string{"backend": "image", "frontend": "image", "nginx": "image", "database": "clientImage"}
 
 // imagesFor are the images that a stack wants, by tier, and of them those that the checkout's own stack configs name and
 // that have a Dockerfile here.
@@ -330,19 +334,22 @@ func imagesFor(h home.Home, t *target) (wanted map[string]string, own []images.I
 	if err != nil {
 		return nil, nil, err
 	}
-	defaultNginx, err := defaultNginxImage(h)
-	if err != nil {
-		return nil, nil, err
+	defaults := map[string]string{}
+	for _, tier := range []string{"nginx", "database"} {
+		if defaults[tier], err = defaultImage(h, tier); err != nil {
+			return nil, nil, err
+		}
+		wanted[tier] = cmp.Or(wanted[tier], defaults[tier])
 	}
-	wanted["nginx"] = cmp.Or(wanted["nginx"], defaultNginx)
 	dirs := map[string]string{
-		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"), "nginx": h.Source("local/images/nginx"),
+		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"),
+		"nginx": h.Source("local/images/nginx"), "database": h.Source("local/images/psql"),
 	}
-	for _, tier := range []string{"nginx", "frontend", "backend"} {
+	for _, tier := range []string{"database", "nginx", "frontend", "backend"} {
 		if wanted[tier] == "" {
 			continue
 		}
-		isOwn, err := ownImage(h, tier, wanted[tier], defaultNginx)
+		isOwn, err := ownImage(h, tier, wanted[tier], defaults)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -370,10 +377,11 @@ func ensureImages(h home.Home, pid int, t *target) error {
 	for tier, image := range wanted {
 		name, err := images.Normal(image)
 		if err != nil {
-			return fmt.Errorf("threetier:%s.image: %w", tier, err)
+			return fmt.Errorf("threetier:%s.%s: %w", tier, imageKeys[tier], err)
 		}
 		if !slices.Contains(loaded, name) && !pulled(h, name) {
-			return fmt.Errorf("threetier:%s.image is %s, which is neither built here nor loaded: load its archive with bin/local load FILE", tier, image)
+			return fmt.Errorf("threetier:%s.%s is %s, which is neither built here nor loaded: load its archive with bin/local load FILE",
+				tier, imageKeys[tier], image)
 		}
 	}
 	return nil
@@ -388,8 +396,8 @@ func pulled(h home.Home, name string) bool {
 
 var theDefault = regexp.MustCompile(`Default: (\S+)\.$`)
 
-// defaultNginxImage is read where users read it: in the schema of the stack config.
-func defaultNginxImage(h home.Home) (string, error) {
+// defaultImage is read where users read it: in the schema of the stack config.
+func defaultImage(h home.Home, tier string) (string, error) {
 	const path = "docs/config.schema.json"
 	data, err := os.ReadFile(h.Source(path))
 	if err != nil {
@@ -400,7 +408,7 @@ func defaultNginxImage(h home.Home) (string, error) {
 		Properties  map[string]json.RawMessage
 	}
 	var at schema
-	for _, key := range []string{"", "config", "threetier:nginx", "image"} {
+	for _, key := range []string{"", "config", "threetier:" + tier, imageKeys[tier]} {
 		if key != "" {
 			data = at.Properties[key]
 		}
@@ -411,15 +419,15 @@ func defaultNginxImage(h home.Home) (string, error) {
 	}
 	found := theDefault.FindStringSubmatch(at.Description)
 	if found == nil {
-		return "", fmt.Errorf("%s describes threetier:nginx.image as %q, want its default there", path, at.Description)
+		return "", fmt.Errorf("%s describes threetier:%s.%s as %q, want its default there", path, tier, imageKeys[tier], at.Description)
 	}
 	return found[1], nil
 }
 
 // ownImage says whether an image is one that the checkout's own configs give to this tier.
-func ownImage(h home.Home, tier, image, defaultNginx string) (bool, error) {
-	if tier == "nginx" {
-		return image == defaultNginx, nil
+func ownImage(h home.Home, tier, image string, defaults map[string]string) (bool, error) {
+	if byDefault, has := defaults[tier]; has {
+		return image == byDefault, nil
 	}
 	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
 	if err != nil {

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// DefaultConnectionsPerPod is the pool of one process with SQLAlchemy's default pool_size.
+const DefaultConnectionsPerPod = 5
+
+// Connections is how many connections to the database all pods open at the most, with the sum in words. A rollout runs new
+// pods beside the old ones. A job and the migration do one thing after the other, so they count for one each.
+func (args AppArgs) Connections() (int, string) {
+	args = args.withDefaults()
+	perPod := *args.Backend.ConnectionsPerPod
+	total := 0
+	var terms []string
+	pools := func(who string, replicas ReplicaArgs) {
+		total += inRollout(replicas) * perPod
+		terms = append(terms, fmt.Sprintf("%s %d × %d", who, inRollout(replicas), perPod))
+	}
+	pools("backend", args.Backend.Replicas)
+	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
+		pools("worker "+name, args.Workers[name].Replicas)
+	}
+	single := len(args.Jobs)
+	if args.Backend.Migrate != nil {
+		single++
+	}
+	terms = append(terms, fmt.Sprintf("jobs and migration %d", single))
+	return total + single, strings.Join(terms, " + ")
+}
+
+// inRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
+func inRollout(replicas ReplicaArgs) int { return *replicas.Max + (*replicas.Max+3)/4 }

@@ -1,0 +1,106 @@
+package app
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const (
+	psqlLabel = "psql"
+	loginDir  = "/run/login"
+	// psqlMinutes is how long a person's login and pod last.
+	psqlMinutes = 60
+)
+
+//go:embed psql.sql
+var psqlSQL string
+
+// letPeopleIn makes the templates of psql's pods: CronJobs that never run by themselves, since kubectl makes a Job of one.
+// They have fixed names, by which people find them. Each pod first makes a login that expires and is named after the Job.
+func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name string) error {
+	if r == nil {
+		return nil
+	}
+	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
+		Metadata:  metadata(r.namespace, psqlLabel),
+		Immutable: pulumi.Bool(true),
+		Data:      pulumi.StringMap{"psql.sql": pulumi.String(psqlSQL)},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("create SQL config map: %w", err)
+	}
+	for suffix, writes := range map[string]bool{"": false, "-write": true} {
+		metadata := metadata(r.namespace, psqlLabel)
+		metadata.Name = pulumi.String(psqlLabel + suffix)
+		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
+			Metadata: metadata,
+			Spec: batchv1.CronJobSpecArgs{
+				Suspend:                 pulumi.Bool(true),
+				Schedule:                pulumi.String(neverSchedule),
+				StartingDeadlineSeconds: pulumi.Int(60),
+				JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
+					BackoffLimit:            pulumi.Int(0),
+					ActiveDeadlineSeconds:   pulumi.Int(psqlMinutes * 60),
+					TtlSecondsAfterFinished: pulumi.Int(60),
+					Template: corev1.PodTemplateSpecArgs{
+						Metadata: metav1.ObjectMetaArgs{Labels: metadata.Labels},
+						Spec:     r.psqlPod(scripts, writes),
+					},
+				}},
+			},
+		}, pulumi.Parent(parent))
+		if err != nil {
+			return fmt.Errorf("create cron job %s%s: %w", psqlLabel, suffix, err)
+		}
+	}
+	return nil
+}
+
+// psqlPod has two containers that share a login: the first makes it as the administrator, and is gone when a person
+// comes to the second.
+func (r *roles) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecArgs {
+	t := r.tier
+	t.label, t.volumes, t.mounts = psqlLabel, nil, nil
+	t.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
+	t.mount("database-ca", databaseCADir, r.ca)
+	t.mount("login", loginDir, corev1.VolumeArgs{EmptyDir: corev1.EmptyDirVolumeSourceArgs{
+		Medium: pulumi.String("Memory"), SizeLimit: pulumi.String("1Mi"),
+	}})
+	t.mounts[2] = corev1.VolumeMountArgs{Name: pulumi.String("login"), MountPath: pulumi.String(loginDir)}
+	t.container = corev1.ContainerArgs{
+		Image:   pulumi.String(r.image),
+		Command: stringArray([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
+		Env: joined(r.env, corev1.EnvVarArray{jobName("PGUSER")}, plainEnv(map[string]pulumi.StringInput{
+			"PGAPPNAME": pulumi.String("psql"), "PGPASSFILE": pulumi.String(loginDir + "/pgpass"),
+		})),
+	}
+	pod := t.podSpec()
+	login := corev1.ContainerArgs{
+		Image: pulumi.String(r.image),
+		Command: stringArray([]string{"sh", "-ec", `umask 077
+password=$(head -c 24 /dev/urandom | base64 | tr +/ ab)
+printf '%s\n%s\n' "$password" "$password" | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file=` + sqlDir + `/psql.sql
+echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
+		Env: joined(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, plainEnv(map[string]pulumi.StringInput{
+			"MINUTES": pulumi.String(strconv.Itoa(psqlMinutes)), "WRITES": pulumi.String(strconv.FormatBool(writes)),
+		})),
+	}
+	pod.InitContainers = corev1.ContainerArray{t.hardened(login, "login")}
+	pod.RestartPolicy = pulumi.String("Never")
+	pod.TopologySpreadConstraints = nil
+	pod.TerminationGracePeriodSeconds = pulumi.Int(1)
+	return pod
+}
+
+// jobName is the environment variable with the name of the pod's Job.
+func jobName(variable string) corev1.EnvVarArgs {
+	return corev1.EnvVarArgs{Name: pulumi.String(variable), ValueFrom: corev1.EnvVarSourceArgs{
+		FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.labels['batch.kubernetes.io/job-name']")},
+	}}
+}

@@ -1,0 +1,197 @@
+package app
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/database"
+)
+
+// DefaultClientImage has a shell and psql 15 or later, whatever major the server is.
+const DefaultClientImage = "public.ecr.aws/docker/library/postgres:17.6-alpine3.22"
+
+const (
+	rolesLabel = "database-roles"
+	sqlDir     = "/etc/sql"
+	// rolesSeconds is for a database that fails over meanwhile, and for busy tables that change hands.
+	rolesSeconds = 600
+	rolesCPU     = "50m"
+	rolesMemory  = "64Mi"
+)
+
+//go:embed roles.sql
+var rolesSQL string
+
+//go:embed lock.sql
+var lockSQL string
+
+// roles are the database's logins, made by psql in the cluster: nothing else has a way to the database.
+type roles struct {
+	tier
+	resource string // prefix of the logical names
+	image    string
+	of       database.Roles
+	env      corev1.EnvVarArray // of a client of the database
+	// administrator is the environment of a client that logs in as the administrator.
+	administrator corev1.EnvVarArray
+	verifiers     corev1.EnvVarArray
+	ca            corev1.VolumeArgs
+}
+
+// newRoles is nil where the connection's login is there already.
+func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args BackendArgs) (*roles, error) {
+	if args.Database.Roles == nil {
+		return nil, nil
+	}
+	r := &roles{
+		resource: name, image: args.ClientImage, of: *args.Database.Roles,
+		tier: tier{
+			name: name + "-roles", label: rolesLabel, namespace: args.Namespace, uid: DefaultRunAsUser,
+			resources: ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, writable: []string{WritableTmp},
+			pullSecret: args.PullSecret, placement: args.Placement,
+		},
+	}
+	scripts, err := corev1.NewConfigMap(ctx, r.name, &corev1.ConfigMapArgs{
+		Metadata:  r.metadata(),
+		Immutable: pulumi.Bool(true),
+		Data:      pulumi.StringMap{"roles.sql": pulumi.String(rolesSQL), "lock.sql": pulumi.String(lockSQL)},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create SQL config map: %w", err)
+	}
+	secret, err := newSecret(ctx, parent, r.name, r.metadata(), map[string]pulumi.StringInput{
+		databaseCAKey:        args.Database.CABundle,
+		"PGPASSWORD":         r.of.Administrator.Password,
+		"APP_VERIFIER":       verifier(r.of.App, args.Database.Password),
+		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create secret: %w", err)
+	}
+	r.env = clientEnv(args.Database)
+	r.administrator = append(plainEnv(map[string]pulumi.StringInput{"PGUSER": r.of.Administrator.Username}),
+		secretEnv(secret, []string{"PGPASSWORD"})...)
+	r.verifiers = secretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
+	r.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
+	r.ca = caVolume(secret)
+	r.mount("database-ca", databaseCADir, r.ca)
+	return r, nil
+}
+
+func verifier(login string, password pulumi.StringInput) pulumi.StringOutput {
+	return pulumi.ToSecret(password.ToStringOutput().ApplyT(func(password string) (string, error) {
+		return database.Verifier(login, password)
+	})).(pulumi.StringOutput)
+}
+
+// clientEnv is what libpq reads, but for who logs in.
+func clientEnv(c database.Connection) corev1.EnvVarArray {
+	return plainEnv(map[string]pulumi.StringInput{
+		"HOME":              pulumi.String(WritableTmp),
+		"PGHOST":            c.Host,
+		"PGPORT":            pulumi.Sprintf("%d", c.Port),
+		"PGDATABASE":        c.Name,
+		"PGSSLMODE":         pulumi.String("verify-full"),
+		"PGSSLROOTCERT":     pulumi.String(DatabaseCAFile),
+		"PGCONNECT_TIMEOUT": pulumi.String("10"),
+	})
+}
+
+// mount gives the pods a volume.
+func (t *tier) mount(name, dir string, volume corev1.VolumeArgs) {
+	volume.Name = pulumi.String(name)
+	t.volumes = append(t.volumes, volume)
+	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(dir), ReadOnly: pulumi.Bool(true)})
+}
+
+// caVolume is the CA bundle of a Secret, and nothing else of it.
+func caVolume(secret pulumi.StringInput) corev1.VolumeArgs {
+	return corev1.VolumeArgs{Secret: corev1.SecretVolumeSourceArgs{
+		SecretName: secret,
+		Items:      corev1.KeyToPathArray{corev1.KeyToPathArgs{Key: pulumi.String(databaseCAKey), Path: pulumi.String(databaseCAKey)}},
+	}}
+}
+
+// make comes before the migration. appOwns is for an app that creates its tables itself.
+func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool) (pulumi.Resource, error) {
+	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, appOwns, uses{})
+}
+
+// lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
+// the owner's.
+func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool, old uses, after ...pulumi.Resource) error {
+	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, appOwns, old, after...)
+	return err
+}
+
+// uses are how long what began before a rollout may use the database, in seconds.
+type uses struct {
+	pods int
+	jobs int // 0: there are none
+}
+
+// job is auto-named, and has no time to live, as the migration's.
+func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, appOwns bool, old uses, after ...pulumi.Resource) (*batchv1.Job, error) {
+	own := plainEnv(map[string]pulumi.StringInput{
+		"APP_LOGIN":        pulumi.String(r.of.App),
+		"APP_OWNS":         pulumi.String(strconv.FormatBool(appOwns)),
+		"EXTENSIONS":       pulumi.String(strings.Join(r.of.Extensions, ",")),
+		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.jobs)),
+		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.pods)),
+		"PASSWORD_VERSION": pulumi.String(strconv.Itoa(r.of.PasswordVersion)),
+		"RESTING_LOGIN":    pulumi.String(r.of.Resting),
+	})
+	t := r.tier
+	t.container = corev1.ContainerArgs{
+		Image:   pulumi.String(r.image),
+		Command: stringArray([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
+		Env:     joined(r.env, r.administrator, r.verifiers, own),
+	}
+	pod := t.podSpec()
+	pod.RestartPolicy = pulumi.String("Never")
+	pod.TopologySpreadConstraints = nil
+	metadata := t.metadata()
+	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
+	return batchv1.NewJob(ctx, name, &batchv1.JobArgs{
+		Metadata: metadata,
+		Spec: batchv1.JobSpecArgs{
+			BackoffLimit:          pulumi.Int(1),
+			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.pods),
+			Template: corev1.PodTemplateSpecArgs{
+				Metadata: metav1.ObjectMetaArgs{
+					Labels: t.metadata().Labels,
+					// Another database at the same address has none of the roles.
+					Annotations: pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput(), "karpenter.sh/do-not-disrupt": pulumi.String("true")},
+				},
+				Spec: pod,
+			},
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
+		Create: fmt.Sprintf("%ds", rolesSeconds+old.pods+stopMarginSeconds),
+	}))
+}
+
+// psqlOnceReachable also waits for a new password of the administrator: RDS calls it set some seconds before it counts.
+func psqlOnceReachable(scripts []string) string {
+	files := ""
+	for _, script := range scripts {
+		files += " --file=" + sqlDir + "/" + script
+	}
+	return "for pause in 1 1 2 3 5 10 10 20 20 30; do psql --no-psqlrc --quiet --command='SELECT' >/dev/null && break; sleep $pause; done\n" +
+		"exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1" + files
+}
+
+func joined(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
+	var all corev1.EnvVarArray
+	for _, part := range parts {
+		all = append(all, part...)
+	}
+	return all
+}

@@ -1,0 +1,31 @@
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+
+	"threetier/components/app"
+	"threetier/components/database"
+	"threetier/internal/optional"
+	"threetier/internal/problems"
+)
+
+// Connections is the sum of the database connections that the pods may open, beside the database's own number.
+func (s *Settings) Connections() string {
+	pods, sum := s.App.Connections()
+	return fmt.Sprintf("%s = %d of %d", sum, pods, s.Database.Connections())
+}
+
+// connectionProblems refuse pods whose pools the instance has no room for: who comes last gets no connection.
+func (s *Settings) connectionProblems() problems.List {
+	pods, sum := s.App.Connections()
+	if pods <= s.Database.Connections() {
+		return nil
+	}
+	return problems.List{{
+		Path: "backend.connectionsPerPod", Value: strconv.Itoa(*optional.Or(s.App.Backend.ConnectionsPerPod, app.DefaultConnectionsPerPod)),
+		Want: fmt.Sprintf("less, a lower replicas.max or a larger instanceClass: in a rollout the pods open %s = %d connections, and %s has %d for them",
+			sum, pods, cmp.Or(s.Database.InstanceClass, database.InstanceClassConstraint.Default), s.Database.Connections()),
+	}}
+}

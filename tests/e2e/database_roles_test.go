@@ -1,0 +1,211 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The app of the sample opens a connection for each request: what a rotation does, it meets at once.
+func TestDatabaseRoles(t *testing.T) {
+	t.Parallel()
+	buildSample(t, "backend", "registry.example.com/shop/api:roles")
+	buildSample(t, "frontend", "registry.example.com/shop/page:roles")
+	s := newStack(t, "roles", "tests/e2e/sample/Pulumi.shop.yaml")
+	edit(t, s.config, "api:7", "api:roles")
+	edit(t, s.config, "page:7", "page:roles")
+	edit(t, s.config, "    env: { SHOP_CURRENCY: EUR }", "    env: { SHOP_CURRENCY: EUR, SIGNING_KEY: roles }")
+	edit(t, s.config, "threetier:database: { lifecycle: disposable, name: shop, username: shop_owner }",
+		"threetier:database:\n    lifecycle: disposable\n    name: shop\n    username: shop_owner\n    extensions: [pgcrypto, pg_stat_statements]")
+	edit(t, s.config, "replicas: { min: 1, max: 1 }", "replicas: { min: 2, max: 2 }") // the backend's: it comes first
+	s.up(t)
+
+	t.Run("BackendReadsAndWritesRowsAndNoMore", func(t *testing.T) { hasRowsAlone(t, s) })
+	t.Run("PersonReadsForAWhile", func(t *testing.T) { looksInto(t, s) })
+	t.Run("NewTableIsUsableWithoutARestart", func(t *testing.T) { usesNewTable(t, s) })
+	t.Run("RotationLosesNothingOfAnAppThatConnectsForEachRequest", func(t *testing.T) { rotatesLazily(t, s) })
+	t.Run("InterruptedRotationServesOn", func(t *testing.T) { rotatesInterrupted(t, s) })
+}
+
+// fromBackend runs SQL in a pod of the backend, as its own login.
+func fromBackend(t *testing.T, s *testStack, sql string) (string, error) {
+	t.Helper()
+	program := fmt.Sprintf(`import os, psycopg2
+connection = psycopg2.connect(os.environ["DATABASE_URL"])
+connection.autocommit = True
+cursor = connection.cursor()
+cursor.execute(%q)
+print(cursor.fetchall() if cursor.description else "done")`, sql)
+	return shell(fmt.Sprintf(".local/bin/local exec -- kubectl --namespace %s exec deployment/%s -- python3 -c '%s'",
+		namespace(s.name), deployment(t, s.name, "backend"), strings.ReplaceAll(program, "'", `'\''`)))
+}
+
+func hasRowsAlone(t *testing.T, s *testStack) {
+	for sql, want := range map[string]string{
+		"select current_user": "threetier_a",
+		"insert into orders (note) values ($$from the pod$$) returning note":                                                                           "from the pod",
+		"update orders set note = $$changed$$ where note = $$from the pod$$ returning note":                                                            "changed",
+		"select tableowner from pg_tables where tablename = $$orders$$":                                                                                "threetier_owner",
+		"select count(*) from pg_extension where extname in ($$pgcrypto$$, $$pg_stat_statements$$)":                                                    "2",
+		"select rolsuper or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user":                                                   "False",
+		"select pg_get_userbyid(datdba) from pg_database where datname = current_database()":                                                           "threetier_owner",
+		"delete from orders where note = $$never$$; select string_agg(rolname, $$ $$) from pg_roles where rolcanlogin and rolname like $$threetier%$$": "threetier_",
+	} {
+		if said, err := fromBackend(t, s, sql); err != nil || !strings.Contains(said, want) {
+			t.Errorf("%s: %v: %s, want %s", sql, err, said, want)
+		}
+	}
+	for sql, want := range map[string]string{
+		"drop table orders": "must be owner", "drop database postgres": "must be owner", "create role evil": "permission denied",
+		"select rolpassword from pg_authid": "permission denied", "create table evil (id int)": "permission denied",
+		"alter role threetier_b login": "permission denied", "set role shop_owner": "permission denied",
+	} {
+		if said, err := fromBackend(t, s, sql); err == nil || !strings.Contains(said, want) {
+			t.Errorf("%s: %v: %s, want it refused: %s", sql, err, said, want)
+		}
+	}
+}
+
+// person runs make psql with SQL on its input.
+func person(s *testStack, env, sql string) (string, error) {
+	return shell(fmt.Sprintf("echo %q | make psql STACK=%s %s", sql, s.name, env))
+}
+
+func looksInto(t *testing.T, s *testStack) {
+	said, err := person(s, "WHO=Ada.Lovelace", `select 'rows: ' || count(*) from orders; select session_user; insert into orders (note) values ('x');`)
+	for _, want := range []string{"rows: 1", "psql-ada-lovelace", "cannot execute INSERT in a read-only transaction"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("psql: %v: no %q in\n%s", err, want, said)
+		}
+	}
+	if events := kubectl(t, s.name, "events"); !strings.Contains(events, "Job/psql-ada-lovelace") {
+		t.Errorf("the events don't show who opened a pod:\n%s", events)
+	}
+	log, err := os.ReadFile(filepath.Join(home, "account", "instances", s.instances(t)[0].ResourceID, "postgresql.log"))
+	if err != nil || !strings.Contains(string(log), "psql opened: psql-ada-lovelace, reads, until ") {
+		t.Errorf("the database's log doesn't say who opened psql: %v", err)
+	}
+	if left := kubectl(t, s.name, "get pods,jobs -l app.kubernetes.io/name=psql -o name"); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+func usesNewTable(t *testing.T, s *testStack) {
+	before := pods(t, s.name, "backend")
+	if said, err := person(s, "WRITE=1 WHO=ada", "create table carts (id serial primary key, note text);"); err != nil || !strings.Contains(said, "CREATE TABLE") {
+		t.Fatalf("psql that writes: %v: %s", err, said)
+	}
+	if said, err := fromBackend(t, s, "insert into carts (note) values ($$new$$) returning id"); err != nil || !strings.Contains(said, "(1,)") {
+		t.Errorf("the app and the new table: %v: %s", err, said)
+	}
+	if after := pods(t, s.name, "backend"); !slices.Equal(before, after) {
+		t.Errorf("the pods were %v and are %v", before, after)
+	}
+}
+
+// orders are the requests of a rotation's load: one in ten writes.
+func orders(i int, title string) (method, path, body string, want int) {
+	if i%10 == 0 {
+		return http.MethodPost, "/shop/v1/orders", title, http.StatusCreated
+	}
+	return http.MethodGet, "/shop/v1/status", "", http.StatusOK
+}
+
+func (l *load) lostNothing(t *testing.T, least int64) {
+	t.Helper()
+	l.end()
+	failed := l.failed()
+	t.Logf("%d requests, %d of them writes, %d failed", l.sent.Load(), len(l.added), len(failed))
+	if l.sent.Load() < least {
+		t.Errorf("%d requests were answered, want %d", l.sent.Load(), least)
+	}
+	if len(failed) > 0 {
+		t.Errorf("%d requests failed, the first: %s", len(failed), failed[0])
+	}
+}
+
+func rotatesLazily(t *testing.T, s *testStack) {
+	old, oldPods := loginOf(t, s), pods(t, s.name, "backend")
+	s.set(t, "database", "passwordVersion: 2")
+	l := startLoadOf(s.site, 60, orders)
+	s.up(t)
+	l.lostNothing(t, 2000)
+	if now := loginOf(t, s); now.user != "threetier_b" || now.password == old.password {
+		t.Errorf("the app's login was %s and is %s, the same password: %t", old.user, now.user, now.password == old.password)
+	}
+	if left := pods(t, s.name, "backend"); len(started(left, oldPods)) != len(left) {
+		t.Errorf("of the old pods %v some are left: %v", oldPods, left)
+	}
+	if out, err := psqlTo(s.instances(t)[0].Address, "shop", old.user, old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
+		t.Errorf("the old login: %v: %s, want it locked", err, out)
+	}
+}
+
+type credentials struct{ user, password string }
+
+// loginOf is what the backend's pods get.
+func loginOf(t *testing.T, s *testStack) credentials {
+	t.Helper()
+	var env map[string]string
+	said := kubectl(t, s.name, "exec deployment/"+deployment(t, s.name, "backend")+` -- python3 -c 'import json, os; print(json.dumps(dict(os.environ)))'`)
+	if err := json.Unmarshal([]byte(said), &env); err != nil {
+		t.Fatal(err)
+	}
+	return credentials{env["PGUSER"], env["PGPASSWORD"]}
+}
+
+// The rotation is killed at three points, and its migration fails once in between: every time the site serves, and the
+// next up ends it.
+func rotatesInterrupted(t *testing.T, s *testStack) {
+	s.set(t, "database", "passwordVersion: 3")
+	l := startLoadOf(s.site, 20, orders)
+	running := func(what string) func() bool {
+		return func() bool {
+			names, err := shell(".local/bin/local exec -- kubectl --namespace " + namespace(s.name) + " get " + what)
+			return err == nil && strings.TrimSpace(names) != ""
+		}
+	}
+	jobs := func(label string) string {
+		return "pods -l app.kubernetes.io/name=" + label + " --field-selector=status.phase!=Succeeded -o name"
+	}
+	kill(t, s.command("up"), "the roles are being made", running(jobs("database-roles")))
+	l.stillAnswers(t, "a kill in the roles Job")
+	edit(t, s.config, "migrate: [python3, /srv/shop/migrate.py]", "migrate: [python3, -c, 'raise SystemExit(7)']")
+	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "backend-migrate") {
+		t.Errorf("the failed up doesn't name the migration:\n%s", out)
+	}
+	l.stillAnswers(t, "a migration that failed")
+	edit(t, s.config, "migrate: [python3, -c, 'raise SystemExit(7)']", "migrate: [python3, /srv/shop/migrate.py]")
+	kill(t, s.command("up"), "the migration runs", running(jobs("backend-migration")+" --sort-by=.metadata.creationTimestamp"))
+	l.stillAnswers(t, "a kill in the migration")
+	old := loginOf(t, s)
+	kill(t, s.command("up"), "new pods serve beside the old ones", func() bool { return len(pods(t, s.name, "backend")) > 2 })
+	l.stillAnswers(t, "a kill in the rollout")
+	s.up(t)
+	l.lostNothing(t, 500)
+	if now := loginOf(t, s); now.user != "threetier_a" {
+		t.Errorf("the app's login is %s", now.user)
+	}
+	if out, err := psqlTo(s.instances(t)[0].Address, "shop", "threetier_b", old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
+		t.Errorf("the old login: %v: %s, want it locked", err, out)
+	}
+	s.upChangesNothing(t)
+}
+
+// stillAnswers wants some more good answers.
+func (l *load) stillAnswers(t *testing.T, after string) {
+	t.Helper()
+	sent := l.sent.Load()
+	eventually(t, time.Minute, "answers after "+after, func() bool { return l.sent.Load() > sent+20 })
+	if failed := l.failed(); len(failed) > 0 {
+		t.Errorf("after %s %d requests have failed, the first: %s", after, len(failed), failed[0])
+	}
+}
