@@ -158,7 +158,7 @@ func (s *testStack) failsWithItsStatus(t *testing.T) {
 }
 
 func (s *testStack) isScheduled(t *testing.T) {
-	got := kubectl(t, s.name, "get cronjobs -o jsonpath='{range .items[*]}{.metadata.name} {.spec.suspend} {.spec.schedule} {.spec.timeZone}{\"\\n\"}{end}'")
+	got := kubectl(t, s.name, "get cronjobs failing nightly -o jsonpath='{range .items[*]}{.metadata.name} {.spec.suspend} {.spec.schedule} {.spec.timeZone}{\"\\n\"}{end}'")
 	if got != "failing true @yearly Etc/UTC\nnightly false 0 3 * * * Europe/Berlin" {
 		t.Errorf("the cron jobs are:\n%s", got)
 	}
