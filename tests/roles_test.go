@@ -106,8 +106,7 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 	lock, pods := r.Named(t, jobType, "shop-backend-roles-lock"), r.Named(t, deploymentType, "shop-backend")
 	require.Contains(t, migration.DependsOn, roles.URN)
 	require.Contains(t, pods.DependsOn, migration.URN)
-	require.Contains(t, r.Named(t, serviceType, "shop-backend").DependsOn, pods.URN)
-	require.Contains(t, lock.DependsOn, r.Named(t, serviceType, "shop-backend").URN)
+	require.Contains(t, lock.DependsOn, r.Named(t, rolloutType, "shop-backend").URN)
 	for _, job := range []recorder.Resource{roles, lock} {
 		require.Nil(t, job.Input(t, "metadata.name"), "a change makes a new Job before the old one goes")
 		require.Equal(t, "true", job.Input(t, `metadata.annotations["pulumi.com/replaceUnready"]`))
@@ -125,7 +124,7 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: slow, TimeoutSeconds: number(7200)}}
 	})
 	lock = r.Named(t, jobType, "shop-backend-roles-lock")
-	require.Contains(t, lock.DependsOn, r.Named(t, deploymentType, "shop-worker-mailer").URN)
+	require.Contains(t, lock.DependsOn, r.Named(t, rolloutType, "shop-worker-mailer").URN)
 	require.Equal(t, "910", environment(t, lock)["LOCK_AFTER"], "a worker may stop for longer")
 	require.Equal(t, "7200", environment(t, lock)["JOB_SECONDS"], "a run isn't stopped by a rollout")
 	require.Contains(t, app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}.Problems().Err().Error(), `jobs is "psql", want another name`)

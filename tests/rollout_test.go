@@ -28,3 +28,18 @@ func TestEveryChangeOfPodsIsAwaitedASecondTime(t *testing.T) {
 	require.NotEqual(t, before["shop-frontend"], rollouts(func(a *app.AppArgs) { a.Frontend.HealthPath = "/other" })["shop-frontend"])
 	require.Equal(t, before["shop-backend"], rollouts(func(a *app.AppArgs) { a.Frontend.HealthPath = "/other" })["shop-backend"])
 }
+
+func TestTiersRollAtOnceAfterTheMigration(t *testing.T) {
+	r := runApp(t, withRoles)
+	migration := r.Named(t, jobType, "shop-backend-migrate").URN
+	nginx := r.One(t, app.NginxType)
+	require.Contains(t, nginx.DependsOn, migration, "a migration that fails leaves nginx as it was")
+	for _, name := range []string{"shop-backend", "shop-frontend"} {
+		service := r.Named(t, serviceType, name)
+		require.Contains(t, nginx.DependsOn, service.URN, "nginx looks its name up at its start")
+		require.NotContains(t, nginx.DependsOn, r.Named(t, rolloutType, name).URN)
+		require.NotContains(t, service.DependsOn, r.Named(t, deploymentType, name).URN)
+		require.NotContains(t, service.DependsOn, migration)
+		require.Equal(t, "true", service.Input(t, `metadata.annotations["pulumi.com/skipAwait"]`))
+	}
+}

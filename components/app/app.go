@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
@@ -141,7 +142,8 @@ func (args AppArgs) withDefaults() AppArgs {
 	return args
 }
 
-// createTiers goes from the inside out: nginx resolves the Services' names at its start.
+// createTiers goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
+// nothing changes where the migration fails.
 func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
 	args.Backend.Namespace, args.Nginx.Namespace = namespace, namespace
 	policies, err := newNetworkPolicies(ctx, app, name, args)
@@ -169,7 +171,7 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	}
 	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
-	services := []pulumi.Resource{backend.service}
+	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
 		args.Frontend.Namespace, args.Frontend.PullSecret = namespace, pull
 		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
@@ -177,9 +179,9 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 			return nil, err
 		}
 		args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
-		services = append(services, frontend.service)
+		before = append(before, frontend.service)
 	}
-	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(services))
+	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(before))
 }
 
 // newNamespace refuses pods that aren't "restricted", whoever makes them.

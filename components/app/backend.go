@@ -133,8 +133,10 @@ type Backend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
-	roles   *roles // nil where the connection has none
-	args    BackendArgs
+	// pods are there once the new ones serve.
+	pods  pulumi.Resource
+	roles *roles // nil where the connection has none
+	args  BackendArgs
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
 	workload  *workload
 	migration []pulumi.Resource
@@ -182,12 +184,12 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	if err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	service, err := w.serve(ctx, backend, before...)
+	service, pods, err := w.serve(ctx, backend, before...)
 	if err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
-	backend.service, backend.workload, backend.migration = service, w, before
+	backend.service, backend.pods, backend.workload, backend.migration = service, pods, w, before
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,
@@ -239,7 +241,7 @@ func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, 
 	if b.roles == nil {
 		return nil
 	}
-	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.service)...); err != nil {
+	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.pods)...); err != nil {
 		return fmt.Errorf("create job that locks the database's resting login: %w", err)
 	}
 	return nil

@@ -89,7 +89,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pu
 	if err != nil {
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
-	service, err := w.serve(ctx, frontend)
+	service, _, err := w.serve(ctx, frontend)
 	if err != nil {
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}

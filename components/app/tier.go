@@ -73,7 +73,7 @@ func metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs 
 }
 
 // deploy makes the Deployment and what keeps it alive under load and drains.
-func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*appsv1.Deployment, error) {
+func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (rollout, error) {
 	_, err := policyv1.NewPodDisruptionBudget(ctx, t.name, &policyv1.PodDisruptionBudgetArgs{
 		Metadata: t.metadata(),
 		Spec: policyv1.PodDisruptionBudgetSpecArgs{
@@ -85,22 +85,22 @@ func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulum
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, fmt.Errorf("create disruption budget: %w", err)
+		return rollout{}, fmt.Errorf("create disruption budget: %w", err)
 	}
-	deployment, err := t.deployment(ctx, parent, after)
+	pods, err := t.deployment(ctx, parent, after)
 	if err != nil {
-		return nil, fmt.Errorf("create deployment: %w", err)
+		return rollout{}, fmt.Errorf("create deployment: %w", err)
 	}
 	if *t.replicas.Min == *t.replicas.Max {
-		return deployment, nil
+		return pods, nil
 	}
-	if err := t.autoscaler(ctx, parent, deployment); err != nil {
-		return nil, fmt.Errorf("create autoscaler: %w", err)
+	if err := t.autoscaler(ctx, parent, pods.deployment); err != nil {
+		return rollout{}, fmt.Errorf("create autoscaler: %w", err)
 	}
-	return deployment, nil
+	return pods, nil
 }
 
-func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pulumi.Resource) (*appsv1.Deployment, error) {
+func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pulumi.Resource) (rollout, error) {
 	spec := appsv1.DeploymentSpecArgs{
 		Selector: tierSelector(t.label),
 		Strategy: appsv1.DeploymentStrategyArgs{
@@ -133,9 +133,10 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	metadata.Annotations = annotations
 	deployment, err := appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 	if err != nil {
-		return nil, err
+		return rollout{}, err
 	}
-	return deployment, t.awaitRollout(ctx, parent, deployment, spec)
+	awaited, err := t.awaitRollout(ctx, parent, deployment, spec)
+	return rollout{deployment, awaited}, err
 }
 
 // patience is how long Pulumi waits for a rollout.

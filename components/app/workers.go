@@ -92,11 +92,11 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 	t.requestSeconds = *args.StopSeconds
 	t.minReady = workerStartSeconds
 	t.checkHealth(args.HealthCommand)
-	deployment, err := t.deploy(ctx, worker, args.Backend.migration...)
+	pods, err := t.deploy(ctx, worker, args.Backend.migration...)
 	if err != nil {
 		return nil, fmt.Errorf("create worker %s: %w", name, err)
 	}
-	worker.Deployment, worker.pods = deployment.Metadata.Name().Elem(), deployment
+	worker.Deployment, worker.pods = pods.deployment.Metadata.Name().Elem(), pods.awaited
 	return worker, ctx.RegisterResourceOutputs(worker, pulumi.Map{"deployment": worker.Deployment})
 }
 

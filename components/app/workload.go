@@ -126,18 +126,12 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 	return corev1.ContainerArgs{Image: pulumi.String(w.args.Image), Env: w.env}
 }
 
-// serve makes the pods and, once they are ready, the Service: it is awaited until somebody
-// answers, and shouldn't be where a failed rollout shows.
-func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, error) {
-	w.container = w.servingContainer()
-	// An image of its own may serve on port 80 without being root: the network is the pod's alone.
-	w.sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
-	deployment, err := w.deploy(ctx, parent, after...)
-	if err != nil {
-		return nil, err
-	}
+// serve makes the Service and the pods, and returns what to wait for.
+func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, pulumi.Resource, error) {
 	metadata := w.metadata()
 	metadata.Name = pulumi.String(w.serviceName)
+	// Whoever waits for pods waits for their rollout: the Service is there before them, so that nginx can start beside them.
+	metadata.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
 	service, err := corev1.NewService(ctx, w.name, &corev1.ServiceArgs{
 		Metadata: metadata,
 		Spec: corev1.ServiceSpecArgs{
@@ -148,11 +142,15 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...p
 				Name: pulumi.String(portName), Port: pulumi.Int(*w.args.Port), TargetPort: pulumi.String(portName),
 			}},
 		},
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{deployment}))
+	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, fmt.Errorf("create service: %w", err)
+		return nil, nil, fmt.Errorf("create service: %w", err)
 	}
-	return service, nil
+	w.container = w.servingContainer()
+	// An image of its own may serve on port 80 without being root: the network is the pod's alone.
+	w.sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
+	pods, err := w.deploy(ctx, parent, after...)
+	return service, pods.awaited, err
 }
 
 func (w *workload) servingContainer() corev1.ContainerArgs {
