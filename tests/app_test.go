@@ -586,3 +586,15 @@ func TestALoadBalancerWithoutAnAddressIsAClearError(t *testing.T) {
 	_, err := urlOf(t, "")
 	require.ErrorContains(t, err, "got no address: is there a load balancer controller in the cluster?")
 }
+
+// The API server answers without an empty value, and a saved plan is held to the answer.
+func TestEmptyVariableHasNoValue(t *testing.T) {
+	r := runApp(t, func(a *app.AppArgs) { a.Backend.Env = map[string]pulumi.StringInput{"EMPTY": pulumi.String("")} })
+	for _, variable := range r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].env").([]any) {
+		if variable.(map[string]any)["name"] == "EMPTY" {
+			require.NotContains(t, variable, "value")
+			return
+		}
+	}
+	t.Fatal("no variable EMPTY")
+}

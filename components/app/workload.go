@@ -103,7 +103,12 @@ func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadat
 func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
 	var env corev1.EnvVarArray
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		env = append(env, corev1.EnvVarArgs{Name: pulumi.String(name), Value: values[name].ToStringOutput()})
+		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
+		// Kubernetes leaves out an empty value, so an up from a saved plan would differ from its preview.
+		if values[name] != pulumi.String("") {
+			variable.Value = values[name].ToStringOutput()
+		}
+		env = append(env, variable)
 	}
 	return env
 }
