@@ -96,7 +96,12 @@ func environment(t *testing.T, res recorder.Resource) map[string]string {
 			env[name] = value
 			continue
 		}
-		ref := variable["valueFrom"].(map[string]any)["secretKeyRef"].(map[string]any)
+		source, _ := variable["valueFrom"].(map[string]any)
+		if source == nil {
+			env[name] = ""
+			continue
+		}
+		ref := source["secretKeyRef"].(map[string]any)
 		env[name] = fmt.Sprintf("secret %s %s", ref["name"], ref["key"])
 	}
 	return env

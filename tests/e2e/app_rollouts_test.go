@@ -90,7 +90,7 @@ func failsToRollOut(t *testing.T, s *testStack, tier, reason string) {
 // migrations are the ids of the jobs.
 func (s *testStack) migrations(t *testing.T) string {
 	t.Helper()
-	return kubectl(t, s.name, "get jobs -o jsonpath='{.items[*].metadata.uid}'")
+	return kubectl(t, s.name, "get jobs -l app.kubernetes.io/name=backend-migration -o jsonpath='{.items[*].metadata.uid}'")
 }
 
 func stopsAtTheMigration(t *testing.T, s *testStack) {
