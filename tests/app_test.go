@@ -23,6 +23,7 @@ const (
 	configMapType    = "kubernetes:core/v1:ConfigMap"
 	serviceType      = "kubernetes:core/v1:Service"
 	deploymentType   = "kubernetes:apps/v1:Deployment"
+	rolloutType      = "kubernetes:apps/v1:DeploymentPatch"
 	jobType          = "kubernetes:batch/v1:Job"
 	autoscalerType   = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 	budgetType       = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -119,14 +120,14 @@ func TestAppIsMadeOfExactlyThese(t *testing.T) {
 	}, sortedAs(r.Children(r.One(t, app.AppType)),
 		policyType, appNamespaceType, secretType, "threetier:"))
 	require.Equal(t, []string{
-		deploymentType + " shop-backend", autoscalerType + " shop-backend", jobType + " shop-backend-migrate",
+		deploymentType + " shop-backend", rolloutType + " shop-backend", autoscalerType + " shop-backend", jobType + " shop-backend-migrate",
 		secretType + " shop-backend-database", secretType + " shop-backend-env", serviceType + " shop-backend", budgetType + " shop-backend",
 	}, r.Children(r.One(t, app.BackendType)))
 	require.Equal(t, []string{
-		deploymentType + " shop-frontend", autoscalerType + " shop-frontend", serviceType + " shop-frontend", budgetType + " shop-frontend",
+		deploymentType + " shop-frontend", rolloutType + " shop-frontend", autoscalerType + " shop-frontend", serviceType + " shop-frontend", budgetType + " shop-frontend",
 	}, r.Children(r.One(t, app.FrontendType)))
 	require.Equal(t, []string{
-		deploymentType + " shop-nginx", configMapType + " shop-nginx-config", serviceType + " shop-nginx", budgetType + " shop-nginx",
+		deploymentType + " shop-nginx", rolloutType + " shop-nginx", configMapType + " shop-nginx-config", serviceType + " shop-nginx", budgetType + " shop-nginx",
 	}, r.Children(r.One(t, app.NginxType)))
 }
 
@@ -161,7 +162,8 @@ func TestEverythingInTheAppHasAParentAndTheClustersProvider(t *testing.T) {
 func TestOnlyTheServicesInsideAndTheNamespaceHaveFixedNames(t *testing.T) {
 	named := map[string]any{}
 	for _, res := range runApp(t, nil).Resources {
-		if name := res.Input(t, "metadata.name"); name != nil {
+		// A rollout's name is that of its Deployment.
+		if name := res.Input(t, "metadata.name"); name != nil && res.Type != rolloutType {
 			named[res.Type+" "+res.Name] = name
 		}
 	}

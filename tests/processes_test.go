@@ -51,7 +51,7 @@ func template(res recorder.Resource) string {
 func TestWorkersAndJobsAreMadeOfExactlyThese(t *testing.T) {
 	r := runProcesses(t, nil)
 	require.Equal(t, []string{
-		deploymentType + " shop-worker-mailer", autoscalerType + " shop-worker-mailer", budgetType + " shop-worker-mailer",
+		deploymentType + " shop-worker-mailer", rolloutType + " shop-worker-mailer", autoscalerType + " shop-worker-mailer", budgetType + " shop-worker-mailer",
 	}, r.Children(r.Named(t, app.WorkerType, "shop-worker-mailer")))
 	require.Equal(t, []string{cronJobType + " shop-job-nightly", secretType + " shop-job-nightly-env"}, r.Children(r.Named(t, app.JobType, "shop-job-nightly")))
 	require.Equal(t, []string{cronJobType + " shop-job-reindex"}, r.Children(r.Named(t, app.JobType, "shop-job-reindex")))

@@ -118,11 +118,7 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	if t.minReady > 0 {
 		spec.MinReadySeconds = pulumi.Int(t.minReady)
 	}
-	patience := fmt.Sprintf("%ds", t.rolloutSeconds)
-	opts := []pulumi.ResourceOption{
-		pulumi.Parent(parent), pulumi.DependsOn(after),
-		pulumi.Timeouts(&pulumi.CustomTimeouts{Create: patience, Update: patience}),
-	}
+	opts := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(after), t.patience()}
 	if *t.replicas.Min == *t.replicas.Max {
 		spec.Replicas = pulumi.Int(*t.replicas.Min)
 	} else {
@@ -135,7 +131,17 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	annotations := pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
 	maps.Copy(annotations, t.annotations)
 	metadata.Annotations = annotations
-	return appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
+	deployment, err := appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return deployment, t.awaitRollout(ctx, parent, deployment, spec)
+}
+
+// patience is how long Pulumi waits for a rollout.
+func (t tier) patience() pulumi.ResourceOption {
+	seconds := fmt.Sprintf("%ds", t.rolloutSeconds)
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
 }
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.

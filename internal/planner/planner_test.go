@@ -122,6 +122,7 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 		{"an environment variable more", "LOG_LEVEL: debug", "LOG_LEVEL: debug, A_FIRST: one", []string{
 			"replaced Job app-backend-migrate: spec.template.spec.containers[backend-migration].env[A_FIRST].name spec.template.spec.containers[backend-migration].env[A_FIRST].value",
 			"changed Deployment app-backend: spec.template.spec.containers[backend].env[A_FIRST].name spec.template.spec.containers[backend].env[A_FIRST].value",
+			"changed DeploymentPatch app-backend: metadata.annotations.threetier/rollout",
 		}},
 		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
 			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",

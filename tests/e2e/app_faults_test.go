@@ -218,3 +218,24 @@ func TestFaultServiceMadeAnewIsServedAfterTheRunbooksCommand(t *testing.T) {
 	})
 	s.wantsNothing(t, "the restart")
 }
+
+// With a pod less at the same time, Kubernetes says that it has seen the change before it makes the new pods: the
+// provider takes the old ones for them.
+func TestFaultNginxThatCannotStartFailsItsUp(t *testing.T) {
+	file := variant(t, "  threetier:nginx:\n    replicas: { min: 2, max: 2 }",
+		"  threetier:nginx:\n    image: docker.io/acme/absent:1\n    rolloutSeconds: 20\n    replicas: { min: 1, max: 1 }")
+	defer upDev(t)
+	l := startLoad(dev, 20)
+	defer l.end()
+	// Not bin/local up, which looks for the images before anything is changed.
+	said := refused(t, ".local/bin/local exec -- %s/.local/bin/local deploy up --stack dev --config-file %s", root, file)
+	if !strings.Contains(said, "docker.io/acme/absent:1") {
+		t.Errorf("up doesn't say which image is absent:\n%s", said)
+	}
+	for line := range strings.Lines(said) {
+		if strings.Contains(line, "Deployment") && strings.Contains(line, "app-nginx") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+	reportLost(t, "an nginx that can't start", l.failed())
+}

@@ -60,6 +60,7 @@ if os.fork() == 0:
 ThreadingHTTPServer(("", 8000), Handler).serve_forever()`
 
 func needsTooMuchMemory(t *testing.T, s *testStack) {
+	s.unset(t, "backend", "minReadySeconds")
 	s.set(t, "backend", "rolloutSeconds: 40")
 	s.set(t, "backend", "command: [python3, -c, "+strconv.Quote(tooLarge)+"]")
 	failsToRollOut(t, s, "backend", "OOMKilled")

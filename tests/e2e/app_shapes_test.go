@@ -102,7 +102,12 @@ func (s *testStack) uploads(t *testing.T) {
 	}
 	sum := sha256.Sum256(body)
 	post := func(path string, body []byte) (int, string) {
-		resp, err := http.Post(s.site+path, "application/octet-stream", bytes.NewReader(body))
+		req, err := http.NewRequest(http.MethodPost, s.site+path, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Expect", "100-continue") // the refusal comes before the body has gone
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatalf("POST %s of %d bytes: %v", path, len(body), err)
 		}

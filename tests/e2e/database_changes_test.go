@@ -16,12 +16,34 @@ import (
 func TestDatabaseChangesUnderAServingStack(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "changes", "dev")
+	for _, line := range []string{
+		"storageGiB: 400", "maxStorageGiB: 1000", "iops: 16000", "throughputMiBs: 1000", "kmsKeyArn: " + kmsKey,
+		`maintenanceWindow: "sun:03:15-sun:03:45"`, `backupWindow: "04:00-05:00"`,
+	} {
+		s.set(t, "database", line)
+	}
 	s.upAsPlanned(t)
+	t.Run("WindowsKeyAndSpeedAreTheConfigs", func(t *testing.T) { hasItsOwnSettings(t, s) })
 	t.Run("PasswordIsRotatedWithoutLosingARequest", func(t *testing.T) { rotates(t, s) })
 	t.Run("DynamicParametersApplyAtOnceAndStaticOnesAtAReboot", func(t *testing.T) { appliesParameters(t, s) })
 	t.Run("UnknownParameterIsRefusedInOneLine", func(t *testing.T) { refusesParameter(t, s) })
 	t.Run("WrongCertificateFailsTheRolloutAndSaysWhy", func(t *testing.T) { refusesCertificate(t, s) })
 	t.Run("MajorUpgradeWantsToBeAllowed", func(t *testing.T) { upgrades(t, s) })
+}
+
+const kmsKey = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+
+func hasItsOwnSettings(t *testing.T, s *testStack) {
+	have := recorded(t, "rds/instance", s.instances(t)[0].ResourceID)
+	for name, want := range map[string]string{
+		"allocatedStorage": "400", "iops": "16000", "storageThroughput": "1000", "kmsKeyId": kmsKey,
+		"maintenanceWindow": "sun:03:15-sun:03:45", "backupWindow": "04:00-05:00",
+	} {
+		if got := fmt.Sprint(have[name]); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	s.wantsNothing(t, "an up with windows, a key and a speed")
 }
 
 func ofType(t *testing.T, stack, kind string) []stateResource {

@@ -22,7 +22,7 @@ func connectByEveryDriver(t *testing.T, certificates string) []string {
 	t.Helper()
 	host, port, _ := strings.Cut(output(t, "dev", "databaseEndpoint"), ":")
 	user, secret := login(t, "dev")
-	cmd := exec.Command(".local/bin/local", "exec", "--", filepath.Join(root, "bin", "trixie"), "python3", "-c", driversScript)
+	cmd := exec.Command(".local/bin/local", "exec", "--", filepath.Join(root, "bin", "trixie"), "/usr/bin/python3", "-c", driversScript)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "DB_HOST="+host, "DB_PORT="+port, "DB_NAME=app", "DB_USER="+user, "DB_PASSWORD="+secret,
 		"PGSSLMODE=verify-full", "PGSSLROOTCERT="+certificates,

@@ -49,18 +49,18 @@ print(cursor.fetchall() if cursor.description else "done")`, sql)
 }
 
 func hasRowsAlone(t *testing.T, s *testStack) {
-	for sql, want := range map[string]string{
-		"select current_user": "threetier_a",
-		"insert into orders (note) values ($$from the pod$$) returning note":                                                                           "from the pod",
-		"update orders set note = $$changed$$ where note = $$from the pod$$ returning note":                                                            "changed",
-		"select tableowner from pg_tables where tablename = $$orders$$":                                                                                "threetier_owner",
-		"select count(*) from pg_extension where extname in ($$pgcrypto$$, $$pg_stat_statements$$)":                                                    "2",
-		"select rolsuper or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user":                                                   "False",
-		"select pg_get_userbyid(datdba) from pg_database where datname = current_database()":                                                           "threetier_owner",
-		"delete from orders where note = $$never$$; select string_agg(rolname, $$ $$) from pg_roles where rolcanlogin and rolname like $$threetier%$$": "threetier_",
+	for _, c := range []struct{ sql, want string }{
+		{"select current_user", "threetier_a"},
+		{"insert into orders (note) values ($$from the pod$$) returning note", "from the pod"},
+		{"update orders set note = $$changed$$ where note = $$from the pod$$ returning note", "changed"},
+		{"select tableowner from pg_tables where tablename = $$orders$$", "threetier_owner"},
+		{"select pg_get_userbyid(datdba) from pg_database where datname = current_database()", "threetier_owner"},
+		{"select count(*) from pg_extension where extname in ($$pgcrypto$$, $$pg_stat_statements$$)", "(2,)"},
+		{"select rolsuper or rolcreaterole or rolcreatedb from pg_roles where rolname = current_user", "False"},
+		{"insert into orders (note) values ($$to delete$$); delete from orders where note = $$to delete$$ returning note", "to delete"},
 	} {
-		if said, err := fromBackend(t, s, sql); err != nil || !strings.Contains(said, want) {
-			t.Errorf("%s: %v: %s, want %s", sql, err, said, want)
+		if said, err := fromBackend(t, s, c.sql); err != nil || !strings.Contains(said, c.want) {
+			t.Errorf("%s: %v: %s, want %s", c.sql, err, said, c.want)
 		}
 	}
 	for sql, want := range map[string]string{
@@ -89,7 +89,7 @@ func looksInto(t *testing.T, s *testStack) {
 	if events := kubectl(t, s.name, "events"); !strings.Contains(events, "Job/psql-ada-lovelace") {
 		t.Errorf("the events don't show who opened a pod:\n%s", events)
 	}
-	log, err := os.ReadFile(filepath.Join(home, "account", "instances", s.instances(t)[0].ResourceID, "postgresql.log"))
+	log, err := os.ReadFile(filepath.Join(home, "account", "instances", strings.ToLower(s.instances(t)[0].ResourceID), "postgresql.log"))
 	if err != nil || !strings.Contains(string(log), "psql opened: psql-ada-lovelace, reads, until ") {
 		t.Errorf("the database's log doesn't say who opened psql: %v", err)
 	}

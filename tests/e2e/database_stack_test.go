@@ -36,6 +36,9 @@ func newTestStack(t *testing.T, name, sample string) *testStack {
 	text := anyReplicas.ReplaceAllString(s.read(t), "replicas: { min: 1, max: 1 }")
 	s.write(t, anyDrain.ReplaceAllString(text, ""))
 	s.set(t, "nginx", "drainSeconds: 5")
+	// The tests' own checks see a pod that fails; a rollout needn't wait for one.
+	s.set(t, "backend", "minReadySeconds: 1")
+	s.set(t, "frontend", "minReadySeconds: 1")
 	return s
 }
 

@@ -393,6 +393,7 @@ func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
 		if group == "core" {
 			group = ""
 		}
+		kind = strings.TrimSuffix(kind, "Patch") // of an object of that kind
 		plural := strings.ToLower(kind) + "s"
 		if strings.HasSuffix(kind, "Policy") {
 			plural = strings.ToLower(strings.TrimSuffix(kind, "y")) + "ies"

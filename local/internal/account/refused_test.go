@@ -1,6 +1,7 @@
 package account
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -141,6 +142,15 @@ func TestSpeedOfAStripedVolumeKeepsToItsRangesAndRatios(t *testing.T) {
 	refused(props{"kmsKeyId": "arn:aws:kms:us-east-1:123456789012:key/0123"}, "KMSKeyNotAccessibleFault", "us-east-1")
 	refused(props{"kmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/0123", "storageEncrypted": false}, combination, "without enabling encryption")
 	refused(props{"engineVersion": "13", "engineLifecycleSupport": "open-source-rds-extended-support-disabled"}, combination, "standard support ended on 2026-02-28")
+
+	fine := props{"storageType": "gp3", "allocatedStorage": 400, "iops": 16000, "storageThroughput": 1000, "storageEncrypted": true,
+		"kmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/0123", "maintenanceWindow": "sun:03:15-sun:03:45", "backupWindow": "04:00-05:00"}
+	id := f.create(kindInstance, f.instanceInputs("shop", fine)).ID
+	for name, want := range fine {
+		if have := f.output(id, name); fmt.Sprint(have) != fmt.Sprint(want) {
+			t.Errorf("%s is %v, want %v", name, have, want)
+		}
+	}
 }
 
 func TestWindowThatIsNotAskedForKeepsOutOfTheOthersWay(t *testing.T) {

@@ -3,8 +3,6 @@ package node
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,10 +14,6 @@ import (
 // killForMemory ends a whole container once the kernel has killed one of its processes for memory. A node of EKS does the
 // same: the kubelet sets memory.oom.group, which cgroups of version 1 don't have.
 func (n *node) killForMemory(ctx context.Context) error {
-	dir := filepath.Join("/sys/fs/cgroup/memory", n.cgroup)
-	if _, err := os.Stat(dir); err != nil {
-		return nil // cgroups of version 2: the kernel does it
-	}
 	seen := map[string]int{}
 	for {
 		select {
@@ -27,7 +21,7 @@ func (n *node) killForMemory(ctx context.Context) error {
 			return nil
 		case <-time.After(500 * time.Millisecond):
 		}
-		for group, kills := range memoryKills(dir) {
+		for group, kills := range memoryKills(filepath.Join("/sys/fs/cgroup/memory", n.cgroup, "kubepods")) {
 			if kills > seen[group] {
 				seen[group] = kills
 				logger.Printf("a process of %s was killed for memory: its container goes", group)
@@ -37,27 +31,38 @@ func (n *node) killForMemory(ctx context.Context) error {
 	}
 }
 
-// memoryKills are how many processes the kernel has killed for memory, by the cgroup that they were in. Cgroups come and
-// go meanwhile: one that can't be read has gone.
+// memoryKills are how many processes the kernel has killed for memory, by the cgroup of their container; none with cgroups
+// of version 2. Containers come and go meanwhile: one that can't be read has gone.
 func memoryKills(dir string) map[string]int {
 	kills := map[string]int{}
-	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() {
-			return nil
-		}
-		text, err := os.ReadFile(filepath.Join(path, "memory.oom_control"))
+	for _, pods := range []string{"pod*", "*/pod*"} { // of the classes guaranteed, and burstable or besteffort
+		files, err := filepath.Glob(filepath.Join(dir, pods, "*", "memory.oom_control"))
 		if err != nil {
-			return nil
+			continue // of a pattern alone
 		}
-		for line := range strings.Lines(string(text)) {
-			var count int
-			if _, err := fmt.Sscanf(line, "oom_kill %d", &count); err == nil && count > 0 {
-				kills[path] = count
+		for _, file := range files {
+			if count := killsIn(file); count > 0 {
+				kills[filepath.Dir(file)] = count
 			}
 		}
-		return nil
-	})
+	}
 	return kills
+}
+
+func killsIn(file string) int {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	count := 0
+	for line := range strings.Lines(string(text)) {
+		if number, found := strings.CutPrefix(line, "oom_kill "); found {
+			if n, err := strconv.Atoi(strings.TrimSpace(number)); err == nil {
+				count = n
+			}
+		}
+	}
+	return count
 }
 
 func killAll(group string) {
