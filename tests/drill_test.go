@@ -46,7 +46,10 @@ func scratchConfig(t *testing.T, name string, tiers ...string) *recorder.Config 
 	_, edits, found := strings.Cut(string(script), "config rm-all")
 	require.True(t, found)
 	removes, edits, _ := strings.Cut(edits, "fail '")
-	config := recorder.StackConfig(t, name)
+	config := recorder.StackConfig(t, name).Set(t, "threetier:nginx.hosts", []string{"shop.example.org", "www.example.org"})
+	if slices.Contains(tiers, "frontend") {
+		config.Set(t, "threetier:frontend.egress", []any{map[string]any{"to": "internet", "ports": []int{443}}})
+	}
 	for _, path := range regexp.MustCompile(`threetier:\S+`).FindAllString(removes, -1) {
 		config.Remove(t, path)
 	}
@@ -92,6 +95,7 @@ func TestDrillsScratchStackIsClosedAndSmall(t *testing.T) {
 			for _, policy := range recording.All("kubernetes:networking.k8s.io/v1:NetworkPolicy") {
 				assert.NotContains(t, fmt.Sprint(policy.Inputs), "2000::/3", "%s leads to the internet", policy.Name)
 			}
+			assert.NotContains(t, fmt.Sprint(recording.All("kubernetes:core/v1:ConfigMap")), "example.org")
 			instance := recording.All(instanceType)
 			require.Len(t, instance, 1)
 			for input, want := range map[string]any{
