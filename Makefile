@@ -3,8 +3,9 @@ STACK ?= dev
 PORT ?=
 BASE ?=
 JOB ?=
+SNAPSHOT ?=
 
-.PHONY: help up preview destroy run psql down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql drill down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -23,6 +24,9 @@ run: ## run one of the stack's jobs now, show its log, and fail where it fails (
 
 psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
 	@bin/psql $(STACK)
+
+drill: ## prove that the backup restores, into a scratch stack that is removed again (SNAPSHOT=name)
+	@bin/drill $(STACK) $(SNAPSHOT)
 
 down: ## stop the local node; keep its data
 	@bin/local down

@@ -3,6 +3,7 @@ package iam
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -400,6 +401,55 @@ func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
 		want[group+"/"+plural] = true
 	}
 	assert.Equal(t, sorted(want), sorted(may))
+}
+
+// Of the real stack, the drill's role reads the state and the snapshots. The page's own commands say what it may do.
+func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
+	assert.Equal(t, []string{"kms:Encrypt", "s3:GetObject"}, allowed(t, "drill.json"))
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "```console\naws iam create-role --role-name threetier-drill-prod")
+	require.True(t, found)
+	commands, _, _ := strings.Cut(rest, "```")
+	run := exec.Command("bash", "-euc", `aws() { [ "$2" != put-role-policy ] || printf '%s\0' "${@: -1}"; }`+"\naws iam create-role"+commands)
+	run.Dir = recorder.Root()
+	out, err := run.Output()
+	require.NoError(t, err)
+	var statements []statement
+	for document := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		var policy struct{ Statement []statement }
+		require.NoError(t, json.Unmarshal([]byte(document), &policy))
+		statements = append(statements, policy.Statement...)
+		assert.NotContains(t, document, "STACK")
+	}
+	may := func(action, resource string) bool {
+		return slices.ContainsFunc(statements, func(each statement) bool {
+			return slices.Contains(texts(t, each.Action), action) &&
+				slices.ContainsFunc(texts(t, each.Resource), func(pattern string) bool { return matches(pattern, resource) })
+		})
+	}
+	const state, instances = "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/threetier/", "arn:aws:rds:eu-west-1:123456789012:db:threetier-"
+	for _, action := range []string{"rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"} {
+		assert.True(t, may(action, instances+"prod-drill-database"), action)
+		assert.False(t, may(action, instances+"prod-database"), action)
+	}
+	for _, action := range []string{"s3:PutObject", "s3:DeleteObject"} {
+		assert.True(t, may(action, state+"prod-drill.json"), action)
+		assert.False(t, may(action, state+"prod.json"), action)
+	}
+	assert.True(t, may("s3:GetObject", state+"prod.json"))
+	assert.False(t, may("s3:GetObject", state+"dev.json"))
+	assert.True(t, may("eks:DescribeCluster", "arn:aws:eks:eu-west-1:123456789012:cluster/acme-prod"))
+	for _, each := range statements {
+		for _, action := range texts(t, each.Action) {
+			if strings.HasPrefix(action, "secretsmanager:") {
+				assert.Contains(t, fmt.Sprint(each.Condition), "Stack:prod-drill", action)
+			}
+			if action == "kms:Decrypt" || action == "kms:Encrypt" {
+				assert.Contains(t, fmt.Sprint(each.Condition), "alias/pulumi-prod", action)
+			}
+		}
+	}
 }
 
 // The page's own commands make the roles, with an aws that only notes what it is called with.

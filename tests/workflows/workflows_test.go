@@ -113,7 +113,7 @@ func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
 }
 
 func TestWorkflowsHoldNoLongLivedKey(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml"} {
 		text, err := os.ReadFile(folder("workflows", name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "secrets.", name)
@@ -131,6 +131,18 @@ func TestDeploymentsOfAStackNeverOverlapAndAreNeverCancelled(t *testing.T) {
 	}
 	assert.Equal(t, "preview-prod", deploy.Jobs["prod"].Needs)
 	assert.Equal(t, "dev", deploy.Jobs["preview-prod"].Needs)
+}
+
+func TestDrillUsesARoleOfItsOwnAndKeepsItsReport(t *testing.T) {
+	drill := read(t, "drill.yml")
+	assert.Equal(t, map[string]any{"group": "drill-prod", "cancel-in-progress": false}, drill.Concurrency)
+	job := drill.Jobs["prod"]
+	assert.Contains(t, drill.On, "schedule")
+	assert.Empty(t, job.Environment, "prod's environment waits for an approval")
+	assert.True(t, job.runs("make drill STACK=prod"))
+	assert.Equal(t, "${{ vars.DRILL_PROD_ROLE_ARN }}", job.role())
+	keeps := job.Steps[len(job.Steps)-1]
+	assert.Equal(t, "drill-prod.md", keeps.With["path"])
 }
 
 func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {

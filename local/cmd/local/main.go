@@ -1,5 +1,5 @@
 // Command local runs the program and its stacks on this one machine. Called as
-// aws, it is the one call of the AWS CLI that a kubeconfig for EKS makes.
+// aws, it is the few calls of the AWS CLI that a kubeconfig for EKS and bin/drill make.
 package main
 
 import (

@@ -201,9 +201,9 @@ func (a *Account) listInstances(w http.ResponseWriter, _ *http.Request) {
 
 func (a *Account) listSnapshots(w http.ResponseWriter, _ *http.Request) {
 	a.mu.Lock()
-	out := []snapshot{}
+	out := []describedSnapshot{}
 	for _, rec := range a.store.all(kindSnapshot) {
-		out = append(out, *rec.Snapshot)
+		out = append(out, describedSnapshot{*rec.Snapshot, rec.Created})
 	}
 	a.mu.Unlock()
 	writeJSON(w, out)

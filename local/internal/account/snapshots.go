@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"time"
 
 	"threetier/local/internal/files"
 	"threetier/local/internal/postgres"
@@ -21,6 +22,12 @@ type snapshot struct {
 	Source     string `json:"source"` // the instance's identifier
 	Type       string `json:"type"`   // manual or automated
 	Version    string `json:"version"`
+}
+
+// describedSnapshot is a snapshot, as the account lists it.
+type describedSnapshot struct {
+	snapshot
+	Created time.Time `json:"created"`
 }
 
 // version is RDS's full one of a snapshot.

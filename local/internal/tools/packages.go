@@ -24,10 +24,10 @@ var needs = map[string][]need{
 		{"mmdebstrap", "mmdebstrap"}, {"debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"},
 		{"buildah", "buildah"}, {"crun", "crun"},
 		{"postgresql-client", "psql"},
-		{"curl", "curl"},
+		{"curl", "curl"}, {"jq", "jq"},
 	},
 	"test": {
-		{"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"}, {"jq", "jq"},
+		{"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
 		// Without a font of its own Chromium shows no text.
 		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
 	},
