@@ -279,7 +279,7 @@ func runsOnLabelledNodes(t *testing.T, s *testStack) {
 			t.Errorf("%s has %s", tier, rest)
 		}
 	}
-	if want := []string{"backend", "backend-migration", "frontend", "nginx"}; !slices.Equal(slices.Sorted(maps.Keys(tiers)), want) {
+	if want := []string{"backend", "backend-migration", "database-roles", "frontend", "nginx"}; !slices.Equal(slices.Sorted(maps.Keys(tiers)), want) {
 		t.Errorf("the pods are of %v, want %v", slices.Sorted(maps.Keys(tiers)), want)
 	}
 }
