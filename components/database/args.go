@@ -143,11 +143,16 @@ func (args DatabaseArgs) Problems() problems.List {
 // topicProblems want the topic where the database is: alarms and event subscriptions reach no other region.
 func (args DatabaseArgs) topicProblems() problems.List {
 	ps := TopicARNConstraint.Problems("alarms.topicArn", args.AlarmTopicARN)
-	prefix := fmt.Sprintf("arn:%s:sns:%s:", partition(args.Region), args.Region)
-	if args.AlarmTopicARN == "" || len(ps) > 0 || strings.HasPrefix(args.AlarmTopicARN, prefix) {
-		return ps
+	return append(ps, args.elsewhereProblems("alarms.topicArn", args.AlarmTopicARN, "sns", "a topic")...).FirstOfEach()
+}
+
+// elsewhereProblems want the ARN of a service's thing to be of the database's region.
+func (args DatabaseArgs) elsewhereProblems(path, arn, service, thing string) problems.List {
+	prefix := fmt.Sprintf("arn:%s:%s:%s:", partition(args.Region), service, args.Region)
+	if arn == "" || strings.HasPrefix(arn, prefix) {
+		return nil
 	}
-	return problems.List{{Path: "alarms.topicArn", Value: args.AlarmTopicARN, Want: "a topic of the database's region, as " + prefix + "…"}}
+	return problems.List{{Path: path, Value: arn, Want: thing + " of the database's region, as " + prefix + "…"}}
 }
 
 // regionName is any region's: its certificates may be another authority's than those of RegionConstraint.

@@ -3,7 +3,6 @@ package database
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -91,9 +90,5 @@ func (args DatabaseArgs) speedProblems() problems.List {
 // keyProblems want the key where the database is: RDS encrypts with no other region's.
 func (args DatabaseArgs) keyProblems() problems.List {
 	ps := KMSKeyARNConstraint.Problems("kmsKeyArn", args.KMSKeyARN)
-	prefix := fmt.Sprintf("arn:%s:kms:%s:", partition(args.Region), args.Region)
-	if args.KMSKeyARN == "" || len(ps) > 0 || strings.HasPrefix(args.KMSKeyARN, prefix) {
-		return ps
-	}
-	return problems.List{{Path: "kmsKeyArn", Value: args.KMSKeyARN, Want: "a key of the database's region, as " + prefix + "…"}}
+	return append(ps, args.elsewhereProblems("kmsKeyArn", args.KMSKeyARN, "kms", "a key")...).FirstOfEach()
 }
