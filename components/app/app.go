@@ -143,7 +143,7 @@ func (args AppArgs) withDefaults() AppArgs {
 }
 
 // createTiers goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
-// nothing changes where the migration fails.
+// stays as it is where the migration fails.
 func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
 	args.Backend.Namespace, args.Nginx.Namespace = namespace, namespace
 	policies, err := newNetworkPolicies(ctx, app, name, args)

@@ -313,7 +313,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 			// Two more tries: for a database that is just failing over.
 			BackoffLimit:          pulumi.Int(2),
 			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
-			Template:              t.runToEnd(),
+			Template:              t.runToEnd(nil),
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
 		// Longer than the Job's own deadline, whose message says more.

@@ -92,12 +92,12 @@ var (
 // Constraints of the backend's own keys.
 var (
 	// A command whose first word is empty is refused too.
-	MigrateConstraint = constraint.List{Min: 1, Want: "a command, like [alembic, upgrade, head]"}
-	// A day at most: what takes longer is no part of a rollout.
+	MigrateConstraint           = constraint.List{Min: 1, Want: "a command, like [alembic, upgrade, head]"}
 	ConnectionsPerPodConstraint = constraint.Number{Default: DefaultConnectionsPerPod, Min: 1, Max: 1000}
-	MigrateSecondsConstraint    = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
-	ReasonConstraint            = constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"it fails on the newer schema"}, Invalid: []string{" "}}
-	DatabaseEnvConstraint       = constraint.Map{
+	// A day at most: what takes longer is no part of a rollout.
+	MigrateSecondsConstraint = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
+	ReasonConstraint         = constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"it fails on the newer schema"}, Invalid: []string{" "}}
+	DatabaseEnvConstraint    = constraint.Map{
 		Names: envNames,
 		Values: constraint.Text{
 			Pattern: `^([^{}]|\{` + constraint.Either(databaseParts) + `\})*$`,

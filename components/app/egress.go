@@ -111,7 +111,7 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
-// openTier is one with ways out of its own.
+// openTier is a tier by its ways out.
 type openTier struct {
 	name     string
 	selector metav1.LabelSelectorArgs
@@ -126,7 +126,7 @@ func egressPolicies(args AppArgs) []networkPolicy {
 		{"backend", backendSelector(args.processLabels(false)), args.Backend.Egress},
 		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
 		{"frontend", tierSelector(ToFrontend), args.frontendEgress()},
-	}, args.openProcesses()...) {
+	}, args.processes()...) {
 		if len(tier.ways) == 0 {
 			continue
 		}

@@ -156,7 +156,7 @@ func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs)
 			JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 				BackoffLimit:          pulumi.Int(*args.Retries),
 				ActiveDeadlineSeconds: pulumi.Int(*args.TimeoutSeconds),
-				Template:              t.runToEnd(),
+				Template:              t.runToEnd(nil),
 			}},
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(args.Backend.migration))

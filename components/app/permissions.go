@@ -222,20 +222,16 @@ func (w *workload) findCredentials(args BackendArgs) {
 		"AWS_DEFAULT_REGION":                     pulumi.String(args.EKS.Region),
 	}
 	for name := range env {
-		if args.Env[name] != nil || args.SecretEnv[name] != nil {
+		if args.sets(name) {
 			delete(env, name)
 		}
 	}
 	w.env = append(w.env, plainEnv(env)...)
-	w.volumes = append(w.volumes, corev1.VolumeArgs{
-		Name: pulumi.String(identityVolume),
+	w.mount(identityVolume, identityDir, corev1.VolumeArgs{
 		Projected: corev1.ProjectedVolumeSourceArgs{Sources: corev1.VolumeProjectionArray{corev1.VolumeProjectionArgs{
 			ServiceAccountToken: corev1.ServiceAccountTokenProjectionArgs{
 				Audience: pulumi.String("pods.eks.amazonaws.com"), ExpirationSeconds: pulumi.Int(identityTokenSeconds), Path: pulumi.String(tokenFile),
 			},
 		}}},
-	})
-	w.mounts = append(w.mounts, corev1.VolumeMountArgs{
-		Name: pulumi.String(identityVolume), MountPath: pulumi.String(identityDir), ReadOnly: pulumi.Bool(true),
 	})
 }

@@ -87,20 +87,23 @@ func withoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	})
 }
 
-// runToEnd is the template of a pod that ends by itself.
-func (t tier) runToEnd() corev1.PodTemplateSpecArgs {
+// runToEnd is the template of a pod that ends by itself; annotations may be nil.
+func (t tier) runToEnd(annotations pulumi.StringMap) corev1.PodTemplateSpecArgs {
+	// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
+	all := pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")}
+	maps.Copy(all, annotations)
+	return corev1.PodTemplateSpecArgs{
+		Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels, Annotations: all},
+		Spec:     t.endingPod(),
+	}
+}
+
+// endingPod stays where it fails, and with it its log.
+func (t tier) endingPod() corev1.PodSpecArgs {
 	pod := t.podSpec()
-	// Failed pods stay, and with them their logs.
 	pod.RestartPolicy = pulumi.String("Never")
 	pod.TopologySpreadConstraints = nil
-	return corev1.PodTemplateSpecArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Labels: t.metadata().Labels,
-			// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
-			Annotations: pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")},
-		},
-		Spec: pod,
-	}
+	return pod
 }
 
 // processKind are the args of a Worker or a Job.
@@ -139,18 +142,15 @@ func settled[T processKind[T]](processes map[string]T) map[string]T {
 	return all
 }
 
-// processes are the args of all jobs and workers, in the order of their labels, which are their Names here.
-func (args AppArgs) processes() []ProcessArgs {
-	var all []ProcessArgs
-	add := func(label string, process ProcessArgs) {
-		process.Name = label
-		all = append(all, process)
-	}
+// processes are the network's view of all jobs and workers, in the order of their labels. Without ways out of its own, one
+// has the backend's.
+func (args AppArgs) processes() []openTier {
+	var all []openTier
 	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
-		add(jobLabel(name), args.Jobs[name].ProcessArgs)
+		all = append(all, openTier{jobLabel(name), tierSelector(jobLabel(name)), args.Jobs[name].Egress})
 	}
 	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
-		add(workerLabel(name), args.Workers[name].ProcessArgs)
+		all = append(all, openTier{workerLabel(name), tierSelector(workerLabel(name)), args.Workers[name].Egress})
 	}
 	return all
 }
@@ -159,22 +159,11 @@ func (args AppArgs) processes() []ProcessArgs {
 func (args AppArgs) processLabels(all bool) []string {
 	var labels []string
 	for _, process := range args.processes() {
-		if all || process.Egress == nil {
-			labels = append(labels, process.Name)
+		if all || process.ways == nil {
+			labels = append(labels, process.name)
 		}
 	}
 	return labels
-}
-
-// openProcesses are the workers and jobs with ways out of their own.
-func (args AppArgs) openProcesses() []openTier {
-	var open []openTier
-	for _, process := range args.processes() {
-		if process.Egress != nil {
-			open = append(open, openTier{process.Name, tierSelector(process.Name), process.Egress})
-		}
-	}
-	return open
 }
 
 // createProcesses makes the workers and the jobs. It returns the workers' Deployments.

@@ -69,10 +69,11 @@ func (r *roles) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecAr
 	t.label, t.volumes, t.mounts = psqlLabel, nil, nil
 	t.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
 	t.mount("database-ca", databaseCADir, r.ca)
-	t.mount("login", loginDir, corev1.VolumeArgs{EmptyDir: corev1.EmptyDirVolumeSourceArgs{
+	const login = pulumi.String("login")
+	t.volumes = append(t.volumes, corev1.VolumeArgs{Name: login, EmptyDir: corev1.EmptyDirVolumeSourceArgs{
 		Medium: pulumi.String("Memory"), SizeLimit: pulumi.String("1Mi"),
 	}})
-	t.mounts[2] = corev1.VolumeMountArgs{Name: pulumi.String("login"), MountPath: pulumi.String(loginDir)}
+	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: login, MountPath: pulumi.String(loginDir)})
 	t.container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
 		Command: stringArray([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
@@ -80,8 +81,8 @@ func (r *roles) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecAr
 			"PGAPPNAME": pulumi.String("psql"), "PGPASSFILE": pulumi.String(loginDir + "/pgpass"),
 		})),
 	}
-	pod := t.podSpec()
-	login := corev1.ContainerArgs{
+	pod := t.endingPod()
+	first := corev1.ContainerArgs{
 		Image: pulumi.String(r.image),
 		Command: stringArray([]string{"sh", "-ec", `umask 077
 password=$(head -c 24 /dev/urandom | base64 | tr +/ ab)
@@ -91,9 +92,7 @@ echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
 			"MINUTES": pulumi.String(strconv.Itoa(psqlMinutes)), "WRITES": pulumi.String(strconv.FormatBool(writes)),
 		})),
 	}
-	pod.InitContainers = corev1.ContainerArray{t.hardened(login, "login")}
-	pod.RestartPolicy = pulumi.String("Never")
-	pod.TopologySpreadConstraints = nil
+	pod.InitContainers = corev1.ContainerArray{t.hardened(first, "login")}
 	pod.TerminationGracePeriodSeconds = pulumi.Int(1)
 	return pod
 }

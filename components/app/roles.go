@@ -8,7 +8,6 @@ import (
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/database"
@@ -154,9 +153,6 @@ func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, sc
 		Command: stringArray([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
 		Env:     joined(r.env, r.administrator, r.verifiers, own),
 	}
-	pod := t.podSpec()
-	pod.RestartPolicy = pulumi.String("Never")
-	pod.TopologySpreadConstraints = nil
 	metadata := t.metadata()
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
 	return batchv1.NewJob(ctx, name, &batchv1.JobArgs{
@@ -164,14 +160,8 @@ func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, sc
 		Spec: batchv1.JobSpecArgs{
 			BackoffLimit:          pulumi.Int(1),
 			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.pods),
-			Template: corev1.PodTemplateSpecArgs{
-				Metadata: metav1.ObjectMetaArgs{
-					Labels: t.metadata().Labels,
-					// Another database at the same address has none of the roles.
-					Annotations: pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput(), "karpenter.sh/do-not-disrupt": pulumi.String("true")},
-				},
-				Spec: pod,
-			},
+			// Another database at the same address has none of the roles.
+			Template: t.runToEnd(pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}),
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
 		Create: fmt.Sprintf("%ds", rolesSeconds+old.pods+stopMarginSeconds),
