@@ -41,6 +41,20 @@ func probe(ns, tier string) any {
 	}
 }
 
+// manifest is a file for kubectl.
+func manifest(t *testing.T, objects []any) string {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "manifest.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // startProbes starts a probe of each tier in dev's namespace, and one in another that says it is nginx.
 func startProbes(t *testing.T, elsewhere string, tiers ...string) {
 	t.Helper()
@@ -48,14 +62,7 @@ func startProbes(t *testing.T, elsewhere string, tiers ...string) {
 	for _, tier := range tiers {
 		objects = append(objects, probe(namespace("dev"), tier))
 	}
-	manifest, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "probes.json")
-	if err := os.WriteFile(file, manifest, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := manifest(t, objects)
 	t.Cleanup(func() { must(t, ".local/bin/local exec -- kubectl delete --ignore-not-found -f %s", file) })
 	must(t, ".local/bin/local exec -- kubectl apply -f %s", file)
 	must(t, ".local/bin/local exec -- kubectl wait --for=condition=Ready --timeout=90s pod -A -l probe=yes")

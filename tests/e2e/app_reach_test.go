@@ -83,15 +83,7 @@ func startPods(t *testing.T, s *testStack, tiers ...string) {
 	for _, tier := range tiers {
 		objects = append(objects, probe(namespace(s.name), tier))
 	}
-	manifest, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "List", "items": objects})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "probes.json")
-	if err := os.WriteFile(file, manifest, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	must(t, ".local/bin/local exec -- kubectl apply -f %s", file)
+	apply(t, objects...)
 	kubectl(t, s.name, "wait --for=condition=Ready --timeout=90s pod -l probe=yes")
 }
 
@@ -210,17 +202,9 @@ func policyOf(t *testing.T, s *testStack, role string) string {
 	return ""
 }
 
-func apply(t *testing.T, object any) {
+func apply(t *testing.T, objects ...any) {
 	t.Helper()
-	manifest, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "object.json")
-	if err := os.WriteFile(file, manifest, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	must(t, ".local/bin/local exec -- kubectl apply -f %s", file)
+	must(t, ".local/bin/local exec -- kubectl apply -f %s", manifest(t, objects))
 }
 
 func pullsPrivately(t *testing.T, s *testStack, image string, around services, said string) {
