@@ -134,6 +134,15 @@ func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
 	}
 }
 
+func TestExampleOfTheREADMEIsPlanned(t *testing.T) {
+	_, rest, _ := strings.Cut(pages(t)["README.md"], "```yaml\n")
+	example, _, found := strings.Cut(rest, "```")
+	require.True(t, found)
+	example = strings.ReplaceAll(example, "sha256:…", "sha256:"+strings.Repeat("0a", 32))
+	_, err := plan(t, strings.ReplaceAll(example, "secure: …", "secure: c2VjcmV0"))
+	require.NoError(t, err)
+}
+
 func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 	page := pages(t)["docs/bring-your-own-app.md"]
 	_, shapes, found := strings.Cut(page, "\n## Shapes of apps\n")
