@@ -50,9 +50,11 @@ func cannotBePulled(t *testing.T, s *testStack) {
 const tooLarge = `import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(201 if self.command == "POST" else 200)
         self.end_headers()
+    do_GET = do_POST = answer
 if os.fork() == 0:
     time.sleep(2)
     held = b"x" * (400 << 20)
