@@ -5,7 +5,7 @@ BASE ?=
 JOB ?=
 SNAPSHOT ?=
 
-.PHONY: help up preview destroy run psql drill down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql drill down clean plan reference promote pin scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -67,11 +67,17 @@ packages:
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
 
+test-slow: ## what takes long on the live system: the restore drill, a rotation that is interrupted, a second deletion
+	go test -tags 'e2e slow' -count=1 -parallel 3 -timeout 30m -v -run '^TestSlow' ./tests/e2e
+
 test-faults: ## attacks and failures on the live system: bad clients, a silent pod, a database that is gone
 	go test -tags 'e2e faults' -count=1 -timeout 30m -v -run '^TestFault' ./tests/e2e
 
 bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
 	go run ./tests/nginx/bench
+
+bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
+	tests/first-up
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...

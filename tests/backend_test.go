@@ -116,6 +116,7 @@ func TestMigrationRunsBeforeThePodsInTheirImageWithTheirEnvironment(t *testing.T
 	require.Equal(t, []any{"alembic", "upgrade", "head"}, job.Input(t, "spec.template.spec.containers[0].command"))
 	require.Equal(t, []any{"serve"}, deployment.Input(t, "spec.template.spec.containers[0].command"))
 	require.EqualValues(t, 90, job.Input(t, "spec.activeDeadlineSeconds"))
+	require.EqualValues(t, 10, job.Input(t, "spec.template.spec.terminationGracePeriodSeconds"), "locks of a command that ignores SIGTERM end soon after")
 }
 
 func TestMigrationRunsOncePerChangeAndShowsWhyItFailed(t *testing.T) {

@@ -301,7 +301,7 @@ func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.Re
 func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
 	t := w.tier
 	t.label = migrationLabel
-	t.drainSeconds = 0
+	t.drainSeconds, t.requestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
 	t.container = w.baseContainer()
 	t.container.Command = stringArray(a.Migrate)
 	metadata := t.metadata()
@@ -316,7 +316,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a Backen
 			Template:              t.runToEnd(nil),
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		// Longer than the Job's own deadline, whose message says more.
-		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+stopMarginSeconds),
+		// The Job has failed when its pod is gone: up waits for it, as its message says more than up's own.
+		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+2*stopMarginSeconds),
 	}))
 }

@@ -82,7 +82,8 @@ func TestForeignAppRunsByConfigAlone(t *testing.T) {
 	t.Run("KilledMigrationFreesItsLocks", func(t *testing.T) { killsMigration(t, s) })
 }
 
-// killsMigration lets a Job end in the middle of a statement. The old version serves on, so it must be able to write.
+// killsMigration lets a Job end in the middle of a statement; its command ignores SIGTERM. The old version serves on, so it
+// must be able to write.
 func killsMigration(t *testing.T, s *testStack) {
 	const limit = 30 * time.Second
 	s.set(t, "backend", "migrate: [python3, /srv/shop/stuck.py]")
@@ -101,14 +102,15 @@ func killsMigration(t *testing.T, s *testStack) {
 		return err != nil
 	})
 	out := <-said
-	failed := kubectl(t, s.name, `get jobs -o jsonpath='{.items[*].status.conditions[?(@.type=="Failed")].lastTransitionTime}'`)
-	ended, err := time.Parse(time.RFC3339, failed)
-	if err != nil || !strings.Contains(out, "app-backend-migrate") {
-		t.Fatalf("the Job's end is %q: %v; the up says:\n%s", failed, err, out)
+	// Not the time of Failed, which comes when the pod is gone.
+	failing := kubectl(t, s.name, `get jobs -o jsonpath='{.items[*].status.conditions[?(@.type=="FailureTarget")].lastTransitionTime}'`)
+	ended, err := time.Parse(time.RFC3339, failing)
+	if err != nil || !strings.Contains(out, "app-backend-migrate") || !strings.Contains(out, "DeadlineExceeded") {
+		t.Fatalf("the Job's deadline was %q: %v; the up says:\n%s", failing, err, out)
 	}
-	eventually(t, time.Until(ended.Add(limit)), "an order taken after the migration's end", func() bool {
+	eventually(t, time.Until(ended.Add(limit)), "an order taken after the migration's deadline", func() bool {
 		a, err := request(http.MethodPost, s.site+"/shop/v1/orders", "after the migration", nil)
 		return err == nil && a.status == http.StatusCreated
 	})
-	t.Logf("an order was taken %s after the Job's end", time.Since(ended).Round(time.Second))
+	t.Logf("an order was taken %s after the Job's deadline", time.Since(ended).Round(time.Second))
 }

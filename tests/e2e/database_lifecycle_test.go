@@ -60,8 +60,6 @@ func TestDurableDatabaseOutlivesItsStackAndComesBack(t *testing.T) {
 		restored.unset(t, "database", "restoreFrom")
 		restored.wantsNothing(t, "restoreFrom was removed")
 	})
-
-	t.Run("SecondDeletionLeavesASecondSnapshot", func(t *testing.T) { deleteForGood(t, durable) })
 }
 
 func isWatched(t *testing.T, s *testStack) {

@@ -14,25 +14,30 @@ import (
 	"time"
 )
 
-// The app of the sample opens a connection for each request: what a rotation does, it meets at once.
-func TestDatabaseRoles(t *testing.T) {
-	t.Parallel()
+// newRolesStack is of an app that opens a connection for each request: what a rotation does, it meets at once.
+func newRolesStack(t *testing.T, name string) *testStack {
+	t.Helper()
 	buildSample(t, "backend", "registry.example.com/shop/api:roles")
 	buildSample(t, "frontend", "registry.example.com/shop/page:roles")
-	s := newStack(t, "roles", "tests/e2e/sample/Pulumi.shop.yaml")
+	s := newStack(t, name, "tests/e2e/sample/Pulumi.shop.yaml")
 	edit(t, s.config, "api:7", "api:roles")
 	edit(t, s.config, "page:7", "page:roles")
 	edit(t, s.config, "    env: { SHOP_CURRENCY: EUR }", "    env: { SHOP_CURRENCY: EUR, SIGNING_KEY: roles }")
 	edit(t, s.config, "threetier:database: { lifecycle: disposable, name: shop, username: shop_owner }",
 		"threetier:database:\n    lifecycle: disposable\n    name: shop\n    username: shop_owner\n    extensions: [pgcrypto, pg_stat_statements]")
 	edit(t, s.config, "replicas: { min: 1, max: 1 }", "replicas: { min: 2, max: 2 }") // the backend's: it comes first
+	return s
+}
+
+func TestDatabaseRoles(t *testing.T) {
+	t.Parallel()
+	s := newRolesStack(t, "roles")
 	s.up(t)
 
 	t.Run("BackendReadsAndWritesRowsAndNoMore", func(t *testing.T) { hasRowsAlone(t, s) })
 	t.Run("PersonReadsForAWhile", func(t *testing.T) { looksInto(t, s) })
 	t.Run("NewTableIsUsableWithoutARestart", func(t *testing.T) { usesNewTable(t, s) })
 	t.Run("RotationLosesNothingOfAnAppThatConnectsForEachRequest", func(t *testing.T) { rotatesLazily(t, s) })
-	t.Run("InterruptedRotationServesOn", func(t *testing.T) { rotatesInterrupted(t, s) })
 }
 
 // fromBackend runs SQL in a pod of the backend, as its own login.
@@ -160,44 +165,6 @@ func loginOf(t *testing.T, s *testStack) credentials {
 		t.Fatal(err)
 	}
 	return credentials{env["PGUSER"], env["PGPASSWORD"]}
-}
-
-// The rotation is killed at three points, and its migration fails once in between: every time the site serves, and the
-// next up ends it.
-func rotatesInterrupted(t *testing.T, s *testStack) {
-	s.set(t, "database", "passwordVersion: 3")
-	l := startLoadOf(s.site, 20, orders)
-	running := func(what string) func() bool {
-		return func() bool {
-			names, err := shell(".local/bin/local exec -- kubectl --namespace " + namespace(s.name) + " get " + what)
-			return err == nil && strings.TrimSpace(names) != ""
-		}
-	}
-	jobs := func(label string) string {
-		return "pods -l app.kubernetes.io/name=" + label + " --field-selector=status.phase!=Succeeded -o name"
-	}
-	kill(t, s.command("up"), "the roles are being made", running(jobs("database-roles")))
-	l.stillAnswers(t, "a kill in the roles Job")
-	edit(t, s.config, "migrate: [python3, /srv/shop/migrate.py]", "migrate: [python3, -c, 'raise SystemExit(7)']")
-	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "backend-migrate") {
-		t.Errorf("the failed up doesn't name the migration:\n%s", out)
-	}
-	l.stillAnswers(t, "a migration that failed")
-	edit(t, s.config, "migrate: [python3, -c, 'raise SystemExit(7)']", "migrate: [python3, /srv/shop/migrate.py]")
-	kill(t, s.command("up"), "the migration runs", running(jobs("backend-migration")+" --sort-by=.metadata.creationTimestamp"))
-	l.stillAnswers(t, "a kill in the migration")
-	old := loginOf(t, s)
-	kill(t, s.command("up"), "new pods serve beside the old ones", func() bool { return len(pods(t, s.name, "backend")) > 2 })
-	l.stillAnswers(t, "a kill in the rollout")
-	s.up(t)
-	l.lostNothing(t, 500)
-	if now := loginOf(t, s); now.user != "threetier_a" {
-		t.Errorf("the app's login is %s", now.user)
-	}
-	if out, err := psqlTo(s.instances(t)[0].Address, "shop", "threetier_b", old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
-		t.Errorf("the old login: %v: %s, want it locked", err, out)
-	}
-	s.upChangesNothing(t)
 }
 
 // stillAnswers wants some more good answers.

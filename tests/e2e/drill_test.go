@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -39,7 +39,7 @@ func drill(t *testing.T, s *testStack, passes bool) string {
 	return string(text)
 }
 
-func TestDrillProvesTheBackupAndLeavesNothing(t *testing.T) {
+func TestSlowDrillProvesTheBackupAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "drilled", "prod")
 	edit(t, s.config, "config:\n", "config:\n  drill:rows: { items: 6, users: 1 }\n")

@@ -48,19 +48,20 @@ func started(before, after []string) []string {
 }
 
 func TestEditOfTheNginxTemplateRollsNginxAlone(t *testing.T) {
+	t.Parallel()
+	s := newTestStack(t, "edited", "dev")
+	s.up(t)
 	dir := edited(t)
 	edit(t, filepath.Join(dir, "components", "app", "nginx.conf.tmpl"), "    add_header X-Request-ID", "    add_header X-Edited yes always;\n    add_header X-Request-ID")
-	before := kubectl(t, "dev", "get configmaps -o name")
-	backend, frontend, nginx := pods(t, "dev", "backend"), pods(t, "dev", "frontend"), pods(t, "dev", "nginx")
+	before := kubectl(t, s.name, "get configmaps -o name")
+	backend, frontend, nginx := pods(t, s.name, "backend"), pods(t, s.name, "frontend"), pods(t, s.name, "nginx")
 
-	must(t, "cd %s && make up PORT=%d", dir, devPort)
-	// The first up of the unedited checkout puts things back for the tests that follow.
-	defer must(t, "make up PORT=%d", devPort)
+	must(t, "cd %s && %s", dir, s.command("up"))
 
-	if got := call(t, http.StatusOK, http.MethodGet, dev+"/", nil, nil).header.Get("X-Edited"); got != "yes" {
+	if got := call(t, http.StatusOK, http.MethodGet, s.site+"/", nil, nil).header.Get("X-Edited"); got != "yes" {
 		t.Errorf("the new header is %q, want yes", got)
 	}
-	after := kubectl(t, "dev", "get configmaps -o name")
+	after := kubectl(t, s.name, "get configmaps -o name")
 	for _, name := range strings.Fields(before) {
 		if strings.Contains(name, "nginx-config") && strings.Contains(after, name) {
 			t.Errorf("the old %s is still there", name)
@@ -69,15 +70,15 @@ func TestEditOfTheNginxTemplateRollsNginxAlone(t *testing.T) {
 	if strings.Count(after, "nginx-config") != 1 {
 		t.Errorf("the config maps are %q, want one nginx-config", after)
 	}
-	if news := append(started(backend, pods(t, "dev", "backend")), started(frontend, pods(t, "dev", "frontend"))...); len(news) > 0 {
+	if news := append(started(backend, pods(t, s.name, "backend")), started(frontend, pods(t, s.name, "frontend"))...); len(news) > 0 {
 		t.Errorf("another tier than nginx was restarted: %v", news)
 	}
-	if len(started(nginx, pods(t, "dev", "nginx"))) == 0 {
+	if len(started(nginx, pods(t, s.name, "nginx"))) == 0 {
 		t.Error("nginx was not restarted")
 	}
 }
 
-func TestProdRunsBesideDevAndOutlivesIt(t *testing.T) {
+func TestProdRunsBesideDev(t *testing.T) {
 	must(t, "make up STACK=prod PORT=%d", prodPort)
 	if namespace("dev") == namespace("prod") || output(t, "dev", "databaseEndpoint") == output(t, "prod", "databaseEndpoint") {
 		t.Error("dev and prod share a namespace or a database")
@@ -88,17 +89,26 @@ func TestProdRunsBesideDevAndOutlivesIt(t *testing.T) {
 			t.Errorf("%s shows the other stack's %q", site, other)
 		}
 	}
-	must(t, "make destroy STACK=dev")
-	if out, err := shell(".local/bin/local exec -- kubectl get namespace " + namespace("dev")); err == nil {
-		t.Errorf("after destroy dev's namespace is there: %s", out)
+}
+
+func TestDestroyedStackLeavesTheOthersAndComesBackAtItsAddress(t *testing.T) {
+	t.Parallel()
+	s := newTestStack(t, "destroyed", "dev")
+	s.up(t)
+	kept := addItem(t, dev, "kept in dev")
+	s.destroy(t)
+	if out, err := shell(".local/bin/local exec -- kubectl get namespace " + namespace(s.name)); err == nil {
+		t.Errorf("after destroy the namespace is there: %s", out)
 	}
-	if all := fmt.Sprint(titles(t, prod)); !strings.Contains(all, inProd.Title) {
-		t.Errorf("after dev's destroy prod shows %s, want %q in it", all, inProd.Title)
+	if servers, err := filepath.Glob(filepath.Join(home, "account", "instances", "*"+s.name+"*")); err != nil || len(servers) > 0 {
+		t.Errorf("after destroy there are databases: %v, %v", servers, err)
 	}
-	if _, err := request(http.MethodGet, dev+"/", nil, nil); err == nil {
-		t.Error("after destroy dev's port still answers")
+	holds(t, &testStack{site: dev}, []string{kept.Title})
+	if _, err := request(http.MethodGet, s.site+"/", nil, nil); err == nil {
+		t.Error("after destroy the port still answers")
 	}
-	if out := must(t, "make up"); !strings.Contains(out, "\n"+dev+"\n") {
-		t.Errorf("after destroy and up dev isn't at %s:\n%s", dev, out)
+	out := must(t, "bin/local up --stack %s --config-file %s", s.name, s.config)
+	if !strings.Contains(out, "\n"+s.site+"\n") {
+		t.Errorf("after destroy and up the site isn't at %s:\n%s", s.site, out)
 	}
 }

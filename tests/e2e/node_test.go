@@ -69,10 +69,6 @@ func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
 	if n := strings.Count(kubectl(t, "killed", "get configmaps -o name"), "nginx-config"); n != 1 {
 		t.Errorf("there are %d nginx-config, want 1", n)
 	}
-	s.destroy(t)
-	if servers, err := filepath.Glob(filepath.Join(home, "account", "instances", "*killed*")); err != nil || len(servers) > 0 {
-		t.Errorf("after destroy there are databases: %v, %v", servers, err)
-	}
 }
 
 func TestSecondUpAtTheSameTimeWaitsAndSaysSo(t *testing.T) {
