@@ -5,7 +5,7 @@ BASE ?=
 JOB ?=
 SNAPSHOT ?=
 
-.PHONY: help up preview destroy run psql drill down clean plan reference promote pin scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -45,6 +45,12 @@ promote: ## give a stack the images of another one, by digest (FROM=dev TO=prod)
 
 pin: ## put the digest beside each image's tag in Pulumi.$(STACK).yaml
 	@go run ./cmd/images pin -stack $(STACK)
+
+names: ## put your names in place of the samples' (ORG=, REPO=owner/name, ACCOUNT=, DOMAIN=, MODULE=)
+	@ORG="$(ORG)" REPO="$(REPO)" ACCOUNT="$(ACCOUNT)" DOMAIN="$(DOMAIN)" MODULE="$(MODULE)" bin/names
+
+upgrade: ## merge another version of this program into your project (FROM=upstream/main)
+	@bin/upgrade $(or $(FROM),$(error FROM is empty, want a commit: make upgrade FROM=upstream/main))
 
 scorecard: ## show the Security Hub controls that dev and prod pass
 	@go run ./cmd/scorecard

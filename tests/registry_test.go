@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -32,7 +33,7 @@ func TestEveryPodPullsWithTheRegistrysCredentials(t *testing.T) {
 		var config map[string]map[string]map[string]string
 		require.NoError(t, json.Unmarshal([]byte(secret.SecretData(t)[".dockerconfigjson"]), &config))
 		require.Equal(t, map[string]string{
-			"username": "acme-bot", "password": marker + ":" + `"/`, "auth": "YWNtZS1ib3Q6bTRyazNkLVMzQ1IzVC12YWx1ZToiLw==",
+			"username": "acme-bot", "password": marker + ":" + `"/`, "auth": base64.StdEncoding.EncodeToString([]byte("acme-bot:" + marker + ":" + `"/`)),
 		}, config["auths"][known])
 		require.Len(t, config["auths"], 1)
 		require.Len(t, pods(r), 6)

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,9 @@ var rooms = map[string][]string{
 	"tests/postgres":               nil,
 }
 
+// module is how the project's own packages begin.
+var module = strings.TrimSuffix(reflect.TypeFor[recorder.Config]().PkgPath(), "internal/recorder")
+
 // imports are the project's own packages that a file imports, without the module's name.
 func imports(t *testing.T, file string) []string {
 	t.Helper()
@@ -55,7 +59,7 @@ func imports(t *testing.T, file string) []string {
 	require.NoError(t, err)
 	var own []string
 	for _, spec := range parsed.Imports {
-		if path, isOwn := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "threetier/"); isOwn {
+		if path, isOwn := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module); isOwn {
 			own = append(own, path)
 		}
 	}

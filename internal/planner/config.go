@@ -23,6 +23,7 @@ const dataLossKey = "plan:dataLoss"
 
 // stackConfig is what a plan needs of a Pulumi.<stack>.yaml.
 type stackConfig struct {
+	project string
 	config  *recorder.Config
 	network *recorder.Network
 	rds     recorder.RDS
@@ -64,11 +65,15 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err != nil {
 		return stackConfig{}, fmt.Errorf("read aws:region: %w", err)
 	}
+	project, err := recorder.ProjectName(root)
+	if err != nil {
+		return stackConfig{}, fmt.Errorf("read the project's name: %w", err)
+	}
 	var meant []string
 	if err := decode(read, dataLossKey, &meant); err != nil {
 		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
 	}
-	return stackConfig{config: read, network: networkOf(read), rds: rdsOf(read), region: region, meant: meant}, nil
+	return stackConfig{project: project, config: read, network: networkOf(read), rds: rdsOf(read), region: region, meant: meant}, nil
 }
 
 // withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.

@@ -70,7 +70,7 @@ func Build(root, name string) (*Plan, error) {
 		}
 		return stack.Deploy(ctx)
 	}, recorder.Options{
-		Stack: name, Config: from.config, Network: from.network, RDS: from.rds, ID: reference, Answer: references,
+		Project: from.project, Stack: name, Config: from.config, Network: from.network, RDS: from.rds, ID: reference, Answer: references,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", name, err)

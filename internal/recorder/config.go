@@ -25,6 +25,18 @@ func Root() string {
 	return filepath.Join(filepath.Dir(file), "..", "..")
 }
 
+// ProjectName is the name of the Pulumi project in a folder; in one that has only stack configs, of this project.
+func ProjectName(root string) (string, error) {
+	if !exists(filepath.Join(root, "Pulumi.yaml")) {
+		root = Root()
+	}
+	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
+	if err != nil {
+		return "", err
+	}
+	return project.Name.String(), nil
+}
+
 // TestStacks is where the configs of stacks are that only tests plan.
 const TestStacks = "tests/stacks"
 
@@ -75,22 +87,6 @@ func parse(text []byte) (*Config, error) {
 	stack, err := workspace.LoadProjectStackBytes(nil, project, text, "Pulumi.test.yaml", encoding.YAML)
 	if err != nil {
 		return nil, err
-	}
-	// What Pulumi.yaml gives a default is always set.
-	for name, key := range project.Config {
-		parsed := config.MustParseKey(name)
-		if _, given := stack.Config[parsed]; given || key.Default == nil {
-			continue
-		}
-		if text, isText := key.Default.(string); isText {
-			stack.Config[parsed] = config.NewValue(text)
-			continue
-		}
-		object, err := json.Marshal(key.Default)
-		if err != nil {
-			return nil, err
-		}
-		stack.Config[parsed] = config.NewObjectValue(string(object))
 	}
 	return &Config{values: stack.Config}, nil
 }
@@ -153,19 +149,12 @@ func (c *Config) program() (map[string]string, []string, error) {
 	return values, secret, nil
 }
 
-// JSON is the content of a Pulumi.<stack>.yaml that holds the config, for readers of such a file. It leaves out empty
-// texts and objects: those are the defaults that Pulumi.yaml gives to keys that the file doesn't have.
+// JSON is the content of a Pulumi.<stack>.yaml that holds the config, for readers of such a file.
 func (c *Config) JSON(t testing.TB) []byte {
 	t.Helper()
-	given := config.Map{}
-	for key, value := range c.values {
-		if value != config.NewValue("") && value != config.NewObjectValue("{}") {
-			given[key] = value
-		}
-	}
-	text, err := json.Marshal(map[string]config.Map{"config": given})
+	text, err := json.Marshal(map[string]config.Map{"config": c.values})
 	require.NoError(t, err)
-	if len(given) == 0 {
+	if len(c.values) == 0 {
 		return []byte(`{"config": {}}`) // which Marshal leaves out
 	}
 	return text

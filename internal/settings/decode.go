@@ -82,8 +82,7 @@ func object(keys ...Key) Kind {
 	}}
 }
 
-// optionalObject reads a map with exactly these keys into a T that stays nil where the map is absent or empty: an absent
-// top-level key is the empty default of Pulumi.yaml.
+// optionalObject reads a map with exactly these keys into a T that stays nil where the map is absent or empty.
 func optionalObject[T any](into **T, keys func(*T) []Key) Kind {
 	value := new(T)
 	inner := object(keys(value)...)

@@ -21,7 +21,7 @@ func finalSnapshots(t *testing.T, stack string) []string {
 	account(t, http.MethodGet, "/snapshots", "", &all)
 	var names []string
 	for _, s := range all {
-		if s.Status == "available" && strings.HasPrefix(s.Identifier, "threetier-"+stack+"-database-final-") {
+		if s.Status == "available" && strings.HasPrefix(s.Identifier, namespace(stack)+"-database-final-") {
 			names = append(names, s.Identifier)
 		}
 	}
@@ -74,7 +74,7 @@ func isWatched(t *testing.T, s *testStack) {
 				}
 			}
 			alarm := recorded(t, "cloudwatch/metricAlarm", r.ID)
-			if dimensions := fmt.Sprint(alarm["dimensions"]); dimensions != "map[DBInstanceIdentifier:threetier-durable-database]" {
+			if dimensions := fmt.Sprint(alarm["dimensions"]); dimensions != "map[DBInstanceIdentifier:"+namespace("durable")+"-database]" {
 				t.Errorf("the alarm %s looks at %s", r.ID, dimensions)
 			}
 			found["alarms"] = append(found["alarms"], fmt.Sprint(alarm["metricName"]))
@@ -95,8 +95,8 @@ func isWatched(t *testing.T, s *testStack) {
 		// One more of the instance: for its availability.
 		"events": {"db-instance", "db-instance", "db-parameter-group", "db-security-group"},
 		"logs": {
-			"/aws/rds/instance/threetier-durable-database/postgresql for 30 days",
-			"/aws/rds/instance/threetier-durable-database/upgrade for 30 days",
+			"/aws/rds/instance/" + namespace("durable") + "-database/postgresql for 30 days",
+			"/aws/rds/instance/" + namespace("durable") + "-database/upgrade for 30 days",
 		},
 	} {
 		slices.Sort(found[what])
@@ -127,7 +127,7 @@ func takesReplicaAway(t *testing.T, s *testStack) {
 	s.set(t, "database", "readReplicas: 0")
 	out := refused(t, "%s", s.command("up"))
 	for _, want := range []string{
-		"the read replica threetier-durable-database-replica-1 is to be deleted", "Take a read replica away",
+		"the read replica " + namespace("durable") + "-database-replica-1 is to be deleted", "Take a read replica away",
 		"Cannot delete protected DB Instance",
 	} {
 		if !strings.Contains(out, want) {

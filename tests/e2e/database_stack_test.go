@@ -179,7 +179,7 @@ func (s *testStack) instances(t *testing.T) []rdsInstance {
 	account(t, http.MethodGet, "/instances", "", &all)
 	for _, i := range all {
 		switch {
-		case !strings.HasPrefix(i.Identifier, "threetier-"+s.name+"-database"):
+		case !strings.HasPrefix(i.Identifier, namespace(s.name)+"-database"):
 		case i.ReplicaOf == "":
 			own = append([]rdsInstance{i}, own...)
 		default:
@@ -237,7 +237,7 @@ type stateResource struct {
 // state is what the engine keeps of a stack.
 func state(t *testing.T, stack string) []stateResource {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", "threetier", stack+".json"))
+	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,13 +44,13 @@ func TestSlowDrillProvesTheBackupAndLeavesNothing(t *testing.T) {
 	s := newTestStack(t, "drilled", "prod")
 	edit(t, s.config, "config:\n", "config:\n  drill:rows: { items: 6, users: 1 }\n")
 	s.up(t)
-	if report := drill(t, s, false); !strings.Contains(report, "there is no available snapshot of threetier-drilled-database.") {
+	if report := drill(t, s, false); !strings.Contains(report, "there is no available snapshot of "+namespace("drilled")+"-database.") {
 		t.Error("the report of a stack without a snapshot doesn't say so")
 	}
 	for i := range 5 {
 		addItem(t, s.site, fmt.Sprintf("in the snapshot %d", i))
 	}
-	must(t, ".local/bin/local exec -- aws rds create-db-snapshot --db-instance-identifier threetier-drilled-database --db-snapshot-identifier by-hand")
+	must(t, ".local/bin/local exec -- aws rds create-db-snapshot --db-instance-identifier %s-database --db-snapshot-identifier by-hand", namespace("drilled"))
 	addItem(t, s.site, "after the snapshot")
 
 	report := drill(t, s, false)

@@ -20,11 +20,14 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"threetier/internal/recorder"
 )
 
 var (
-	root string // the checkout
-	home string // the node's folder
+	root    string // the checkout
+	home    string // the node's folder
+	project string // the Pulumi project's name
 
 	devPort, prodPort = freePort(), freePort()
 
@@ -70,6 +73,10 @@ func run(m *testing.M) int {
 	}
 	root = filepath.Join(working, "..", "..")
 	home = filepath.Join(root, ".local", "e2e")
+	if project, err = recorder.ProjectName(root); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	// The root lets .local/bin/local be called itself: bin/local looks first whether it is built, in a second.
 	for name, value := range map[string]string{"THREETIER_HOME": home, "THREETIER_ROOT": root} {
 		if err := os.Setenv(name, value); err != nil {
@@ -166,7 +173,7 @@ func kubectl(t *testing.T, stack, args string) string {
 	return strings.TrimSpace(must(t, ".local/bin/local exec -- kubectl --namespace %s %s", namespace(stack), args))
 }
 
-func namespace(stack string) string { return "threetier-" + stack }
+func namespace(stack string) string { return project + "-" + stack }
 
 // answer is what a request got.
 type answer struct {
@@ -263,7 +270,7 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 // output is one of a stack's outputs.
 func output(t *testing.T, stack, name string) string {
 	t.Helper()
-	file := filepath.Join(home, "state", ".pulumi", "stacks", "threetier", stack+".json")
+	file := filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json")
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

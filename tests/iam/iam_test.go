@@ -138,6 +138,14 @@ func texts(t *testing.T, value any) []string {
 	return all
 }
 
+// project is the name that begins the names of the stacks' resources.
+func project(t *testing.T) string {
+	t.Helper()
+	name, err := recorder.ProjectName(recorder.Root())
+	require.NoError(t, err)
+	return name
+}
+
 func file(name string) string { return filepath.Join(recorder.Root(), "docs", "iam", name) }
 
 func read(t *testing.T, name string) (statements []statement, compact int) {
@@ -302,8 +310,8 @@ func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 			assert.True(t, reach(plan.Stack, action, arn), "%s: %s on %s", plan.Stack, action, arn)
 			assert.False(t, reach(other, action, arn), "%s: %s on %s", other, action, arn)
 		}
-		reached("s3:GetObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/threetier/"+plan.Stack+".json")
-		reached("s3:PutObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/locks/organization/threetier/"+plan.Stack+"/id.json")
+		reached("s3:GetObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/"+project(t)+"/"+plan.Stack+".json")
+		reached("s3:PutObject", "arn:aws:s3:::acme-pulumi-state/.pulumi/locks/organization/"+project(t)+"/"+plan.Stack+"/id.json")
 		for _, res := range plan.Resources {
 			switch res.Type {
 			case "aws:rds/instance:Instance":
@@ -317,7 +325,7 @@ func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 			case "aws:secretsmanager/secret:Secret":
 				assert.True(t, reach(plan.Stack, "secretsmanager:CreateSecret", "arn:aws:secretsmanager:"+account+":secret:"+res.Name+"-0123456-AbCdEf"))
 				tags := res.Inputs["tags"].(map[string]any)
-				assert.Equal(t, map[string]any{"Project": "threetier", "Stack": plan.Stack, "ManagedBy": "pulumi"}, tags)
+				assert.Equal(t, map[string]any{"Project": project(t), "Stack": plan.Stack, "ManagedBy": "pulumi"}, tags)
 			}
 		}
 	}
@@ -328,7 +336,7 @@ func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 				kind = "aws:RequestTag/"
 			}
 			if strings.HasPrefix(action, "secretsmanager:") {
-				assert.Equal(t, map[string]any{kind + "Project": "threetier", kind + "Stack": "STACK"}, each.Condition["StringEquals"], action)
+				assert.Equal(t, map[string]any{kind + "Project": project(t), kind + "Stack": "STACK"}, each.Condition["StringEquals"], action)
 			}
 			if action == "iam:AttachRolePolicy" || action == "iam:PassRole" {
 				assert.NotEmpty(t, each.Condition, "%s without a condition makes its holder an administrator", action)
@@ -428,7 +436,7 @@ func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
 				slices.ContainsFunc(texts(t, each.Resource), func(pattern string) bool { return matches(pattern, resource) })
 		})
 	}
-	const state, instances = "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/threetier/", "arn:aws:rds:eu-west-1:123456789012:db:threetier-"
+	state, instances := "arn:aws:s3:::acme-pulumi-state/.pulumi/stacks/"+project(t)+"/", "arn:aws:rds:eu-west-1:123456789012:db:"+project(t)+"-"
 	for _, action := range []string{"rds:DeleteDBInstance", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot"} {
 		assert.True(t, may(action, instances+"prod-drill-database"), action)
 		assert.False(t, may(action, instances+"prod-database"), action)
