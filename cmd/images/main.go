@@ -1,15 +1,17 @@
 // Command images moves images between stack configs. promote gives a stack the images that another one runs; pin puts the
-// digest beside each tag. Both change nothing else in the file, and print what they change.
+// digest beside each tag; set puts given images in. They change nothing else in the file, and print what they change.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/crane"
@@ -29,9 +31,9 @@ func run(out io.Writer, args []string) error {
 	root := flags.String("root", ".", "the project's folder")
 	from := flags.String("from", "", "promote: the stack whose images are taken")
 	to := flags.String("to", "", "promote: the stack that gets them")
-	stack := flags.String("stack", "", "pin: the stack whose tags get digests")
+	stack := flags.String("stack", "", "pin, set: the stack whose config changes")
 	if len(args) == 0 {
-		return errors.New("the command is missing, want promote or pin")
+		return errors.New("the command is missing, want promote, pin or set")
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -41,8 +43,37 @@ func run(out io.Writer, args []string) error {
 		return promote(out, *root, *from, *to)
 	case "pin":
 		return change(out, *root, *stack, pinned)
+	case "set":
+		return set(out, *root, *stack, flags.Args())
 	}
-	return fmt.Errorf("the command is %s, want promote or pin", args[0])
+	return fmt.Errorf("the command is %s, want promote, pin or set", args[0])
+}
+
+// set puts images in that were just built: backend=registry/name:tag@sha256:…
+func set(out io.Writer, root, stack string, given []string) error {
+	_, images, err := read(root, stack)
+	if err != nil {
+		return err
+	}
+	refs := map[string]string{}
+	var problems []error
+	for _, each := range given {
+		part, ref, _ := strings.Cut(each, "=")
+		key := part + ".image"
+		if !strings.Contains(ref, "@sha256:") {
+			problems = append(problems, fmt.Errorf("%s is %q, want an image with a digest", part, ref))
+		}
+		if !slices.ContainsFunc(images, func(image stackfile.Image) bool { return image.Key == key }) {
+			problems = append(problems, fmt.Errorf("threetier:%s of %s is missing, want an image that can be replaced", key, stack))
+		}
+		refs[key] = ref
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	return change(out, root, stack, func(image stackfile.Image) (string, error) {
+		return cmp.Or(refs[image.Key], image.Ref), nil
+	})
 }
 
 // promote copies digests: a tag may mean something else by the time that the other stack is deployed.
@@ -89,13 +120,9 @@ func pinned(image stackfile.Image) (string, error) {
 // change writes the stack config once every image is known.
 func change(out io.Writer, root, stack string, ref func(stackfile.Image) (string, error)) error {
 	path := file(root, stack)
-	text, err := os.ReadFile(path)
+	text, images, err := read(root, stack)
 	if err != nil {
-		return fmt.Errorf("the stack is %q, want one with a config: %w", stack, err)
-	}
-	images, err := stackfile.Images(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	var lines bytes.Buffer
 	changed, err := stackfile.Replace(text, images, func(image stackfile.Image) (string, error) {
@@ -117,6 +144,19 @@ func change(out io.Writer, root, stack string, ref func(stackfile.Image) (string
 	}
 	_, err = fmt.Fprintf(out, "%s:\n%s", filepath.Base(path), lines.String())
 	return err
+}
+
+// read is a stack's config, and the images in it.
+func read(root, stack string) ([]byte, []stackfile.Image, error) {
+	text, err := os.ReadFile(file(root, stack))
+	if err != nil {
+		return nil, nil, fmt.Errorf("the stack is %q, want one with a config: %w", stack, err)
+	}
+	images, err := stackfile.Images(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file(root, stack), err)
+	}
+	return text, images, nil
 }
 
 func file(root, stack string) string { return filepath.Join(root, "Pulumi."+stack+".yaml") }

@@ -38,7 +38,7 @@ func write(t *testing.T, files map[string]string) string {
 	return root
 }
 
-func read(t *testing.T, root, name string) string {
+func content(t *testing.T, root, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, name))
 	require.NoError(t, err)
@@ -53,8 +53,8 @@ func TestPromoteChangesTheImagesAndNothingElse(t *testing.T) {
 
 	want := strings.Replace(prod, `"ghcr.io/acme/web:1"`, `"ghcr.io/acme/web:2`+digest+`"`, 1)
 	want = strings.Replace(want, "    image: ghcr.io/acme/api:1 ", "    image: ghcr.io/acme/api:2"+digest+" ", 1)
-	assert.Equal(t, want, read(t, root, "Pulumi.prod.yaml"))
-	assert.Equal(t, dev, read(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, want, content(t, root, "Pulumi.prod.yaml"))
+	assert.Equal(t, dev, content(t, root, "Pulumi.dev.yaml"))
 	assert.Equal(t, "Pulumi.prod.yaml:\n"+
 		"threetier:frontend.image\n  - ghcr.io/acme/web:1\n  + ghcr.io/acme/web:2"+digest+"\n"+
 		"threetier:backend.image\n  - ghcr.io/acme/api:1\n  + ghcr.io/acme/api:2"+digest+"\n", out.String())
@@ -69,7 +69,24 @@ func TestPromoteRefusesTagsAndChangesNothing(t *testing.T) {
 	err := run(&bytes.Buffer{}, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"})
 	assert.EqualError(t, err, "threetier:frontend.image of dev is ghcr.io/acme/web:1, want a digest: make pin STACK=dev\n"+
 		"threetier:backend.image of dev is ghcr.io/acme/api:1, want a digest: make pin STACK=dev")
-	assert.Equal(t, prod, read(t, root, "Pulumi.prod.yaml"))
+	assert.Equal(t, prod, content(t, root, "Pulumi.prod.yaml"))
+}
+
+func TestSetPutsInWhatWasBuilt(t *testing.T) {
+	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
+	var out bytes.Buffer
+	require.NoError(t, run(&out, []string{"set", "-root", root, "-stack", "dev", "backend=registry/api:2" + digest}))
+	assert.Equal(t, strings.Replace(prod, "    image: ghcr.io/acme/api:1 ", "    image: registry/api:2"+digest+" ", 1), content(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, "Pulumi.dev.yaml:\nthreetier:backend.image\n  - ghcr.io/acme/api:1\n  + registry/api:2"+digest+"\n", out.String())
+}
+
+func TestSetRefusesATagAndAPartThatIsNotThere(t *testing.T) {
+	text := "config:\n  threetier:backend: { image: api:1 }\n"
+	root := write(t, map[string]string{"Pulumi.dev.yaml": text})
+	err := run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=api:2", "frontend=web:2" + digest})
+	assert.EqualError(t, err, `backend is "api:2", want an image with a digest`+"\n"+
+		"threetier:frontend.image of dev is missing, want an image that can be replaced")
+	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
 }
 
 func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
@@ -85,7 +102,7 @@ func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
 	pinned := "config:\n  threetier:backend: {image: " + name + "@" + sum.String() + "}\n  threetier:frontend: {image: x" + digest + "}\n"
 	root := write(t, map[string]string{"Pulumi.dev.yaml": strings.Replace(pinned, "@"+sum.String(), "", 1)})
 	require.NoError(t, run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"}))
-	assert.Equal(t, pinned, read(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, pinned, content(t, root, "Pulumi.dev.yaml"))
 }
 
 func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
@@ -96,14 +113,14 @@ func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": text})
 	err := run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"})
 	assert.ErrorContains(t, err, "threetier:backend.image is "+name+", want an image in its registry: ")
-	assert.Equal(t, text, read(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
 }
 
 func TestMistakesAreOneLineEach(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": "config:\n  threetier:backend:\n    image: >-\n      x\n"})
 	for want, args := range map[string][]string{
-		"the command is missing, want promote or pin":                                   nil,
-		"the command is push, want promote or pin":                                      {"push"},
+		"the command is missing, want promote, pin or set":                                   nil,
+		"the command is push, want promote, pin or set":                                      {"push"},
 		`FROM is "qa", want a stack with a config`:                                      {"promote", "-root", root, "-from", "qa", "-to", "dev"},
 		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
 		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},

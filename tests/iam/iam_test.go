@@ -360,6 +360,21 @@ func TestEachRoleTrustsOnlyItsOwnSubject(t *testing.T) {
 	}
 }
 
+// A push of docker's asks for what is there, uploads the rest, and reads back what it has put.
+func TestImagesRolePushesToTheRepositoriesOfTheAppsAlone(t *testing.T) {
+	want := map[string]bool{}
+	add(want, `ecr: BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetAuthorizationToken GetDownloadUrlForLayer
+		InitiateLayerUpload PutImage UploadLayerPart`)
+	assert.Equal(t, sorted(want), allowed(t, "images.json"))
+	statements, _ := read(t, "images.json")
+	for _, each := range statements {
+		for _, resource := range texts(t, each.Resource) {
+			isLogin := slices.Equal(texts(t, each.Action), []string{"ecr:GetAuthorizationToken"})
+			assert.True(t, isLogin || strings.HasSuffix(resource, ":repository/acme/backend") || strings.HasSuffix(resource, ":repository/acme/frontend"), resource)
+		}
+	}
+}
+
 func TestClusterRoleMayWriteTheKindsThatTheStacksRegister(t *testing.T) {
 	text, err := os.ReadFile(file("cluster-role.yaml"))
 	require.NoError(t, err)

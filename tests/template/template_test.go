@@ -94,7 +94,7 @@ func blocks(t *testing.T, repository string) []string {
 func made(t *testing.T, repository string) string {
 	t.Helper()
 	if _, err := bash(t, repository, "command -v pulumi && command -v pulumi-language-go"); err != nil {
-		t.Skip("SKIPPED: wants the Pulumi CLI with its Go language host, which bin/local install gets")
+		t.Skip("SKIPPED: wants the Pulumi CLI with its Go language host, which make up gets")
 	}
 	work := t.TempDir()
 	must(t, work, blocks(t, repository)[0])

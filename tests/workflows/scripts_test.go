@@ -17,6 +17,7 @@ type stage struct {
 	t    *testing.T
 	dir  string
 	path string
+	env  []string
 }
 
 func newStage(t *testing.T) *stage {
@@ -56,7 +57,9 @@ func (s *stage) says(script string, args ...string) (int, string) {
 	cmd.Env = []string{
 		"PATH=" + s.path + ":/usr/bin:/bin", "TMPDIR=" + s.dir,
 		"GITHUB_STEP_SUMMARY=" + s.file("step-summary"), "GH_REPO=acme/shop", "GH_TOKEN=token",
+		"RUNNER_TEMP=" + s.dir, "GITHUB_ACTOR=ada", "HOME=" + s.dir,
 	}
+	cmd.Env = append(cmd.Env, s.env...)
 	out, err := cmd.CombinedOutput()
 	s.t.Logf("%s: %s", script, out)
 	if cmd.ProcessState == nil {

@@ -113,7 +113,7 @@ func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
 }
 
 func TestWorkflowsHoldNoLongLivedKey(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml"} {
 		text, err := os.ReadFile(folder("workflows", name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "secrets.", name)
