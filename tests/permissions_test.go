@@ -166,7 +166,7 @@ func TestWrongPermissionsAreALineEach(t *testing.T) {
 		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissionsBoundary", boundary)))
 	var resources []string
 	for i := range 250 {
-		resources = append(resources, fmt.Sprintf("arn:aws:s3:::acme-uploads-%03d-%s/*", i, strings.Repeat("x", 16)))
+		resources = append(resources, fmt.Sprintf("arn:aws:s3:::uploads-%03d-%s/*", i, strings.Repeat("x", 21)))
 	}
 	assert.Equal(t, []string{"threetier:backend.permissions is 12846 characters as a policy, want at most 10240"},
 		refusals(t, withPermissions(t, may([]string{"s3:GetObject"}, resources, nil))))

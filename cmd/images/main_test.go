@@ -119,8 +119,8 @@ func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
 func TestMistakesAreOneLineEach(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": "config:\n  threetier:backend:\n    image: >-\n      x\n"})
 	for want, args := range map[string][]string{
-		"the command is missing, want promote, pin or set":                                   nil,
-		"the command is push, want promote, pin or set":                                      {"push"},
+		"the command is missing, want promote, pin or set":                              nil,
+		"the command is push, want promote, pin or set":                                 {"push"},
 		`FROM is "qa", want a stack with a config`:                                      {"promote", "-root", root, "-from", "qa", "-to", "dev"},
 		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
 		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},
