@@ -5,7 +5,7 @@ BASE ?=
 JOB ?=
 SNAPSHOT ?=
 
-.PHONY: help up preview destroy run psql drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -24,6 +24,12 @@ run: ## run one of the stack's jobs now, show its log, and fail where it fails (
 
 psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
 	@bin/psql $(STACK)
+
+status: ## show versions, pods, rollouts, database, certificate and alarms of a stack, here or on AWS
+	@bin/status $(STACK)
+
+logs: ## show one request in all tiers, or the last lines (REQUEST=id, TIER=backend, SINCE=1h)
+	@TIER="$(TIER)" REQUEST="$(REQUEST)" SINCE="$(SINCE)" bin/logs $(STACK)
 
 drill: ## prove that the backup restores, into a scratch stack that is removed again (SNAPSHOT=name)
 	@bin/drill $(STACK) $(SNAPSHOT)

@@ -1,0 +1,130 @@
+// Package commands tests the scripts of bin that ask a stack on AWS, with commands in the place of pulumi, kubectl and aws.
+package commands
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/internal/recorder"
+)
+
+// run runs a script of bin, with scripts in the place of the named commands.
+func run(t *testing.T, script string, env []string, commands map[string]string, args ...string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, body := range commands {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body), 0o700))
+	}
+	cmd := exec.Command(filepath.Join(recorder.Root(), "bin", script), args...)
+	// What the local node runs isn't asked for: its stacks have other names.
+	cmd.Env = append([]string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir}, env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// pod is one of a tier, whose container was restarted so often.
+func pod(tier string, restarts int) string {
+	return fmt.Sprintf(`{"kind": "Pod", "metadata": {"labels": {"app.kubernetes.io/name": %q}}, "status": {"containerStatuses": [{"restartCount": %d}]}}`, tier, restarts)
+}
+
+func deployment(tier, image, progress string) string {
+	return fmt.Sprintf(`{"kind": "Deployment", "metadata": {"labels": {"app.kubernetes.io/name": %q}},
+		"spec": {"replicas": 2, "template": {"spec": {"containers": [{"image": %q}]}}},
+		"status": {"readyReplicas": 1, "conditions": [{"type": "Available"}, {"type": "Progressing", %s}]}}`, tier, image, progress)
+}
+
+// onAWS are the commands for a stack that is at the URL.
+func onAWS(url string) map[string]string {
+	rolled := time.Now().Add(-3 * time.Hour).UTC().Format(time.RFC3339)
+	digest := "@sha256:" + strings.Repeat("0123456789abcdef", 4)
+	items := strings.Join([]string{
+		deployment("backend", "ghcr.io/acme/backend:2"+digest, `"reason": "NewReplicaSetAvailable", "lastUpdateTime": "`+rolled+`"`),
+		deployment("worker-mailer", "ghcr.io/acme/backend:2", `"reason": "ReplicaSetUpdated", "lastUpdateTime": "`+rolled+`"`),
+		pod("backend", 2), pod("backend", 1), pod("worker-mailer", 0),
+	}, ",")
+	return map[string]string{
+		"pulumi": `case "$*" in
+"stack output --stack cloud --json") echo '{"url": "` + url + `", "namespace": "shop", "databaseIdentifier": "shop-database"}' ;;
+"config get --stack cloud aws:region") echo eu-west-1 ;;
+"stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1"}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1"}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
+*) exit 9 ;;
+esac`,
+		"kubectl": `[ "$*" = "--namespace shop get deployments,pods --output json" ] && echo '{"items": [` + items + `]}'`,
+		"aws": `case "$*" in
+"rds describe-db-instances --region eu-west-1 --db-instance-identifier shop-database --output json")
+	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
+"cloudwatch describe-alarms --region eu-west-1 --alarm-names "*)
+	[ "$6" = '["cpu-1","lag-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "cpu-1", "StateValue": "ALARM", "StateReason": "Threshold Crossed"}, {"AlarmName": "lag-1", "StateValue": "OK"}]}' ;;
+*) exit 9 ;;
+esac`,
+	}
+}
+
+func TestStatusOfAStackOnAWSIsOneScreen(t *testing.T) {
+	site := httptest.NewTLSServer(http.NotFoundHandler())
+	defer site.Close()
+	said, err := run(t, "status", nil, onAWS(site.URL), "cloud")
+	require.NoError(t, err, said)
+	lines := strings.Split(said, "\n")
+	assert.Equal(t, "cloud        "+site.URL, lines[0])
+	for _, want := range []string{
+		"tier           pods    restarts  last rollout  image",
+		"backend        1 of 2  3         3 h ago       ghcr.io/acme/backend:2@sha256:0123456789ab…",
+		"worker-mailer  1 of 2  0         under way     ghcr.io/acme/backend:2",
+		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, pending: {"DBInstanceClass":"db.t4g.medium"}`,
+		"alarms       1 ALARM, 1 OK",
+		"             cpu-1: Threshold Crossed",
+	} {
+		assert.Contains(t, lines, want)
+	}
+	ends := site.Certificate().NotAfter
+	left := int(time.Until(ends).Hours() / 24)
+	assert.Contains(t, lines, fmt.Sprintf("certificate  %d days left, until %s", left, ends.UTC().Format(time.DateOnly)))
+}
+
+func TestStatusSaysThatAnHTTPSSiteServesNoCertificate(t *testing.T) {
+	site := httptest.NewTLSServer(http.NotFoundHandler())
+	site.Close()
+	said, err := run(t, "status", nil, onAWS(site.URL), "cloud")
+	require.NoError(t, err, said)
+	assert.Contains(t, said, "certificate  "+strings.TrimPrefix(site.URL, "https://")+" serves none\n")
+}
+
+func TestStatusFailsWhereTheDatabaseCannotBeAsked(t *testing.T) {
+	commands := onAWS("http://lb")
+	commands["aws"] = "echo 'An error occurred (AccessDenied)' >&2; exit 254"
+	said, err := run(t, "status", nil, commands, "cloud")
+	assert.Error(t, err)
+	assert.Contains(t, said, "AccessDenied")
+}
+
+func TestLogsOfARequestAreSortedByTime(t *testing.T) {
+	commands := map[string]string{
+		"pulumi": "echo shop",
+		"kubectl": `[ "$*" = "--namespace shop logs --selector app.kubernetes.io/name=backend --all-containers --prefix --timestamps --tail=-1 --max-log-requests 100 --since=1h" ] || exit 9
+echo '[pod/b/c] 2026-01-02 late id-1'; echo '[pod/a/c] 2026-01-01 early id-1'; echo '[pod/a/c] 2026-01-03 other id-2'`,
+	}
+	said, err := run(t, "logs", []string{"TIER=backend", "REQUEST=id-1", "SINCE=1h"}, commands, "cloud")
+	require.NoError(t, err, said)
+	assert.Equal(t, "[pod/a/c] 2026-01-01 early id-1\n[pod/b/c] 2026-01-02 late id-1\n", said)
+
+	said, err = run(t, "logs", []string{"TIER=backend", "REQUEST=id-3", "SINCE=1h"}, commands, "cloud")
+	assert.Error(t, err)
+	assert.Equal(t, "no line of backend has id-3\n", said)
+}
+
+func TestLogsFailWhereKubernetesCannotBeAsked(t *testing.T) {
+	said, err := run(t, "logs", nil, map[string]string{"pulumi": "echo shop", "kubectl": "echo 'error: forbidden' >&2; exit 1"}, "cloud")
+	assert.Error(t, err)
+	assert.Contains(t, said, "forbidden")
+}
