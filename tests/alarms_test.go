@@ -218,7 +218,7 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 		"targets": {
 			fires: data{"for five minutes": points(targets("k8s-shop-nginx-0a1b2c3d4e"), time.Minute, many(5, 1)...)},
 			silent: data{
-				"during a rollout":      points(targets("k8s-shop-nginx-0a1b2c3d4e"), time.Minute, 0, 0, 0, 1, 1, 1, 0),
+				"for four minutes":      points(targets("k8s-shop-nginx-0a1b2c3d4e"), time.Minute, 0, 0, 0, 1, 1, 1, 1),
 				"all healthy":           points(targets("k8s-shop-nginx-0a1b2c3d4e"), time.Minute, many(9, 0)...),
 				"another load balancer": points(targets("k8s-other-nginx-0a1b2c3d4e"), time.Minute, many(9, 1)...),
 			},
