@@ -128,6 +128,19 @@ func TestAlarmsAreThoseThatTheAccountHasDataFor(t *testing.T) {
 	assert.Equal(t, []string{"outside", "targets"}, of("outsideTopicArn"))
 }
 
+// Of another cluster's load balancer CloudWatch has no metrics; its logs may be there all the same.
+func TestAnotherClusterHasNoTargetsToWatch(t *testing.T) {
+	config := recorder.StackConfig(t, "full").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1").
+		Remove(t, "threetier:backend.permissions").Remove(t, "threetier:backend.permissionsBoundary").
+		Set(t, "threetier:database.network", map[string]any{
+			"vpcId": "vpc-0123", "subnetIds": []string{"subnet-privatea", "subnet-privateb"}, "clientSecurityGroupIds": []string{recorder.ClusterSecurityGroup},
+		})
+	all := appAlarms(t, deploy(t, "full", config))
+	assert.NotContains(t, all, "targets")
+	assert.Contains(t, all, "errors")
+	assert.Contains(t, all, "outside")
+}
+
 // now is when the alarms are looked at: a full hour.
 var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
