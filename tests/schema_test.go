@@ -119,6 +119,9 @@ func sampleConfig(t *testing.T) *recorder.Config {
 var besides = map[string]map[string]any{
 	"threetier:database.iops":           {"threetier:database.storageGiB": 2000},
 	"threetier:database.throughputMiBs": {"threetier:database.storageGiB": 2000, "threetier:database.iops": 16000},
+	"threetier:alarms.logGroup":         {"threetier:cluster.eks": "acme-prod"},
+	"threetier:alarms.auditLogGroup":    {"threetier:cluster.eks": "acme-prod"},
+	"threetier:alarms.slowSeconds":      {"threetier:alarms.logGroup": "/aws/containerinsights/acme/application"},
 }
 
 // sampleOf is the sampleConfig with a value for a key.
@@ -235,6 +238,10 @@ var ofTheProgramAlone = map[string]string{
 	"want none without permissions":       "one key follows from another",
 	"only EKS hands out credentials":      "the same",
 	"different ports, want":               "they are counted over the whole list",
+	"the other keys of alarms need it":    "one key follows from others",
+	"want logGroup beside it":             "the same",
+	"given with nginx.internal":           "the same",
+	"group of the stack's cluster":        "which cluster it is, another key says",
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.

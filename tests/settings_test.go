@@ -87,7 +87,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
 		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
-		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn`},
+		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
 		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},

@@ -50,7 +50,7 @@ func TestEveryResourceOfAStackHasAParentAndOfKubernetesTheClustersProvider(t *te
 	for _, name := range []string{"dev", "prod", "full"} {
 		recording := deploy(t, name, recorder.StackConfig(t, name))
 		for _, res := range recording.Resources {
-			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:App"}, res.Type)
+			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:App", "threetier:index:Alarms"}, res.Type)
 			assert.Equal(t, isTop, res.Parent == "", "%s %s", res.Type, res.Name)
 			assert.Equal(t, strings.HasPrefix(res.Type, "kubernetes:"), strings.Contains(res.Provider, "cluster-provider"), "%s %s", res.Type, res.Name)
 		}
@@ -104,6 +104,8 @@ func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 				key = fmt.Sprint(res.Input(t, "identifier"))
 			case "aws:cloudwatch/logGroup:LogGroup":
 				key = fmt.Sprint(res.Input(t, "name"))
+			case dashboardType:
+				key = "dashboard " + fmt.Sprint(res.Input(t, "dashboardName"))
 			case namespaceType:
 				key = fmt.Sprint(res.Input(t, "metadata.name"))
 			default:

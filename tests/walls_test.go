@@ -23,6 +23,7 @@ var tools = []string{"internal/constraint", "internal/lookup", "internal/optiona
 // tools. Tests may import anything but the local node, which only the command line reaches.
 var rooms = map[string][]string{
 	".":                   {"internal/stack"},
+	"components/alarms":   {"components/app"},
 	"components/app":      {"components/database"},
 	"components/cluster":  {"internal/network"},
 	"components/database": {"internal/network", "internal/rdsca"},
@@ -32,8 +33,8 @@ var rooms = map[string][]string{
 	"internal/optional":   nil,
 	"internal/problems":   nil,
 	"internal/rdsca":      nil,
-	"internal/settings":   {"components/app", "components/cluster", "components/database", "internal/network", "internal/rdsca"},
-	"internal/stack":      {"components/app", "components/cluster", "components/database", "internal/settings"},
+	"internal/settings":   {"components/alarms", "components/app", "components/cluster", "components/database", "internal/network", "internal/rdsca"},
+	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "internal/settings"},
 
 	"internal/recorder":            nil,
 	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/settings", "internal/stack"},
@@ -44,6 +45,7 @@ var rooms = map[string][]string{
 	"cmd/plan":                     {"internal/planner"},
 	"cmd/reference":                {"internal/settings"},
 	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},
+	"tests/cloudwatch":             nil,
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
 	"tests/postgres":               nil,

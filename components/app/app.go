@@ -90,6 +90,11 @@ type App struct {
 	URL pulumi.StringOutput `pulumi:"url"`
 	// Namespace is the namespace's name.
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
+
+	// LoadBalancer is the load balancer's host name, or its address where it has none.
+	LoadBalancer pulumi.StringOutput
+	// Tiers are all that run for long: nginx first, as a request meets them.
+	Tiers []Tier
 }
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
@@ -113,7 +118,8 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
-	app.URL = nginx.URL
+	app.URL, app.LoadBalancer = nginx.URL, loadBalancerName(nginx.service)
+	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
 	app.Namespace = namespace
 	return app, ctx.RegisterResourceOutputs(app, pulumi.Map{
 		"url":       app.URL,
@@ -159,6 +165,7 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	if err != nil {
 		return nil, err
 	}
+	app.Tiers = append(app.Tiers, backend.tier)
 	workers, err := app.createProcesses(ctx, name, backend, args, policies)
 	if err != nil {
 		return nil, err
@@ -180,6 +187,7 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 		}
 		args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
 		before = append(before, frontend.service)
+		app.Tiers = append([]Tier{frontend.tier}, app.Tiers...)
 	}
 	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(before))
 }

@@ -135,6 +135,7 @@ type Backend struct {
 	service *corev1.Service
 	// pods are there once the new ones serve.
 	pods  pulumi.Resource
+	tier  Tier
 	roles *roles // nil where the connection has none
 	args  BackendArgs
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
@@ -189,7 +190,8 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
 	backend.ServiceName = service.Metadata.Name().Elem()
-	backend.service, backend.pods, backend.workload, backend.migration = service, pods, w, before
+	backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
+	backend.tier = w.watched(pods)
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
 		"serviceName": backend.ServiceName,

@@ -57,6 +57,7 @@ type Frontend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
+	tier    Tier
 }
 
 // NewFrontend creates the pods and their Service.
@@ -89,12 +90,12 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pu
 	if err != nil {
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
-	service, _, err := w.serve(ctx, frontend)
+	service, pods, err := w.serve(ctx, frontend)
 	if err != nil {
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
 	frontend.ServiceName = service.Metadata.Name().Elem()
-	frontend.service = service
+	frontend.service, frontend.tier = service, w.watched(pods)
 	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{
 		"serviceName": frontend.ServiceName,

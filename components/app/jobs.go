@@ -94,6 +94,25 @@ func (args JobArgs) withDefaults() JobArgs {
 	return args
 }
 
+// LongestSilence is the longest time without the end of a run, where each run begins and ends as late as it may; 0 where
+// the job has no schedule.
+func (args JobArgs) LongestSilence() time.Duration {
+	if args.Schedule == "" {
+		return 0
+	}
+	args = args.withDefaults()
+	schedule, err := cron.ParseStandard("CRON_TZ=" + args.TimeZone + " " + args.Schedule)
+	if err != nil {
+		return 0 // Problems has refused it
+	}
+	// A leap year and a day more: every month, weekday and change of the clocks. Between two samples lies an hour.
+	longest, end := time.Duration(0), time.Date(2025, time.January, 2, 0, 0, 0, 0, time.UTC)
+	for at := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC); at.Before(end); at = at.Add(time.Hour) {
+		longest = max(longest, schedule.Next(at).Sub(at))
+	}
+	return longest + time.Hour + time.Duration(startWithinSeconds+*args.TimeoutSeconds)*time.Second
+}
+
 // Job is a process that ends by itself.
 type Job struct {
 	pulumi.ResourceState

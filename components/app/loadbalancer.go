@@ -92,6 +92,11 @@ func loadBalancerURL(service *corev1.Service, tls bool) pulumi.StringOutput {
 	}).(pulumi.StringOutput)
 }
 
+// loadBalancerName is unknown until there is one; then it is what loadBalancerURL is made of.
+func loadBalancerName(service *corev1.Service) pulumi.StringOutput {
+	return service.Status.ApplyT(loadBalancerHost).(pulumi.StringOutput)
+}
+
 func loadBalancerHost(status *corev1.ServiceStatus) string {
 	if status == nil || status.LoadBalancer == nil {
 		return ""

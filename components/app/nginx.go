@@ -13,6 +13,9 @@ import (
 // NginxType is Nginx's type token.
 const NginxType = "threetier:index:Nginx"
 
+// NginxContainer is the name of nginx's container, and so of its log.
+const NginxContainer = nginxLabel
+
 const (
 	nginxLabel = "nginx"
 	// nginxUID isn't the image's own 101, which a host may have given to somebody: the config
@@ -30,6 +33,9 @@ type Nginx struct {
 
 	// URL is the load balancer's, https where it has a certificate.
 	URL pulumi.StringOutput `pulumi:"url"`
+
+	service *corev1.Service
+	tier    Tier
 }
 
 // NewNginx creates the config, the pods and the load balancer.
@@ -61,13 +67,15 @@ func newNginx(ctx *pulumi.Context, name string, args NginxArgs, opts ...pulumi.R
 	t.volumes = corev1.VolumeArray{corev1.VolumeArgs{
 		Name: pulumi.String("config"), ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: config.Metadata.Name()},
 	}}
-	if _, err := t.deploy(ctx, nginx); err != nil {
+	pods, err := t.deploy(ctx, nginx)
+	if err != nil {
 		return nil, fmt.Errorf("create nginx %s: %w", name, err)
 	}
 	service, err := newLoadBalancer(ctx, nginx, t, args)
 	if err != nil {
 		return nil, fmt.Errorf("create nginx %s: create load balancer service: %w", name, err)
 	}
+	nginx.service, nginx.tier = service, t.watched(pods)
 	nginx.URL = loadBalancerURL(service, args.CertificateArn != "")
 	return nginx, ctx.RegisterResourceOutputs(nginx, pulumi.Map{"url": nginx.URL})
 }

@@ -176,6 +176,7 @@ func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backe
 			return nil, err
 		}
 		workers = append(workers, created.pods)
+		app.Tiers = append(app.Tiers, created.tier)
 	}
 	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
 		a := args.Jobs[job]

@@ -11,6 +11,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// PsqlName begins the names of the Jobs that people open.
+const PsqlName = psqlLabel
+
 const (
 	psqlLabel = "psql"
 	loginDir  = "/run/login"

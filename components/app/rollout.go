@@ -15,6 +15,24 @@ type rollout struct {
 	awaited    pulumi.Resource
 }
 
+// Tier is a set of equal pods, for those who watch them.
+type Tier struct {
+	// Name is that of the pods' container, and of the label that selects them.
+	Name string
+	// Deployment is the Deployment's name.
+	Deployment pulumi.StringOutput
+	// MaxReplicas is the autoscaler's limit; 0 where the number of pods is fixed.
+	MaxReplicas int
+}
+
+func (t tier) watched(pods rollout) Tier {
+	watched := Tier{Name: t.label, Deployment: pods.deployment.Metadata.Name().Elem()}
+	if *t.replicas.Min != *t.replicas.Max {
+		watched.MaxReplicas = *t.replicas.Max
+	}
+	return watched
+}
+
 // rolloutAnnotation changes with the pods.
 const rolloutAnnotation = "threetier/rollout"
 

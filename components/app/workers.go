@@ -65,6 +65,7 @@ type Worker struct {
 	Deployment pulumi.StringOutput `pulumi:"deployment"`
 
 	pods pulumi.Resource
+	tier Tier
 }
 
 // NewWorker creates the pods, once the backend's migration succeeded.
@@ -96,7 +97,8 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 	if err != nil {
 		return nil, fmt.Errorf("create worker %s: %w", name, err)
 	}
-	worker.Deployment, worker.pods = pods.deployment.Metadata.Name().Elem(), pods.awaited
+	worker.tier, worker.pods = t.watched(pods), pods.awaited
+	worker.Deployment = worker.tier.Deployment
 	return worker, ctx.RegisterResourceOutputs(worker, pulumi.Map{"deployment": worker.Deployment})
 }
 

@@ -131,8 +131,8 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 	return corev1.ContainerArgs{Image: pulumi.String(w.args.Image), Env: w.env}
 }
 
-// serve makes the Service and the pods, and returns what to wait for.
-func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, pulumi.Resource, error) {
+// serve makes the Service and the pods.
+func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, rollout, error) {
 	metadata := w.metadata()
 	metadata.Name = pulumi.String(w.serviceName)
 	// Whoever waits for pods waits for their rollout: the Service is there before them, so that nginx can start beside them.
@@ -149,13 +149,13 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...p
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, nil, fmt.Errorf("create service: %w", err)
+		return nil, rollout{}, fmt.Errorf("create service: %w", err)
 	}
 	w.container = w.servingContainer()
 	// An image of its own may serve on port 80 without being root: the network is the pod's alone.
 	w.sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
 	pods, err := w.deploy(ctx, parent, after...)
-	return service, pods.awaited, err
+	return service, pods, err
 }
 
 func (w *workload) servingContainer() corev1.ContainerArgs {

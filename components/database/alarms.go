@@ -104,7 +104,7 @@ func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, al
 		if alarm.above {
 			comparison = "GreaterThanThreshold"
 		}
-		_, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
+		made, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
 			AlarmDescription:   pulumi.String(b.identifier() + suffix + ": " + alarm.description),
 			Namespace:          pulumi.String("AWS/RDS"),
 			MetricName:         pulumi.String(alarm.metric),
@@ -122,6 +122,7 @@ func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, al
 		if err != nil {
 			return fmt.Errorf("create alarm for %s: %w", alarm.metric, err)
 		}
+		b.alarms = append(b.alarms, made.Arn)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ type builder struct {
 	appPassword       pulumi.StringOutput
 	primary           *rds.Instance
 	replicas          []*rds.Instance
+	alarms            pulumi.StringArray // their ARNs
 	// before are resources that the instance needs without referring to them.
 	before []pulumi.Resource
 }

@@ -42,6 +42,8 @@ type Database struct {
 	// Ready are the resources that a client needs before it can connect: instances and ingress rules. To depend on
 	// them is safer than to depend on the component, whose children the Go SDK only gets to know one after the other.
 	Ready []pulumi.Resource
+	// Alarms are the ARNs of its alarms.
+	Alarms pulumi.StringArray
 
 	app   Login
 	roles *Roles
@@ -115,6 +117,7 @@ func (d *Database) set(parts *builder, bundle string) {
 	d.SecurityGroupID = parts.securityGroup.ID()
 	d.Identifier = instance.Identifier
 	d.ARN = instance.Arn
+	d.Alarms = parts.alarms
 	d.app, d.roles = parts.logins()
 	d.Ready = append(slices.Clone(parts.before), instance)
 	for _, replica := range parts.replicas {

@@ -45,13 +45,16 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		add(properties(fields{"associationId": "a-" + short(res.URN)}))
 	case "aws:ec2/securityGroup:SecurityGroup":
 		id = "sg-0" + short(res.URN)
+	case "aws:cloudwatch/metricAlarm:MetricAlarm":
+		id = text("name", id)
+		add(properties(fields{"arn": arn("cloudwatch", "alarm:"+id)}))
 	case "aws:secretsmanager/secret:Secret":
 		id = arn("secretsmanager", "secret:"+id)
 		add(properties(fields{"arn": id}))
 	case "kubernetes:core/v1:Service":
 		// A load balancer's address comes later than the Service itself.
 		if spec, given := res.Inputs["spec"]; given && spec.IsObject() && spec.ObjectValue()["type"].V == "LoadBalancer" {
-			add(properties(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "nginx.elb.amazonaws.com"}}}}}))
+			add(properties(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com"}}}}}))
 		}
 	}
 	if metadata, given := state["metadata"]; given && metadata.IsObject() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"threetier/components/alarms"
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
@@ -90,12 +91,8 @@ func keys(s *Settings) []Key {
 		},
 		{
 			Name: "threetier:alarms", Default: "no alarms",
-			Doc: "The target of alarms and RDS events.",
-			Kind: object(Key{
-				Name: "topicArn", Kind: text(&s.Database.AlarmTopicARN), Default: "no alarms, no event subscriptions",
-				Constraint: database.TopicARNConstraint, Example: "arn:aws:sns:eu-west-1:123456789012:alerts",
-				Doc: "The SNS topic that receives alarms and RDS events.",
-			}),
+			Doc:  "The alarms and the dashboard. [The alarms](alarms.md) lists each one with its threshold and its source of data.",
+			Kind: object(alarmKeys(&s.Alarms, &s.Database.AlarmTopicARN)...),
 		},
 	}, tierKeys(&s.App), []Key{
 		{
@@ -112,6 +109,37 @@ func keys(s *Settings) []Key {
 			Doc: "The nodes that the pods of all tiers can run on.",
 		},
 	})
+}
+
+func alarmKeys(a *alarms.AlarmsArgs, topic *string) []Key {
+	return []Key{
+		{
+			Name: "topicArn", Kind: text(topic), Default: "no alarms, no event subscriptions",
+			Constraint: database.TopicARNConstraint, Example: "arn:aws:sns:eu-west-1:123456789012:alerts",
+			Doc: "The SNS topic that receives alarms and RDS events. With it, the stack also has a dashboard.",
+		},
+		{
+			Name: "logGroup", Kind: text(&a.LogGroup), Constraint: alarms.LogGroupConstraint, Default: "none: no alarms of requests and pods",
+			Example: "/aws/containerinsights/acme-prod/application",
+			Doc: "The log group to which the Amazon CloudWatch Observability add-on writes the logs of the cluster's containers. " +
+				"The add-on must be installed with container logs and enhanced Container Insights, its defaults.",
+		},
+		{
+			Name: "auditLogGroup", Kind: text(&a.AuditLogGroup), Constraint: alarms.AuditLogGroupConstraint, Default: "none: no alarms of jobs and migrations",
+			Example: "/aws/eks/acme-prod/cluster",
+			Doc:     "The log group to which EKS writes the cluster's audit log. The cluster's control plane logging must be on for audit.",
+		},
+		{
+			Name: "outsideTopicArn", Kind: text(&a.OutsideTopicARN), Constraint: alarms.OutsideTopicARNConstraint, Default: "none: no check from outside",
+			Example: "arn:aws:sns:us-east-1:123456789012:alerts",
+			Doc: "An SNS topic in us-east-1. Route 53 then asks the site from the internet, and this topic receives an alarm if the site doesn't answer. " +
+				"Route 53 has its metrics in us-east-1 alone, and an alarm's topic is in its own region. Credentials come from the environment, as aws:profile isn't used there.",
+		},
+		{
+			Name: "slowSeconds", Kind: optionalNumber(&a.SlowSeconds), Constraint: alarms.SlowSecondsConstraint, Example: "5",
+			Doc: "The latency alarm's threshold, in seconds: 95 of 100 requests must take less. It needs logGroup.",
+		},
+	}
 }
 
 // tierKeys are the app's tiers.

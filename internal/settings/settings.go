@@ -13,6 +13,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/alarms"
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
@@ -32,6 +33,8 @@ type Settings struct {
 	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
 	App app.AppArgs
+	// Alarms watch the app, without what the others answer.
+	Alarms alarms.AlarmsArgs
 	// AllowTags is the reason why a stack whose data lasts names images by tag. Default: none, so digests are wanted.
 	AllowTags string
 }
@@ -82,6 +85,8 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 	if s.App.Namespace == "" {
 		s.App.Namespace = defaultNamespace(ctx)
 	}
+	s.Alarms.TopicARN, s.Alarms.Region, s.Alarms.EKS = s.Database.AlarmTopicARN, s.Region, s.Cluster.EKS
+	s.Alarms.Namespace, s.Alarms.Internal, s.Alarms.Jobs = s.App.Namespace, s.App.Nginx.Internal, s.App.Jobs
 }
 
 var notInNamespaces = regexp.MustCompile(`[^a-z0-9]+`)
@@ -98,6 +103,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
 		s.App.Problems(),
+		s.Alarms.Problems().Under("alarms"),
 		s.digestProblems(),
 	)
 	if len(ps) == 0 {

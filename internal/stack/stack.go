@@ -6,6 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/alarms"
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
@@ -34,10 +35,25 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	if err := watch(ctx, config.Alarms, app, database); err != nil {
+		return err
+	}
+
 	ctx.Export("url", app.URL)
 	ctx.Export("databaseEndpoint", pulumi.Sprintf("%s:%d", database.Address, database.Port))
 	ctx.Export("databaseIdentifier", database.Identifier)
 	ctx.Export("namespace", pulumi.String(config.App.Namespace))
 	ctx.Export("kubectl", pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)))
 	return nil
+}
+
+// watch makes the app's alarms where there is somebody to tell.
+func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, app *app.App, database *database.Database) error {
+	if args.TopicARN == "" {
+		return nil
+	}
+	args.URL, args.LoadBalancer, args.Tiers = app.URL, app.LoadBalancer, app.Tiers
+	args.Database, args.DatabaseAlarms = database.Identifier, database.Alarms
+	_, err := alarms.NewAlarms(ctx, "alarms", &args)
+	return err
 }

@@ -37,6 +37,7 @@ func TestShapesOfAnApp(t *testing.T) {
 	t.Run("FailedJobIsTriedAgainAndItsStatusPassedOn", s.failsWithItsStatus)
 	t.Run("ScheduleIsKubernetesOwn", s.isScheduled)
 	t.Run("WorkersAndJobsOutliveRollouts", s.rollsOutUnderWork)
+	t.Run("AlarmsSeeRequestsAndRuns", s.isWatched)
 }
 
 // release sets what a new version has: a variable and a secret.

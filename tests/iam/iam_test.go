@@ -76,6 +76,18 @@ var ofPermissions = map[string]string{
 		DescribePodIdentityAssociation TagResource UntagResource UpdatePodIdentityAssociation iam: GetRole PassRole`,
 }
 
+// ofAlarms are those of a stack with a topic.
+var ofAlarms = map[string]string{
+	"aws:cloudwatch/metricAlarm:MetricAlarm": ofTypes["aws:cloudwatch/metricAlarm:MetricAlarm"],
+	// cloudwatch/dashboard.go
+	"aws:cloudwatch/dashboard:Dashboard": "cloudwatch: DeleteDashboards GetDashboard PutDashboard",
+	// logs/metric_filter.go
+	"aws:cloudwatch/logMetricFilter:LogMetricFilter": "logs: DeleteMetricFilter DescribeMetricFilters PutMetricFilter",
+	// route53/health_check.go
+	"aws:route53/healthCheck:HealthCheck": `route53: ChangeTagsForResource CreateHealthCheck DeleteHealthCheck GetHealthCheck
+		ListTagsForResource UpdateHealthCheck`,
+}
+
 // ofLookups are the actions of what the program asks AWS for.
 var ofLookups = map[string]string{
 	"aws:eks/getCluster:getCluster": "eks: DescribeCluster",
@@ -220,7 +232,8 @@ func TestDeploymentMayDoWhatTheStacksRegisterAndNoMore(t *testing.T) {
 	}
 	for _, plan := range plans(t, everyKey) {
 		for _, res := range plan.Resources {
-			if _, optional := ofPermissions[res.Type]; strings.HasPrefix(res.Type, "aws:") && (ofTypes[res.Type] != "" || !optional) {
+			optional := ofPermissions[res.Type] + ofAlarms[res.Type]
+			if strings.HasPrefix(res.Type, "aws:") && (ofTypes[res.Type] != "" || optional == "") {
 				require.Contains(t, ofTypes, res.Type, "name the actions of this type, and add them to docs/iam/deploy.json")
 				add(want, ofTypes[res.Type])
 			}
@@ -270,6 +283,19 @@ func TestDeploymentOfPermissionsMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
 	}
 }
 
+func TestDeploymentOfAlarmsMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
+	want := map[string]bool{}
+	for _, plan := range plans(t, everyKey) {
+		for _, res := range plan.Resources {
+			if strings.HasPrefix(res.Type, "aws:") && strings.HasPrefix(res.Name, "alarms") {
+				require.Contains(t, ofAlarms, res.Type, "name the actions of this type, and add them to docs/iam/deploy-alarms.json")
+				add(want, ofAlarms[res.Type])
+			}
+		}
+	}
+	assert.Equal(t, sorted(want), allowed(t, "deploy-alarms.json"))
+}
+
 // matches is IAM's own comparison, where a star is any text.
 func matches(pattern, text string) bool {
 	parts := strings.Split(pattern, "*")
@@ -293,6 +319,8 @@ func matches(pattern, text string) bool {
 // What is named by the stack, or carries its tags, is out of the other stack's reach.
 func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 	statements, _ := read(t, "deploy.json")
+	ofAlarms, _ := read(t, "deploy-alarms.json")
+	statements = append(statements, ofAlarms...)
 	reach := func(stack, action, arn string) bool {
 		for _, each := range statements {
 			for _, resource := range texts(t, each.Resource) {
@@ -322,6 +350,8 @@ func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 				assert.True(t, reach(plan.Stack, "iam:CreateRole", "arn:aws:iam::123456789012:role/"+res.Name+"-0123456"))
 			case "aws:cloudwatch/metricAlarm:MetricAlarm":
 				assert.True(t, reach(plan.Stack, "cloudwatch:PutMetricAlarm", "arn:aws:cloudwatch:"+account+":alarm:"+res.Name+"-0123456"))
+			case "aws:cloudwatch/dashboard:Dashboard":
+				reached("cloudwatch:PutDashboard", "arn:aws:cloudwatch::123456789012:dashboard/"+res.Inputs["dashboardName"].(string))
 			case "aws:secretsmanager/secret:Secret":
 				assert.True(t, reach(plan.Stack, "secretsmanager:CreateSecret", "arn:aws:secretsmanager:"+account+":secret:"+res.Name+"-0123456-AbCdEf"))
 				tags := res.Inputs["tags"].(map[string]any)

@@ -1,12 +1,18 @@
 package account
 
 import (
+	"encoding/json"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 const (
-	kindLogGroup = "cloudwatch/logGroup"
-	kindAlarm    = "cloudwatch/metricAlarm"
+	kindLogGroup     = "cloudwatch/logGroup"
+	kindAlarm        = "cloudwatch/metricAlarm"
+	kindMetricFilter = "cloudwatch/logMetricFilter"
+	kindDashboard    = "cloudwatch/dashboard"
+	kindHealthCheck  = "route53/healthCheck"
 )
 
 // retentions are the numbers of days that CloudWatch keeps logs for; 0 is for ever.
@@ -72,15 +78,168 @@ func updateAlarm(_ *Account, c *call, _ *record) error {
 		return refuse("ValidationError", "evaluationPeriods is %d, want 1 or more", number(in, "evaluationPeriods"))
 	case number(in, "datapointsToAlarm") > number(in, "evaluationPeriods"):
 		return refuse("ValidationError", "datapointsToAlarm can't be more than evaluationPeriods")
-	case text(in, "metricName") == "" || text(in, "namespace") == "":
-		return refuse("ValidationError", "metricName and namespace are required")
-	case number(in, "period") < 10 || number(in, "period")%10 != 0 || number(in, "period") > 30 && number(in, "period")%60 != 0:
-		return refuse("ValidationError", "period is %d, want 10, 30 or a multiple of 60", number(in, "period"))
-	case text(in, "statistic") == "" && text(in, "extendedStatistic") == "":
-		return refuse("ValidationError", "statistic or extendedStatistic is required")
 	}
 	if missing := text(in, "treatMissingData"); !slices.Contains([]string{"", "missing", "ignore", "breaching", "notBreaching"}, missing) {
 		return refuse("ValidationError", "treatMissingData is %q, want missing, ignore, breaching or notBreaching", missing)
+	}
+	if queries, _ := in["metricQueries"].([]any); len(queries) > 0 {
+		return checkQueries(in, queries)
+	}
+	if text(in, "statistic") == "" && text(in, "extendedStatistic") == "" {
+		return refuse("ValidationError", "statistic or extendedStatistic is required")
+	}
+	return checkMetric(in, number(in, "evaluationPeriods"))
+}
+
+// checkMetric is for an alarm's one metric, or one of its queries'.
+func checkMetric(metric map[string]any, periods int) error {
+	if text(metric, "metricName") == "" || text(metric, "namespace") == "" {
+		return refuse("ValidationError", "metricName and namespace are required")
+	}
+	return checkPeriod(number(metric, "period"), periods)
+}
+
+const day = 24 * 60 * 60
+
+// checkPeriod also holds the whole time to a day, or, of periods of an hour or more, to a week.
+func checkPeriod(period, periods int) error {
+	longest := day
+	if period >= day/24 {
+		longest = 7 * day
+	}
+	switch {
+	case period < 10 || period%10 != 0 || period > 30 && period%60 != 0:
+		return refuse("ValidationError", "period is %d, want 10, 30 or a multiple of 60", period)
+	case period*periods > longest:
+		return refuse("ValidationError", "Metrics cannot be checked across more than %d seconds (EvaluationPeriods * Period must be <= %d).", longest, longest)
+	}
+	return nil
+}
+
+// insightsSeconds is how far back an alarm looks that has a query of Metrics Insights.
+const insightsSeconds = 3 * 60 * 60
+
+func checkQueries(in map[string]any, queries []any) error {
+	if text(in, "metricName") != "" {
+		return refuse("ValidationError", "an alarm has metrics or a metricName")
+	}
+	compared := 0
+	for _, item := range queries {
+		query, _ := item.(map[string]any)
+		if truth(query, "returnData") {
+			compared++
+		}
+		metric, hasMetric := query["metric"].(map[string]any)
+		expression, err := text(query, "expression"), error(nil)
+		switch {
+		case text(query, "id") == "", hasMetric == (expression != ""):
+			return refuse("ValidationError", "a metric query has an id, and either a metric or an expression")
+		case hasMetric && text(metric, "stat") == "":
+			return refuse("ValidationError", "stat is required")
+		case hasMetric:
+			err = checkMetric(metric, number(in, "evaluationPeriods"))
+		case strings.HasPrefix(expression, "SELECT "):
+			err = checkPeriod(number(query, "period"), number(in, "evaluationPeriods"))
+			if number(query, "period")*number(in, "evaluationPeriods") > insightsSeconds {
+				err = refuse("ValidationError", "a query of Metrics Insights looks back for %d seconds at the most", insightsSeconds)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if compared != 1 {
+		return refuse("ValidationError", "%d metric queries return data, want one", compared)
+	}
+	return nil
+}
+
+// hasLogGroup also knows the cluster's own: EKS makes one, and the CloudWatch Observability add-on the other.
+func (a *Account) hasLogGroup(name string) bool {
+	return a.store.get(kindLogGroup, name) != nil || clusterLogGroup.MatchString(name)
+}
+
+var clusterLogGroup = regexp.MustCompile(`^(/aws/eks/[^/]+/cluster|/aws/containerinsights/[^/]+/application)$`)
+
+func createMetricFilter(a *Account, c *call) (*record, error) {
+	rec := c.record(kindMetricFilter, text(c.inputs, "name"))
+	rec.Outputs = map[string]any{}
+	return rec, updateMetricFilter(a, c, rec)
+}
+
+// longestPattern is in letters.
+const longestPattern = 1024
+
+func updateMetricFilter(a *Account, c *call, _ *record) error {
+	transformation, _ := c.inputs["metricTransformation"].(map[string]any)
+	dimensions, _ := transformation["dimensions"].(map[string]any)
+	pattern := text(c.inputs, "pattern")
+	switch {
+	case !a.hasLogGroup(text(c.inputs, "logGroupName")):
+		return refuse("ResourceNotFoundException", "The specified log group does not exist: %s", text(c.inputs, "logGroupName"))
+	case len(pattern) > longestPattern || strings.HasPrefix(pattern, "{") != strings.HasSuffix(pattern, "}"):
+		return refuse("InvalidParameterException", "Invalid metric filter pattern: %s", pattern)
+	case text(transformation, "name") == "" || text(transformation, "namespace") == "" || text(transformation, "value") == "":
+		return refuse("InvalidParameterException", "a metric transformation has a name, a namespace and a value")
+	case text(transformation, "defaultValue") != "" && len(dimensions) > 0:
+		return refuse("InvalidParameterException", "a metric transformation has a defaultValue or dimensions")
+	}
+	return nil
+}
+
+// createDashboard replaces a dashboard of the same name, as CloudWatch does.
+func createDashboard(a *Account, c *call) (*record, error) {
+	rec := c.record(kindDashboard, text(c.inputs, "dashboardName"))
+	rec.Outputs = map[string]any{"dashboardArn": arn("cloudwatch", "", "dashboard/"+rec.ID)}
+	return rec, updateDashboard(a, c, rec)
+}
+
+var dashboardName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+func updateDashboard(_ *Account, c *call, _ *record) error {
+	if name := text(c.inputs, "dashboardName"); !dashboardName.MatchString(name) {
+		return refuse("InvalidParameterValue", "dashboardName is %q, want letters, digits, - and _", name)
+	}
+	var body struct {
+		Widgets []struct {
+			Type       string
+			X, Width   int
+			Properties map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(text(c.inputs, "dashboardBody")), &body); err != nil {
+		return refuse("InvalidParameterInput", "The field DashboardBody must be a valid JSON object: %v", err)
+	}
+	for i, widget := range body.Widgets {
+		switch _, hasRegion := widget.Properties["region"]; {
+		case !slices.Contains([]string{"metric", "text", "log", "alarm"}, widget.Type):
+			return refuse("InvalidParameterInput", "widget %d: type is %q", i, widget.Type)
+		case widget.X+widget.Width > 24:
+			return refuse("InvalidParameterInput", "widget %d: x and width are %d and %d, want a sum of 24 at the most", i, widget.X, widget.Width)
+		case widget.Type == "metric" && !hasRegion:
+			return refuse("InvalidParameterInput", "widget %d: region is required", i)
+		}
+	}
+	return nil
+}
+
+func createHealthCheck(a *Account, c *call) (*record, error) {
+	rec := c.record(kindHealthCheck, randomHex(16))
+	rec.Outputs = map[string]any{"arn": "arn:aws:route53:::healthcheck/" + rec.ID}
+	return rec, updateHealthCheck(a, c, rec)
+}
+
+func updateHealthCheck(_ *Account, c *call, _ *record) error {
+	in := c.inputs
+	switch {
+	case !slices.Contains([]string{"HTTP", "HTTPS", "TCP"}, text(in, "type")):
+		return refuse("InvalidInput", "type is %q, want HTTP, HTTPS or TCP", text(in, "type"))
+	case text(in, "fqdn") == "":
+		return refuse("InvalidInput", "fqdn is required")
+	case !slices.Contains([]int{10, 30}, number(in, "requestInterval")):
+		return refuse("InvalidInput", "requestInterval is %d, want 10 or 30", number(in, "requestInterval"))
+	case number(in, "failureThreshold") < 1 || number(in, "failureThreshold") > 10:
+		return refuse("InvalidInput", "failureThreshold is %d, want 1 to 10", number(in, "failureThreshold"))
 	}
 	return nil
 }

@@ -31,6 +31,12 @@ func TestRefusals(t *testing.T) {
 	f.create(kindParameterGroup, props{"name": "taken", "family": "postgres17", "parameters": []any{}})
 	alarm := props{"name": "a", "namespace": "AWS/RDS", "metricName": "CPU", "comparisonOperator": "GreaterThanThreshold",
 		"evaluationPeriods": 1, "period": 60, "statistic": "Average"}
+	metric := props{"namespace": "AWS/RDS", "metricName": "CPU", "period": 60, "stat": "Sum"}
+	queried := func(query props) props {
+		return props{"name": "a", "comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 1, "metricQueries": []any{query}}
+	}
+	filter := props{"name": "f", "logGroupName": "taken", "pattern": "{ $.a = 1 }", "metricTransformation": props{"name": "m", "namespace": "n", "value": "1"}}
+	check := props{"type": "HTTP", "fqdn": "example.org", "requestInterval": 30, "failureThreshold": 3}
 	f.refusals([]refusal{
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{subnets[1].id}}, "DBSubnetGroupDoesNotCoverEnoughAZs", "Current AZ coverage: eu-west-1a"},
 		{kindSubnetGroup, props{"name": "s", "subnetIds": []string{"subnet-no"}}, "InvalidSubnet", "subnet-no"},
@@ -77,6 +83,29 @@ func TestRefusals(t *testing.T) {
 		{kindAlarm, merge(alarm, props{"period": 45}), "ValidationError", "45"},
 		{kindAlarm, merge(alarm, props{"statistic": nil}), "ValidationError", "statistic"},
 		{kindAlarm, merge(alarm, props{"treatMissingData": "x"}), "ValidationError", "notBreaching"},
+		{kindAlarm, merge(alarm, props{"evaluationPeriods": 1441}), "ValidationError", "more than 86400 seconds"},
+		{kindAlarm, merge(alarm, props{"period": 3600, "evaluationPeriods": 169}), "ValidationError", "more than 604800 seconds"},
+		{kindAlarm, queried(props{"id": "a", "metric": metric}), "ValidationError", "0 metric queries return data"},
+		{kindAlarm, queried(props{"id": "a", "returnData": true}), "ValidationError", "either a metric or an expression"},
+		{kindAlarm, queried(props{"id": "a", "returnData": true, "metric": merge(metric, props{"stat": nil})}), "ValidationError", "stat is required"},
+		{kindAlarm, queried(props{"id": "a", "returnData": true, "metric": merge(metric, props{"period": 45})}), "ValidationError", "45"},
+		{kindAlarm, queried(props{"id": "a", "returnData": true, "expression": "SELECT MAX(x) FROM y"}), "ValidationError", "period is 0"},
+		{kindAlarm, merge(queried(props{"id": "a", "returnData": true, "expression": "SELECT MAX(x) FROM y", "period": 60}), props{"evaluationPeriods": 181}), "ValidationError", "10800 seconds"},
+		{kindAlarm, merge(queried(props{"id": "a", "returnData": true, "metric": metric}), props{"metricName": "CPU"}), "ValidationError", "a metricName"},
+		{kindMetricFilter, merge(filter, props{"logGroupName": "no"}), "ResourceNotFoundException", "The specified log group does not exist: no"},
+		{kindMetricFilter, merge(filter, props{"logGroupName": "/aws/containerinsights/acme/performance"}), "ResourceNotFoundException", "performance"},
+		{kindMetricFilter, merge(filter, props{"pattern": "{ $.a = 1"}), "InvalidParameterException", "Invalid metric filter pattern"},
+		{kindMetricFilter, merge(filter, props{"metricTransformation": props{"name": "m", "namespace": "n"}}), "InvalidParameterException", "a value"},
+		{kindMetricFilter, merge(filter, props{"metricTransformation": props{"name": "m", "namespace": "n", "value": "1", "defaultValue": "0", "dimensions": map[string]any{"a": "$.a"}}}), "InvalidParameterException", "or dimensions"},
+		{kindDashboard, props{"dashboardName": "a b", "dashboardBody": "{}"}, "InvalidParameterValue", "a b"},
+		{kindDashboard, props{"dashboardName": "d", "dashboardBody": "{"}, "InvalidParameterInput", "valid JSON"},
+		{kindDashboard, props{"dashboardName": "d", "dashboardBody": `{"widgets": [{"type": "graph"}]}`}, "InvalidParameterInput", "graph"},
+		{kindDashboard, props{"dashboardName": "d", "dashboardBody": `{"widgets": [{"type": "text", "x": 12, "width": 13}]}`}, "InvalidParameterInput", "12 and 13"},
+		{kindDashboard, props{"dashboardName": "d", "dashboardBody": `{"widgets": [{"type": "metric"}]}`}, "InvalidParameterInput", "region is required"},
+		{kindHealthCheck, merge(check, props{"type": "GRPC"}), "InvalidInput", "GRPC"},
+		{kindHealthCheck, merge(check, props{"fqdn": nil}), "InvalidInput", "fqdn"},
+		{kindHealthCheck, merge(check, props{"requestInterval": 60}), "InvalidInput", "60"},
+		{kindHealthCheck, merge(check, props{"failureThreshold": 11}), "InvalidInput", "11"},
 		{kindSecret, props{"name": "taken"}, "ResourceExistsException", "taken"},
 		{kindSecret, props{"name": "s", "recoveryWindowInDays": 3}, "InvalidParameterException", "between 7 and 30"},
 		{kindSecretVersion, props{"secretId": "no", "secretString": "x"}, "ResourceNotFoundException", "can't find"},

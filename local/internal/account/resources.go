@@ -37,6 +37,9 @@ func init() { // not a literal: the functions refer to the map's keys
 		kindAssociation:       {create: createAssociation, update: updateAssociation},
 		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
 		kindAlarm:             {name: "name", create: createAlarm, update: updateAlarm},
+		kindMetricFilter:      {name: "name", create: createMetricFilter, update: updateMetricFilter},
+		kindDashboard:         {name: "dashboardName", create: createDashboard, update: updateDashboard},
+		kindHealthCheck:       {create: createHealthCheck, update: updateHealthCheck},
 		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},
 		kindSecretVersion:     {create: createSecretVersion},
 	}

@@ -60,6 +60,11 @@ func all(r *rig) map[string]state {
 	add("aws:cloudwatch/metricAlarm:MetricAlarm", "cpu", map[string]any{"namespace": "AWS/RDS", "metricName": "CPUUtilization",
 		"comparisonOperator": "GreaterThanThreshold", "threshold": 80.5, "evaluationPeriods": 3, "period": 300, "statistic": "Average",
 		"dimensions": map[string]any{"DBInstanceIdentifier": instance.outputs["identifier"].StringValue()}})
+	add("aws:cloudwatch/logMetricFilter:LogMetricFilter", "errors", map[string]any{"logGroupName": "/aws/containerinsights/acme/application",
+		"pattern": "{ $.status >= 500 }", "metricTransformation": map[string]any{"namespace": "shop", "name": "Errors", "value": "1", "defaultValue": "0"}})
+	add("aws:cloudwatch/dashboard:Dashboard", "shop", map[string]any{"dashboardName": "shop", "dashboardBody": `{"widgets": []}`})
+	add("aws:route53/healthCheck:HealthCheck", "outside", map[string]any{"type": "HTTPS", "fqdn": "shop.example.org", "port": 443,
+		"resourcePath": "/", "requestInterval": 30, "failureThreshold": 3})
 	return made
 }
 

@@ -61,6 +61,8 @@ func schemaOf(inputs map[string]input) map[string]any {
 			property = map[string]any{"type": "object", "additionalProperties": text}
 		case aRecord:
 			property = map[string]any{"type": "array", "items": map[string]any{"$ref": "pulumi.json#/Any"}}
+		case anEntry:
+			property = map[string]any{"$ref": "pulumi.json#/Any"}
 		default:
 			property = map[string]any{"type": "string"}
 		}

@@ -11,6 +11,7 @@ const (
 	aSet    // of texts, in any order
 	aMap    // of texts
 	aRecord // a list of objects, in any order
+	anEntry // one object
 )
 
 // input is one property that a resource takes.
@@ -261,15 +262,52 @@ var resourceTypes = map[string]*resourceType{
 			"extendedStatistic":                 {},
 			"insufficientDataActions":           {shape: aSet},
 			"metricName":                        {},
-			"name":                              {computed: true},
-			"namespace":                         {},
-			"okActions":                         {shape: aSet},
-			"period":                            {shape: aNumber},
-			"statistic":                         {},
-			"tags":                              tags,
-			"threshold":                         {shape: aNumber},
-			"treatMissingData":                  {computed: true},
-			"unit":                              {},
+			"metricQueries": {shape: aRecord, fields: map[string]shape{"id": aText, "expression": aText, "label": aText,
+				"metric": anEntry, "period": aNumber, "returnData": aTruth}},
+			"name":             {computed: true},
+			"namespace":        {},
+			"okActions":        {shape: aSet},
+			"period":           {shape: aNumber},
+			"statistic":        {},
+			"tags":             tags,
+			"threshold":        {shape: aNumber},
+			"treatMissingData": {computed: true},
+			"unit":             {},
+		},
+		outputs: []string{"arn", "tagsAll"},
+		follows: map[string][]string{"tags": {"tagsAll"}},
+	},
+	"aws:cloudwatch/logMetricFilter:LogMetricFilter": {
+		kind:  "cloudwatch/logMetricFilter",
+		named: &naming{property: "name", longest: 512},
+		inputs: map[string]input{
+			"logGroupName": {required: true},
+			"metricTransformation": {shape: anEntry, required: true, fields: map[string]shape{"defaultValue": aText, "dimensions": aMap,
+				"name": aText, "namespace": aText, "unit": aText, "value": aText}},
+			"name":    {computed: true},
+			"pattern": {required: true},
+		},
+	},
+	"aws:cloudwatch/dashboard:Dashboard": {
+		kind: "cloudwatch/dashboard",
+		inputs: map[string]input{
+			"dashboardBody": {required: true, json: true},
+			"dashboardName": {required: true},
+		},
+		outputs: []string{"dashboardArn"},
+	},
+	"aws:route53/healthCheck:HealthCheck": {
+		kind: "route53/healthCheck",
+		inputs: map[string]input{
+			"failureThreshold": {shape: aNumber, computed: true},
+			"fqdn":             {},
+			"measureLatency":   {shape: aTruth},
+			"port":             {shape: aNumber},
+			"referenceName":    {},
+			"requestInterval":  {shape: aNumber},
+			"resourcePath":     {},
+			"tags":             tags,
+			"type":             {required: true},
 		},
 		outputs: []string{"arn", "tagsAll"},
 		follows: map[string][]string{"tags": {"tagsAll"}},

@@ -149,6 +149,8 @@ func (in input) fits(value any) string {
 				ok = false
 			}
 		}
+	case anEntry:
+		return in.fieldProblem(value)
 	case aMap:
 		entries, isMap := value.(map[string]any)
 		ok = isMap
@@ -168,7 +170,7 @@ func (in input) fits(value any) string {
 func (in input) fieldProblem(item any) string {
 	object, ok := item.(map[string]any)
 	if !ok {
-		return "want a list of objects"
+		return "want an object"
 	}
 	for field := range object {
 		if _, known := in.fields[field]; !known {

@@ -42,7 +42,7 @@ func (n *node) writeFiles() error {
 	}
 	places := map[string]string{
 		"containerd.toml": "containerd.toml", "kubelet.yaml": "kubelet.yaml", "kube-proxy.yaml": "kube-proxy.yaml",
-		"Corefile": "Corefile", "metrics-server.yaml": "metrics-server.yaml", "cni.conflist": "cni/10-pods.conflist",
+		"Corefile": "Corefile", "metrics-server.yaml": "metrics-server.yaml", "cni.conflist": "cni/10-pods.conflist", "audit.yaml": "audit.yaml",
 	}
 	for name, place := range places {
 		var out bytes.Buffer
@@ -136,6 +136,9 @@ func (n *node) apiServer() []string {
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file", n.pki("front-proxy.pem"), "--proxy-client-key-file", n.pki("front-proxy.key"),
 		"--enable-aggregator-routing=true",
+		// What EKS sends to CloudWatch.
+		"--audit-policy-file", n.home.Path("node/audit.yaml"), "--audit-log-path", n.home.Path("logs/audit.log"),
+		"--audit-log-maxsize=20", "--audit-log-maxbackup=1",
 	}
 }
 
