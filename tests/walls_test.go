@@ -46,6 +46,7 @@ var rooms = map[string][]string{
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
 	"tests/postgres":               nil,
+	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder"},
 }
 
 // imports are the project's own packages that a file imports, without the module's name.
