@@ -5,7 +5,7 @@ BASE ?=
 JOB ?=
 SNAPSHOT ?=
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -90,6 +90,9 @@ bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a 
 
 bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
 	tests/first-up
+
+scale: ## measure on the local node what a request costs each tier, and write docs/scale.md (Debian package wrk)
+	go run ./tests/scale
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"threetier/components/cluster"
 	"threetier/internal/network"
 	"threetier/internal/recorder"
+	"threetier/internal/stack"
 )
 
 const providerType = "pulumi:providers:kubernetes"
@@ -27,6 +29,15 @@ func recordCluster(args *cluster.ClusterArgs, network *recorder.Network) (*clust
 }
 
 var eksArgs = cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1"}
+
+const autoModeClass = "eks.amazonaws.com/nlb"
+
+// eksOf are eksArgs with a class of load balancers.
+func eksOf(class string) cluster.ClusterArgs {
+	args := eksArgs
+	args.LoadBalancerClass = class
+	return args
+}
 
 func TestClusterIsNothingButAProvider(t *testing.T) {
 	_, recording, err := recordCluster(&eksArgs, nil)
@@ -132,6 +143,109 @@ func TestClusterRefusesWhatItCanNotFind(t *testing.T) {
 	}
 }
 
+func TestClusterServesTheAPIsThatTheStackNeeds(t *testing.T) {
+	kubeconfig := pulumi.String("apiVersion: v1")
+	const metrics, controller, every, controllerClass = "v1beta1.metrics.k8s.io", "v1beta1.elbv2.k8s.aws", "v1.apps", "service.k8s.aws/nlb"
+	eks := func(change func(*cluster.ClusterArgs)) cluster.ClusterArgs {
+		args := eksArgs
+		change(&args)
+		return args
+	}
+	for name, test := range map[string]struct {
+		args     cluster.ClusterArgs
+		autoMode bool
+		want     []string
+	}{
+		"EKS":                               {eksArgs, false, []string{controller}},
+		"EKS with autoscalers":              {eks(func(a *cluster.ClusterArgs) { a.Autoscales = true }), false, []string{metrics, controller}},
+		"Auto Mode":                         {eksArgs, true, []string{every}},
+		"Auto Mode with the other's class":  {eksOf(controllerClass), true, []string{controller}},
+		"a class of another controller":     {eksOf("example.org/nlb"), false, []string{every}},
+		"annotations of another controller": {eks(func(a *cluster.ClusterArgs) { a.OtherLoadBalancer = true }), false, []string{every}},
+		"a kubeconfig":                      {cluster.ClusterArgs{Kubeconfig: kubeconfig}, false, []string{every}},
+		"a kubeconfig with autoscalers":     {cluster.ClusterArgs{Kubeconfig: kubeconfig, Autoscales: true}, false, []string{metrics}},
+		"a kubeconfig with the class":       {cluster.ClusterArgs{Kubeconfig: kubeconfig, LoadBalancerClass: controllerClass}, false, []string{controller}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := recorder.TwoZones()
+			network.AutoMode = test.autoMode
+			run := func(missing ...string) (*recorder.Recording, error) {
+				return recorder.Run(func(ctx *pulumi.Context) error {
+					_, err := cluster.NewCluster(ctx, "cluster", &test.args)
+					return err
+				}, recorder.Options{Network: network, NoAPIs: missing})
+			}
+			recording, err := run()
+			require.NoError(t, err)
+			assert.ElementsMatch(t, test.want, recording.APIs)
+			for _, api := range []string{metrics, controller, every} {
+				_, err := run(api)
+				if !slices.Contains(test.want, api) {
+					assert.NoError(t, err)
+					continue
+				}
+				of := map[string]string{metrics: "metrics-server", controller: "load-balancer-controller", every: "api-server"}[api]
+				assert.ErrorContains(t, err, "cluster-needs-"+of+": resource '"+api+"' does not exist")
+			}
+		})
+	}
+}
+
+func TestAStackAsksForTheAPIsOfWhatItsConfigUses(t *testing.T) {
+	const metrics, controller = "v1beta1.metrics.k8s.io", "v1beta1.elbv2.k8s.aws"
+	fixed := map[string]any{"min": 2, "max": 2}
+	for name, test := range map[string]struct {
+		change func(*recorder.Config) *recorder.Config
+		want   []string
+	}{
+		"dev": {func(c *recorder.Config) *recorder.Config { return c }, []string{metrics, controller}},
+		"as many pods all the time": {func(c *recorder.Config) *recorder.Config {
+			return c.Set(t, "threetier:backend.replicas", fixed)
+		}, []string{controller}},
+		"a worker that is scaled": {func(c *recorder.Config) *recorder.Config {
+			return c.Set(t, "threetier:backend.replicas", fixed).Set(t, "threetier:workers.mailer", map[string]any{
+				"command": []any{"mailer"}, "replicas": map[string]any{"min": 1, "max": 2},
+			})
+		}, []string{metrics, controller}},
+		"another type of load balancer": {func(c *recorder.Config) *recorder.Config {
+			return c.Set(t, "threetier:nginx.loadBalancer.annotations", map[string]any{awsPrefix + "type": "nlb"})
+		}, []string{metrics}},
+		"another class": {func(c *recorder.Config) *recorder.Config {
+			return c.Set(t, "threetier:nginx.loadBalancer.class", "example.org/nlb")
+		}, []string{metrics}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Config: test.change(recorder.StackConfig(t, "dev"))})
+			assert.ElementsMatch(t, test.want, recording.APIs)
+		})
+	}
+}
+
+func TestOpenBoundariesAreAWarningWhereEKSManagesTheNetworkPlugin(t *testing.T) {
+	const warning = "the add-on vpc-cni of EKS cluster acme doesn't enforce network policies: unless something else does, all pods of the " +
+		"cluster reach those of the stack. Set enableNetworkPolicy in the add-on's configuration"
+	for name, test := range map[string]struct {
+		change func(*recorder.Network)
+		want   []string
+	}{
+		"on, as JSON":          {func(*recorder.Network) {}, nil},
+		"on, as YAML":          {func(n *recorder.Network) { n.Addons["vpc-cni"] = "env: {}\nenableNetworkPolicy: 'true'\n" }, nil},
+		"off":                  {func(n *recorder.Network) { n.Addons["vpc-cni"] = `{"enableNetworkPolicy":"false"}` }, []string{warning}},
+		"not configured":       {func(n *recorder.Network) { n.Addons["vpc-cni"] = "" }, []string{warning}},
+		"not managed by EKS":   {func(n *recorder.Network) { n.Addons = nil }, nil},
+		"not used: Auto Mode":  {func(n *recorder.Network) { n.Addons["vpc-cni"], n.AutoMode = "", true }, nil},
+		"used for another key": {func(n *recorder.Network) { n.Addons["vpc-cni"] = `{"enableNetworkPolicyLogs":"true"}` }, []string{warning}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := recorder.TwoZones()
+			test.change(network)
+			_, recording, err := recordCluster(&eksArgs, network)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, recording.Warnings)
+		})
+	}
+}
+
 // needy is a cluster that meets none of a stack's needs but its private subnets.
 func needy() *recorder.Network {
 	network := recorder.TwoZones()
@@ -175,6 +289,9 @@ func TestEachNeedOfAClusterIsMetByOneChange(t *testing.T) {
 		"internal, no tag, Auto Mode": {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", InternalLoadBalancer: true}, func(n *recorder.Network) {
 			n.Untagged, n.AutoMode = true, true
 		}, "number of subnets with the tag kubernetes.io/role/internal-elb of EKS cluster acme is 0, want 1 or more"},
+		"the class of Auto Mode": {eksOf(autoModeClass), func(n *recorder.Network) { n.AutoMode = true }, ""},
+		"the class of Auto Mode without it": {eksOf(autoModeClass), func(*recorder.Network) {}, "load balancing by Auto Mode of EKS cluster acme is off, " +
+			"want on: threetier:nginx.loadBalancer.class is eks.amazonaws.com/nlb, which nothing else serves"},
 		"internal, no public subnet": {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", InternalLoadBalancer: true}, func(n *recorder.Network) { n.Subnets = n.Subnets[2:] }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

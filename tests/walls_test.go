@@ -49,6 +49,7 @@ var rooms = map[string][]string{
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
 	"tests/postgres":               nil,
+	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder"},
 }
 
 // module is how the project's own packages begin.

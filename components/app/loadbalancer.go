@@ -43,6 +43,12 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args N
 		pulumi.ReplaceOnChanges([]string{"spec.loadBalancerClass"}))
 }
 
+// OtherController tells that the annotations take the Service away from the AWS Load Balancer Controller.
+func (args LoadBalancerArgs) OtherController() bool {
+	_, given := args.Annotations[awsLoadBalancer+"type"]
+	return given
+}
+
 // loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
 func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 	scheme := "internet-facing"

@@ -91,7 +91,7 @@ func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulum
 	if err != nil {
 		return rollout{}, fmt.Errorf("create deployment: %w", err)
 	}
-	if *t.replicas.Min == *t.replicas.Max {
+	if !t.replicas.autoscaled() {
 		return pods, nil
 	}
 	if err := t.autoscaler(ctx, parent, pods.deployment); err != nil {
@@ -119,7 +119,7 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 		spec.MinReadySeconds = pulumi.Int(t.minReady)
 	}
 	opts := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(after), t.patience()}
-	if *t.replicas.Min == *t.replicas.Max {
+	if !t.replicas.autoscaled() {
 		spec.Replicas = pulumi.Int(*t.replicas.Min)
 	} else {
 		// The number is the autoscaler's own: setting it would undo its work at every update, and taking back
@@ -250,6 +250,19 @@ func sleepBeforeStop(seconds int) corev1.LifecycleArgs {
 	return corev1.LifecycleArgs{
 		PreStop: corev1.LifecycleHandlerArgs{Sleep: corev1.SleepActionArgs{Seconds: pulumi.Int(seconds)}},
 	}
+}
+
+// Autoscales tells whether any tier has an autoscaler. The args have no problems.
+func (args AppArgs) Autoscales() bool {
+	args = args.withDefaults()
+	bounds := []ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
+	if args.Frontend != nil {
+		bounds = append(bounds, args.Frontend.Replicas)
+	}
+	for _, worker := range args.Workers {
+		bounds = append(bounds, worker.Replicas)
+	}
+	return slices.ContainsFunc(bounds, ReplicaArgs.autoscaled)
 }
 
 // autoscaler grows fast and shrinks slowly: a pod too many costs less than one too few.

@@ -207,6 +207,9 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 	return args
 }
 
+// autoscaled tells whether the bounds differ; both are known.
+func (args ReplicaArgs) autoscaled() bool { return *args.Min != *args.Max }
+
 func (args ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
 	low, high := d.minReplicas, d.maxReplicas
 	switch {

@@ -31,6 +31,12 @@ type ClusterArgs struct {
 	Region string
 	// InternalLoadBalancer tells that the stack's load balancer is for the network alone. Default: internet-facing.
 	InternalLoadBalancer bool
+	// LoadBalancerClass is the class of the stack's Service. Default: the cluster's own.
+	LoadBalancerClass string
+	// OtherLoadBalancer tells that the Service has annotations that ask for another controller. Default: AWS's own.
+	OtherLoadBalancer bool
+	// Autoscales tells that autoscalers need the metrics of the stack's pods. Default: there are none.
+	Autoscales bool
 	// ClientSecurityGroupIDs are the security groups that may reach the database. Default: the cluster's own.
 	ClientSecurityGroupIDs []string
 }
@@ -73,7 +79,7 @@ type EKS struct {
 	IPv6              bool
 }
 
-// NewCluster looks the cluster up; it creates nothing but the provider.
+// NewCluster looks the cluster up, and reads which APIs it serves; it creates nothing but the provider.
 func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
 	cluster, err := newCluster(ctx, name, args, opts...)
 	if err != nil {
@@ -111,6 +117,9 @@ func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pul
 	if err != nil {
 		return nil, fmt.Errorf("create Kubernetes provider: %w", err)
 	}
+	if err := cluster.readAPIs(ctx, name, args.neededAPIs(found)); err != nil {
+		return nil, err
+	}
 
 	cluster.VPCID = pulumi.String(found.network.VPCID).ToStringOutput()
 	cluster.PrivateSubnetIDs = pulumi.ToStringArray(found.network.SubnetIDs).ToStringArrayOutput()
@@ -128,6 +137,7 @@ type foundCluster struct {
 	kubeconfig                  pulumi.StringInput
 	network                     network.Network
 	eks                         EKS
+	autoModeLoadBalancing       bool
 }
 
 func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.InvokeOption) (foundCluster, error) {
@@ -166,7 +176,9 @@ func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.Invoke
 		identifier:      cluster.Arn,
 		securityGroupID: securityGroup,
 		kubeconfig:      pulumi.String(kubeconfig),
-		eks:             EKS{Name: args.EKS, ARN: cluster.Arn, Region: args.Region, IPv6: ipv6},
+
+		autoModeLoadBalancing: autoModeLoadBalancing(cluster),
+		eks:                   EKS{Name: args.EKS, ARN: cluster.Arn, Region: args.Region, IPv6: ipv6},
 		network: network.Network{
 			VPCID:                  cluster.VpcConfig.VpcId,
 			SubnetIDs:              subnets,

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ type preflight struct {
 
 // problems are the unmet needs, a line each. An error means that a lookup itself failed.
 func (p preflight) problems() (problems.List, error) {
-	ps := append(p.statusProblems(), p.versionProblems()...)
+	ps := slices.Concat(p.statusProblems(), p.versionProblems(), p.classProblems())
 	for _, look := range []func() (problems.List, error){p.loadBalancerProblems, p.nodeProblems} {
 		more, err := look()
 		if err != nil {
@@ -38,7 +39,7 @@ func (p preflight) problems() (problems.List, error) {
 	for i := range ps {
 		ps[i].Path += " of EKS cluster " + p.args.EKS
 	}
-	return ps, nil
+	return ps, p.warnOfOpenBoundaries()
 }
 
 // statusProblems let an update pass: the API server answers all through it.
@@ -55,6 +56,43 @@ func (p preflight) versionProblems() problems.List {
 		return nil
 	}
 	return problems.List{{Path: "version", Value: p.cluster.Version, Want: fmt.Sprintf("1.%d or later", leastMinor)}}
+}
+
+// classProblems are of the one class that nobody but Auto Mode serves.
+func (p preflight) classProblems() problems.List {
+	if p.args.LoadBalancerClass != autoModeClass || autoModeLoadBalancing(p.cluster) {
+		return nil
+	}
+	return problems.List{{
+		Path: "load balancing by Auto Mode", Value: "off",
+		Want: "on: threetier:nginx.loadBalancer.class is " + autoModeClass + ", which nothing else serves",
+	}}
+}
+
+// enforced is how the add-on's configuration, which may be JSON or YAML, switches network policies on.
+// https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html
+var enforced = regexp.MustCompile(`enableNetworkPolicy"?\s*:\s*["']?true`)
+
+// noAddon is the provider's word for an add-on that EKS doesn't manage.
+const noAddon = "couldn't find resource"
+
+// warnOfOpenBoundaries goes by the VPC CNI where EKS manages it. Another network plugin may enforce the policies beside it,
+// so that it is no reason to refuse; of Auto Mode's nodes, and of a plugin that somebody else installed, AWS knows nothing.
+func (p preflight) warnOfOpenBoundaries() error {
+	if p.autoMode() {
+		return nil
+	}
+	addon, err := eks.LookupAddon(p.ctx, &eks.LookupAddonArgs{ClusterName: p.args.EKS, AddonName: "vpc-cni"}, p.lookups...)
+	switch {
+	case err != nil && strings.Contains(err.Error(), noAddon):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up the add-on vpc-cni of EKS cluster %s: %w", p.args.EKS, err)
+	case enforced.MatchString(addon.ConfigurationValues):
+		return nil
+	}
+	return p.ctx.Log.Warn(fmt.Sprintf("the add-on vpc-cni of EKS cluster %s doesn't enforce network policies: unless something else does, "+
+		"all pods of the cluster reach those of the stack. Set enableNetworkPolicy in the add-on's configuration", p.args.EKS), nil)
 }
 
 // loadBalancerProblems find subnets as the load balancer's controller does: by their tag. From version 2.12.1 on, the AWS

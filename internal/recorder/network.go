@@ -24,6 +24,8 @@ type Network struct {
 	Version, Status string
 	// AutoMode is EKS Auto Mode's.
 	AutoMode bool
+	// Addons are the configurations of the add-ons that EKS manages. TwoZones has vpc-cni, which enforces network policies.
+	Addons map[string]string
 	// Untagged takes the load balancers' tags off the subnets.
 	Untagged bool
 	// NodeGroups are the security groups of each node: with none, the cluster has no nodes yet.
@@ -42,7 +44,8 @@ type Subnet struct {
 
 // TwoZones is a VPC as it should be: in each of two zones a private and a public subnet.
 func TwoZones() *Network {
-	return &Network{VPC: "vpc-0123", NodeGroups: []string{ClusterSecurityGroup}, Subnets: []Subnet{
+	addons := map[string]string{"vpc-cni": `{"enableNetworkPolicy": "true"}`}
+	return &Network{VPC: "vpc-0123", NodeGroups: []string{ClusterSecurityGroup}, Addons: addons, Subnets: []Subnet{
 		{ID: "subnet-publica", Zone: "eu-west-1a", Public: true},
 		{ID: "subnet-publicb", Zone: "eu-west-1b", Public: true},
 		{ID: "subnet-privatea", Zone: "eu-west-1a"},
@@ -66,6 +69,13 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 	switch token {
 	case "aws:eks/getCluster:getCluster":
 		return properties(n.cluster(args["name"].StringValue())), nil
+	case "aws:eks/getAddon:getAddon":
+		name := args["addonName"].StringValue()
+		configuration, there := n.Addons[name]
+		if !there {
+			return nil, fmt.Errorf("reading EKS Add-On (%s:%s): couldn't find resource", args["clusterName"].StringValue(), name)
+		}
+		return properties(fields{"addonName": name, "configurationValues": configuration}), nil
 	case "aws:ec2/getSubnet:getSubnet":
 		id := args["id"].StringValue()
 		for _, subnet := range n.All() {
@@ -145,8 +155,9 @@ func (n *Network) cluster(name string) fields {
 	return fields{
 		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": cmp.Or(n.Status, "ACTIVE"),
 		"version": cmp.Or(n.Version, "1.34"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
-		"certificateAuthorities": []any{fields{"data": "Y2VydGlmaWNhdGU="}},
-		"vpcConfig":              fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
+		"kubernetesNetworkConfigs": []any{fields{"ipFamily": "ipv4", "elasticLoadBalancings": []any{fields{"enabled": n.AutoMode}}}},
+		"certificateAuthorities":   []any{fields{"data": "Y2VydGlmaWNhdGU="}},
+		"vpcConfig":                fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
 	}
 }
 

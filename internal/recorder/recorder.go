@@ -58,6 +58,8 @@ type Options struct {
 	Config *Config
 	// Network is what the lookups find. Default: TwoZones.
 	Network *Network
+	// NoAPIs are the Kubernetes APIs that the cluster doesn't serve, as v1beta1.metrics.k8s.io. Default: it serves all.
+	NoAPIs []string
 	// RDS is what is there of databases. Default: nothing.
 	RDS RDS
 	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
@@ -71,6 +73,10 @@ type Recording struct {
 	Resources []Resource
 	// Lookups are the functions that the program called, in order.
 	Lookups []Lookup
+	// APIs are the Kubernetes APIs that the program read, in order.
+	APIs []string
+	// Warnings are what the program warned of, in order.
+	Warnings []string
 
 	options Options
 	mutex   sync.Mutex
@@ -90,8 +96,26 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 			info.Config, info.ConfigSecretKeys, configError = options.Config.program()
 		}
 	}
-	err := pulumi.RunErr(program, pulumi.WithMocks(options.Project, options.Stack, recording), configure)
+	heard := func(ctx *pulumi.Context) error {
+		ctx.Log = listener{ctx.Log, recording}
+		return program(ctx)
+	}
+	err := pulumi.RunErr(heard, pulumi.WithMocks(options.Project, options.Stack, recording), configure)
 	return recording, errors.Join(configError, err)
+}
+
+// listener keeps the warnings, which would go to the engine.
+type listener struct {
+	pulumi.Log
+	recording *Recording
+}
+
+// Warn keeps a warning.
+func (l listener) Warn(message string, args *pulumi.LogArgs) error {
+	l.recording.mutex.Lock()
+	l.recording.Warnings = append(l.recording.Warnings, message)
+	l.recording.mutex.Unlock()
+	return l.Log.Warn(message, args)
 }
 
 // MustRun fails the test where the program fails.
@@ -105,7 +129,7 @@ func MustRun(t testing.TB, program pulumi.RunFunc, options Options) *Recording {
 // NewResource records a registration, and answers as the provider would.
 func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
 	if args.RegisterRPC == nil {
-		return "", nil, fmt.Errorf("read of %s %s: the program is to read nothing", args.TypeToken, args.Name)
+		return r.read(args)
 	}
 	rpc := args.RegisterRPC
 	registered := Resource{
@@ -126,6 +150,20 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 	r.Resources = append(r.Resources, registered)
 	id, state := answer(registered, r.options)
 	return id, state, nil
+}
+
+// read answers with no more than that an API is there, or in the engine's words that it isn't.
+func (r *Recording) read(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	if args.TypeToken != "kubernetes:apiregistration.k8s.io/v1:APIService" {
+		return "", nil, fmt.Errorf("read of %s %s: the program is to read APIs alone", args.TypeToken, args.Name)
+	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.APIs = append(r.APIs, args.ID)
+	if slices.Contains(r.options.NoAPIs, args.ID) {
+		return "", nil, fmt.Errorf("%s: resource '%s' does not exist", args.Name, args.ID)
+	}
+	return args.ID, resource.PropertyMap{}, nil
 }
 
 // Call answers a lookup.

@@ -49,6 +49,7 @@ func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings.complete(ctx)
 	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
 	if len(ps) == 0 {
+		settings.Cluster.Autoscales = settings.App.Autoscales()
 		return settings, nil
 	}
 	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), ps.Err())
@@ -80,6 +81,8 @@ func load(ctx *pulumi.Context, key Key) problems.List {
 func (s *Settings) complete(ctx *pulumi.Context) {
 	s.Cluster.Region = s.Region
 	s.Cluster.InternalLoadBalancer = s.App.Nginx.Internal
+	s.Cluster.LoadBalancerClass = s.App.Nginx.LoadBalancer.Class
+	s.Cluster.OtherLoadBalancer = s.App.Nginx.LoadBalancer.OtherController()
 	s.Cluster.ClientSecurityGroupIDs = s.Database.Network.ClientSecurityGroupIDs
 	s.Database.Region = s.Region
 	if s.App.Namespace == "" {

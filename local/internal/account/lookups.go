@@ -13,6 +13,7 @@ import (
 // lookups by service and name: RDS and EC2 both have a getInstances.
 var lookups = map[string]func(*Account, *call) (map[string]any, error){
 	"eks.getCluster":             getCluster,
+	"eks.getAddon":               getAddon,
 	"ec2.getSubnets":             getSubnets,
 	"ec2.getSubnet":              getSubnet,
 	"ec2.getRouteTables":         getRouteTables,
@@ -70,7 +71,9 @@ func getCluster(a *Account, c *call) (map[string]any, error) {
 			"publicAccessCidrs": []string{"0.0.0.0/0"},
 		},
 		"kubernetesNetworkConfigs": []any{map[string]any{
-			"ipFamily": "ipv4", "serviceIpv4Cidr": "172.20.0.0/16", "serviceIpv6Cidr": "", "elasticLoadBalancings": []any{},
+			"ipFamily": "ipv4", "serviceIpv4Cidr": "172.20.0.0/16", "serviceIpv6Cidr": "",
+			// The node's load balancer serves every class, that of Auto Mode too.
+			"elasticLoadBalancings": []any{map[string]any{"enabled": true}},
 		}},
 		"accessConfigs":          []any{map[string]any{"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": true}},
 		"computeConfigs":         []any{},
@@ -82,6 +85,21 @@ func getCluster(a *Account, c *call) (map[string]any, error) {
 		"upgradePolicies":        []any{map[string]any{"supportType": "STANDARD"}},
 		"zonalShiftConfigs":      []any{},
 		"tags":                   map[string]any{},
+	}, nil
+}
+
+// getAddon finds the one add-on that means something here: kube-router enforces network policies in its place.
+func getAddon(_ *Account, c *call) (map[string]any, error) {
+	cluster, name := text(c.inputs, "clusterName"), text(c.inputs, "addonName")
+	if name != "vpc-cni" {
+		return nil, refuse("ResourceNotFoundException", "reading EKS Add-On (%s:%s): couldn't find resource", cluster, name)
+	}
+	return map[string]any{
+		"id": cluster + ":" + name, "clusterName": cluster, "addonName": name, "addonVersion": "v1.20.4-eksbuild.2",
+		"arn":                 arn("eks", c.region, "addon/"+cluster+"/"+name+"/local"),
+		"configurationValues": `{"enableNetworkPolicy":"true"}`,
+		"createdAt":           "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z",
+		"podIdentityAssociations": []any{}, "serviceAccountRoleArn": "", "tags": map[string]any{},
 	}, nil
 }
 

@@ -495,6 +495,10 @@ func TestLookups(t *testing.T) {
 	if ca != "dGhlIGNsdXN0ZXIncyBDQQ==" {
 		t.Errorf("certificate authority: %v", ca)
 	}
+	addon := map[string]any{"clusterName": "acme-dev", "addonName": "vpc-cni"}
+	if enforced := ask("aws:eks/getAddon:getAddon", addon)["configurationValues"]; enforced != `{"enableNetworkPolicy":"true"}` {
+		t.Errorf("network policies: %v", enforced)
+	}
 	vpc := []any{map[string]any{"name": "vpc-id", "values": []any{network["vpcId"]}}}
 	subnets := ask("aws:ec2/getSubnets:getSubnets", map[string]any{"filters": vpc})["ids"].([]any)
 	if !slices.Equal(subnets, []any{publicA, privateA, privateB}) {
@@ -521,6 +525,7 @@ func TestLookups(t *testing.T) {
 		"aws:ec2/getSubnet:getSubnet":         {"id": "subnet-nowhere"},
 		"aws:ec2/getSubnets:getSubnets":       {"filters": []any{map[string]any{"name": "no-such-filter", "values": []any{"x"}}}},
 		"aws:ec2/getRouteTable:getRouteTable": {"subnetId": privateA},
+		"aws:eks/getAddon:getAddon":           {"clusterName": "acme-dev", "addonName": "metrics-server"},
 	} {
 		if _, _, err := r.invoke(token, arguments); err == nil {
 			t.Errorf("%s with %v found something", token, arguments)

@@ -342,6 +342,7 @@ var resourceTypes = map[string]*resourceType{
 // lookupTypes are the arguments that each lookup takes.
 var lookupTypes = map[string]map[string]input{
 	"aws:eks/getCluster:getCluster":     {"name": {required: true}, "tags": tags},
+	"aws:eks/getAddon:getAddon":         {"addonName": {required: true}, "clusterName": {required: true}, "tags": tags},
 	"aws:rds/getInstances:getInstances": {"filters": filters, "tags": tags},
 	"aws:rds/getInstance:getInstance":   {"dbInstanceIdentifier": {required: true}},
 	"aws:rds/getSnapshot:getSnapshot": {"dbSnapshotIdentifier": {required: true}, "includePublic": {shape: aTruth},

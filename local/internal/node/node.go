@@ -109,8 +109,9 @@ func (n *node) run(ctx context.Context, control *control) error {
 			}
 			logger.Printf("%s is ready", p.name)
 		}
-		if err := run(n.tool("kubectl"), "--kubeconfig", n.pki("admin.kubeconfig"), "apply", "-f", n.home.Path("node/metrics-server.yaml")); err != nil {
-			return fmt.Errorf("register the metrics server: %w", err)
+		if err := run(n.tool("kubectl"), "--kubeconfig", n.pki("admin.kubeconfig"), "apply",
+			"-f", n.home.Path("node/metrics-server.yaml"), "-f", n.home.Path("node/load-balancer.yaml")); err != nil {
+			return fmt.Errorf("register the APIs of the cluster's own: %w", err)
 		}
 		control.setReady()
 		return balanceLoad(ctx, n.client)

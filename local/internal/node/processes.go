@@ -42,7 +42,8 @@ func (n *node) writeFiles() error {
 	}
 	places := map[string]string{
 		"containerd.toml": "containerd.toml", "kubelet.yaml": "kubelet.yaml", "kube-proxy.yaml": "kube-proxy.yaml",
-		"Corefile": "Corefile", "metrics-server.yaml": "metrics-server.yaml", "cni.conflist": "cni/10-pods.conflist", "audit.yaml": "audit.yaml",
+		"Corefile": "Corefile", "metrics-server.yaml": "metrics-server.yaml", "load-balancer.yaml": "load-balancer.yaml",
+		"cni.conflist": "cni/10-pods.conflist", "audit.yaml": "audit.yaml",
 	}
 	for name, place := range places {
 		var out bytes.Buffer
