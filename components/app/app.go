@@ -88,6 +88,8 @@ type App struct {
 
 	// URL is where a browser finds the app.
 	URL pulumi.StringOutput `pulumi:"url"`
+	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
+	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
 	// Namespace is the namespace's name.
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 }
@@ -113,11 +115,12 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
-	app.URL = nginx.URL
+	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
 	app.Namespace = namespace
 	return app, ctx.RegisterResourceOutputs(app, pulumi.Map{
-		"url":       app.URL,
-		"namespace": app.Namespace,
+		"url":          app.URL,
+		"loadBalancer": app.LoadBalancer,
+		"namespace":    app.Namespace,
 	})
 }
 
