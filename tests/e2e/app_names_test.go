@@ -39,8 +39,15 @@ func (s *testStack) reach(t *testing.T) *http.Transport {
 	}
 }
 
+// page is what a request by name got.
+type page struct {
+	status int
+	header http.Header
+	tls    *tls.ConnectionState
+}
+
 // get asks by name, and follows no redirect.
-func (s *testStack) get(t *testing.T, url string) *http.Response {
+func (s *testStack) get(t *testing.T, url string) page {
 	t.Helper()
 	client := http.Client{
 		Transport: s.reach(t), Timeout: 20 * time.Second,
@@ -52,13 +59,13 @@ func (s *testStack) get(t *testing.T, url string) *http.Response {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	return answer
+	return page{answer.StatusCode, answer.Header, answer.TLS}
 }
 
 func (s *testStack) redirects(t *testing.T, from, to string) {
 	t.Helper()
-	if got := s.get(t, from); got.StatusCode != http.StatusPermanentRedirect || got.Header.Get("Location") != to {
-		t.Errorf("%s: status %d to %q, want a redirect to %s", from, got.StatusCode, got.Header.Get("Location"), to)
+	if got := s.get(t, from); got.status != http.StatusPermanentRedirect || got.header.Get("Location") != to {
+		t.Errorf("%s: status %d to %q, want a redirect to %s", from, got.status, got.header.Get("Location"), to)
 	}
 }
 
@@ -81,10 +88,10 @@ func servesItsNames(t *testing.T, s *testStack) {
 	}
 
 	answer := s.get(t, "https://old.example.org/api/items")
-	if answer.StatusCode != http.StatusOK || answer.Header.Get("Strict-Transport-Security") == "" {
-		t.Errorf("https: status %d, headers %v, want 200 with HSTS", answer.StatusCode, answer.Header)
+	if answer.status != http.StatusOK || answer.header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("https: status %d, headers %v, want 200 with HSTS", answer.status, answer.header)
 	}
-	if spoken := answer.TLS.NegotiatedProtocol; spoken != "" {
+	if spoken := answer.tls.NegotiatedProtocol; spoken != "" {
 		t.Errorf("the load balancer agreed on %q by ALPN, want none: its policy is None", spoken)
 	}
 	s.redirects(t, "http://old.example.org/a?b=c", "https://old.example.org/a?b=c")
@@ -92,9 +99,9 @@ func servesItsNames(t *testing.T, s *testStack) {
 	must(t, ".local/bin/local exec -- curl --silent --fail --output /dev/null --cacert %s https://old.example.org/api/items", publicRoot())
 	s.browses(t, "https://old.example.org")
 
-	first := answer.TLS.PeerCertificates[0].SerialNumber
+	first := answer.tls.PeerCertificates[0].SerialNumber
 	must(t, "curl --silent --fail --unix-socket %s/run/account.sock --request POST http://account/certificates/old.example.org/renew", home)
-	if again := s.get(t, "https://old.example.org/").TLS.PeerCertificates[0].SerialNumber; again.Cmp(first) == 0 {
+	if again := s.get(t, "https://old.example.org/").tls.PeerCertificates[0].SerialNumber; again.Cmp(first) == 0 {
 		t.Error("the load balancer shows the old certificate after its renewal")
 	}
 	s.changesItsName(t)
@@ -107,7 +114,7 @@ func (s *testStack) changesItsName(t *testing.T) {
 	defer l.end()
 	s.names(t, "{ name: old.example.org, zone: example.org, aliases: [new.example.org] }")
 	s.up(t)
-	if got := s.get(t, "https://new.example.org/api/items").StatusCode; got != http.StatusOK {
+	if got := s.get(t, "https://new.example.org/api/items").status; got != http.StatusOK {
 		t.Errorf("the new name is answered with %d", got)
 	}
 	s.names(t, "{ name: new.example.org, zone: example.org, redirectFrom: [old.example.org] }")
@@ -140,7 +147,7 @@ func servesANameOfAnotherZone(t *testing.T, s *testStack) {
 	if said := s.up(t); !strings.Contains(said, "\n"+s.site+"\n") {
 		t.Fatalf("without a certificate, up doesn't end with the load balancer's URL:\n%s", said)
 	}
-	if got := s.get(t, "http://shop.example.net/api/items").StatusCode; got != http.StatusOK {
+	if got := s.get(t, "http://shop.example.net/api/items").status; got != http.StatusOK {
 		t.Errorf("http is answered with %d meanwhile", got)
 	}
 	var outputs struct{ DNSRecords []map[string]string }

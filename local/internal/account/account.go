@@ -35,7 +35,7 @@ type Config struct {
 	// LoadBalancers are the addresses that load balancers may have.
 	LoadBalancers []string
 	// InUse tells whether a load balancer serves the certificate with that ARN. Default: none does.
-	InUse func(arn string) bool
+	InUse func(arn string) bool `json:"-"`
 	// Checkout is the folder whose bin/trixie runs PostgreSQL. Default: the one that the working folder is in.
 	Checkout string
 	// Bridge is the network interface that gets the instances' addresses. Empty: they have loopback addresses.
