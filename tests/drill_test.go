@@ -82,7 +82,7 @@ func TestDrillsScratchStackIsClosedAndSmall(t *testing.T) {
 			}})
 			for _, absent := range []string{
 				"aws:iam/role:Role", "aws:cloudwatch/metricAlarm:MetricAlarm", subscriptionType, "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-				"kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+				"kubernetes:autoscaling/v2:HorizontalPodAutoscaler", certificateType, recordType,
 			} {
 				assert.Empty(t, recording.All(absent), absent)
 			}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
@@ -279,6 +280,26 @@ func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
 	behindTLS := ask(t, s.TLSURL, http.MethodGet, "/", "", nil)
 	require.Equal(t, "https", behindTLS.seen(t).Header.Get("X-Forwarded-Proto"))
 	require.Equal(t, "max-age=31536000", behindTLS.header.Get("Strict-Transport-Security"))
+}
+
+func TestNginxRedirectsOtherNamesToTheAppsOwn(t *testing.T) {
+	www := "www." + strings.Repeat("long-name-", 6) + ".example"
+	names := app.DomainArgs{Name: "shop.example", RedirectFrom: []string{www}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
+	s := startSite(t, app.NginxArgs{Domain: names}, nil)
+	got := ask(t, s.TLSURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": www})
+	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
+	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
+	require.Equal(t, "max-age=31536000", got.header.Get("Strict-Transport-Security"))
+	require.Equal(t, "https://"+www+"/x", ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": www}).header.Get("Location"),
+		"first to TLS, so that the browser keeps the name to it")
+	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, "/x", "", map[string]string{"Host": "other.example"}).status)
+	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, app.NginxHealthPath, "", map[string]string{"Host": www}).status)
+}
+
+func TestNginxRedirectsOtherNamesBeforeThereIsACertificate(t *testing.T) {
+	s := startSite(t, app.NginxArgs{Domain: app.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.shop.example"}}}, nil)
+	require.Equal(t, "http://shop.example/x", ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "www.shop.example"}).header.Get("Location"))
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "shop.example"}).status)
 }
 
 func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {

@@ -45,6 +45,7 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 		"internal":            {Internal: true},
 		"proxies and hosts":   {TrustedProxies: []string{"10.0.0.0/8", "2600:9000::/28"}, Hosts: []string{"shop.example.org", "*.example.org"}},
 		"a rate":              {Limits: app.LimitArgs{RatePerClient: number(50)}},
+		"names":               {Domain: app.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
 		"no redirect yet":     {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
 		"several cores":       {Resources: app.ResourceArgs{CPU: "2500m"}},
 		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.ToBackend}}},

@@ -122,6 +122,9 @@ var besides = map[string]map[string]any{
 	"threetier:alarms.logGroup":         {"threetier:cluster.eks": "acme-prod"},
 	"threetier:alarms.auditLogGroup":    {"threetier:cluster.eks": "acme-prod"},
 	"threetier:alarms.slowSeconds":      {"threetier:alarms.logGroup": "/aws/containerinsights/acme/application"},
+	"threetier:domain.zone":             {"threetier:domain.name": "sample.example.org"},
+	"threetier:domain.aliases":          {"threetier:domain.name": "sample.example.org"},
+	"threetier:domain.redirectFrom":     {"threetier:domain.name": "sample.example.org"},
 }
 
 // sampleOf is the sampleConfig with a value for a key.
@@ -237,6 +240,11 @@ var ofTheProgramAlone = map[string]string{
 	"characters as a policy":              "it is the length of all statements",
 	"want none without permissions":       "one key follows from another",
 	"only EKS hands out credentials":      "the same",
+	"want a name in the zone":             "the zone is another key",
+	"want each name in one place":         "the other names are other keys",
+	"names: a load balancer takes no":     "they are counted over several keys",
+	"given beside the domain":             "the rule is across two keys",
+	"at most 350 with a certificate":      "the same",
 	"different ports, want":               "they are counted over the whole list",
 	"the other keys of alarms need it":    "one key follows from others",
 	"want logGroup beside it":             "the same",

@@ -50,7 +50,7 @@ func TestEveryResourceOfAStackHasAParentAndOfKubernetesTheClustersProvider(t *te
 	for _, name := range []string{"dev", "prod", "full"} {
 		recording := deploy(t, name, recorder.StackConfig(t, name))
 		for _, res := range recording.Resources {
-			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:App", "threetier:index:Alarms"}, res.Type)
+			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:Domain", "threetier:index:App", "threetier:index:DomainRecords", "threetier:index:Alarms"}, res.Type)
 			assert.Equal(t, isTop, res.Parent == "", "%s %s", res.Type, res.Name)
 			assert.Equal(t, strings.HasPrefix(res.Type, "kubernetes:"), strings.Contains(res.Provider, "cluster-provider"), "%s %s", res.Type, res.Name)
 		}

@@ -88,11 +88,11 @@ type App struct {
 
 	// URL is where a browser finds the app.
 	URL pulumi.StringOutput `pulumi:"url"`
+	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
+	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
 	// Namespace is the namespace's name.
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 
-	// LoadBalancer is the load balancer's host name, or its address where it has none.
-	LoadBalancer pulumi.StringOutput
 	// Tiers are all that run for long: nginx first, as a request meets them.
 	Tiers []Tier
 }
@@ -118,12 +118,13 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	if err != nil {
 		return nil, fmt.Errorf("create app %s: %w", name, err)
 	}
-	app.URL, app.LoadBalancer = nginx.URL, loadBalancerName(nginx.service)
+	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
 	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
 	app.Namespace = namespace
 	return app, ctx.RegisterResourceOutputs(app, pulumi.Map{
-		"url":       app.URL,
-		"namespace": app.Namespace,
+		"url":          app.URL,
+		"loadBalancer": app.LoadBalancer,
+		"namespace":    app.Namespace,
 	})
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -11,6 +12,8 @@ import (
 const (
 	tlsPortName     = "https"
 	awsLoadBalancer = "service.beta.kubernetes.io/aws-load-balancer-"
+	// certificates has a list, of which the first is the load balancer's default; clients get another by the name that they ask for.
+	certificates = awsLoadBalancer + "ssl-cert"
 )
 
 // newLoadBalancer keeps the client's address on any cluster: with Local a node hands packets
@@ -21,14 +24,14 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args N
 		return corev1.ServicePortArgs{Name: pulumi.String(name), Port: pulumi.Int(number), TargetPort: pulumi.String(target)}
 	}
 	ports := corev1.ServicePortArray{port("http", 80, portName)}
-	if args.CertificateArn != "" {
+	if args.tls() {
 		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads
 		// to its own. Port 80 keeps the one that it has without a certificate: with another the AWS
 		// Load Balancer Controller makes another target group, which is empty at first (its issue 3621).
 		ports = append(ports, port("https", 443, tlsPortName))
 	}
 	metadata := t.metadata()
-	metadata.Annotations = pulumi.ToStringMap(args.loadBalancerAnnotations())
+	metadata.Annotations = args.loadBalancerAnnotations()
 	spec := corev1.ServiceSpecArgs{
 		Type:                  pulumi.String("LoadBalancer"),
 		ExternalTrafficPolicy: pulumi.String("Local"),
@@ -50,7 +53,7 @@ func (args LoadBalancerArgs) OtherController() bool {
 }
 
 // loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
-func (args NginxArgs) loadBalancerAnnotations() map[string]string {
+func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
 	scheme := "internet-facing"
 	if args.Internal {
 		scheme = "internal"
@@ -69,8 +72,8 @@ func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 		awsLoadBalancer + "healthcheck-healthy-threshold":   "2",
 		awsLoadBalancer + "healthcheck-unhealthy-threshold": "2",
 	}
-	if args.CertificateArn != "" {
-		annotations[awsLoadBalancer+"ssl-cert"] = args.CertificateArn
+	if args.tls() {
+		annotations[certificates] = args.CertificateArn
 		annotations[awsLoadBalancer+"ssl-ports"] = "443"
 		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	}
@@ -80,27 +83,36 @@ func (args NginxArgs) loadBalancerAnnotations() map[string]string {
 	}
 	maps.Copy(annotations, args.LoadBalancer.Annotations)
 	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
-	return annotations
+	all := pulumi.ToStringMap(annotations)
+	if _, given := args.LoadBalancer.Annotations[certificates]; !given && len(args.Domain.CertificateARNs) > 0 {
+		all[certificates] = pulumi.StringArray(args.Domain.CertificateARNs).ToStringArrayOutput().ApplyT(func(arns []string) string {
+			return strings.Join(arns, ",")
+		}).(pulumi.StringOutput)
+	}
+	return all
 }
 
-// loadBalancerURL is a hostname's on AWS and an address's elsewhere.
-func loadBalancerURL(service *corev1.Service, tls bool) pulumi.StringOutput {
+// url is the domain's once it has a certificate: until then nothing may lead there.
+func (args NginxArgs) url(loadBalancer pulumi.StringOutput) pulumi.StringOutput {
+	switch {
+	case len(args.Domain.CertificateARNs) > 0:
+		return pulumi.String("https://" + args.Domain.Name).ToStringOutput()
+	case args.tls():
+		return pulumi.Sprintf("https://%s", loadBalancer)
+	}
+	return pulumi.Sprintf("http://%s", loadBalancer)
+}
+
+// loadBalancerName is a hostname on AWS and an address elsewhere.
+func loadBalancerName(service *corev1.Service) pulumi.StringOutput {
 	return pulumi.All(service.Metadata.Name(), service.Status).ApplyT(func(v []any) (string, error) {
 		status, _ := v[1].(*corev1.ServiceStatus)
 		host := loadBalancerHost(status)
 		if host == "" {
 			return "", fmt.Errorf("service %s got no address: is there a load balancer controller in the cluster?", *v[0].(*string))
 		}
-		if tls {
-			return "https://" + host, nil
-		}
-		return "http://" + host, nil
+		return host, nil
 	}).(pulumi.StringOutput)
-}
-
-// loadBalancerName is unknown until there is one; then it is what loadBalancerURL is made of.
-func loadBalancerName(service *corev1.Service) pulumi.StringOutput {
-	return service.Status.ApplyT(loadBalancerHost).(pulumi.StringOutput)
 }
 
 func loadBalancerHost(status *corev1.ServiceStatus) string {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"threetier/internal/optional"
 
@@ -31,11 +32,12 @@ const (
 type Nginx struct {
 	pulumi.ResourceState
 
-	// URL is the load balancer's, https where it has a certificate.
+	// URL is the domain's where it has a certificate, else the load balancer's, https where that has one.
 	URL pulumi.StringOutput `pulumi:"url"`
+	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
+	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
 
-	service *corev1.Service
-	tier    Tier
+	tier Tier
 }
 
 // NewNginx creates the config, the pods and the load balancer.
@@ -75,9 +77,10 @@ func newNginx(ctx *pulumi.Context, name string, args NginxArgs, opts ...pulumi.R
 	if err != nil {
 		return nil, fmt.Errorf("create nginx %s: create load balancer service: %w", name, err)
 	}
-	nginx.service, nginx.tier = service, t.watched(pods)
-	nginx.URL = loadBalancerURL(service, args.CertificateArn != "")
-	return nginx, ctx.RegisterResourceOutputs(nginx, pulumi.Map{"url": nginx.URL})
+	nginx.tier = t.watched(pods)
+	nginx.LoadBalancer = loadBalancerName(service)
+	nginx.URL = args.url(nginx.LoadBalancer)
+	return nginx, ctx.RegisterResourceOutputs(nginx, pulumi.Map{"url": nginx.URL, "loadBalancer": nginx.LoadBalancer})
 }
 
 func (args NginxArgs) withDefaults() NginxArgs {
@@ -91,6 +94,9 @@ func (args NginxArgs) withDefaults() NginxArgs {
 		args.MaxBodySize = DefaultMaxBodySize
 	}
 	args.Redirect = optional.Or(args.Redirect, true)
+	if len(args.Hosts) > 0 && args.Domain.Name != "" {
+		args.Hosts = slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
+	}
 	args.Limits.RatePerClient = optional.Or(args.Limits.RatePerClient, 0)
 	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultTimeoutSeconds)
 	args.DrainSeconds = optional.Or(args.DrainSeconds, DefaultDrainSeconds)
@@ -117,7 +123,7 @@ func (args NginxArgs) longestRequest(to string) *int {
 
 func (args NginxArgs) podPorts() []pulumi.IntInput {
 	ports := []pulumi.IntInput{pulumi.Int(nginxPort)}
-	if args.CertificateArn != "" {
+	if args.tls() {
 		ports = append(ports, pulumi.Int(nginxTLSPort))
 	}
 	return ports
@@ -127,7 +133,7 @@ func (args NginxArgs) tier(name string) tier {
 	ports := corev1.ContainerPortArray{
 		corev1.ContainerPortArgs{Name: pulumi.String(portName), ContainerPort: pulumi.Int(nginxPort)},
 	}
-	if args.CertificateArn != "" {
+	if args.tls() {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(nginxTLSPort)})
 	}
 	return tier{

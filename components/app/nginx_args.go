@@ -74,8 +74,10 @@ type NginxArgs struct {
 	DrainSeconds *int
 	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultNginxRolloutSeconds.
 	RolloutSeconds *int
-	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: no TLS.
+	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: Domain's.
 	CertificateArn string
+	// Domain has the app's public names, with certificates of the stack's own. Default: none.
+	Domain DomainArgs
 	// Redirect sends plain HTTP to https where there is a certificate. Default: true. While a
 	// certificate is added to an app that is in use, false keeps plain HTTP until TLS works.
 	Redirect *bool
@@ -97,6 +99,18 @@ type NginxArgs struct {
 	Namespace pulumi.StringInput
 	// Backend and Frontend are what routes lead to. Required, but for a Frontend that no route leads to; App sets them.
 	Backend, Frontend UpstreamArgs
+}
+
+// DomainArgs are public names that lead to the load balancer.
+type DomainArgs struct {
+	// Name is the app's own name: URL has it where there is TLS.
+	Name string
+	// Aliases are more names that the app answers for.
+	Aliases []string
+	// RedirectFrom are names from which nginx redirects to Name.
+	RedirectFrom []string
+	// CertificateARNs are ACM certificates of the names, the load balancer's default first. Default: none, no TLS yet.
+	CertificateARNs []pulumi.StringInput
 }
 
 // RouteArgs lead one path, and all below it, to a workload.
@@ -152,7 +166,7 @@ func (args NginxArgs) Problems() problems.List {
 	ps = append(ps, DrainSecondsConstraint.Problems("drainSeconds", args.DrainSeconds)...)
 	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
 	ps = append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
-	ps = append(ps, CertificateArnConstraint.Problems("certificateArn", args.CertificateArn)...)
+	ps = append(ps, args.certificateProblems()...)
 	ps = append(ps, LoadBalancerClassConstraint.Problems("loadBalancer.class", args.LoadBalancer.Class)...)
 	if args.Routes != nil && len(args.Routes) < RoutesConstraint.Min {
 		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: RoutesConstraint.Want})
@@ -166,9 +180,26 @@ func (args NginxArgs) Problems() problems.List {
 	return append(args.idleProblems(), args.limitProblems()...)
 }
 
+func (args NginxArgs) certificateProblems() problems.List {
+	if args.CertificateArn != "" && args.Domain.Name != "" {
+		return problems.List{{Path: "certificateArn", Value: "given beside the domain " + args.Domain.Name, Want: "one of the two"}}
+	}
+	return CertificateArnConstraint.Problems("certificateArn", args.CertificateArn)
+}
+
+// tls tells that the load balancer has a certificate.
+func (args NginxArgs) tls() bool {
+	return args.CertificateArn != "" || len(args.Domain.CertificateARNs) > 0
+}
+
+// DualStack tells that the load balancer has IPv6 addresses too.
+func (args NginxArgs) DualStack() bool {
+	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
+}
+
 // idleProblems are of requests that the load balancer would cut before nginx does.
 func (args NginxArgs) idleProblems() problems.List {
-	if args.CertificateArn == "" {
+	if args.CertificateArn == "" && args.Domain.Name == "" {
 		return nil
 	}
 	check := func(key string, seconds *int) problems.List {

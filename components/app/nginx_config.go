@@ -41,15 +41,18 @@ var nginxTemplate = template.Must(template.New("nginx.conf").Parse(nginxTemplate
 // nginxView is what the template sees.
 type nginxView struct {
 	// AppPorts lead to the app, RedirectPort to https; 0 where nothing is redirected.
-	AppPorts                 []int
-	TLSPort, RedirectPort    int
-	HealthPath               string
-	Workers                  int
-	LongestRequest           int
-	ClientKeepaliveSeconds   int
-	ClientIdleSeconds        int
-	TLS                      bool
-	TrustedProxies, Hosts    []string
+	AppPorts               []int
+	TLSPort, RedirectPort  int
+	HealthPath             string
+	Workers                int
+	LongestRequest         int
+	ClientKeepaliveSeconds int
+	ClientIdleSeconds      int
+	TLS                    bool
+	TrustedProxies, Hosts  []string
+	// RedirectFrom are the names that lead to Name.
+	RedirectFrom             []string
+	Name                     string
 	Limits                   nginxLimits
 	RatePerClient            int
 	Upstreams                []nginxUpstream
@@ -100,9 +103,11 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		LongestRequest:           *args.longestRequest(""),
 		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
-		TLS:                      args.CertificateArn != "",
+		TLS:                      args.tls(),
 		TrustedProxies:           args.TrustedProxies,
 		Hosts:                    args.Hosts,
+		Name:                     args.Domain.Name,
+		RedirectFrom:             args.Domain.RedirectFrom,
 		Limits:                   limits,
 		RatePerClient:            *args.Limits.RatePerClient,
 		Upstreams:                upstreams,

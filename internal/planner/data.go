@@ -11,6 +11,8 @@ var lost = map[string]string{
 	"aws:rds/instance:Instance":        "the database goes with it",
 	"aws:rds/subnetGroup:SubnetGroup":  "no instance outlives its subnet group",
 	"aws:secretsmanager/secret:Secret": "the only copy of the password goes with it",
+	// Its logical name has the public name in it: this one is served no more.
+	"aws:acm/certificate:Certificate": "its public name goes dark",
 }
 
 // guards are inputs and options of an instance that keep its data: a change of one deserves a look, and loses nothing yet.
@@ -34,6 +36,9 @@ func (c Change) Loss() string {
 
 // TouchesData tells whether a change deserves a look before all others.
 func (c Change) TouchesData() bool {
+	if c.Loss() != "" {
+		return true
+	}
 	if c.Kind == Replaced || c.Kind == Deleted {
 		typ := c.Resource.Type
 		return strings.HasPrefix(typ, "aws:rds/") || strings.HasPrefix(typ, "aws:secretsmanager/") || typ == "kubernetes:core/v1:Secret"

@@ -67,7 +67,7 @@ func writeData(b *strings.Builder, stacks []Comparison) {
 		}
 	}
 	if len(lines) > 0 {
-		fmt.Fprintf(b, "\n> [!%s]\n> This touches data.\n%s\n", level, strings.Join(lines, "\n"))
+		fmt.Fprintf(b, "\n> [!%s]\n> This touches data or a public name.\n%s\n", level, strings.Join(lines, "\n"))
 	}
 }
 

@@ -127,6 +127,11 @@ func references(res recorder.Resource) resource.PropertyMap {
 	case "aws:rds/subnetGroup:SubnetGroup", "aws:rds/parameterGroup:ParameterGroup", "aws:iam/role:Role":
 		answers["name"] = text(ref)
 		answers["arn"] = text(ref + ".arn")
+	case "aws:acm/certificate:Certificate":
+		answers["arn"] = text(ref + ".arn")
+		answers["domainValidationOptions"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{
+			"resourceRecordName": text(ref + ".validation.name"), "resourceRecordValue": text(ref + ".validation.value"),
+		})})
 	case "aws:secretsmanager/secretVersion:SecretVersion":
 		// Templates that the password is put into are shown with this in its place.
 		answers["secretString"] = resource.MakeSecret(text(password))

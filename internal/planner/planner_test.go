@@ -184,6 +184,30 @@ func TestDataLossFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 	}
 }
 
+func TestNameThatGoesDarkFailsUnlessTheStackConfigNamesIt(t *testing.T) {
+	plan := func(config string) *planner.Plan {
+		return build(t, edited(t, "dev", "config:\n", "config:\n"+config), "dev")
+	}
+	const named = "  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [store.example.org] }\n"
+	before := plan(named)
+	changes := planner.Compare(before, plan("  threetier:domain: { name: store.example.org, zone: example.org, redirectFrom: [shop.example.org] }\n"))
+	require.NoError(t, planner.Gate(before, changes), "both names are served as before")
+
+	for _, config := range []string{
+		"  threetier:domain: { name: shop.example.org, zone: example.org }\n",
+		"  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [other.example.org] }\n",
+	} {
+		after := plan(config)
+		changes := planner.Compare(before, after)
+		require.ErrorContains(t, planner.Gate(after, changes), "dev: Certificate domain-store.example.org is deleted, and its public name goes dark; "+
+			"if that is meant, put into Pulumi.dev.yaml: plan:dataLoss: [domain-store.example.org]")
+		meant := plan(config + "  plan:dataLoss: [domain-store.example.org]\n")
+		require.NoError(t, planner.Gate(meant, planner.Compare(before, meant)))
+		assert.Contains(t, planner.Markdown("main", []planner.Comparison{{Stack: "dev", Changes: changes}}),
+			"> [!CAUTION]\n> This touches data or a public name.\n> - **dev**: `Certificate domain-store.example.org` is **deleted**: its public name goes dark\n")
+	}
+}
+
 func TestReplicaMayGoButThePrimaryMayNot(t *testing.T) {
 	with := build(t, edited(t, "prod", "port: 5433", "port: 5433\n    readReplicas: 1"), "prod")
 	without := build(t, recorder.Root(), "prod")

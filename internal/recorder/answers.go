@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -43,6 +44,14 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		add(properties(fields{"name": name, "arn": arn("iam", "role/"+name)}))
 	case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
 		add(properties(fields{"associationId": "a-" + short(res.URN)}))
+	case "aws:acm/certificate:Certificate":
+		name := text("domainName", "")
+		add(properties(fields{"arn": arn("acm", "certificate/"+short(res.URN)), "domainValidationOptions": []any{fields{
+			"domainName": name, "resourceRecordName": "_" + short(name) + "." + name + ".", "resourceRecordType": "CNAME",
+			"resourceRecordValue": "_" + short(name+"value") + ".acm-validations.aws.",
+		}}}))
+	case "aws:route53/record:Record":
+		add(properties(fields{"fqdn": strings.TrimSuffix(text("name", id), ".")}))
 	case "aws:ec2/securityGroup:SecurityGroup":
 		id = "sg-0" + short(res.URN)
 	case "aws:cloudwatch/metricAlarm:MetricAlarm":

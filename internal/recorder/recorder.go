@@ -62,6 +62,8 @@ type Options struct {
 	NoAPIs []string
 	// RDS is what is there of databases. Default: nothing.
 	RDS RDS
+	// Names are what is there of public names. Default: zones of all names, and no pending certificate.
+	Names Names
 	// Answer adds to, or replaces, what a created resource answers beside its inputs. Default: nothing.
 	Answer func(Resource) resource.PropertyMap
 	// ID is a created resource's id, where it isn't empty. Default: one that stays the same from run to run.
@@ -173,6 +175,9 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	r.Lookups = append(r.Lookups, Lookup{Token: args.Token, Provider: args.Provider})
 	if strings.HasPrefix(args.Token, "aws:rds/") {
 		return r.options.RDS.answer(args.Token, args.Args)
+	}
+	if answer, known := r.options.Names.lookups()[args.Token]; known {
+		return answer(args.Args)
 	}
 	return r.options.Network.answer(args.Token, args.Args)
 }

@@ -9,6 +9,7 @@ import (
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
+	"threetier/components/domain"
 	"threetier/internal/constraint"
 	"threetier/internal/network"
 )
@@ -95,6 +96,10 @@ func keys(s *Settings) []Key {
 			Kind: object(alarmKeys(&s.Alarms, &s.Database.AlarmTopicARN)...),
 		},
 	}, tierKeys(&s.App), []Key{
+		{
+			Name: "threetier:domain", Kind: optionalObject(&s.Domain, domainKeys), Default: "none: url is the load balancer's",
+			Doc: "The public names of the app, with certificates, HTTPS and DNS records that the stack owns.",
+		},
 		{
 			Name: "threetier:allowTags", Kind: text(&s.AllowTags), Default: "none: digests are required",
 			Example: "our registry has no digests",
@@ -611,8 +616,8 @@ func nginxTierKeys(n *app.NginxArgs) []Key {
 func nginxClientKeys(n *app.NginxArgs) []Key {
 	return []Key{
 		{
-			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: app.CertificateArnConstraint, Default: "none: plain HTTP",
-			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
+			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: app.CertificateArnConstraint, Default: "those of threetier:domain, else none: plain HTTP",
+			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer, made by hand. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
 		},
 		{
 			Name: "redirect", Kind: optionalFlag(&n.Redirect), Default: "true", Example: "false",
@@ -624,7 +629,7 @@ func nginxClientKeys(n *app.NginxArgs) []Key {
 		},
 		{
 			Name: "hosts", Kind: texts(&n.Hosts), Constraint: app.HostsConstraint, Default: "any host",
-			Example: "[shop.example.org]", Doc: "Host names that nginx answers for. Requests for another host get 421.",
+			Example: "[shop.example.org]", Doc: "Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421.",
 		},
 		{
 			Name: "limits", Default: "as each key's", Doc: "Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429.",
@@ -670,6 +675,28 @@ func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
 					Doc:     "Annotations for the Service. They override the program's annotations. An empty value removes one.",
 				},
 			),
+		},
+	}
+}
+
+func domainKeys(d *domain.DomainArgs) []Key {
+	return []Key{
+		{
+			Name: "name", Kind: text(&d.Name), Constraint: domain.NameConstraint, Default: required, Example: "shop.example.org",
+			Doc: "The app's own name: url is https://name. It gets an ACM certificate, and nginx redirects HTTP to HTTPS.",
+		},
+		{
+			Name: "zone", Kind: text(&d.Zone), Constraint: domain.ZoneConstraint, Default: "none: the output dnsRecords lists the records that you make", Example: "example.org",
+			Doc: "The public Route 53 hosted zone that all names are in. The stack makes the records, and up waits for the certificates. " +
+				"Without it, the app is served by HTTP until an up finds the certificate issued.",
+		},
+		{
+			Name: "aliases", Kind: texts(&d.Aliases), Constraint: domain.OtherNamesConstraint, Default: "[]", Example: "[store.example.org]",
+			Doc: "More names that the app answers for.",
+		},
+		{
+			Name: "redirectFrom", Kind: texts(&d.RedirectFrom), Constraint: domain.OtherNamesConstraint, Default: "[]", Example: "[www.shop.example.org]",
+			Doc: "Names that nginx redirects to name, with path and query.",
 		},
 	}
 }

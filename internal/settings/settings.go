@@ -17,6 +17,7 @@ import (
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
+	"threetier/components/domain"
 	"threetier/internal/problems"
 )
 
@@ -35,6 +36,8 @@ type Settings struct {
 	App app.AppArgs
 	// Alarms watch the app, without what the others answer.
 	Alarms alarms.AlarmsArgs
+	// Domain has the app's public names. Default: none.
+	Domain *domain.DomainArgs
 	// AllowTags is the reason why a stack whose data lasts names images by tag. Default: none, so digests are wanted.
 	AllowTags string
 }
@@ -85,6 +88,9 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 	s.Cluster.OtherLoadBalancer = s.App.Nginx.LoadBalancer.OtherController()
 	s.Cluster.ClientSecurityGroupIDs = s.Database.Network.ClientSecurityGroupIDs
 	s.Database.Region = s.Region
+	if s.Domain != nil {
+		s.App.Nginx.Domain = app.DomainArgs{Name: s.Domain.Name, Aliases: s.Domain.Aliases, RedirectFrom: s.Domain.RedirectFrom}
+	}
 	if s.App.Namespace == "" {
 		s.App.Namespace = defaultNamespace(ctx)
 	}
@@ -105,6 +111,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		database.RegionConstraint.Required("aws:region", s.Region),
 		s.Cluster.Problems().Under("cluster"),
 		s.Database.Problems().Under("database"),
+		s.domainProblems(),
 		s.App.Problems(),
 		s.Alarms.Problems().Under("alarms"),
 		s.digestProblems(),
@@ -124,6 +131,13 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		ps[i] = whole(ctx, problem)
 	}
 	return ps
+}
+
+func (s *Settings) domainProblems() problems.List {
+	if s.Domain == nil {
+		return nil
+	}
+	return s.Domain.Problems().Under("domain")
 }
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds

@@ -10,16 +10,21 @@ import (
 	"threetier/components/app"
 	"threetier/components/cluster"
 	"threetier/components/database"
+	"threetier/components/domain"
 	"threetier/internal/settings"
 )
 
-// Deploy registers a stack: the database first, then what runs on Kubernetes.
+// Deploy registers a stack: certificates and the database first, then what runs on Kubernetes, and the names that lead to it.
 func Deploy(ctx *pulumi.Context) error {
 	config, err := settings.Load(ctx)
 	if err != nil {
 		return err
 	}
 	cluster, err := cluster.NewCluster(ctx, "cluster", &config.Cluster)
+	if err != nil {
+		return err
+	}
+	names, err := newDomain(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -34,7 +39,9 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-
+	if err := point(ctx, names, app, config); err != nil {
+		return err
+	}
 	if err := watch(ctx, config.Alarms, app, database); err != nil {
 		return err
 	}
@@ -55,5 +62,32 @@ func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, app *app.App, database *
 	args.URL, args.LoadBalancer, args.Tiers = app.URL, app.LoadBalancer, app.Tiers
 	args.Database, args.DatabaseAlarms = database.Identifier, database.Alarms
 	_, err := alarms.NewAlarms(ctx, "alarms", &args)
+	return err
+}
+
+// newDomain gives nginx the certificates of the stack's names; nil where the stack has none.
+func newDomain(ctx *pulumi.Context, config *settings.Settings) (*domain.Domain, error) {
+	if config.Domain == nil {
+		return nil, nil
+	}
+	names, err := domain.NewDomain(ctx, "domain", config.Domain)
+	if err != nil {
+		return nil, err
+	}
+	config.App.Nginx.Domain.CertificateARNs = names.Certificates
+	return names, nil
+}
+
+// point leads the stack's names to the load balancer, or says which records would.
+func point(ctx *pulumi.Context, names *domain.Domain, app *app.App, config *settings.Settings) error {
+	if names == nil {
+		return nil
+	}
+	records, err := domain.NewRecords(ctx, "domain-records", &domain.RecordsArgs{
+		Domain: names, LoadBalancer: app.LoadBalancer, IPv6: config.App.Nginx.DualStack(),
+	})
+	if err == nil && config.Domain.Zone == "" {
+		ctx.Export("dnsRecords", records.ByHand)
+	}
 	return err
 }

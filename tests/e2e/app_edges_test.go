@@ -93,11 +93,12 @@ func TestExactlyTheAllowedWaysAreOpen(t *testing.T) {
 	startProbes(t, elsewhere, "nginx", "backend", "frontend", "backend-migration", "stranger")
 	host, port, _ := strings.Cut(output(t, "dev", "databaseEndpoint"), ":")
 	backend, frontend, api := "backend-service."+ns+".svc.cluster.local", "frontend-service."+ns+".svc.cluster.local", "kubernetes.default.svc.cluster.local"
-	at := addresses(t, []string{backend, frontend, api, host})
+	balancer := strings.TrimPrefix(output(t, "dev", "url"), "http://")
+	at := addresses(t, []string{backend, frontend, api, host, balancer})
 
 	// Addresses, so that a closed way isn't just one whose name can't be resolved.
 	ofTheApp := map[string]string{
-		"load balancer": "tcp " + strings.TrimPrefix(output(t, "dev", "url"), "http://") + " 80",
+		"load balancer": "tcp " + at[balancer] + " 80",
 		"nginx pod":     "tcp " + at["nginx pod"] + " 8080", "nginx probe": "tcp " + at["probe-nginx"] + " 9000",
 		"backend pod": "tcp " + at["backend pod"] + " 8000", "backend probe": "tcp " + at["probe-backend"] + " 9000",
 		"frontend pod": "tcp " + at["frontend pod"] + " 8080", "frontend probe": "tcp " + at["probe-frontend"] + " 9000",

@@ -115,6 +115,11 @@ func askForItems(i int, title string) (method, path, body string, want int) {
 func startLoad(site string, rate int) *load { return startLoadOf(site, rate, askForItems) }
 
 func startLoadOf(site string, rate int, of ask) *load {
+	return startLoadBy(site, rate, of, func() *http.Transport { return &http.Transport{} })
+}
+
+// startLoadBy begins a load whose workers each have a transport of their own.
+func startLoadBy(site string, rate int, of ask, by func() *http.Transport) *load {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &load{site: site, ask: of, stop: stop}
 	turns := make(chan int, workers)
@@ -134,7 +139,9 @@ func startLoadOf(site string, rate int, of ask) *load {
 		l.done.Add(1)
 		go func() {
 			defer l.done.Done()
-			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}, Timeout: 30 * time.Second}
+			transport := by()
+			transport.MaxIdleConnsPerHost = 1
+			client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 			defer client.CloseIdleConnections()
 			for i := range turns {
 				l.request(client, i)

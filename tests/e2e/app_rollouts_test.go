@@ -22,6 +22,8 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 		"MigrationRunsOncePerChangeAndNotWithoutAChange": migratesOncePerChange,
 		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
 		"RollbackLeavesOutAMigrationThatWouldFail":       rollsBackWithoutItsMigration,
+		"ItsNamesAreServedByHTTPSAndChangeWithoutALoss":  servesItsNames,
+		"RecordsMadeByHandBeginHTTPS":                    servesANameOfAnotherZone,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.read(t)

@@ -88,6 +88,25 @@ var ofAlarms = map[string]string{
 		ListTagsForResource UpdateHealthCheck`,
 }
 
+// ofDomain are those of a stack with public names.
+var ofDomain = map[string]string{
+	// acm/certificate.go
+	"aws:acm/certificate:Certificate": `acm: AddTagsToCertificate DeleteCertificate DescribeCertificate ListTagsForCertificate
+		RemoveTagsFromCertificate RequestCertificate`,
+	// acm/certificate_validation.go
+	"aws:acm/certificateValidation:CertificateValidation": "acm: DescribeCertificate",
+	// route53/record.go
+	"aws:route53/record:Record": "route53: ChangeResourceRecordSets GetChange GetHostedZone ListResourceRecordSets",
+}
+
+// ofDomainLookups are those of its lookups: acm/certificate_data_source.go, route53/zone_data_source.go. The zone of the
+// load balancers is a table in the provider.
+var ofDomainLookups = map[string]string{
+	"aws:acm/getCertificate:getCertificate":  "acm: DescribeCertificate GetCertificate ListCertificates ListTagsForCertificate",
+	"aws:route53/getZone:getZone":            "route53: GetHostedZone ListHostedZones ListTagsForResource",
+	"aws:lb/getHostedZoneId:getHostedZoneId": "",
+}
+
 // ofLookups are the actions of what the program asks AWS for.
 var ofLookups = map[string]string{
 	"aws:eks/getCluster:getCluster": "eks: DescribeCluster",
@@ -231,8 +250,10 @@ func TestPreviewMayDoWhatThePreviewDoesAndNoMore(t *testing.T) {
 	for _, lookup := range lookups(t) {
 		require.Contains(t, ofLookups, lookup, "name the actions of this lookup, and add them to docs/iam/preview.json and deploy.json")
 	}
-	for _, actions := range ofLookups {
-		add(want, actions)
+	for _, lookups := range []map[string]string{ofLookups, ofDomainLookups} {
+		for _, actions := range lookups {
+			add(want, actions)
+		}
 	}
 	assert.Equal(t, sorted(want), allowed(t, "preview.json"))
 }
@@ -245,7 +266,7 @@ func TestDeploymentMayDoWhatTheStacksRegisterAndNoMore(t *testing.T) {
 	}
 	for _, plan := range plans(t, everyKey) {
 		for _, res := range plan.Resources {
-			optional := ofPermissions[res.Type] + ofAlarms[res.Type]
+			optional := ofPermissions[res.Type] + ofAlarms[res.Type] + ofDomain[res.Type]
 			if strings.HasPrefix(res.Type, "aws:") && (ofTypes[res.Type] != "" || optional == "") {
 				require.Contains(t, ofTypes, res.Type, "name the actions of this type, and add them to docs/iam/deploy.json")
 				add(want, ofTypes[res.Type])
@@ -307,6 +328,40 @@ func TestDeploymentOfAlarmsMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
 		}
 	}
 	assert.Equal(t, sorted(want), allowed(t, "deploy-alarms.json"))
+}
+
+func TestDeploymentOfNamesMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
+	want, found := map[string]bool{}, map[string]bool{}
+	for _, domain := range []map[string]any{{"name": "shop.example.org"}, {"name": "shop.example.org", "zone": "example.org"}} {
+		recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Config: recorder.StackConfig(t, "dev").Set(t, "threetier:domain", domain)})
+		for _, res := range recording.Resources {
+			add(want, ofDomain[res.Type])
+			found[res.Type] = true
+		}
+		for _, lookup := range recording.Lookups {
+			add(want, ofDomainLookups[lookup.Token])
+			found[lookup.Token] = true
+		}
+	}
+	for _, all := range []map[string]string{ofDomain, ofDomainLookups} {
+		for token := range all {
+			assert.True(t, found[token], "no stack with names uses %s", token)
+		}
+	}
+	assert.Equal(t, sorted(want), allowed(t, "deploy-domain.json"))
+	statements, _ := read(t, "deploy-domain.json")
+	for _, each := range statements {
+		for _, action := range texts(t, each.Action) {
+			kind := map[string]string{"RequestCertificate": "RequestTag", "AddTagsToCertificate": "RequestTag",
+				"DeleteCertificate": "ResourceTag", "RemoveTagsFromCertificate": "ResourceTag"}[strings.TrimPrefix(action, "acm:")]
+			if kind != "" {
+				assert.Equal(t, map[string]any{"aws:" + kind + "/Project": "threetier", "aws:" + kind + "/Stack": "STACK"}, each.Condition["StringEquals"], action)
+			}
+			if action == "route53:ChangeResourceRecordSets" {
+				assert.Equal(t, "arn:aws:route53:::hostedzone/ZONE_ID", each.Resource)
+			}
+		}
+	}
 }
 
 // matches is IAM's own comparison, where a star is any text.

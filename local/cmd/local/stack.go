@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -236,32 +235,32 @@ func up(h home.Home, t *target) error {
 	if err := step.Run("pulumi up", func() error { return inside(h, pid, t, "up") }); err != nil {
 		return err
 	}
-	address, err := node.CommandIn(deploy.Project(h), h, pid, "pulumi", "stack", "output", "url", "--stack", t.name).Output()
+	site, err := findSite(h, pid, t.name)
 	if err != nil {
-		return fmt.Errorf("read the stack's URL: %w", err)
+		return err
 	}
-	u, err := url.Parse(strings.TrimSpace(string(address)))
-	if err != nil {
-		return fmt.Errorf("read the stack's URL: %w", err)
+	forward.Target, forward.TLSTarget = net.JoinHostPort(site.address, "80"), ""
+	if site.tls() {
+		forward.TLSTarget = net.JoinHostPort(site.address, "443")
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	forward.Target = net.JoinHostPort(u.Hostname(), port)
 	if err := node.Connect(h).SetForward(t.name, forward); err != nil {
 		return err
 	}
-	if err := waitForAnswer(localURL(forward.Port)); err != nil {
+	if !site.tls() {
+		fmt.Println(localURL(forward.Port))
+		return waitForAnswer(localURL(forward.Port), &http.Transport{})
+	}
+	transport, err := site.transport(h, forward.Port)
+	if err != nil {
 		return err
 	}
-	fmt.Println(localURL(forward.Port))
-	return nil
+	fmt.Printf("%s\ncurl --cacert %s --connect-to ::127.0.0.1:%d %s\n", site.url, rootFile(h), forward.Port, site.url)
+	return waitForAnswer(site.url, transport)
 }
 
 // waitForAnswer waits for the pods of a stack that was up before the node was started: an up that changes nothing doesn't.
-func waitForAnswer(url string) error {
-	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func waitForAnswer(url string, transport http.RoundTripper) error {
+	client := http.Client{Transport: transport, Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		answer, err := client.Get(url)
 		if err == nil {

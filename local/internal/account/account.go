@@ -30,8 +30,12 @@ type Config struct {
 	Dir string
 	// Socket is the unix socket of the API. Required; only root can use it.
 	Socket string
-	// HostsFile gets a line "address name" for every instance. Empty: none is written.
+	// HostsFile gets a line "address name" for every instance and load balancer, and for names that lead to one. Empty: none is written.
 	HostsFile string
+	// LoadBalancers are the addresses that load balancers may have.
+	LoadBalancers []string
+	// InUse tells whether a load balancer serves the certificate with that ARN. Default: none does.
+	InUse func(arn string) bool `json:"-"`
 	// Checkout is the folder whose bin/trixie runs PostgreSQL. Default: the one that the working folder is in.
 	Checkout string
 	// Bridge is the network interface that gets the instances' addresses. Empty: they have loopback addresses.

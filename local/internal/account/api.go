@@ -114,6 +114,8 @@ func (a *Account) routes() http.Handler {
 	for name, action := range actions {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
 	}
+	mux.HandleFunc("POST /certificates/{name}/renew", a.handle(a.renew))
+	mux.HandleFunc("POST /dns", a.handle(a.putElsewhere))
 	mux.HandleFunc("DELETE /snapshots/{id}", a.handle(a.removeSnapshot))
 	return mux
 }

@@ -20,6 +20,12 @@ func randomHex(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
+// randomUUID has the form of the ids that ACM gives.
+func randomUUID() string {
+	digits := randomHex(16)
+	return fmt.Sprintf("%s-%s-%s-%s-%s", digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+}
+
 const upperAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 // randomUpper has no modulo bias: the alphabet has 32 letters.

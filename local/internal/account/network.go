@@ -113,7 +113,7 @@ func runIP(args ...string) error {
 	return nil
 }
 
-// writeHosts tells the DNS server the instances' names. In place: the file may be one that is mounted, which a
+// writeHosts tells the DNS server the instances' names, and those that lead to load balancers. In place: the file may be one that is mounted, which a
 // rename would leave behind.
 func (a *Account) writeHosts() error {
 	if a.cfg.HostsFile == "" {
@@ -125,6 +125,7 @@ func (a *Account) writeHosts() error {
 			fmt.Fprintf(&out, "%s %s\n", rec.Instance.IP, a.dnsName(rec))
 		}
 	}
+	out.WriteString(a.hosts())
 	if have, err := os.ReadFile(a.cfg.HostsFile); err == nil && string(have) == out.String() {
 		return nil
 	}

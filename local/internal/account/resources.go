@@ -42,6 +42,9 @@ func init() { // not a literal: the functions refer to the map's keys
 		kindHealthCheck:       {create: createHealthCheck, update: updateHealthCheck},
 		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},
 		kindSecretVersion:     {create: createSecretVersion},
+		kindCertificate:       {busy: true, create: createCertificate, update: updateCertificate, remove: removeCertificate},
+		kindValidation:        {create: createValidation},
+		kindRecordSet:         {create: createRecordSet, update: updateRecordSet},
 	}
 }
 
@@ -246,8 +249,11 @@ func (a *Account) remove(r *http.Request, c *call) (*Response, error) {
 	return nil, a.changed(c, rec)
 }
 
-// changed lets the instances see what concerns them: the rules of their security groups.
+// changed lets others see what concerns them: instances the rules of their security groups, ACM and the DNS server the records.
 func (a *Account) changed(c *call, rec *record) error {
+	if rec.Kind == kindRecordSet {
+		return a.namesChanged()
+	}
 	if rec.Kind != kindIngressRule {
 		return nil
 	}

@@ -65,7 +65,28 @@ func all(r *rig) map[string]state {
 	add("aws:cloudwatch/dashboard:Dashboard", "shop", map[string]any{"dashboardName": "shop", "dashboardBody": `{"widgets": []}`})
 	add("aws:route53/healthCheck:HealthCheck", "outside", map[string]any{"type": "HTTPS", "fqdn": "shop.example.org", "port": 443,
 		"resourcePath": "/", "requestInterval": 30, "failureThreshold": 3})
+	certificate := add("aws:acm/certificate:Certificate", "shop", map[string]any{"domainName": "shop.example.org", "validationMethod": "DNS"})
+	zone, failures, err := r.invoke("aws:route53/getZone:getZone", map[string]any{"name": "example.org", "privateZone": false})
+	if err != nil || len(failures) > 0 {
+		r.Fatal(failures, err)
+	}
+	validation := plainText(certificate.outputs["domainValidationOptions"].ArrayValue()[0].ObjectValue())
+	record := add("aws:route53/record:Record", "shop", map[string]any{"zoneId": zone["zoneId"].StringValue(), "name": validation["resourceRecordName"], "type": "CNAME",
+		"records": []any{validation["resourceRecordValue"]}, "ttl": 300, "allowOverwrite": true})
+	add("aws:acm/certificateValidation:CertificateValidation", "shop", map[string]any{"certificateArn": certificate.id,
+		"validationRecordFqdns": []any{record.outputs["fqdn"].StringValue()}})
+	// One that is issued at once, since the record is there: it reads as it was made.
+	add("aws:acm/certificate:Certificate", "again", map[string]any{"domainName": "shop.example.org", "validationMethod": "DNS", "tags": map[string]any{"stack": "dev"}})
 	return made
+}
+
+// plainText are the texts of an output.
+func plainText(properties resource.PropertyMap) map[string]string {
+	texts := map[string]string{}
+	for key, value := range properties {
+		texts[string(key)] = value.StringValue()
+	}
+	return texts
 }
 
 func TestEveryTypeIsMadeReadUnchangedAndDeleted(t *testing.T) {

@@ -337,7 +337,43 @@ var resourceTypes = map[string]*resourceType{
 		},
 		outputs: []string{"arn", "versionId", "versionStages"},
 	},
+	"aws:acm/certificate:Certificate": {
+		kind: "acm/certificate",
+		inputs: map[string]input{
+			"domainName":              {computed: true},
+			"keyAlgorithm":            {computed: true},
+			"subjectAlternativeNames": {shape: aSet, computed: true},
+			"tags":                    tags,
+			"validationMethod":        {computed: true},
+		},
+		outputs: []string{"arn", "domainValidationOptions", "notAfter", "notBefore", "pendingRenewal", "renewalEligibility", "renewalSummaries",
+			"status", "tagsAll", "type", "validationEmails"},
+		follows: map[string][]string{"tags": {"tagsAll"}},
+	},
+	"aws:acm/certificateValidation:CertificateValidation": {
+		kind: "acm/certificateValidation",
+		inputs: map[string]input{
+			"certificateArn":        {required: true},
+			"validationRecordFqdns": {shape: aSet},
+		},
+	},
+	"aws:route53/record:Record": {
+		kind: "route53/record",
+		inputs: map[string]input{
+			"aliases":        {shape: aRecord, fields: aliasFields},
+			"allowOverwrite": {shape: aTruth, computed: true},
+			"name":           {required: true},
+			"records":        {shape: aSet},
+			"ttl":            {shape: aNumber},
+			"type":           {required: true},
+			"zoneId":         {required: true},
+		},
+		outputs: []string{"fqdn"},
+	},
 }
+
+// aliasFields are those of an alias record's target.
+var aliasFields = map[string]shape{"name": aText, "zoneId": aText, "evaluateTargetHealth": aTruth}
 
 // lookupTypes are the arguments that each lookup takes.
 var lookupTypes = map[string]map[string]input{
@@ -359,6 +395,10 @@ var lookupTypes = map[string]map[string]input{
 		"engine": {required: true}, "engineLatestVersion": {shape: aTruth}, "instanceClass": {required: true},
 		"preferredInstanceClasses": {shape: aList}, "storageType": {},
 	},
+	"aws:acm/getCertificate:getCertificate": {"domain": {}, "keyTypes": {shape: aSet}, "mostRecent": {shape: aTruth}, "statuses": {shape: aList},
+		"tags": tags, "types": {shape: aList}},
+	"aws:route53/getZone:getZone":                   {"name": {}, "privateZone": {shape: aTruth}, "tags": tags, "vpcId": {}, "zoneId": {}},
+	"aws:lb/getHostedZoneId:getHostedZoneId":        {"loadBalancerType": {}, "region": {}},
 	"aws:index/getPartition:getPartition":           {"id": {}},
 	"aws:index/getCallerIdentity:getCallerIdentity": {"id": {}},
 	"aws:index/getRegion:getRegion":                 {"id": {}, "name": {}},

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -31,6 +32,8 @@ type Forward struct {
 	Port int `json:"port"`
 	// Target is the load balancer's address and port; empty where the stack isn't up.
 	Target string `json:"target,omitempty"`
+	// TLSTarget is where connections lead that begin with TLS; empty where the load balancer has no certificate.
+	TLSTarget string `json:"tlsTarget,omitempty"`
 }
 
 // control answers the commands over a Unix socket.
@@ -178,16 +181,54 @@ func (c *control) listen(ctx context.Context, stack string) error {
 				return
 			}
 			c.mu.Lock()
-			target := c.status.Forwards[stack].Target
+			to := c.status.Forwards[stack]
 			c.mu.Unlock()
-			go pipe(ctx, conn.(*net.TCPConn), target)
+			go to.lead(ctx, conn.(*net.TCPConn))
 		}
 	}()
 	return nil
 }
 
+// tlsHandshake is the first byte of a TLS connection, and of no HTTP request.
+const tlsHandshake = 0x16
+
+// lead sends TLS to the one port, and all else to the other: both are at one port outside.
+func (f Forward) lead(ctx context.Context, client *net.TCPConn) {
+	if f.TLSTarget == "" {
+		pipe(ctx, client, f.Target)
+		return
+	}
+	buffered := bufferedConn{client, bufio.NewReader(client)}
+	first, err := buffered.reader.Peek(1)
+	switch {
+	case err != nil:
+		client.Close()
+	case first[0] == tlsHandshake:
+		pipe(ctx, buffered, f.TLSTarget)
+	default:
+		pipe(ctx, buffered, f.Target)
+	}
+}
+
+// bufferedConn is a connection of which the beginning was looked at.
+type bufferedConn struct {
+	*net.TCPConn
+	reader *bufio.Reader
+}
+
+func (c bufferedConn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+// WriteTo hides the connection's own, which would leave out what is in the buffer.
+func (c bufferedConn) WriteTo(w io.Writer) (int64, error) { return c.reader.WriteTo(w) }
+
+// halfCloser is a connection that can say that it is done and still listen.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // pipe copies both ways until both sides have said that they are done.
-func pipe(ctx context.Context, client *net.TCPConn, target string) {
+func pipe(ctx context.Context, client halfCloser, target string) {
 	defer client.Close()
 	if target == "" {
 		return
@@ -201,7 +242,7 @@ func pipe(ctx context.Context, client *net.TCPConn, target string) {
 	server := conn.(*net.TCPConn)
 	defer server.Close()
 	done := make(chan struct{}, 2)
-	oneWay := func(to, from *net.TCPConn) {
+	oneWay := func(to, from halfCloser) {
 		// Either side may go away at any time; there is nobody to tell but the other.
 		_, _ = io.Copy(to, from)
 		_ = to.CloseWrite()

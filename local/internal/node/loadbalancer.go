@@ -11,14 +11,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+
+	"threetier/local/internal/account"
 )
 
 // balanceLoad is the cloud's load balancer controller: every Service of type
 // LoadBalancer, whatever its class, gets an address on the node, and kube-proxy
-// does the rest. All that it needs to know stands in the Services themselves.
-func balanceLoad(ctx context.Context, client kubernetes.Interface) error {
+// does the rest. Where a Service names certificates, the load balancer is one that
+// ends TLS, and kube-proxy leaves its address alone. All that it needs to know
+// stands in the Services themselves.
+func (n *node) balanceLoad(ctx context.Context) error {
+	defer n.balancers.close()
+	client := n.client
 	factory := informers.NewSharedInformerFactory(client, time.Minute)
 	services := factory.Core().V1().Services()
 	changed := make(chan struct{}, 1)
@@ -45,7 +50,7 @@ func balanceLoad(ctx context.Context, client kubernetes.Interface) error {
 		case <-changed:
 		}
 		// The next event or resync tries again what failed.
-		if err := reconcileLoadBalancers(ctx, client); err != nil && ctx.Err() == nil {
+		if err := n.reconcileLoadBalancers(ctx); err != nil && ctx.Err() == nil {
 			logger.Printf("load balancers: %v", err)
 			time.AfterFunc(time.Second, notify)
 		}
@@ -53,13 +58,13 @@ func balanceLoad(ctx context.Context, client kubernetes.Interface) error {
 }
 
 // reconcileLoadBalancers gives an address to each Service that wants one, and takes back those that nobody has.
-func reconcileLoadBalancers(ctx context.Context, client kubernetes.Interface) error {
-	list, err := client.CoreV1().Services("").List(ctx, metav1.ListOptions{})
+func (n *node) reconcileLoadBalancers(ctx context.Context) error {
+	list, err := n.client.CoreV1().Services("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("list the services: %w", err)
 	}
 	taken := map[string]bool{}
-	var pending []corev1.Service
+	var pending, balanced []corev1.Service
 	for _, s := range list.Items {
 		switch {
 		case s.Spec.Type != corev1.ServiceTypeLoadBalancer:
@@ -67,6 +72,7 @@ func reconcileLoadBalancers(ctx context.Context, client kubernetes.Interface) er
 			pending = append(pending, s)
 		default:
 			taken[s.Status.LoadBalancer.Ingress[0].IP] = true
+			balanced = append(balanced, s)
 		}
 	}
 	for _, s := range pending {
@@ -76,17 +82,51 @@ func reconcileLoadBalancers(ctx context.Context, client kubernetes.Interface) er
 		}
 		taken[address] = true
 		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: address}}
-		if _, err := client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, &s, metav1.UpdateOptions{}); err != nil {
+		logger.Printf("%s/%s has the load balancer %s", s.Namespace, s.Name, address)
+		balanced = append(balanced, s)
+	}
+	if err := syncAddresses(taken); err != nil {
+		return err
+	}
+	if err := n.balancers.sync(ctx, listenersOf(balanced)); err != nil {
+		return err
+	}
+	for _, s := range balanced {
+		if err := n.writeStatus(ctx, s); err != nil {
 			return fmt.Errorf("write the address of %s/%s: %w", s.Namespace, s.Name, err)
 		}
-		logger.Printf("%s/%s has the load balancer %s", s.Namespace, s.Name, address)
 	}
-	return syncAddresses(taken)
+	return nil
+}
+
+// writeStatus tells kube-proxy too whether the address is its own matter.
+func (n *node) writeStatus(ctx context.Context, s corev1.Service) error {
+	mode := corev1.LoadBalancerIPModeVIP
+	if endsTLS(s) {
+		mode = corev1.LoadBalancerIPModeProxy
+	}
+	ingress := &s.Status.LoadBalancer.Ingress[0]
+	name := account.LoadBalancerName(ingress.IP)
+	if ingress.IPMode != nil && *ingress.IPMode == mode && ingress.Hostname == name {
+		return nil
+	}
+	ingress.IPMode, ingress.Hostname = &mode, name
+	_, err := n.client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, &s, metav1.UpdateOptions{})
+	return err
+}
+
+// allAddresses are those that load balancers may have.
+func allAddresses() []string {
+	var all []string
+	for i := 10; i < 250; i++ {
+		all = append(all, fmt.Sprintf("%s%d", loadBalancers, i))
+	}
+	return all
 }
 
 func freeAddress(taken map[string]bool) (string, error) {
-	for i := 10; i < 250; i++ {
-		if address := fmt.Sprintf("%s%d", loadBalancers, i); !taken[address] {
+	for _, address := range allAddresses() {
+		if !taken[address] {
 			return address, nil
 		}
 	}

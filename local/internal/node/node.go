@@ -42,12 +42,14 @@ type node struct {
 	home   home.Home
 	cgroup string
 	client kubernetes.Interface
+	// balancers end the TLS of load balancers.
+	balancers *balancers
 }
 
 // Supervise sets the node up in the namespaces that it was started in, and runs
 // it until ctx ends. The network namespace hostNet is where forwarded ports listen.
 func Supervise(ctx context.Context, h home.Home, hostNet *os.File) error {
-	n := &node{home: h, cgroup: CgroupName(h)}
+	n := &node{home: h, cgroup: CgroupName(h), balancers: newBalancers(h.Path("account"))}
 	control := newControl(h, hostNet)
 	if err := control.serve(ctx); err != nil {
 		return err
@@ -93,7 +95,8 @@ func (n *node) run(ctx context.Context, control *control) error {
 	}
 	part("the account", func(ctx context.Context) error {
 		return account.Run(ctx, account.Config{
-			Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+			Log:           slog.New(slog.NewTextHandler(os.Stderr, nil)),
+			LoadBalancers: allAddresses(), InUse: n.balancers.uses,
 			Dir: n.home.Path("account"), Socket: n.home.Path("run/account.sock"), HostsFile: n.home.Path("run/hosts"),
 			Checkout: n.home.Root, Bridge: Bridge, ClusterEndpoint: Endpoint, ClusterCAFile: n.pki("ca.pem"),
 		})
@@ -114,7 +117,7 @@ func (n *node) run(ctx context.Context, control *control) error {
 			return fmt.Errorf("register the APIs of the cluster's own: %w", err)
 		}
 		control.setReady()
-		return balanceLoad(ctx, n.client)
+		return n.balanceLoad(ctx)
 	})
 	var err error
 	select {

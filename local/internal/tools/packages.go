@@ -27,7 +27,7 @@ var needs = map[string][]need{
 		{"curl", "curl"}, {"jq", "jq"},
 	},
 	"test": {
-		{"chromium", "chromium"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
+		{"chromium", "chromium"}, {"libnss3-tools", "certutil"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
 		// Without a font of its own Chromium shows no text.
 		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
 	},

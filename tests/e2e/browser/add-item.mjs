@@ -1,12 +1,13 @@
 // Adds an item as a person would, reloads, and keeps a picture of what is seen.
-// node add-item.mjs URL TITLE SCREENSHOT
+// node add-item.mjs URL TITLE SCREENSHOT [PORT]
+// PORT is where all names lead, on 127.0.0.1.
 import { chromium } from 'playwright-core'
 
-const [url, title, screenshot] = process.argv.slice(2)
+const [url, title, screenshot, port] = process.argv.slice(2)
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync', ...(port ? [`--host-resolver-rules=MAP * 127.0.0.1:${port}`] : [])],
 })
 try {
   const page = await browser.newPage({ viewport: { width: 900, height: 700 } })

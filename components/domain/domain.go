@@ -1,0 +1,157 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/acm"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/lookup"
+)
+
+// DomainType is the type token of Domain.
+const DomainType = "threetier:index:Domain"
+
+// validationTimeout is what ACM may take to see the records: it says 30 minutes itself. Where it takes longer, the zone is
+// not the one that the internet asks.
+const validationTimeout = "30m"
+
+// Domain has the certificates of an app's names.
+type Domain struct {
+	pulumi.ResourceState
+
+	// Name is the app's own name.
+	Name pulumi.StringOutput `pulumi:"name"`
+	// CertificateARNs are the certificates that are issued, that of the app's own name first. Without that one there is
+	// none: the app is to be served by plain HTTP.
+	CertificateARNs pulumi.StringArrayOutput `pulumi:"certificateArns"`
+
+	// Certificates are CertificateARNs, whose number is known without waiting.
+	Certificates []pulumi.StringInput
+
+	args   DomainArgs
+	zoneID string
+	// validations are the records that prove to ACM whose the names are, in the order of the names.
+	validations []pulumi.MapInput
+}
+
+// NewDomain creates the certificates. In a zone of Route 53 they are validated, and whoever uses them waits for that. What
+// is to be issued by somebody's own records is used once ACM has issued it: a lookup tells, so that preview and up see the
+// same, whatever the state remembers.
+func NewDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulumi.ResourceOption) (*Domain, error) {
+	domain, err := newDomain(ctx, name, args, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("create domain %s: %w", name, err)
+	}
+	return domain, nil
+}
+
+func newDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulumi.ResourceOption) (*Domain, error) {
+	if args == nil {
+		return nil, errors.New("args are missing")
+	}
+	if err := args.Problems().Err(); err != nil {
+		return nil, err
+	}
+	lookups, err := lookup.AWS(opts...)
+	if err != nil {
+		return nil, err
+	}
+	domain := &Domain{args: *args}
+	issued := map[string]string{}
+	if args.Zone == "" {
+		issued, err = issuedCertificates(ctx, args.Names(), lookups...)
+	} else {
+		domain.zoneID, err = findZone(ctx, args.Zone, lookups...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.RegisterComponentResource(DomainType, name, domain, opts...); err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	for _, host := range args.Names() {
+		if err := domain.certify(ctx, name, host, issued[host]); err != nil {
+			return nil, err
+		}
+	}
+	if args.Zone == "" && issued[args.Name] == "" {
+		domain.Certificates = nil
+	}
+	domain.Name = pulumi.String(args.Name).ToStringOutput()
+	domain.CertificateARNs = pulumi.StringArray(domain.Certificates).ToStringArrayOutput()
+	return domain, ctx.RegisterResourceOutputs(domain, pulumi.Map{
+		"name":            domain.Name,
+		"certificateArns": domain.CertificateARNs,
+	})
+}
+
+// findZone is the id of a public hosted zone.
+func findZone(ctx *pulumi.Context, zone string, lookups ...pulumi.InvokeOption) (string, error) {
+	found, err := route53.LookupZone(ctx, &route53.LookupZoneArgs{Name: pulumi.StringRef(zone), PrivateZone: pulumi.BoolRef(false)}, lookups...)
+	if err != nil {
+		return "", fmt.Errorf("look up the hosted zone %s: %w", zone, err)
+	}
+	return found.ZoneId, nil
+}
+
+// issuedCertificates are the newest issued ones of exactly these names, by name. That may be one that was there before
+// the stack's own: it serves until the stack's own is issued.
+func issuedCertificates(ctx *pulumi.Context, names []string, lookups ...pulumi.InvokeOption) (map[string]string, error) {
+	issued := map[string]string{}
+	for _, name := range names {
+		found, err := acm.LookupCertificate(ctx, &acm.LookupCertificateArgs{
+			Domain: pulumi.StringRef(name), Statuses: []string{"ISSUED"}, MostRecent: pulumi.BoolRef(true),
+		}, lookups...)
+		switch {
+		case err == nil:
+			issued[name] = found.Arn
+		case !strings.Contains(err.Error(), "no ACM Certificate"):
+			return nil, fmt.Errorf("look up the certificate of %s: %w", name, err)
+		}
+	}
+	return issued, nil
+}
+
+// certify creates the certificate of one name. Its logical name has the name in it: another name is another certificate,
+// which is there before the old one goes.
+func (d *Domain) certify(ctx *pulumi.Context, name, host, issued string) error {
+	logical := name + "-" + host
+	certificate, err := acm.NewCertificate(ctx, logical, &acm.CertificateArgs{
+		DomainName: pulumi.String(host), ValidationMethod: pulumi.String("DNS"),
+		Tags: pulumi.StringMap{"Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()), "ManagedBy": pulumi.String("pulumi")},
+	}, pulumi.Parent(d))
+	if err != nil {
+		return fmt.Errorf("create certificate of %s: %w", host, err)
+	}
+	option := certificate.DomainValidationOptions.Index(pulumi.Int(0))
+	recordName, value := option.ResourceRecordName().Elem(), option.ResourceRecordValue().Elem()
+	d.validations = append(d.validations, record(recordName, cname, value))
+	switch {
+	case d.zoneID == "" && issued != "":
+		// By way of the stack's own, which so outlives its use.
+		d.Certificates = append(d.Certificates, certificate.Arn.ApplyT(func(string) string { return issued }).(pulumi.StringOutput))
+		return nil
+	case d.zoneID == "":
+		return nil
+	}
+	validation, err := route53.NewRecord(ctx, logical+"-validation", &route53.RecordArgs{
+		ZoneId: pulumi.String(d.zoneID), Name: recordName, Type: cname, Records: pulumi.StringArray{value}, Ttl: pulumi.Int(recordTTL),
+		// All certificates that the account has for a name share one record, with the same value.
+		AllowOverwrite: pulumi.Bool(true),
+	}, pulumi.Parent(d))
+	if err != nil {
+		return fmt.Errorf("create validation record of %s: %w", host, err)
+	}
+	validated, err := acm.NewCertificateValidation(ctx, logical, &acm.CertificateValidationArgs{
+		CertificateArn: certificate.Arn, ValidationRecordFqdns: pulumi.StringArray{validation.Fqdn},
+	}, pulumi.Parent(d), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: validationTimeout}))
+	if err != nil {
+		return fmt.Errorf("create validation of %s: %w", host, err)
+	}
+	d.Certificates = append(d.Certificates, validated.CertificateArn)
+	return nil
+}

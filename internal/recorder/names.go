@@ -1,0 +1,51 @@
+package recorder
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// BalancersZone is the hosted zone of the region's network load balancers.
+const BalancersZone = "Z2IFOLAFXWLO4F"
+
+// Names are what lookups find of public names. The zero value has the hosted zone and an issued certificate of each.
+type Names struct {
+	// NoZones are the hosted zones that aren't there.
+	NoZones []string
+	// Pending are the names without an issued certificate.
+	Pending []string
+}
+
+func (n Names) lookups() map[string]func(resource.PropertyMap) (resource.PropertyMap, error) {
+	return map[string]func(resource.PropertyMap) (resource.PropertyMap, error){
+		"aws:route53/getZone:getZone":            n.zone,
+		"aws:acm/getCertificate:getCertificate":  n.certificate,
+		"aws:lb/getHostedZoneId:getHostedZoneId": n.balancersZone,
+	}
+}
+
+// The errors are the provider's own.
+func (n Names) zone(args resource.PropertyMap) (resource.PropertyMap, error) {
+	name := args["name"].StringValue()
+	if args["privateZone"].BoolValue() || slices.Contains(n.NoZones, name) {
+		return nil, fmt.Errorf("no matching Route 53 Hosted Zone found")
+	}
+	return properties(fields{"id": "Z" + short(name), "zoneId": "Z" + short(name), "name": name}), nil
+}
+
+func (n Names) certificate(args resource.PropertyMap) (resource.PropertyMap, error) {
+	name := args["domain"].StringValue()
+	if slices.Contains(n.Pending, name) {
+		return nil, fmt.Errorf("no ACM Certificate matching domain (%s)", name)
+	}
+	return properties(fields{"arn": arn("acm", "certificate/issued-"+short(name)), "status": "ISSUED", "domain": name}), nil
+}
+
+func (n Names) balancersZone(args resource.PropertyMap) (resource.PropertyMap, error) {
+	if kind := args["loadBalancerType"]; !kind.IsString() || kind.StringValue() != "network" {
+		return nil, fmt.Errorf("the load balancer is a network load balancer, the lookup asks for %v", kind)
+	}
+	return properties(fields{"id": BalancersZone}), nil
+}
