@@ -4,8 +4,10 @@ PORT ?=
 BASE ?=
 JOB ?=
 SNAPSHOT ?=
+HEAD ?=
+OUT ?=
 
-.PHONY: help up preview destroy run psql drill down clean plan reference promote pin scorecard test test-fast test-apps test-live test-faults bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql drill down clean plan rehearse reference promote pin scorecard test test-fast test-apps test-live test-faults test-rehearse bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +38,9 @@ clean: ## stop the local node and remove .local
 
 plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
 	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
+
+rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
+	@go run ./cmd/rehearse -base "$(BASE)" -stack $(STACK) $(if $(HEAD),-head $(HEAD)) $(if $(OUT),-out $(OUT))
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference
@@ -69,6 +74,9 @@ test-live: ## test the whole system on this machine, as its users see it
 
 test-faults: ## attacks and failures on the live system: bad clients, a silent pod, a database that is gone
 	go test -tags 'e2e faults' -count=1 -timeout 30m -v -run '^TestFault' ./tests/e2e
+
+test-rehearse: ## rehearsals of changes that cost something: each cost is found and named
+	go test -tags rehearse -count=1 -timeout 60m -v ./tests/rehearsal
 
 bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
 	go run ./tests/nginx/bench
