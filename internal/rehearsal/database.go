@@ -179,11 +179,12 @@ type locks struct {
 	none  int   // samples that failed
 }
 
+func newLocks() *locks { return &locks{held: map[string]*seen{}, waits: map[string]*seen{}} }
+
 // sampleEvery is how exact the times are.
 const sampleEvery = 200 * time.Millisecond
 
 func (n node) watchLocks(ctx context.Context, samples *locks) {
-	samples.held, samples.waits = map[string]*seen{}, map[string]*seen{}
 	var p *psql
 	for ctx.Err() == nil {
 		var s sample

@@ -118,10 +118,6 @@ func (p *pods) pod(o object) bool {
 	p.known[name] = o
 	if !known {
 		p.versions[name] = p.deployed
-		if name == keptPod {
-			// It was made of the version that is there.
-			p.versions[name] = map[string]string{versionBase: versionHead, versionHead: versionBase}[p.deployed]
-		}
 	}
 	p.count(o.tier())
 	restarts := func(o object) (n int) {
@@ -161,7 +157,7 @@ func (p *pods) use(tier string) *PodUse {
 }
 
 // An error in a log: a level in JSON or as a word, or a program's own death.
-var errorLine = regexp.MustCompile(`(?i)"(level|severity|levelname)": ?"(error|critical|fatal|panic)"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback |^panic: |\[(error|crit|alert|emerg)\]`)
+var errorLine = regexp.MustCompile(`(?i)"(level|severity|levelname)": ?"(error|critical|fatal|panic)"|\b(?-i:ERROR|CRITICAL|FATAL)\b|^Traceback |^panic: |\[(error|crit|alert|emerg)\]`)
 
 // log reads one to its end.
 func (p *pods) log(ctx context.Context, o object) {

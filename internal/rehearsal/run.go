@@ -31,7 +31,7 @@ type rehearsal struct {
 	report     *Report
 
 	load  *load
-	locks locks
+	locks *locks
 	pods  *pods
 }
 
@@ -93,12 +93,29 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 		if err := s.configure(ctx, r.Stack, r.node.stack, r.file.Secrets); err != nil {
 			return err
 		}
-		r.say("build the program of %s", s.version)
-		if err := s.build(ctx); err != nil {
+	}
+	if err := r.link(ctx); err != nil {
+		return err
+	}
+	return r.node.build(ctx)
+}
+
+// link makes the programs of both versions, or the one that both have.
+func (r *rehearsal) link(ctx context.Context) error {
+	r.say("build the program")
+	program := ""
+	for _, s := range []*side{r.base, r.head} {
+		if program == "" || !sameProgram(ctx, r.Root, r.base.commit, r.head.commit) {
+			program = s.program()
+			if err := s.build(ctx); err != nil {
+				return err
+			}
+		}
+		if err := s.runs(program); err != nil {
 			return err
 		}
 	}
-	return r.node.build(ctx)
+	return nil
 }
 
 // deployBase brings up the version that runs now, with its rows.
@@ -191,9 +208,9 @@ func (r *rehearsal) underLoad(ctx context.Context) error {
 	r.report.Requests, r.report.Rate = requests, *r.file.Load.Rate
 	watching, stop := context.WithCancel(ctx)
 	var watchers sync.WaitGroup
-	r.pods = newPods(r.node)
+	r.pods, r.locks = newPods(r.node), newLocks()
 	watchers.Go(func() { r.pods.watch(watching) })
-	watchers.Go(func() { r.node.watchLocks(watching, &r.locks) })
+	watchers.Go(func() { r.node.watchLocks(watching, r.locks) })
 	if r.load, err = startLoad(site, r.report.Rate, requests); err != nil {
 		stop()
 		return err

@@ -104,13 +104,25 @@ func (s *side) write(scratch string) error {
 
 // build links the program before the load begins: no up has to do that beside it.
 func (s *side) build(ctx context.Context) error {
-	program := filepath.Join(s.dir, ".local", "program")
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, ".")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", s.program(), ".")
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "GOGC=400")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program of %s: %w: %s", s.version, err, bytes.TrimSpace(out))
 	}
+	return nil
+}
+
+func (s *side) program() string { return filepath.Join(s.dir, ".local", "program") }
+
+// sameProgram tells whether two commits have the same program, whatever else they change.
+func sameProgram(ctx context.Context, root, base, head string) bool {
+	_, err := git(ctx, root, "diff", "--quiet", base, head, "--", "main.go", "go.mod", "go.sum", "components", "internal")
+	return err == nil
+}
+
+// runs has Pulumi run a program that is linked already.
+func (s *side) runs(program string) error {
 	file := filepath.Join(s.dir, "Pulumi.yaml")
 	text, err := os.ReadFile(file)
 	if err != nil {
