@@ -26,8 +26,9 @@ func main() {
 	out := flag.String("out", "", "the folder of the report (default: .local/rehearsal)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Stdout, o, *out); err != nil {
+	err := run(ctx, os.Stdout, o, *out)
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n", err)
 		os.Exit(1)
 	}

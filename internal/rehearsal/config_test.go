@@ -23,7 +23,7 @@ func at(t *testing.T, c *stackConfig, keys ...string) any {
 	require.NoError(t, err)
 	var file map[string]any
 	require.NoError(t, yaml.Unmarshal(text, &file))
-	var value any = file["config"]
+	value := file["config"]
 	for _, key := range keys {
 		fields, _ := value.(map[string]any)
 		value = fields[key]

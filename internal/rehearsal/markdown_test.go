@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -79,7 +80,7 @@ func TestSVGIsWellFormedAndKnowsBothThemes(t *testing.T) {
 	elements := map[string]int{}
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,7 +151,7 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 // removeOld destroys what a killed rehearsal has left.
 func (r *rehearsal) removeOld(ctx context.Context) error {
 	state := filepath.Join(home(r.Root), "state", ".pulumi", "stacks", "threetier", r.node.stack+".json")
-	if _, err := os.Stat(state); err != nil {
+	if _, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	r.say("remove what an earlier rehearsal has left")
