@@ -79,7 +79,7 @@ text { fill: #8d96a0 } .axis { stroke: #3d444d } .step { stroke: #656c76 }
 </style>
 `
 
-// SVG is the picture: requests per second, the latency of each second's slowest, lost requests, and the steps.
+// SVG is the picture: answered requests per second, the latency of each second's slowest, lost requests, and the steps.
 func (r *Report) SVG() string {
 	seconds := max(1, len(r.Timeline))
 	mostRate, worst := 1.0, 1.0
@@ -105,7 +105,7 @@ func (r *Report) SVG() string {
 	var rate, p99 strings.Builder
 	for i, second := range r.Timeline {
 		at := x(float64(i) + 0.5)
-		fmt.Fprintf(&rate, "%.1f,%.1f ", at, y(float64(second.Sent)/mostRate))
+		fmt.Fprintf(&rate, "%.1f,%.1f ", at, y(float64(second.Sent-second.Lost)/mostRate))
 		fmt.Fprintf(&p99, "%.1f,%.1f ", at, y(math.Sqrt(second.P99/worst)))
 		if second.Lost > 0 {
 			fmt.Fprintf(b, `<circle class="lost" cx="%.1f" cy="%d" r="3"><title>%d lost</title></circle>`+"\n", at, plotBottom, second.Lost)
@@ -116,7 +116,7 @@ func (r *Report) SVG() string {
 	fmt.Fprintf(b, `<text class="rate-text" x="4" y="%d">%.0f/s</text>`+"\n", plotTop+4, mostRate)
 	fmt.Fprintf(b, `<text class="p99-text" x="%d" y="%d">%.0f ms</text>`+"\n", plotRight+4, plotTop+4, worst)
 	fmt.Fprintf(b, `<text x="%d" y="%d">0 s</text><text x="%d" y="%d" text-anchor="end">%d s</text>`+"\n", plotLeft, plotBottom+16, plotRight, plotBottom+16, seconds)
-	fmt.Fprintf(b, `<text class="rate-text" x="%d" y="%d">requests per second</text><text class="p99-text" x="%d" y="%d">p99 latency, by its square root</text><text class="lost-text" x="%d" y="%d">● lost requests</text>`+"\n</svg>\n",
-		plotLeft, svgHeight-8, plotLeft+150, svgHeight-8, plotLeft+360, svgHeight-8)
+	fmt.Fprintf(b, `<text class="rate-text" x="%d" y="%d">answered requests per second</text><text class="p99-text" x="%d" y="%d">p99 latency, by its square root</text><text class="lost-text" x="%d" y="%d">● lost requests</text>`+"\n</svg>\n",
+		plotLeft, svgHeight-8, plotLeft+190, svgHeight-8, plotLeft+400, svgHeight-8)
 	return b.String()
 }

@@ -29,14 +29,18 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// run begins with an empty node and leaves none behind.
+// run begins with an empty node and leaves none behind, unless THREETIER_HOME names one, which stays.
 func run(m *testing.M) int {
 	working, err := os.Getwd()
-	if err == nil {
-		root = filepath.Join(working, "..", "..")
-		err = os.Setenv("THREETIER_HOME", filepath.Join(root, ".local", "e2e"))
-	}
 	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	root = filepath.Join(working, "..", "..")
+	if os.Getenv("THREETIER_HOME") != "" {
+		return m.Run()
+	}
+	if err := os.Setenv("THREETIER_HOME", filepath.Join(root, ".local", "e2e")); err != nil {
 		fmt.Println(err)
 		return 1
 	}
@@ -110,7 +114,7 @@ func file(rest string) edit {
 seed: { sql: INSERT INTO items (title) SELECT 'row ' || n FROM generate_series(1, 1000) AS n }
 load:
   rate: 10
-  steadySeconds: 5
+  steadySeconds: 3
   requests:
     - { path: /, share: 2 }
     - { path: "/api/items?limit=10", share: 7 }
@@ -125,8 +129,10 @@ func base(t *testing.T, edits ...edit) string {
 	if present == "" {
 		present = "HEAD"
 	}
+	// What a pod does before it stops, and how many there are, makes each step longer and finds nothing more.
 	return commit(t, present, append([]edit{
 		file(""),
+		{"Pulumi.dev.yaml", "    env: { LOG_LEVEL: debug }", "    env: { LOG_LEVEL: debug, DRAIN_SECONDS: 1 }"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 4 } # two, so that a pod can go unnoticed; four, so that scaling is visible\n", "    replicas: { min: 1, max: 1 }\n    minReadySeconds: 1\n"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 2 } # static files need no scaling\n", "    replicas: { min: 1, max: 1 }\n    minReadySeconds: 1\n"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 2 } # as the frontend's\n", "    replicas: { min: 1, max: 1 }\n"},
@@ -258,7 +264,7 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 	const health = "def _add_items(app: FastAPI, database: Database) -> None:\n"
 	from := base(t,
 		edit{"apps/backend/app/main.py", health, health + slow},
-		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 5, requests: [{ path: /api/items }, { method: POST, path: /api/slow }] }\n"})
+		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items }, { method: POST, path: /api/slow }] }\n"})
 	report, passed := rehearse(t, from, commit(t, from,
 		edit{"apps/backend/app/__main__.py", "        self._app.state.draining = True\n", "        import os\n        os._exit(1)\n"}))
 	failsUntilNamed(t, report, passed, "lost back")
