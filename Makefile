@@ -6,8 +6,9 @@ JOB ?=
 SNAPSHOT ?=
 HEAD ?=
 OUT ?=
+KEYS ?=
 
-.PHONY: help up preview destroy run psql drill down clean plan rehearse reference promote pin scorecard test test-fast test-apps test-live test-faults test-rehearse bench-nginx lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql drill down clean plan rehearse promises reference promote pin scorecard test test-fast test-apps test-live test-faults test-rehearse bench-nginx lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -41,6 +42,9 @@ plan: ## write the resources of each stack to tests/plan; compare with a commit 
 
 rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
 	@go run ./cmd/rehearse -base "$(BASE)" -stack $(STACK) $(if $(HEAD),-head $(HEAD)) $(if $(OUT),-out $(OUT))
+
+promises: ## measure what a change of each key costs under load, into docs/promises.md (KEYS=some: print these as JSON)
+	@go run ./cmd/promises -stack $(STACK) $(if $(KEYS),-keys "$(KEYS)")
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference

@@ -42,9 +42,7 @@ const cleaning = 5 * time.Minute
 // Run rehearses, and removes what it made. An error says that there is nothing to judge; the report has all else.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	begun := time.Now()
-	r := &rehearsal{Options: o, report: &Report{Stack: o.Stack}}
-	r.node = node{root: o.Root, stack: o.Stack + "-rehearsal", log: o.Log}
-	r.node.namespace = "threetier-" + r.node.stack
+	r := newRehearsal(o)
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(err, r.clean(ctx, false))
 	}
@@ -52,12 +50,25 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := r.deployBase(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.underLoad(ctx); err != nil {
+	if err := r.underLoad(ctx, r.steps); err != nil {
 		return nil, err
 	}
 	r.report.Ended, r.report.Seconds = time.Now().UTC().Truncate(time.Second), time.Since(begun).Seconds()
 	r.report.Judge(r.file)
 	return r.report, nil
+}
+
+func newRehearsal(o Options) *rehearsal {
+	stack := o.Stack + "-rehearsal"
+	return &rehearsal{
+		Options: o, report: &Report{Stack: o.Stack},
+		node: node{root: o.Root, stack: stack, namespace: "threetier-" + stack, log: o.Log},
+	}
+}
+
+// sides are the versions that are checked out.
+func (r *rehearsal) sides() []*side {
+	return slices.DeleteFunc([]*side{r.base, r.head}, func(s *side) bool { return s == nil })
 }
 
 func (r *rehearsal) say(format string, args ...any) {
@@ -90,7 +101,12 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	if r.file, err = ReadFile(r.head.dir); err != nil {
 		return err
 	}
-	for _, s := range []*side{r.base, r.head} {
+	return r.ready(ctx)
+}
+
+// ready makes the configs and the programs.
+func (r *rehearsal) ready(ctx context.Context) error {
+	for _, s := range r.sides() {
 		if err := s.configure(ctx, r.Stack, r.node.stack, r.file.Secrets); err != nil {
 			return err
 		}
@@ -105,8 +121,8 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 func (r *rehearsal) link(ctx context.Context) error {
 	r.say("build the program")
 	program := ""
-	for _, s := range []*side{r.base, r.head} {
-		if program == "" || !sameProgram(ctx, r.Root, r.base.commit, r.head.commit) {
+	for _, s := range r.sides() {
+		if program == "" || !sameProgram(ctx, r.Root, r.base.commit, s.commit) {
 			program = s.program()
 			if err := s.build(ctx); err != nil {
 				return err
@@ -122,7 +138,7 @@ func (r *rehearsal) link(ctx context.Context) error {
 // deployBase brings up the version that runs now, with its rows.
 func (r *rehearsal) deployBase(ctx context.Context) error {
 	r.say("build the images and start the node")
-	for _, s := range []*side{r.head, r.base} {
+	for _, s := range r.sides() {
 		// A shell builds and loads the images that a stack config names. Nothing is run in it.
 		if err := r.node.run(ctx, s.dir, "shell", "--stack", r.node.stack); err != nil {
 			return err
@@ -135,12 +151,12 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range []*side{r.base, r.head} {
+	for _, s := range r.sides() {
 		if err := errors.Join(s.config.fit(room), s.write(r.node.stack)); err != nil {
 			return err
 		}
+		r.report.Notes = slices.Clone(s.config.notes)
 	}
-	r.report.Notes = slices.Clone(r.head.config.notes)
 	r.say("up to base")
 	if err := r.node.run(ctx, r.base.dir, "up", "--stack", r.node.stack); err != nil {
 		return fmt.Errorf("deploy base: %w", err)
@@ -184,16 +200,14 @@ func (r *rehearsal) clean(ctx context.Context, deployed bool) error {
 		}
 	}
 	var problems []error
-	for _, s := range []*side{r.base, r.head} {
-		if s != nil {
-			problems = append(problems, s.remove(ctx, r.Root))
-		}
+	for _, s := range r.sides() {
+		problems = append(problems, s.remove(ctx, r.Root))
 	}
 	return errors.Join(problems...)
 }
 
-// underLoad seeds, and then changes the version while clients send requests.
-func (r *rehearsal) underLoad(ctx context.Context) error {
+// underLoad seeds, and then goes through steps while clients send requests. A step that fails ends them.
+func (r *rehearsal) underLoad(ctx context.Context, steps func(context.Context) error) error {
 	if err := r.node.seed(ctx, r.file.Seed); err != nil {
 		return err
 	}
@@ -216,7 +230,7 @@ func (r *rehearsal) underLoad(ctx context.Context) error {
 		stop()
 		return err
 	}
-	err = r.steps(ctx)
+	err = steps(ctx)
 	if err != nil && ctx.Err() == nil {
 		r.report.Failed, err = err.Error(), nil
 	}

@@ -111,7 +111,8 @@ func commit(t *testing.T, parent string, edits ...edit) string {
 // file is a rehearsal.yaml with a short load.
 func file(rest string) edit {
 	return edit{"rehearsal.yaml", "", `
-seed: { sql: INSERT INTO items (title) SELECT 'row ' || n FROM generate_series(1, 1000) AS n }
+seed:
+  sql: INSERT INTO items (title) SELECT 'row ' || n FROM generate_series(1, 1000) AS n
 load:
   rate: 10
   steadySeconds: 3
