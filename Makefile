@@ -4,8 +4,11 @@ PORT ?=
 BASE ?=
 JOB ?=
 SNAPSHOT ?=
+HEAD ?=
+OUT ?=
+KEYS ?=
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +45,12 @@ clean: ## stop the local node and remove .local
 
 plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
 	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
+
+rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
+	@go run ./cmd/rehearse -base "$(BASE)" -stack $(STACK) $(if $(HEAD),-head $(HEAD)) $(if $(OUT),-out $(OUT))
+
+promises: ## measure what a change of each key costs under load, into docs/promises.md (KEYS=some: print these as JSON)
+	@go run ./cmd/promises -stack $(STACK) $(if $(KEYS),-keys "$(KEYS)")
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference
@@ -84,6 +93,9 @@ test-slow: ## what takes long on the live system: the restore drill, a rotation 
 
 test-faults: ## attacks and failures on the live system: bad clients, a silent pod, a database that is gone
 	go test -tags 'e2e faults' -count=1 -timeout 30m -v -run '^TestFault' ./tests/e2e
+
+test-rehearse: ## rehearsals of changes that cost something: each cost is found and named
+	go test -tags rehearse -count=1 -timeout 60m -v ./tests/rehearsal
 
 bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
 	go run ./tests/nginx/bench

@@ -179,9 +179,13 @@ func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
 func (s *stage) gh(pulls, comment string) {
 	s.command("gh", fmt.Sprintf(`case "$*" in
-"api --method GET"*) echo "%s" ;;
-"run download"*) mkdir -p "$9/summary-preview-dev" "$9/summary-plan"
-    echo preview >"$9/summary-preview-dev/2-preview-dev.md"; echo plan >"$9/summary-plan/1-plan.md"; echo no >"$9/summary-plan/other" ;;
+*/pulls*) echo "%s" ;;
+*/preview.yml/runs*) echo 98 ;;
+*/rehearse.yml/runs*) echo 99 ;;
+"run download 98"*) mkdir -p "$9/summary-preview-dev" "$9/summary-plan" "$9/summary-rehearsal"
+    echo preview >"$9/summary-preview-dev/2-preview-dev.md"; echo plan >"$9/summary-plan/1-plan.md"; echo no >"$9/summary-plan/other"
+    echo no >"$9/summary-rehearsal/3-rehearsal.md" ;;
+"run download 99"*) mkdir -p "$9/summary-rehearsal"; echo rehearsal >"$9/summary-rehearsal/3-rehearsal.md" ;;
 "api --paginate"*) echo "%s" ;;
 *body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
 esac`, pulls, comment, s.file("posted")))
@@ -190,17 +194,47 @@ esac`, pulls, comment, s.file("posted")))
 func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
 	s := newStage(t)
 	s.gh("7", "")
-	require.Zero(t, s.run("comment", "99", "acme", "topic", "0123abc"))
-	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\n", s.content("posted"))
+	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\nrehearsal\n", s.content("posted"))
 	assert.Contains(t, s.content("calls"), "--method POST repos/acme/shop/issues/7/comments")
 	assert.Contains(t, s.content("calls"), "head=acme:topic")
 	assert.Contains(t, s.content("calls"), `select(.head.sha == "0123abc")`)
+	assert.Contains(t, s.content("calls"), "rehearse.yml/runs -f head_sha=0123abc -f event=pull_request -f status=completed")
 
 	again := newStage(t)
 	again.gh("7", "4711")
-	require.Zero(t, again.run("comment", "99", "acme", "topic", "0123abc"))
+	require.Zero(t, again.run("comment", "acme", "topic", "0123abc"))
 	assert.Contains(t, again.content("calls"), "--method PATCH repos/acme/shop/issues/comments/4711")
 	assert.NotContains(t, again.content("calls"), "--method POST")
+}
+
+// A rehearsal takes longer than a preview, and a change of the docs has none.
+func TestCommentHasWhatHasFinished(t *testing.T) {
+	s := newStage(t)
+	s.command("gh", fmt.Sprintf(`case "$*" in
+*/pulls*) echo 7 ;;
+*/preview.yml/runs*) echo 98 ;;
+"run download 98"*) mkdir -p "$9/summary-plan"; echo plan >"$9/summary-plan/1-plan.md" ;;
+*body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
+esac`, s.file("posted")))
+	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\n", s.content("posted"))
+}
+
+func TestRehearseScriptHandsTheReportOn(t *testing.T) {
+	s := newStage(t)
+	s.command("make", `echo '## Rehearsal of prod: failed' >out/rehearsal/rehearsal.md; exit 2`)
+	require.Equal(t, 2, s.run("rehearse", "0123abc", "prod", "out"))
+	assert.Equal(t, "make --no-print-directory rehearse BASE=0123abc STACK=prod OUT=out/rehearsal\n", s.content("calls"))
+	assert.Contains(t, s.content("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nThe job took ")
+	assert.Equal(t, s.content("out/3-rehearsal.md"), s.content("step-summary"))
+}
+
+func TestRehearsalWithoutAReportSaysWhy(t *testing.T) {
+	s := newStage(t)
+	s.command("make", "echo 'deploy base: `"+`ErrImagePull`+"`' >&2; exit 2")
+	require.Equal(t, 2, s.run("rehearse", "0123abc", "prod", "out"))
+	assert.Contains(t, s.content("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nIt has no report. It said last:\n\n``````````\ndeploy base: ")
 }
 
 // An artifact of a fork may hold any file under any name.
@@ -217,11 +251,12 @@ func TestCommentReadsNothingButTheSummaries(t *testing.T) {
 			s := newStage(t)
 			require.NoError(t, os.WriteFile(s.file("secret.md"), []byte("the runner's own"), 0o600))
 			s.command("gh", fmt.Sprintf(`case "$*" in
-"api --method GET"*) echo 7 ;;
+*/pulls*) echo 7 ;;
+*/runs*) echo 98 ;;
 "run download"*) secret=%s; mkdir -p "$9"; cd "$9"; %s ;;
 *body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
 esac`, s.file("secret.md"), tree, s.file("posted")))
-			require.Zero(t, s.run("comment", "99", "mallory", "topic", "0123abc"))
+			require.Zero(t, s.run("comment", "mallory", "topic", "0123abc"))
 			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.content("posted"))
 		})
 	}
@@ -230,6 +265,6 @@ esac`, s.file("secret.md"), tree, s.file("posted")))
 func TestCommentIsForTheCommitThatWasPreviewed(t *testing.T) {
 	s := newStage(t)
 	s.gh("", "")
-	require.Zero(t, s.run("comment", "99", "acme", "topic", "0123abc"))
+	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
 	assert.Equal(t, 1, strings.Count(s.content("calls"), "\n"), "nothing is downloaded, nothing written")
 }

@@ -95,7 +95,7 @@ func TestCheckRunsMakefileTargetsOnly(t *testing.T) {
 }
 
 func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "rehearse.yml"} {
 		parsed := read(t, name)
 		assert.NotContains(t, parsed.On, "pull_request_target", name)
 		for scope, right := range parsed.Permissions {
@@ -113,7 +113,7 @@ func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
 }
 
 func TestWorkflowsHoldNoLongLivedKey(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml", "rehearse.yml"} {
 		text, err := os.ReadFile(folder("workflows", name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "secrets.", name)
@@ -145,6 +145,21 @@ func TestDrillUsesARoleOfItsOwnAndKeepsItsReport(t *testing.T) {
 	assert.Equal(t, "drill-prod.md", keeps.With["path"])
 }
 
+func TestRehearsalNeedsNoCredentialAndHandsItsReportOn(t *testing.T) {
+	rehearse := read(t, "rehearse.yml")
+	assert.Equal(t, map[string]any{"workflow_run": map[string]any{"workflows": []any{"preview", "rehearse"}, "types": []any{"completed"}}}, read(t, "comment.yml").On)
+	job := rehearse.Jobs["rehearse"]
+	assert.Equal(t, map[string]string{"contents": "read"}, job.Permissions)
+	assert.True(t, job.runs(`.github/scripts/rehearse "$BASE" "$STACK" summaries`))
+	var artifacts []any
+	for _, step := range job.Steps {
+		if name, isArtifact := step.With["name"]; isArtifact {
+			artifacts = append(artifacts, name)
+		}
+	}
+	assert.Equal(t, []any{"summary-rehearsal", "rehearsal"}, artifacts)
+}
+
 func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
 	deploy := read(t, "deploy.yml")
 	assert.Equal(t, "check", deploy.Jobs["dev"].Needs)
@@ -156,7 +171,7 @@ func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
 
 // Whoever may push a branch runs code with the rights of a pull request's jobs.
 func TestCodeThatIsNotOnMainGetsNoRoleButDevsForPreviews(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "rehearse.yml"} {
 		for id, job := range read(t, name).Jobs {
 			switch {
 			case name == "deploy.yml":

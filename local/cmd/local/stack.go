@@ -52,7 +52,7 @@ func (t *target) check(h home.Home) error {
 		return fmt.Errorf("the stack's name is %q, want a lower-case letter, then at most 30 letters, digits and hyphens", t.name)
 	}
 	if t.configFile == "" {
-		t.configFile = h.Source("Pulumi." + t.name + ".yaml")
+		t.configFile = h.Deployed("Pulumi." + t.name + ".yaml")
 	}
 	path, err := filepath.Abs(t.configFile)
 	if err != nil {
@@ -341,7 +341,7 @@ func imagesFor(h home.Home, t *target) (wanted map[string]string, own []images.I
 		wanted[tier] = cmp.Or(wanted[tier], defaults[tier])
 	}
 	dirs := map[string]string{
-		"backend": h.Source("apps/backend"), "frontend": h.Source("apps/frontend"),
+		"backend": h.Deployed("apps/backend"), "frontend": h.Deployed("apps/frontend"),
 		"nginx": h.Source("local/images/nginx"), "database": h.Source("local/images/psql"),
 	}
 	for _, tier := range []string{"database", "nginx", "frontend", "backend"} {
@@ -398,7 +398,7 @@ var theDefault = regexp.MustCompile(`Default: (\S+)\.$`)
 // defaultImage is read where users read it: in the schema of the stack config.
 func defaultImage(h home.Home, tier string) (string, error) {
 	const path = "docs/config.schema.json"
-	data, err := os.ReadFile(h.Source(path))
+	data, err := os.ReadFile(h.Deployed(path))
 	if err != nil {
 		return "", fmt.Errorf("read the schema of the stack config: %w", err)
 	}
@@ -428,7 +428,7 @@ func ownImage(h home.Home, tier, image string, defaults map[string]string) (bool
 	if byDefault, has := defaults[tier]; has {
 		return image == byDefault, nil
 	}
-	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
+	configs, err := filepath.Glob(h.Deployed("Pulumi.*.yaml"))
 	if err != nil {
 		return false, fmt.Errorf("list the stack configs: %w", err)
 	}

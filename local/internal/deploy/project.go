@@ -19,7 +19,12 @@ import (
 
 // Project is the folder that Pulumi runs in. Its Pulumi.yaml leads to the checkout's program, and its stack configs are
 // copies: Pulumi writes into them, and never into the user's own.
-func Project(h home.Home) string { return h.Path("project") }
+func Project(h home.Home) string {
+	if h.Project != h.Root {
+		return h.Deployed(".local", "project")
+	}
+	return h.Path("project")
+}
 
 // Prepare makes what every Pulumi in the node wants: its folders, a passphrase for the secrets in the local state, and
 // the account's root certificate.
@@ -47,7 +52,7 @@ func OpenShell(h home.Home, name, configFile string) error {
 	if _, err := writeProject(h); err != nil {
 		return err
 	}
-	configs, err := filepath.Glob(h.Source("Pulumi.*.yaml"))
+	configs, err := filepath.Glob(h.Deployed("Pulumi.*.yaml"))
 	if err != nil {
 		return fmt.Errorf("list the stack configs: %w", err)
 	}
@@ -68,7 +73,7 @@ func OpenShell(h home.Home, name, configFile string) error {
 
 // writeProject writes the project file anew, and returns the project's name.
 func writeProject(h home.Home) (string, error) {
-	data, err := os.ReadFile(h.Source("Pulumi.yaml"))
+	data, err := os.ReadFile(h.Deployed("Pulumi.yaml"))
 	if err != nil {
 		return "", fmt.Errorf("read the project: %w", err)
 	}
@@ -78,7 +83,7 @@ func writeProject(h home.Home) (string, error) {
 	}
 	name, _ := project["name"].(string)
 	main, _ := project["main"].(string)
-	project["main"] = h.Source(main)
+	project["main"] = h.Deployed(main)
 	if data, err = yaml.Marshal(project); err != nil {
 		return "", fmt.Errorf("write the project: %w", err)
 	}

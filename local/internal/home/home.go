@@ -16,6 +16,9 @@ import (
 type Home struct {
 	// Root is the checkout, as an absolute path.
 	Root string
+	// Project is the checkout whose program, apps and stack configs are deployed: Root, unless THREETIER_PROJECT names
+	// another one, such as a worktree of an earlier commit.
+	Project string
 	// dir is the folder of the node's state and data.
 	dir string
 }
@@ -32,7 +35,12 @@ func Find() (Home, error) {
 	if err != nil {
 		return Home{}, fmt.Errorf("find the checkout: %w", err)
 	}
-	h := Home{Root: root, dir: filepath.Join(root, ".local")}
+	h := Home{Root: root, Project: root, dir: filepath.Join(root, ".local")}
+	if project := os.Getenv("THREETIER_PROJECT"); project != "" {
+		if h.Project, err = filepath.Abs(project); err != nil {
+			return Home{}, fmt.Errorf("find THREETIER_PROJECT: %w", err)
+		}
+	}
 	if dir := os.Getenv("THREETIER_HOME"); dir != "" {
 		if h.dir, err = filepath.Abs(dir); err != nil {
 			return Home{}, fmt.Errorf("find THREETIER_HOME: %w", err)
@@ -57,6 +65,11 @@ func (h Home) Cache(elem ...string) string {
 
 // Bin is one of the built tools.
 func (h Home) Bin(name string) string { return h.Cache("bin", name) }
+
+// Deployed is a place in the checkout that is deployed.
+func (h Home) Deployed(elem ...string) string {
+	return filepath.Join(append([]string{h.Project}, elem...)...)
+}
 
 // Source is a place in the checkout.
 func (h Home) Source(elem ...string) string {

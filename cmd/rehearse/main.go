@@ -1,0 +1,85 @@
+// Command rehearse deploys a commit on the local node, changes it to the checkout's version and back under load, and
+// reports what that cost. It fails where the change loses requests or rows, can't be taken back, or holds a lock for long.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"threetier/internal/rehearsal"
+)
+
+func main() {
+	o := rehearsal.Options{Progress: os.Stderr}
+	flag.StringVar(&o.Base, "base", "", "the commit that runs now")
+	flag.StringVar(&o.Head, "head", "", "the commit that is to come (default: the checkout as it is)")
+	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is rehearsed")
+	flag.StringVar(&o.Root, "root", ".", "the project's folder")
+	out := flag.String("out", "", "the folder of the report (default: .local/rehearsal)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, o, *out)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string) error {
+	if o.Base == "" {
+		return errors.New("BASE is empty, want the commit that runs now: make rehearse BASE=origin/main")
+	}
+	var err error
+	if o.Root, err = filepath.Abs(o.Root); err != nil {
+		return fmt.Errorf("find the project: %w", err)
+	}
+	if folder == "" {
+		folder = filepath.Join(o.Root, ".local", "rehearsal")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the report's folder: %w", err)
+	}
+	log, err := os.Create(filepath.Join(folder, "rehearsal.log"))
+	if err != nil {
+		return fmt.Errorf("make the log: %w", err)
+	}
+	defer log.Close()
+	o.Log = log
+	report, err := rehearsal.Run(ctx, o)
+	if report == nil {
+		return err
+	}
+	if err := errors.Join(err, write(folder, report)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(out, report.Markdown()); err != nil {
+		return err
+	}
+	if !report.Passed() {
+		return fmt.Errorf("the rehearsal failed: %s", filepath.Join(folder, "rehearsal.md"))
+	}
+	return nil
+}
+
+// write puts the report into the folder, for people and for programs, and its picture.
+func write(folder string, report *rehearsal.Report) error {
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for name, text := range map[string]string{"rehearsal.md": report.Markdown(), "rehearsal.json": string(data) + "\n", "rehearsal.svg": report.SVG()} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	return nil
+}
