@@ -392,11 +392,13 @@ func TestCheckFromOutsideAsksNginxByTheSitesURL(t *testing.T) {
 	check := func(change func(*recorder.Config) *recorder.Config) recorder.Resource {
 		return deploy(t, "full", change(recorder.StackConfig(t, "full"))).One(t, healthCheckType)
 	}
-	plain := check(func(c *recorder.Config) *recorder.Config { return c })
+	named := check(func(c *recorder.Config) *recorder.Config { return c })
+	assert.Equal(t, []any{"HTTPS", 443.0, "shop.example.org"}, []any{named.Input(t, "type"), named.Input(t, "port"), named.Input(t, "fqdn")})
+	plain := check(func(c *recorder.Config) *recorder.Config { return c.Remove(t, "threetier:domain") })
 	assert.Equal(t, []any{"HTTP", 80.0, "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com", app.NginxHealthPath},
 		[]any{plain.Input(t, "type"), plain.Input(t, "port"), plain.Input(t, "fqdn"), plain.Input(t, "resourcePath")})
 	secured := check(func(c *recorder.Config) *recorder.Config {
-		return c.Set(t, "threetier:nginx.certificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c")
+		return c.Remove(t, "threetier:domain").Set(t, "threetier:nginx.certificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c")
 	})
 	assert.Equal(t, []any{"HTTPS", 443.0}, []any{secured.Input(t, "type"), secured.Input(t, "port")})
 }
