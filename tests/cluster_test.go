@@ -228,10 +228,12 @@ func TestOpenBoundariesAreAWarningWhereEKSManagesTheNetworkPlugin(t *testing.T) 
 		change func(*recorder.Network)
 		want   []string
 	}{
-		"on, as JSON":          {func(*recorder.Network) {}, nil},
-		"on, as YAML":          {func(n *recorder.Network) { n.Addons["vpc-cni"] = "env: {}\nenableNetworkPolicy: 'true'\n" }, nil},
-		"off":                  {func(n *recorder.Network) { n.Addons["vpc-cni"] = `{"enableNetworkPolicy":"false"}` }, []string{warning}},
-		"not configured":       {func(n *recorder.Network) { n.Addons["vpc-cni"] = "" }, []string{warning}},
+		"on, as JSON":    {func(*recorder.Network) {}, nil},
+		"on, as YAML":    {func(n *recorder.Network) { n.Addons["vpc-cni"] = "env: {}\nenableNetworkPolicy: 'true'\n" }, nil},
+		"off":            {func(n *recorder.Network) { n.Addons["vpc-cni"] = `{"enableNetworkPolicy":"false"}` }, []string{warning}},
+		"not configured": {func(n *recorder.Network) { n.Addons["vpc-cni"] = "" }, []string{warning}},
+		"not allowed": {func(n *recorder.Network) { n.AddonsDenied = true }, []string{"whether EKS cluster acme enforces network policies isn't known: " +
+			"look up the add-on vpc-cni: AccessDeniedException: not authorized to perform: eks:DescribeAddon"}},
 		"not managed by EKS":   {func(n *recorder.Network) { n.Addons = nil }, nil},
 		"not used: Auto Mode":  {func(n *recorder.Network) { n.Addons["vpc-cni"], n.AutoMode = "", true }, nil},
 		"used for another key": {func(n *recorder.Network) { n.Addons["vpc-cni"] = `{"enableNetworkPolicyLogs":"true"}` }, []string{warning}},

@@ -39,7 +39,10 @@ func (p preflight) problems() (problems.List, error) {
 	for i := range ps {
 		ps[i].Path += " of EKS cluster " + p.args.EKS
 	}
-	return ps, p.warnOfOpenBoundaries()
+	if warning := p.openBoundaries(); warning != "" {
+		return ps, p.ctx.Log.Warn(warning, nil)
+	}
+	return ps, nil
 }
 
 // statusProblems let an update pass: the API server answers all through it.
@@ -76,23 +79,24 @@ var enforced = regexp.MustCompile(`enableNetworkPolicy"?\s*:\s*["']?true`)
 // noAddon is the provider's word for an add-on that EKS doesn't manage.
 const noAddon = "couldn't find resource"
 
-// warnOfOpenBoundaries goes by the VPC CNI where EKS manages it. Another network plugin may enforce the policies beside it,
-// so that it is no reason to refuse; of Auto Mode's nodes, and of a plugin that somebody else installed, AWS knows nothing.
-func (p preflight) warnOfOpenBoundaries() error {
+// openBoundaries warns by the VPC CNI where EKS manages it. Another network plugin may enforce the policies beside it, so
+// that neither it nor a lookup that fails is a reason to refuse; of Auto Mode's nodes, and of a plugin that somebody else
+// installed, AWS knows nothing.
+func (p preflight) openBoundaries() string {
 	if p.autoMode() {
-		return nil
+		return ""
 	}
 	addon, err := eks.LookupAddon(p.ctx, &eks.LookupAddonArgs{ClusterName: p.args.EKS, AddonName: "vpc-cni"}, p.lookups...)
 	switch {
 	case err != nil && strings.Contains(err.Error(), noAddon):
-		return nil
+		return ""
 	case err != nil:
-		return fmt.Errorf("look up the add-on vpc-cni of EKS cluster %s: %w", p.args.EKS, err)
+		return fmt.Sprintf("whether EKS cluster %s enforces network policies isn't known: look up the add-on vpc-cni: %v", p.args.EKS, err)
 	case enforced.MatchString(addon.ConfigurationValues):
-		return nil
+		return ""
 	}
-	return p.ctx.Log.Warn(fmt.Sprintf("the add-on vpc-cni of EKS cluster %s doesn't enforce network policies: unless something else does, "+
-		"all pods of the cluster reach those of the stack. Set enableNetworkPolicy in the add-on's configuration", p.args.EKS), nil)
+	return fmt.Sprintf("the add-on vpc-cni of EKS cluster %s doesn't enforce network policies: unless something else does, "+
+		"all pods of the cluster reach those of the stack. Set enableNetworkPolicy in the add-on's configuration", p.args.EKS)
 }
 
 // loadBalancerProblems find subnets as the load balancer's controller does: by their tag. From version 2.12.1 on, the AWS

@@ -26,6 +26,8 @@ type Network struct {
 	AutoMode bool
 	// Addons are the configurations of the add-ons that EKS manages. TwoZones has vpc-cni, which enforces network policies.
 	Addons map[string]string
+	// AddonsDenied refuses to look add-ons up.
+	AddonsDenied bool
 	// Untagged takes the load balancers' tags off the subnets.
 	Untagged bool
 	// NodeGroups are the security groups of each node: with none, the cluster has no nodes yet.
@@ -70,6 +72,9 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 	case "aws:eks/getCluster:getCluster":
 		return properties(n.cluster(args["name"].StringValue())), nil
 	case "aws:eks/getAddon:getAddon":
+		if n.AddonsDenied {
+			return nil, errors.New("AccessDeniedException: not authorized to perform: eks:DescribeAddon")
+		}
 		name := args["addonName"].StringValue()
 		configuration, there := n.Addons[name]
 		if !there {

@@ -110,7 +110,8 @@ var ofDomainLookups = map[string]string{
 // ofLookups are the actions of what the program asks AWS for.
 var ofLookups = map[string]string{
 	"aws:eks/getCluster:getCluster": "eks: DescribeCluster",
-	"aws:eks/getAddon:getAddon":     "eks: DescribeAddon",
+	// Where pods of the add-on have a role, its association is looked up too (eks/addon_data_source.go).
+	"aws:eks/getAddon:getAddon": "eks: DescribeAddon DescribePodIdentityAssociation",
 	// Some of these only ask where an instance stands, a snapshot is restored or a major is upgraded.
 	"aws:rds/getInstances:getInstances":         "rds: DescribeDBInstances ListTagsForResource",
 	"aws:rds/getInstance:getInstance":           "rds: DescribeDBInstances ListTagsForResource",
