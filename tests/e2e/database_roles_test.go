@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // newRolesStack is of an app that opens a connection for each request: what a rotation does, it meets at once.
@@ -165,14 +164,4 @@ func loginOf(t *testing.T, s *testStack) credentials {
 		t.Fatal(err)
 	}
 	return credentials{env["PGUSER"], env["PGPASSWORD"]}
-}
-
-// stillAnswers wants some more good answers.
-func (l *load) stillAnswers(t *testing.T, after string) {
-	t.Helper()
-	sent := l.sent.Load()
-	eventually(t, time.Minute, "answers after "+after, func() bool { return l.sent.Load() > sent+20 })
-	if failed := l.failed(); len(failed) > 0 {
-		t.Errorf("after %s %d requests have failed, the first: %s", after, len(failed), failed[0])
-	}
 }

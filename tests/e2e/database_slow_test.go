@@ -5,6 +5,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSlowSecondDeletionLeavesASecondSnapshot(t *testing.T) {
@@ -55,4 +56,14 @@ func TestSlowInterruptedRotationServesOn(t *testing.T) {
 		t.Errorf("the old login: %v: %s, want it locked", err, out)
 	}
 	s.upChangesNothing(t)
+}
+
+// stillAnswers wants some more good answers.
+func (l *load) stillAnswers(t *testing.T, after string) {
+	t.Helper()
+	sent := l.sent.Load()
+	eventually(t, time.Minute, "answers after "+after, func() bool { return l.sent.Load() > sent+20 })
+	if failed := l.failed(); len(failed) > 0 {
+		t.Errorf("after %s %d requests have failed, the first: %s", after, len(failed), failed[0])
+	}
 }
