@@ -17,9 +17,9 @@ var (
 		Want:    "a DNS name in lowercase letters, like shop.example.org",
 		Except:  "^.{65,}$",
 		Instead: "at most 64 characters, which is ACM's limit",
-		Valid:   []string{"shop.example.org", "example.org", "xn--bcher-kva.example", strings.Repeat("a", 52) + ".example.org"},
+		Valid:   []string{"shop.example.org", "example.org", "xn--bcher-kva.example", strings.Repeat("a", 52) + ".example.com"},
 		Invalid: []string{"Shop.example.org", "shop", "shop.example.org.", "*.example.org", "shop..org", "-a.org", "a_b.org", "10.0.0.1",
-			strings.Repeat("a", 53) + ".example.org"},
+			strings.Repeat("a", 53) + ".example.com"},
 	}
 	ZoneConstraint = constraint.Text{
 		Pattern: dnsName,

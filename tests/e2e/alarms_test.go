@@ -53,7 +53,7 @@ func (s *testStack) isWatched(t *testing.T) {
 // deployedFilters are a stack's metric filters, by their logical names.
 func deployedFilters(t *testing.T, stack string) map[string]cloudwatch.Filter {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", "threetier", stack+".json"))
+	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,16 +64,21 @@ func surroundings(t *testing.T) services {
 	}
 	must(t, ".local/bin/local exec -- ctr --address %s/run/containerd/containerd.sock --namespace k8s.io images export %s/image.tar ghcr.io/acme/frontend:1.0.0 && "+
 		"tar -xf %[2]s/image.tar -C %[2]s", home, s.Images)
-	// What a node of AWS does by itself for a registry with TLS.
-	folder := filepath.Join(home, "node/registries", privateRegistry)
+	trustRegistry(t, privateRegistry)
+	return s
+}
+
+// trustRegistry has the node pull from a registry without TLS: what a node of AWS does by itself for one with TLS.
+func trustRegistry(t *testing.T, place string) {
+	t.Helper()
+	folder := filepath.Join(home, "node/registries", place)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	hosts := fmt.Sprintf("server = %q\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+privateRegistry)
+	hosts := fmt.Sprintf("server = %q\n[host.%[1]q]\n  capabilities = [\"pull\", \"resolve\"]\n", "http://"+place)
 	if err := os.WriteFile(filepath.Join(folder, "hosts.toml"), []byte(hosts), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 // startPods starts pods in a stack's namespace that look like those of some tiers to the network policies.
@@ -225,7 +230,7 @@ func pullsPrivately(t *testing.T, s *testStack, image string, around services, s
 	places := map[string]string{
 		"the output of up": said, "Kubernetes": kubectl(t, s.name, "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
 	}
-	for _, file := range []string{"state/.pulumi/stacks/threetier/reach.json", "logs/reach-up.events.jsonl", "project/Pulumi.reach.yaml"} {
+	for _, file := range []string{"state/.pulumi/stacks/" + project + "/reach.json", "logs/reach-up.events.jsonl", "project/Pulumi.reach.yaml"} {
 		data, err := os.ReadFile(filepath.Join(home, file))
 		if err != nil {
 			t.Fatal(err)

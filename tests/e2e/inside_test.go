@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
 )
 
 // insideVariable tells this program to be the services of a test, inside the node, until its standard input ends.
@@ -28,6 +31,8 @@ type services struct {
 	// Registry is where a registry listens; Images is an OCI layout with the one image that it has, under any name.
 	Registry, Images   string
 	Username, Password string
+	// Push has the registry take images, and keep them in memory.
+	Push bool
 }
 
 // startInside starts services inside the node, and stops them at the end of the test.
@@ -113,7 +118,11 @@ func serveInside(config string) {
 	if s.Registry != "" {
 		l, err := net.Listen("tcp", s.Registry)
 		fail(err)
-		go func() { fail(http.Serve(l, s)) }()
+		var handler http.Handler = s
+		if s.Push {
+			handler = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+		}
+		go func() { fail(http.Serve(l, handler)) }()
 	}
 	fmt.Print(insideReady)
 	_, err := io.Copy(io.Discard, os.Stdin)

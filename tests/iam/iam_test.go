@@ -356,7 +356,7 @@ func TestDeploymentOfNamesMayDoWhatTheyRegisterAndNoMore(t *testing.T) {
 			kind := map[string]string{"RequestCertificate": "RequestTag", "AddTagsToCertificate": "RequestTag",
 				"DeleteCertificate": "ResourceTag", "RemoveTagsFromCertificate": "ResourceTag"}[strings.TrimPrefix(action, "acm:")]
 			if kind != "" {
-				assert.Equal(t, map[string]any{"aws:" + kind + "/Project": "threetier", "aws:" + kind + "/Stack": "STACK"}, each.Condition["StringEquals"], action)
+				assert.Equal(t, map[string]any{"aws:" + kind + "/Project": project(t), "aws:" + kind + "/Stack": "STACK"}, each.Condition["StringEquals"], action)
 			}
 			if action == "route53:ChangeResourceRecordSets" {
 				assert.Equal(t, "arn:aws:route53:::hostedzone/ZONE_ID", each.Resource)
