@@ -171,7 +171,7 @@ func (r *Report) writeNotes(b *strings.Builder) {
 	for _, request := range r.Requests {
 		kinds = append(kinds, fmt.Sprintf("%s → %d (%d)", request, request.Status, *request.Share))
 	}
-	writeList(b, "What was rehearsed", append([]string{"The load, with shares: " + strings.Join(kinds, ", ")}, r.Notes...))
+	writeList(b, "Load, and differences to the real stack", append([]string{"The load, with shares: " + strings.Join(kinds, ", ")}, r.Notes...))
 }
 
 func writeList(b *strings.Builder, heading string, lines []string) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -157,11 +159,28 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 		}
 		r.report.Notes = slices.Clone(s.config.notes)
 	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
 	r.say("up to base")
-	if err := r.node.run(ctx, r.base.dir, "up", "--stack", r.node.stack); err != nil {
+	// The node keeps the port for the stack's later ups.
+	if err := r.node.run(ctx, r.base.dir, "up", "--stack", r.node.stack, "--port", strconv.Itoa(port)); err != nil {
 		return fmt.Errorf("deploy base: %w", err)
 	}
 	return nil
+}
+
+// freePort is one that nobody listens on, whatever other nodes this machine has. It is below those that the kernel gives to
+// outgoing connections.
+func freePort() (int, error) {
+	const first, last = 18080, 18279
+	for port := first; port <= last; port++ {
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, fmt.Errorf("no port from %d to %d of 127.0.0.1 is free, want one for the rehearsal's stack", first, last)
 }
 
 // removeOld destroys what a killed rehearsal has left.
