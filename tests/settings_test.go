@@ -116,7 +116,7 @@ func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
 	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
 	assert.Equal(t, []string{
 		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:allowTags, " +
+			"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allowTags, " +
 			"threetier:registry, threetier:placement",
 	}, refusals(t, recorder.StackConfig(t, "dev")))
 }
