@@ -45,7 +45,6 @@ var rooms = map[string][]string{
 	"internal/stackfile":           nil,
 	"cmd/images":                   {"internal/stackfile"},
 	"cmd/plan":                     {"internal/planner"},
-	"cmd/promises":                 {"internal/rehearsal"},
 	"cmd/reference":                {"internal/settings"},
 	"cmd/rehearse":                 {"internal/rehearsal"},
 	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},

@@ -45,11 +45,7 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 	case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
 		add(properties(fields{"associationId": "a-" + short(res.URN)}))
 	case "aws:acm/certificate:Certificate":
-		name := text("domainName", "")
-		add(properties(fields{"arn": arn("acm", "certificate/"+short(res.URN)), "domainValidationOptions": []any{fields{
-			"domainName": name, "resourceRecordName": "_" + short(name) + "." + name + ".", "resourceRecordType": "CNAME",
-			"resourceRecordValue": "_" + short(name+"value") + ".acm-validations.aws.",
-		}}}))
+		add(properties(certificate(arn("acm", "certificate/"+short(res.URN)), text("domainName", ""))))
 	case "aws:route53/record:Record":
 		add(properties(fields{"fqdn": strings.TrimSuffix(text("name", id), ".")}))
 	case "aws:ec2/securityGroup:SecurityGroup":

@@ -18,6 +18,14 @@ type Names struct {
 	Pending []string
 }
 
+// certificate is what ACM answers to a request: its validation is the same for all certificates of a name.
+func certificate(arn, name string) fields {
+	return fields{"arn": arn, "domainValidationOptions": []any{fields{
+		"domainName": name, "resourceRecordName": "_" + short(name) + "." + name + ".", "resourceRecordType": "CNAME",
+		"resourceRecordValue": "_" + short(name+"value") + ".acm-validations.aws.",
+	}}}
+}
+
 func (n Names) lookups() map[string]func(resource.PropertyMap) (resource.PropertyMap, error) {
 	return map[string]func(resource.PropertyMap) (resource.PropertyMap, error){
 		"aws:route53/getZone:getZone":            n.zone,

@@ -23,7 +23,6 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
 		"RollbackLeavesOutAMigrationThatWouldFail":       rollsBackWithoutItsMigration,
 		"ItsNamesAreServedByHTTPSAndChangeWithoutALoss":  servesItsNames,
-		"RecordsMadeByHandBeginHTTPS":                    servesANameOfAnotherZone,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.read(t)

@@ -36,9 +36,9 @@ const (
 	inUseLimit = time.Minute
 )
 
-// LoadBalancerName is the DNS name of the load balancer with that address.
+// LoadBalancerName is the DNS name of the load balancer with that address: its name, and the end of its ARN.
 func LoadBalancerName(address string) string {
-	return "k8s-" + strings.ReplaceAll(address, ".", "-") + ".elb.eu-west-1.amazonaws.com"
+	return "k8s-" + strings.ReplaceAll(address, ".", "-") + "-" + hashed(address, 16) + ".elb.eu-west-1.amazonaws.com"
 }
 
 // PublicCA is the folder of the authority that ACM issues by, below the account's: ca.pem is the root to trust.

@@ -298,7 +298,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		"field":             {"aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres17", "parameters": []any{map[string]any{"nam": "x"}}}, `doesn't know the field "nam"`},
 		"text in a set":     {"aws:rds/subnetGroup:SubnetGroup", map[string]any{"subnetIds": []any{1}}, "want a list of texts"},
 		"number in a map":   {"aws:rds/subnetGroup:SubnetGroup", map[string]any{"subnetIds": []any{"s"}, "tags": map[string]any{"a": 1}}, "want a map of texts"},
-		"list for a record": {"aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres17", "parameters": []any{"x"}}, "want a list of objects"},
+		"list for a record": {"aws:rds/parameterGroup:ParameterGroup", map[string]any{"family": "postgres17", "parameters": []any{"x"}}, "want an object"},
 	} {
 		_, failures, err := r.check(test.token, "x", nil, properties(test.inputs))
 		if err != nil || len(failures) != 1 || !strings.Contains(failures[0].Reason, test.want) {

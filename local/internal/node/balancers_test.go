@@ -86,7 +86,7 @@ func dial(t *testing.T, b *balancers, address, name string, protocols ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	talk(t, conn)
 	return conn.ConnectionState()
 }
