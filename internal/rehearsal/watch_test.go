@@ -123,8 +123,8 @@ func TestErrorsInLogsAreTold(t *testing.T) {
 
 func TestReasonOfAFailureIsWhatTheCommandSaidOfIt(t *testing.T) {
 	failed := errors.New("exit status 1")
-	assert.Equal(t, "kubernetes:batch/v1:Job migration error: Can't locate revision; error: pulumi failed: the reason stands above",
-		reason("• pulumi up …\n  kubernetes:batch/v1:Job migration error: Can't locate revision\n\nerror: update failed\nerror: pulumi failed: the reason stands above\n", failed))
+	assert.Equal(t, "kubernetes:batch/v1:Job migration error: Can't locate revision; error: update failed; error: pulumi failed: the reason stands above",
+		reason("++ kubernetes:batch/v1:Job migration creating [Error]\nwarning: [Error] {\"level\": \"info\"}\n• pulumi up …\n  kubernetes:batch/v1:Job migration error: Can't locate revision\n\nerror: update failed\nerror: pulumi failed: the reason stands above\n", failed))
 	assert.Equal(t, "no space left", reason("• pulumi up …\nno space left\n\n", failed))
 	assert.Equal(t, "exit status 1", reason("\n", failed))
 }
