@@ -147,7 +147,7 @@ func (l *load) add(result *vegeta.Result) {
 	h := hit{at: result.Timestamp, latency: result.Latency}
 	// A good answer has a code, since expecting lets no other one pass.
 	if result.Code == 0 {
-		h.lost, h.what = kind(result.Error), fmt.Sprintf("%s %s", result.Method, result.Error)
+		h.lost, h.what = kind(result.Error), result.Error
 		if !strings.Contains(result.Error, result.URL) {
 			h.what = fmt.Sprintf("%s %s: %s", result.Method, result.URL, result.Error)
 		}

@@ -43,7 +43,7 @@ func (r *Report) writeVerdict(b *strings.Builder) {
 		if finding.Allowed != "" {
 			fmt.Fprintf(b, " Allowed: %s", oneLine(finding.Allowed))
 		} else {
-			fmt.Fprintf(b, " If that is meant, put into %s: `allow: { %s: \"the reason\" }`", FileName, finding.Name)
+			fmt.Fprintf(b, " If that is intended, put into %s: `allow: { %s: \"the reason\" }`", FileName, finding.Name)
 		}
 	}
 	for _, name := range r.Unneeded {

@@ -33,7 +33,7 @@ func TestReportNamesEachFindingAndTheWayToAllowIt(t *testing.T) {
 	text := r.Markdown()
 	for _, want := range []string{
 		"\n- **lost back**: 12 of 400 requests were lost on the way back (500: 12). The first: GET /api/items: status 500, want 200: &lt;b>no column \\| price&lt;/b> " +
-			"If that is meant, put into rehearsal.yaml: `allow: { lost back: \"the reason\" }`\n",
+			"If that is intended, put into rehearsal.yaml: `allow: { lost back: \"the reason\" }`\n",
 		"| **back** | 10 s | 200 | 12 (500: 12) |",
 		"- back: the migration took 7 s\n",
 		"- back: 3 statements waited for a lock, the longest 4.2 s: SELECT * FROM items\n",

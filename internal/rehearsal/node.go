@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -72,14 +73,16 @@ func reason(said string, err error) string {
 			continue
 		}
 		last = line
-		if strings.Contains(strings.ToLower(line), "error") && !strings.HasPrefix(line, "error: update failed") {
+		// Not Pulumi's progress, nor a log's lines that are quoted beside its error.
+		progress := strings.HasPrefix(line, "+") || strings.HasPrefix(line, "~") || strings.Contains(line, `"level": "info"`)
+		if !progress && strings.Contains(strings.ToLower(line), "error") && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
-	const most = 6
+	const most = 4 // the last ones say why the whole failed
 	switch {
 	case len(lines) > most:
-		lines = lines[:most]
+		lines = lines[len(lines)-most:]
 	case len(lines) == 0 && last != "":
 		lines = []string{last}
 	case len(lines) == 0:

@@ -257,13 +257,23 @@ func (p *pods) within(from, to time.Time, step *Step) {
 		}
 		key := line.version + line.tier
 		if found[key] == nil {
-			found[key] = &LogErrors{Version: line.version, Tier: line.tier, Example: fmt.Sprintf("%.300s", line.text)}
+			found[key] = &LogErrors{Version: line.version, Tier: line.tier, Example: ends(line.text)}
 		}
 		found[key].Lines++
 	}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		step.Errors = append(step.Errors, *found[key])
 	}
+}
+
+// ends are the beginning and the end of a long line: an exception says at its end what it is.
+func ends(text string) string {
+	const first, last = 120, 220
+	runes := []rune(text)
+	if len(runes) <= first+last {
+		return text
+	}
+	return string(runes[:first]) + " … " + string(runes[len(runes)-last:])
 }
 
 // used are the tiers' pods that the metrics API knew.

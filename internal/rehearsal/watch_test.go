@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,8 +123,15 @@ func TestErrorsInLogsAreTold(t *testing.T) {
 
 func TestReasonOfAFailureIsWhatTheCommandSaidOfIt(t *testing.T) {
 	failed := errors.New("exit status 1")
-	assert.Equal(t, "kubernetes:batch/v1:Job migration error: Can't locate revision; error: pulumi failed: the reason stands above",
-		reason("• pulumi up …\n  kubernetes:batch/v1:Job migration error: Can't locate revision\n\nerror: update failed\nerror: pulumi failed: the reason stands above\n", failed))
+	assert.Equal(t, "kubernetes:batch/v1:Job migration error: Can't locate revision; error: update failed; error: pulumi failed: the reason stands above",
+		reason("++ kubernetes:batch/v1:Job migration creating [Error]\nwarning: [Error] {\"level\": \"info\"}\n• pulumi up …\n  kubernetes:batch/v1:Job migration error: Can't locate revision\n\nerror: update failed\nerror: pulumi failed: the reason stands above\n", failed))
 	assert.Equal(t, "no space left", reason("• pulumi up …\nno space left\n\n", failed))
 	assert.Equal(t, "exit status 1", reason("\n", failed))
+}
+
+func TestALongLineIsToldByItsBeginningAndItsEnd(t *testing.T) {
+	assert.Equal(t, "short", ends("short"))
+	long := ends("ERROR " + strings.Repeat("x", 1000) + " column created_at does not exist")
+	assert.Regexp(t, `^ERROR x+ … x+ column created_at does not exist$`, long)
+	assert.Less(t, len(long), 400)
 }
