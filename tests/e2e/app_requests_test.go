@@ -60,7 +60,7 @@ func changesUnderLoad(t *testing.T) {
 	}
 
 	most := capacity(t, dev)
-	rate := max(20, min(200, most/2))
+	rate := max(20, min(100, most/2))
 	l := startLoad(dev, rate)
 	defer l.end()
 	deadline := time.Now().Add(6 * time.Minute)
