@@ -248,7 +248,9 @@ func CommandIn(dir string, h home.Home, pid int, args ...string) *exec.Cmd {
 		"THREETIER_ACCOUNT_SOCKET="+h.Path("run", "account.sock"),
 		"THREETIER_EXTRA_ROOTS="+h.Path("account", "ca.pem"),
 		"PULUMI_HOME="+h.Path("pulumi"),
-		"PULUMI_BACKEND_URL=file://"+h.Path("state"),
+		// Without the files of metadata beside the state's: a pulumi that is killed while it writes one leaves it empty, and no
+		// later one can read the state.
+		"PULUMI_BACKEND_URL=file://"+h.Path("state")+"?metadata=skip",
 		"PULUMI_CONFIG_PASSPHRASE_FILE="+h.Path("passphrase"),
 		"PULUMI_SKIP_UPDATE_CHECK=true",
 		"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
