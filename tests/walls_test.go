@@ -17,7 +17,7 @@ import (
 )
 
 // tools are small shared packages that every room of the program may use.
-var tools = []string{"internal/constraint", "internal/lookup", "internal/optional", "internal/problems"}
+var tools = []string{"internal/constraint", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
 
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
@@ -34,13 +34,14 @@ var rooms = map[string][]string{
 	"internal/optional":   nil,
 	"internal/problems":   nil,
 	"internal/rdsca":      nil,
+	"internal/tags":       nil,
 	"internal/settings":   {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
 	"internal/recorder":            nil,
 	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/recorder", "internal/settings", "internal/stack"},
 	"internal/planner/replacement": nil,
-	"internal/rehearsal":           {"components/app", "components/database"},
+	"internal/rehearsal":           {"components/app", "components/database", "internal/recorder", "internal/settings"},
 	"internal/securityhub":         {"internal/recorder"},
 	"internal/stackfile":           nil,
 	"cmd/images":                   {"internal/stackfile"},
@@ -52,7 +53,7 @@ var rooms = map[string][]string{
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
 	"tests/postgres":               nil,
-	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder"},
+	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder", "internal/settings"},
 }
 
 // module is how the project's own packages begin.

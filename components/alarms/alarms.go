@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/tags"
 )
 
 // AlarmsType is the type token of Alarms.
@@ -146,7 +148,7 @@ func (b *builder) createAlarm(a alarm, topic string, opts ...pulumi.ResourceOpti
 		TreatMissingData:   pulumi.String("notBreaching"),
 		AlarmActions:       pulumi.Array{pulumi.String(topic)},
 		OkActions:          pulumi.Array{pulumi.String(topic)},
-		Tags:               b.tags(),
+		Tags:               tags.Of(b.ctx),
 	}, opts...)
 }
 
@@ -173,14 +175,6 @@ func (b *builder) title() string { return b.ctx.Project() + "-" + b.ctx.Stack() 
 
 // metrics is the namespace of the stack's own metrics.
 func (b *builder) metrics() string { return b.ctx.Project() + "/" + b.ctx.Stack() }
-
-func (b *builder) tags() pulumi.StringMap {
-	return pulumi.StringMap{
-		"Project":   pulumi.String(b.ctx.Project()),
-		"Stack":     pulumi.String(b.ctx.Stack()),
-		"ManagedBy": pulumi.String("pulumi"),
-	}
-}
 
 // own is a metric of the stack's own namespace.
 func (b *builder) own(id, metric, stat string) query {

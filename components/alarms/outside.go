@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app"
+	"threetier/internal/tags"
 )
 
 const (
@@ -36,8 +37,8 @@ func (b *builder) createOutside() (*route53.HealthCheck, error) {
 			return of(parsed), nil
 		}).(pulumi.StringOutput)
 	}
-	tags := b.tags()
-	tags["Name"] = pulumi.String(b.title()) // what the console lists it by
+	named := tags.Of(b.ctx)
+	named["Name"] = pulumi.String(b.title()) // what the console lists it by
 	check, err := route53.NewHealthCheck(b.ctx, b.name+"-outside", &route53.HealthCheckArgs{
 		Type:             part(checkType),
 		Fqdn:             part((*url.URL).Hostname),
@@ -45,7 +46,7 @@ func (b *builder) createOutside() (*route53.HealthCheck, error) {
 		ResourcePath:     pulumi.String(app.NginxHealthPath),
 		RequestInterval:  pulumi.Int(outsideInterval),
 		FailureThreshold: pulumi.Int(outsideFailures),
-		Tags:             tags,
+		Tags:             named,
 	}, b.child())
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 
 	"threetier/internal/optional"
 	"threetier/internal/problems"
+	"threetier/internal/tags"
 )
 
 const (
@@ -165,7 +166,6 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 	if len(args.Permissions) == 0 {
 		return nil
 	}
-	tags := pulumi.StringMap{"Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()), "ManagedBy": pulumi.String("pulumi")}
 	namespace := args.Namespace.ToStringOutput()
 	role, err := iam.NewRole(ctx, w.name+"-permissions", &iam.RoleArgs{
 		Description: pulumi.String("What the backend's pods may do"),
@@ -173,7 +173,7 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 			return trustPolicy(args.EKS, namespace)
 		}).(pulumi.StringOutput),
 		PermissionsBoundary: optional.String(args.PermissionsBoundary),
-		Tags:                tags,
+		Tags:                tags.Of(ctx),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create role: %w", err)
@@ -194,7 +194,7 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 	}
 	association, err := eks.NewPodIdentityAssociation(ctx, w.name, &eks.PodIdentityAssociationArgs{
 		ClusterName: pulumi.String(args.EKS.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
-		RoleArn: role.Arn, Tags: tags,
+		RoleArn: role.Arn, Tags: tags.Of(ctx),
 	}, pulumi.Parent(parent), pulumi.DeleteBeforeReplace(true)) // EKS takes one of a service account
 	if err != nil {
 		return fmt.Errorf("create pod identity association: %w", err)

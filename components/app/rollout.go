@@ -27,7 +27,7 @@ type Tier struct {
 
 func (t tier) watched(pods rollout) Tier {
 	watched := Tier{Name: t.label, Deployment: pods.deployment.Metadata.Name().Elem()}
-	if *t.replicas.Min != *t.replicas.Max {
+	if t.replicas.autoscaled() {
 		watched.MaxReplicas = *t.replicas.Max
 	}
 	return watched

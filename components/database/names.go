@@ -6,21 +6,16 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/tags"
 )
 
-// tags are on all that AWS lets be tagged.
-func (b *builder) tags() pulumi.StringMap {
-	return pulumi.StringMap{
-		"Project":   pulumi.String(b.ctx.Project()),
-		"Stack":     pulumi.String(b.ctx.Stack()),
-		"ManagedBy": pulumi.String("pulumi"),
-	}
-}
+func (b *builder) tags() pulumi.StringMap { return tags.Of(b.ctx) }
 
 func (b *builder) tagsWith(key, value string) pulumi.StringMap {
-	tags := b.tags()
-	tags[key] = pulumi.String(value)
-	return tags
+	all := b.tags()
+	all[key] = pulumi.String(value)
+	return all
 }
 
 var notInIdentifiers = regexp.MustCompile(`[^a-z0-9]+`)

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/lookup"
+	"threetier/internal/tags"
 )
 
 // DomainType is the type token of Domain.
@@ -122,7 +123,7 @@ func (d *Domain) certify(ctx *pulumi.Context, name, host, issued string) error {
 	logical := name + "-" + host
 	certificate, err := acm.NewCertificate(ctx, logical, &acm.CertificateArgs{
 		DomainName: pulumi.String(host), ValidationMethod: pulumi.String("DNS"),
-		Tags: pulumi.StringMap{"Project": pulumi.String(ctx.Project()), "Stack": pulumi.String(ctx.Stack()), "ManagedBy": pulumi.String("pulumi")},
+		Tags: tags.Of(ctx),
 	}, pulumi.Parent(d))
 	if err != nil {
 		return fmt.Errorf("create certificate of %s: %w", host, err)

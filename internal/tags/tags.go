@@ -1,0 +1,13 @@
+// Package tags marks what a stack has in AWS.
+package tags
+
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+// Of are on all of the stack's resources that AWS lets be tagged.
+func Of(ctx *pulumi.Context) pulumi.StringMap {
+	return pulumi.StringMap{
+		"Project":   pulumi.String(ctx.Project()),
+		"Stack":     pulumi.String(ctx.Stack()),
+		"ManagedBy": pulumi.String("pulumi"),
+	}
+}
