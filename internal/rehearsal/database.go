@@ -22,37 +22,46 @@ var locksSQL string
 //go:embed rows.sql
 var rowsSQL string
 
-// login is how psql reaches the stack's database: as its administrator, who sees all statements and may read all rows.
-type login struct{ env []string }
-
-// findLogin takes it from where the program's own Jobs have it.
-func (n node) findLogin(ctx context.Context) (login, error) {
+// login is the environment by which psql reaches the stack's database: as its administrator, who sees all statements and may
+// read all rows. It is taken from where the program's own Jobs have it.
+func (n node) login(ctx context.Context) ([]string, error) {
 	var jobs objects
 	if err := n.get(ctx, &jobs, "jobs", "--selector", tierLabel+"=database-roles"); err != nil {
-		return login{}, err
+		return nil, err
 	}
 	if len(jobs.Items) == 0 || len(jobs.Items[0].Spec.Template.Spec.Containers) == 0 {
-		return login{}, errors.New("find the database's administrator: no Job has made the database's roles")
+		return nil, errors.New("find the database's administrator: no Job has made the database's roles")
 	}
-	l := login{env: []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal"}}
+	env := []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal"}
 	for _, variable := range jobs.Items[0].Spec.Template.Spec.Containers[0].Env {
 		switch variable.Name {
 		case "PGHOST", "PGPORT", "PGDATABASE", "PGUSER":
-			l.env = append(l.env, variable.Name+"="+variable.Value)
+			env = append(env, variable.Name+"="+variable.Value)
 		case "PGPASSWORD":
 			from := variable.ValueFrom.SecretKeyRef
 			var secret struct{ Data map[string]string }
 			if err := n.get(ctx, &secret, "secret", from.Name); err != nil {
-				return login{}, err
+				return nil, err
 			}
 			password, err := base64.StdEncoding.DecodeString(secret.Data[from.Key])
 			if err != nil {
-				return login{}, fmt.Errorf("read the administrator's password: %w", err)
+				return nil, fmt.Errorf("read the administrator's password: %w", err)
 			}
-			l.env = append(l.env, "PGPASSWORD="+string(password))
+			env = append(env, "PGPASSWORD="+string(password))
 		}
 	}
-	return l, nil
+	return env, nil
+}
+
+// psqlCommand is psql as the administrator; it ends at the first error.
+func (n node) psqlCommand(ctx context.Context, args ...string) (*exec.Cmd, error) {
+	env, err := n.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := n.command(ctx, "", append([]string{"exec", "--", "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"}, args...)...)
+	cmd.Env = append(cmd.Env, env...)
+	return cmd, nil
 }
 
 // psql is one that stays and answers one statement after the other.
@@ -64,13 +73,11 @@ type psql struct {
 }
 
 func (n node) psql(ctx context.Context) (*psql, error) {
-	l, err := n.findLogin(ctx)
+	cmd, err := n.psqlCommand(ctx, "--tuples-only", "--no-align")
 	if err != nil {
 		return nil, err
 	}
-	p := &psql{bad: &bytes.Buffer{}}
-	p.cmd = n.command(ctx, "", "exec", "--", "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1")
-	p.cmd.Env = append(p.cmd.Env, l.env...)
+	p := &psql{cmd: cmd, bad: &bytes.Buffer{}}
 	p.cmd.Stderr = p.bad
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("write to psql: %w", err)
@@ -120,12 +127,10 @@ func (n node) rows(ctx context.Context, into *map[string]int) error {
 // seed puts the rows in.
 func (n node) seed(ctx context.Context, s Seed) error {
 	if s.SQL != "" {
-		l, err := n.findLogin(ctx)
+		cmd, err := n.psqlCommand(ctx, "--single-transaction")
 		if err != nil {
 			return err
 		}
-		cmd := n.command(ctx, "", "exec", "--", "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
-		cmd.Env = append(cmd.Env, l.env...)
 		cmd.Stdin = strings.NewReader(s.SQL)
 		if _, err := output(cmd); err != nil {
 			return fmt.Errorf("seed.sql: %w", err)

@@ -22,7 +22,6 @@ type object struct {
 		Phase             string
 		Allocatable       map[string]string
 		ContainerStatuses []containerStatus
-		Images            []struct{ Names []string } // of a node
 		// StartTime and CompletionTime are a Job's.
 		StartTime, CompletionTime *time.Time
 	}

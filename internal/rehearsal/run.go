@@ -13,6 +13,9 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"threetier/internal/recorder"
+	"threetier/internal/settings"
 )
 
 // Options say what is rehearsed.
@@ -28,6 +31,7 @@ type Options struct {
 // rehearsal is one under way.
 type rehearsal struct {
 	Options
+	project    string // the Pulumi project's name
 	node       node
 	base, head *side
 	file       File
@@ -44,7 +48,10 @@ const cleaning = 5 * time.Minute
 // Run rehearses, and removes what it made. An error says that there is nothing to judge; the report has all else.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	begun := time.Now()
-	r := newRehearsal(o)
+	r, err := newRehearsal(o)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.prepare(ctx); err != nil {
 		return nil, errors.Join(err, r.clean(ctx, false))
 	}
@@ -60,12 +67,16 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	return r.report, nil
 }
 
-func newRehearsal(o Options) *rehearsal {
+func newRehearsal(o Options) (*rehearsal, error) {
+	project, err := recorder.ProjectName(o.Root)
+	if err != nil {
+		return nil, fmt.Errorf("read the project's name: %w", err)
+	}
 	stack := o.Stack + "-rehearsal"
 	return &rehearsal{
-		Options: o, report: &Report{Stack: o.Stack},
-		node: node{root: o.Root, stack: stack, namespace: "threetier-" + stack, log: o.Log},
-	}
+		Options: o, report: &Report{Stack: o.Stack}, project: project,
+		node: node{root: o.Root, stack: stack, namespace: settings.DefaultNamespace(project, stack), log: o.Log},
+	}, nil
 }
 
 // sides are the versions that are checked out.
@@ -185,7 +196,7 @@ func freePort() (int, error) {
 
 // removeOld destroys what a killed rehearsal has left.
 func (r *rehearsal) removeOld(ctx context.Context) error {
-	state := filepath.Join(home(r.Root), "state", ".pulumi", "stacks", "threetier", r.node.stack+".json")
+	state := filepath.Join(home(r.Root), "state", ".pulumi", "stacks", r.project, r.node.stack+".json")
 	if _, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

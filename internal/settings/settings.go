@@ -92,7 +92,7 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 		s.App.Nginx.Domain = app.DomainArgs{Name: s.Domain.Name, Aliases: s.Domain.Aliases, RedirectFrom: s.Domain.RedirectFrom}
 	}
 	if s.App.Namespace == "" {
-		s.App.Namespace = defaultNamespace(ctx)
+		s.App.Namespace = DefaultNamespace(ctx.Project(), ctx.Stack())
 	}
 	s.Alarms.TopicARN, s.Alarms.Region, s.Alarms.EKS = s.Database.AlarmTopicARN, s.Region, s.Cluster.EKS
 	s.Alarms.Namespace, s.Alarms.Internal, s.Alarms.Jobs = s.App.Namespace, s.App.Nginx.Internal, s.App.Jobs
@@ -100,9 +100,9 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 
 var notInNamespaces = regexp.MustCompile(`[^a-z0-9]+`)
 
-// defaultNamespace is <project>-<stack>, in the letters that Kubernetes takes.
-func defaultNamespace(ctx *pulumi.Context) string {
-	return strings.Trim(notInNamespaces.ReplaceAllString(strings.ToLower(ctx.Project()+"-"+ctx.Stack()), "-"), "-")
+// DefaultNamespace is <project>-<stack>, in the letters that Kubernetes takes.
+func DefaultNamespace(project, stack string) string {
+	return strings.Trim(notInNamespaces.ReplaceAllString(strings.ToLower(project+"-"+stack), "-"), "-")
 }
 
 // problems are the components' own, with whole keys as paths.

@@ -18,11 +18,13 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"threetier/internal/recorder"
+	"threetier/internal/settings"
 )
 
 const (
 	stackName   = "scale"
-	namespace   = "threetier-" + stackName
 	rounds      = 5
 	seconds     = 8
 	connections = 8 // NGINX lets one client have 36 requests at the same time
@@ -47,7 +49,11 @@ var loads = []struct {
 }
 
 // node runs commands inside the local node.
-type node struct{ root string }
+type node struct {
+	root string
+	// namespace is the stack's, which begins the instance's name too.
+	namespace string
+}
 
 func (n node) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
@@ -69,7 +75,11 @@ func (n node) inside(args ...string) (string, error) {
 
 // measure brings the stack up, measures, and destroys it whatever happens.
 func measure(root string) (measured figures, err error) {
-	n := node{root}
+	project, err := recorder.ProjectName(root)
+	if err != nil {
+		return figures{}, err
+	}
+	n := node{root, settings.DefaultNamespace(project, stackName)}
 	config, err := onePodEach(root)
 	if err != nil {
 		return figures{}, err
@@ -135,7 +145,7 @@ type pod struct{ name, ip string }
 
 // pods are the one of each tier.
 func (n node) pods() (map[string]pod, error) {
-	out, err := n.inside("kubectl", "--namespace", namespace, "get", "pods", "--field-selector", "status.phase=Running", "--output", "json")
+	out, err := n.inside("kubectl", "--namespace", n.namespace, "get", "pods", "--field-selector", "status.phase=Running", "--output", "json")
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +169,7 @@ func (n node) pods() (map[string]pod, error) {
 	}
 	for _, tier := range []string{nginx, frontend, backend} {
 		if pods[tier].ip == "" {
-			return nil, fmt.Errorf("no pod of %s runs in %s, want one", tier, namespace)
+			return nil, fmt.Errorf("no pod of %s runs in %s, want one", tier, n.namespace)
 		}
 	}
 	return pods, nil
@@ -258,7 +268,7 @@ func (n node) cpu(pods map[string]pod, tiers []string) (map[string]float64, erro
 // podCPU is what the kernel counts for the pod's container: with cgroups of version 2 in cpu.stat, with version 1 in cpuacct.usage.
 func (n node) podCPU(name string) (float64, error) {
 	const read = "cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/*cpuacct/cpuacct.usage"
-	out, err := n.inside("kubectl", "--namespace", namespace, "exec", name, "--", "sh", "-c", read)
+	out, err := n.inside("kubectl", "--namespace", n.namespace, "exec", name, "--", "sh", "-c", read)
 	if err != nil {
 		return 0, err
 	}
@@ -286,11 +296,11 @@ func (n node) dataFolder() (string, error) {
 		return "", fmt.Errorf("read the instances: %w", err)
 	}
 	for _, instance := range instances {
-		if instance.Identifier == namespace+"-database" {
+		if instance.Identifier == n.namespace+"-database" {
 			return filepath.Base(filepath.Dir(instance.DataDir)) + "/" + filepath.Base(instance.DataDir), nil
 		}
 	}
-	return "", fmt.Errorf("the account has no instance %s-database, want one", namespace)
+	return "", fmt.Errorf("the account has no instance %s-database, want one", n.namespace)
 }
 
 // databaseCPU is that of all processes of the database's server, which work in the folder of its data.
