@@ -53,28 +53,8 @@ func (s *testStack) isWatched(t *testing.T) {
 // deployedFilters are a stack's metric filters, by their logical names.
 func deployedFilters(t *testing.T, stack string) map[string]cloudwatch.Filter {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var state struct {
-		Checkpoint struct {
-			Latest struct {
-				Resources []struct {
-					URN, Type string
-					Outputs   json.RawMessage
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(data, &state); err != nil {
-		t.Fatal(err)
-	}
 	filters := map[string]cloudwatch.Filter{}
-	for _, res := range state.Checkpoint.Latest.Resources {
-		if res.Type != "aws:cloudwatch/logMetricFilter:LogMetricFilter" {
-			continue
-		}
+	for _, res := range ofType(t, stack, "aws:cloudwatch/logMetricFilter:LogMetricFilter") {
 		var filter cloudwatch.Filter
 		if err := json.Unmarshal(res.Outputs, &filter); err != nil {
 			t.Fatal(err)

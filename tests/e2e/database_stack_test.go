@@ -228,10 +228,11 @@ func recorded(t *testing.T, kind, id string) map[string]any {
 
 // stateResource is a resource in a stack's state.
 type stateResource struct {
-	URN    string         `json:"urn"`
-	Type   string         `json:"type"`
-	ID     string         `json:"id"`
-	Inputs map[string]any `json:"inputs"`
+	URN     string          `json:"urn"`
+	Type    string          `json:"type"`
+	ID      string          `json:"id"`
+	Inputs  map[string]any  `json:"inputs"`
+	Outputs json.RawMessage `json:"outputs"`
 }
 
 // state is what the engine keeps of a stack.

@@ -270,28 +270,12 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 // output is one of a stack's outputs.
 func output(t *testing.T, stack, name string) string {
 	t.Helper()
-	file := filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json")
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var state struct {
-		Checkpoint struct {
-			Latest struct {
-				Resources []struct {
-					Type    string         `json:"type"`
-					Outputs map[string]any `json:"outputs"`
-				} `json:"resources"`
-			} `json:"latest"`
-		} `json:"checkpoint"`
-	}
-	if err := json.Unmarshal(data, &state); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range state.Checkpoint.Latest.Resources {
-		if r.Type == "pulumi:pulumi:Stack" {
-			return fmt.Sprint(r.Outputs[name])
+	for _, r := range ofType(t, stack, "pulumi:pulumi:Stack") {
+		var outputs map[string]any
+		if err := json.Unmarshal(r.Outputs, &outputs); err != nil {
+			t.Fatal(err)
 		}
+		return fmt.Sprint(outputs[name])
 	}
 	t.Fatalf("the state of %s has no stack", stack)
 	return ""

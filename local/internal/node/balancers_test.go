@@ -30,8 +30,8 @@ func service(t *testing.T, annotations map[string]string, ports ...corev1.Servic
 	return s
 }
 
-// echo answers each line with itself, at a port that is also free at the load balancer's address.
-func echo(t *testing.T) int32 {
+// listen gives each connection to a port of this machine to handle, which closes it.
+func listen(t *testing.T, handle func(net.Conn)) *net.TCPAddr {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,13 +44,19 @@ func echo(t *testing.T) int32 {
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				_, _ = io.Copy(conn, conn)
-			}()
+			go handle(conn)
 		}
 	}()
-	return int32(l.Addr().(*net.TCPAddr).Port)
+	return l.Addr().(*net.TCPAddr)
+}
+
+// echo answers each line with itself, at a port that is also free at the load balancer's address.
+func echo(t *testing.T) int32 {
+	t.Helper()
+	return int32(listen(t, func(conn net.Conn) {
+		defer conn.Close()
+		_, _ = io.Copy(conn, conn)
+	}).Port)
 }
 
 func start(t *testing.T, services ...corev1.Service) *balancers {
@@ -139,37 +145,17 @@ func TestLoadBalancerLetsGoOfWhatNoServiceNames(t *testing.T) {
 
 func TestForwardTellsTLSFromPlainHTTP(t *testing.T) {
 	answer := func(text string) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				first := make([]byte, 3)
-				_, _ = io.ReadFull(conn, first)
-				_, _ = io.WriteString(conn, text+string(first))
-				conn.Close()
-			}
-		}()
-		return l.Addr().String()
+		return listen(t, func(conn net.Conn) {
+			first := make([]byte, 3)
+			_, _ = io.ReadFull(conn, first)
+			_, _ = io.WriteString(conn, text+string(first))
+			conn.Close()
+		}).String()
 	}
 	forward := Forward{Target: answer("plain "), TLSTarget: answer("tls ")}
 	for sent, want := range map[string]string{"GET": "plain GET", "\x16\x03\x01": "tls \x16\x03\x01"} {
-		outside, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			if conn, err := outside.Accept(); err == nil {
-				forward.lead(context.Background(), conn.(*net.TCPConn))
-			}
-		}()
-		conn, err := net.Dial("tcp", outside.Addr().String())
+		outside := listen(t, func(conn net.Conn) { forward.lead(context.Background(), conn.(*net.TCPConn)) })
+		conn, err := net.Dial("tcp", outside.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,6 +170,5 @@ func TestForwardTellsTLSFromPlainHTTP(t *testing.T) {
 			t.Errorf("%q led to %q, %v, want %q", sent, got, err, want)
 		}
 		conn.Close()
-		outside.Close()
 	}
 }
