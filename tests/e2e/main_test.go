@@ -270,15 +270,15 @@ func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) 
 // output is one of a stack's outputs.
 func output(t *testing.T, stack, name string) string {
 	t.Helper()
-	for _, r := range ofType(t, stack, "pulumi:pulumi:Stack") {
-		var outputs map[string]any
-		if err := json.Unmarshal(r.Outputs, &outputs); err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(outputs[name])
+	found := ofType(t, stack, "pulumi:pulumi:Stack")
+	if len(found) == 0 {
+		t.Fatalf("the state of %s has no stack", stack)
 	}
-	t.Fatalf("the state of %s has no stack", stack)
-	return ""
+	var outputs map[string]any
+	if err := json.Unmarshal(found[0].Outputs, &outputs); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(outputs[name])
 }
 
 // psql asks a stack's database, as its backend does, from inside the node.
