@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,6 +254,11 @@ func state(t *testing.T, stack string) []stateResource {
 		t.Fatal(err)
 	}
 	return file.Checkpoint.Latest.Resources
+}
+
+func ofType(t *testing.T, stack, kind string) []stateResource {
+	t.Helper()
+	return slices.DeleteFunc(state(t, stack), func(r stateResource) bool { return r.Type != kind })
 }
 
 // login is the user that a stack's backend was given, and its password.
