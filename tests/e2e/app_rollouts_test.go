@@ -16,8 +16,7 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 	s := newTestStack(t, "rollouts", "dev")
 	s.up(t)
 	for name, test := range map[string]func(*testing.T, *testStack){
-		"PodThatNeverGetsReadyLeavesTheOldServing":       neverGetsReady,
-		"ImageThatCannotBePulledLeavesTheOldServing":     cannotBePulled,
+		"WhatNeverGetsReadyLeavesTheOldServing":          neverGetsReady,
 		"FailedMigrationStopsItAndShowsItsLastWords":     stopsAtTheMigration,
 		"MigrationRunsOncePerChangeAndNotWithoutAChange": migratesOncePerChange,
 		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
@@ -35,16 +34,13 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 	}
 }
 
+// The backend's probe fails, and the frontend's image can't be pulled.
 func neverGetsReady(t *testing.T, s *testStack) {
 	s.set(t, "backend", "rolloutSeconds: 40")
 	s.set(t, "backend", "healthPath: /nowhere")
-	failsToRollOut(t, s, "backend", "404")
-}
-
-func cannotBePulled(t *testing.T, s *testStack) {
 	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
-	failsToRollOut(t, s, "frontend", "ghcr.io/acme/frontend:absent")
+	failsToRollOut(t, s, map[string]string{"backend": "404", "frontend": "ghcr.io/acme/frontend:absent"})
 }
 
 // tooLarge answers every request well; two seconds after its start its worker needs more memory than the pod has.
@@ -66,26 +62,32 @@ func needsTooMuchMemory(t *testing.T, s *testStack) {
 	s.unset(t, "backend", "minReadySeconds")
 	s.set(t, "backend", "rolloutSeconds: 40")
 	s.set(t, "backend", "command: [python3, -c, "+strconv.Quote(tooLarge)+"]")
-	failsToRollOut(t, s, "backend", "OOMKilled")
+	failsToRollOut(t, s, map[string]string{"backend": "OOMKilled"})
 }
 
-func failsToRollOut(t *testing.T, s *testStack, tier, reason string) {
+// failsToRollOut wants the reason of each tier in what up says, and their old pods to serve on.
+func failsToRollOut(t *testing.T, s *testStack, reasons map[string]string) {
 	t.Helper()
-	before := runningPods(t, s.name, tier)
+	before := map[string][]string{}
+	for tier := range reasons {
+		before[tier] = runningPods(t, s.name, tier)
+	}
 	l := startLoad(s.site, 20)
 	defer l.end()
 	// Not bin/local up, which looks for the images before anything is changed.
 	said := refused(t, ".local/bin/local exec -- %s/.local/bin/local deploy up --stack %s --config-file %s", root, s.name, s.config)
-	for _, want := range []string{"app-" + tier, reason} {
-		if !strings.Contains(said, want) {
-			t.Errorf("up said nothing of %q:\n%s", want, said)
-		}
-	}
 	reportLost(t, "a rollout that fails", l.failed())
-	after := runningPods(t, s.name, tier)
-	for _, pod := range before {
-		if !slices.Contains(after, pod) {
-			t.Errorf("of the old version's pods %s only %s are left", before, after)
+	for tier, reason := range reasons {
+		for _, want := range []string{"app-" + tier, reason} {
+			if !strings.Contains(said, want) {
+				t.Errorf("up said nothing of %q:\n%s", want, said)
+			}
+		}
+		after := runningPods(t, s.name, tier)
+		for _, pod := range before[tier] {
+			if !slices.Contains(after, pod) {
+				t.Errorf("of the old version's pods %s only %s are left", before[tier], after)
+			}
 		}
 	}
 }
