@@ -5,9 +5,10 @@ BASE ?=
 JOB ?=
 SNAPSHOT ?=
 HEAD ?=
+KEYS ?=
 OUT ?=
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -47,6 +48,9 @@ plan: ## write the resources of each stack to tests/plan; compare with a commit 
 
 rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
 	@go run ./cmd/rehearse -base "$(BASE)" -stack $(STACK) $(if $(HEAD),-head $(HEAD)) $(if $(OUT),-out $(OUT))
+
+promises: ## change one key after the other under load, and write what each costs to docs/promises.md (KEYS=key,key)
+	@go run ./cmd/promises -stack $(STACK) $(if $(KEYS),-keys $(KEYS))
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"strings"
 
 	"threetier/internal/planner"
+	"threetier/internal/promises"
+	"threetier/internal/recorder"
 )
 
 const folder = "tests/plan"
@@ -116,12 +119,44 @@ func compare(root, base string, plans []*planner.Plan) ([]planner.Comparison, er
 	for _, plan := range plans {
 		before, planned := old[plan.Stack]
 		delete(old, plan.Stack)
-		stacks = append(stacks, planner.Comparison{Stack: plan.Stack, New: !planned, Changes: planner.Compare(before, plan)})
+		comparison := planner.Comparison{Stack: plan.Stack, New: !planned, Changes: planner.Compare(before, plan)}
+		if comparison.Costs, err = costs(root, base, plan.Stack); err != nil {
+			return nil, err
+		}
+		stacks = append(stacks, comparison)
 	}
 	for stack := range old {
 		stacks = append(stacks, planner.Comparison{Stack: stack, Gone: true})
 	}
 	return stacks, nil
+}
+
+// costs are what the project's own page says of the keys that a stack config changes. Nothing is known without the page, or of
+// a stack config that base doesn't have.
+func costs(root, base, stack string) (planner.Costs, error) {
+	page, err := os.ReadFile(filepath.Join(root, promises.File))
+	if errors.Is(err, fs.ErrNotExist) {
+		return planner.Costs{}, nil
+	} else if err != nil {
+		return planner.Costs{}, fmt.Errorf("read what changes cost: %w", err)
+	}
+	file := recorder.ConfigFile(root, stack)
+	after, err := os.ReadFile(file)
+	if err != nil {
+		return planner.Costs{}, fmt.Errorf("read stack config: %w", err)
+	}
+	name, err := filepath.Rel(root, file)
+	if err != nil {
+		return planner.Costs{}, fmt.Errorf("find the stack config: %w", err)
+	}
+	if there, err := git(root, "ls-tree", "--name-only", base, name); err != nil || there == "" {
+		return planner.Costs{}, err
+	}
+	before, err := git(root, "show", base+":./"+name)
+	if err != nil {
+		return planner.Costs{}, fmt.Errorf("read the stack config of %s: %w", base, err)
+	}
+	return planner.CostsOf(string(page), []byte(before), after)
 }
 
 func git(root string, args ...string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"threetier/internal/planner/replacement"
+	"threetier/internal/promises"
 )
 
 // Comparison is what happens to one stack.
@@ -15,6 +16,8 @@ type Comparison struct {
 	Changes []Change
 	// New tells that the stack wasn't planned before, Gone that it isn't any more.
 	New, Gone bool
+	// Costs are of the keys that its config changes.
+	Costs Costs
 }
 
 // Markdown is the summary for a pull request: data first, then the numbers, then each change.
@@ -89,6 +92,16 @@ func writeStack(b *strings.Builder, stack Comparison) {
 		for _, detail := range change.Details {
 			fmt.Fprintf(b, "  - %s\n", describe(change.Resource.Type, detail))
 		}
+	}
+	writeCosts(b, stack.Costs)
+}
+
+func writeCosts(b *strings.Builder, costs Costs) {
+	if len(costs.Lines) > 0 {
+		fmt.Fprintf(b, "\nWhat such changes cost on the local node, by %s:\n\n%s%s", promises.File, promises.Head, strings.Join(costs.Lines, ""))
+	}
+	if len(costs.Unknown) > 0 {
+		fmt.Fprintf(b, "\nNot measured there: `%s`.\n", strings.Join(costs.Unknown, "`, `"))
 	}
 }
 

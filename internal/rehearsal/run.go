@@ -317,12 +317,7 @@ func (r *rehearsal) change(ctx context.Context, to *side, name, move string) err
 func (r *rehearsal) steady(ctx context.Context, name, move string) error {
 	step := Step{Name: name, Move: move}
 	r.say("%s: %d s of load", name, *r.file.Load.SteadySeconds)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Duration(*r.file.Load.SteadySeconds) * time.Second):
-	}
-	if err := r.node.dropPod(ctx); err != nil {
+	if err := errors.Join(r.pause(ctx), r.node.dropPod(ctx)); err != nil {
 		return err
 	}
 	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
@@ -338,6 +333,16 @@ func (r *rehearsal) steady(ctx context.Context, name, move string) error {
 	}
 	r.end(step)
 	return nil
+}
+
+// pause is a while of load.
+func (r *rehearsal) pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(*r.file.Load.SteadySeconds) * time.Second):
+		return nil
+	}
 }
 
 // end is now. A step begins where the one before has ended, so each request is part of one.

@@ -213,7 +213,7 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 			Name: "instanceClass", Kind: text(&d.InstanceClass), Constraint: database.InstanceClassConstraint, Example: "db.m7g.large", Doc: "Processors and memory of the instance.",
 		},
 		{
-			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Constraint: database.StorageGiBConstraint, Example: "100", Doc: "Size of the gp3 volume at creation, in GiB.",
+			Name: "storageGiB", Kind: optionalNumber(&d.StorageGiB), Constraint: database.StorageGiBConstraint, Example: "100", Doc: "Size of the gp3 volume, in GiB. A larger number grows the volume. A number below the current size does nothing.",
 		},
 		{
 			Name: "maxStorageGiB", Kind: optionalNumber(&d.MaxStorageGiB),

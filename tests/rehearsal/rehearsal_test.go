@@ -4,18 +4,22 @@
 package rehearsal
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"threetier/internal/promises"
 	"threetier/internal/rehearsal"
 )
 
@@ -167,12 +171,18 @@ func rehearse(t *testing.T, from, to string) (*rehearsal.Report, bool) {
 	if report.Failed != "" {
 		t.Errorf("the rehearsal ended half-way: %s\n%s", report.Failed, said)
 	}
+	leavesNothing(t)
+	return &report, err == nil
+}
+
+// leavesNothing of a rehearsal: no stack, no namespace, no worktree.
+func leavesNothing(t *testing.T) {
+	t.Helper()
 	left := must(t, root, ".local/bin/local", "exec", "--", "sh", "-c", "pulumi stack ls --json; kubectl get namespaces --output name") +
 		must(t, root, "git", "worktree", "list")
 	if strings.Contains(left, "dev-rehearsal") || strings.Contains(left, filepath.Join(".local", "rehearsal")) {
 		t.Errorf("the rehearsal has left something behind:\n%s", left)
 	}
-	return &report, err == nil
 }
 
 // names are those of the findings.
@@ -282,7 +292,12 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	from := base(t, edit{"apps/backend/migrations/env.py", "            if not is_newer():\n                context.run_migrations()\n", "            context.run_migrations()\n"})
 	second := migration(`op.execute("ALTER TABLE items ADD COLUMN note text")`)
-	report, passed := rehearse(t, from, commit(t, from, second, file("allow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n")))
+	// Without requests, the load is what the backend's own description offers.
+	report, passed := rehearse(t, from, commit(t, from, second,
+		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
+	if asked := fmt.Sprint(report.Requests); !strings.Contains(asked, "GET / ") || !strings.Contains(asked, "GET /api/items") {
+		t.Errorf("the load is %s, want the page and the backend's reads", asked)
+	}
 	if !passed {
 		t.Errorf("make rehearse failed, want it to pass since the rollback is named: %q", report.Findings)
 	}
@@ -295,5 +310,71 @@ func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	}
 	if report.Judge(none); report.Passed() {
 		t.Error("the gate passes although nothing names the rollback")
+	}
+}
+
+func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
+	from := base(t)
+	head := commit(t, from, edit{"apps/backend/app/main.py", `title="backend"`, `title="the backend"`})
+	cmd := exec.Command("make", "rehearse", "BASE="+from, "HEAD="+head, "OUT="+t.TempDir())
+	cmd.Dir = root
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	interrupted := false
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		t.Log(lines.Text())
+		if strings.Contains(lines.Text(), "forward: up to head") {
+			time.Sleep(3 * time.Second) // pulumi is at work
+			// From the keyboard it reaches make, and all that make has started.
+			interrupted = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) == nil
+		}
+	}
+	if err := cmd.Wait(); err == nil || !interrupted {
+		t.Errorf("the rehearsal ended with %v, interrupted: %t", err, interrupted)
+	}
+	leavesNothing(t)
+}
+
+// Rows of docs/promises.md, as whoever measures them again finds them.
+func TestPromisesOfThePageStillHold(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, promises.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"threetier:backend.env", "threetier:database.parameters", "threetier:database.port"}
+	cmd := exec.Command("make", "--silent", "promises", "KEYS="+strings.Join(keys, ","))
+	cmd.Dir = root
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said.String())
+	}
+	t.Logf("\n%s", out)
+	now, then := promises.Lines(string(out)), promises.Lines(string(page))
+	then = slices.DeleteFunc(then, func(l promises.Line) bool { return !slices.Contains(keys, l.Key) })
+	if len(now) != 4 || len(then) != len(now) {
+		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now), len(then), keys)
+	}
+	// How many requests are lost, and in how many seconds, is the machine's; whether any is lost is the change's.
+	number := regexp.MustCompile(`\| (0|[1-9]\d*) of \d+ \| (0|[1-9]\d*) \|`)
+	kind := func(text string) string {
+		return number.ReplaceAllStringFunc(text, func(cells string) string {
+			if strings.HasPrefix(cells, "| 0 of") {
+				return "| none lost |"
+			}
+			return "| some lost |"
+		})
+	}
+	for i := range now {
+		if kind(now[i].Text) != kind(then[i].Text) {
+			t.Errorf("measured: %spage:     %s", now[i].Text, then[i].Text)
+		}
 	}
 }
