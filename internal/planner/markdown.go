@@ -98,7 +98,7 @@ func writeStack(b *strings.Builder, stack Comparison) {
 
 func writeCosts(b *strings.Builder, costs Costs) {
 	if len(costs.Lines) > 0 {
-		fmt.Fprintf(b, "\nWhat such changes cost on the local node, by %s:\n\n%s%s", promises.File, promises.Head, strings.Join(costs.Lines, ""))
+		fmt.Fprintf(b, "\nThe cost of such changes on the local node, by %s:\n\n%s%s", promises.File, promises.Head, strings.Join(costs.Lines, ""))
 	}
 	if len(costs.Unknown) > 0 {
 		fmt.Fprintf(b, "\nNot measured there: `%s`.\n", strings.Join(costs.Unknown, "`, `"))

@@ -92,6 +92,10 @@ func (p *pods) follow(ctx context.Context, logs *sync.WaitGroup, kind string) {
 			}
 		}
 		_ = cmd.Wait() // its end is all that matters
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 
