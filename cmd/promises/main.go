@@ -82,6 +82,6 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, list string) e
 // write makes the page.
 func write(out io.Writer, stack string, day time.Time, m rehearsal.Measured) error {
 	return template.Must(template.New("page").Parse(page)).Execute(out, map[string]any{
-		"Stack": stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Table": promises.Table(m.Rows),
+		"Stack": stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Load": m.Load, "Table": promises.Table(m.Rows),
 	})
 }

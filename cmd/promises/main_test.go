@@ -21,8 +21,8 @@ func TestUnknownKeyIsRefusedBeforeAnythingStarts(t *testing.T) {
 func TestPageSaysWhenAndOfWhatItWasMeasured(t *testing.T) {
 	rows := []promises.Row{{Key: "threetier:backend.env", Change: "one more variable", Sent: 700}}
 	var out bytes.Buffer
-	require.NoError(t, write(&out, "dev", time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), rehearsal.Measured{Rows: rows, Rate: 20}))
+	require.NoError(t, write(&out, "dev", time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), rehearsal.Measured{Rows: rows, Rate: 20, Load: "GET / → 200 (1)"}))
 	assert.Contains(t, out.String(), "measured this page on 25 November 2026")
-	assert.Contains(t, out.String(), "deployed `Pulumi.dev.yaml` with its minimum of replicas and sent 20 requests per second")
+	assert.Contains(t, out.String(), "deployed `Pulumi.dev.yaml` with its minimum of replicas and sent 20 requests per second: GET / → 200 (1), with their shares.")
 	assert.Contains(t, out.String(), "\n\n"+promises.Table(rows)+"\n")
 }

@@ -167,11 +167,16 @@ func (r *Report) writePods(b *strings.Builder) {
 }
 
 func (r *Report) writeNotes(b *strings.Builder) {
+	writeList(b, "Load, and differences to the real stack", append([]string{"The load, with shares: " + r.kinds()}, r.Notes...))
+}
+
+// kinds are the requests of the load, with their shares.
+func (r *Report) kinds() string {
 	var kinds []string
 	for _, request := range r.Requests {
 		kinds = append(kinds, fmt.Sprintf("%s → %d (%d)", request, request.Status, *request.Share))
 	}
-	writeList(b, "Load, and differences to the real stack", append([]string{"The load, with shares: " + strings.Join(kinds, ", ")}, r.Notes...))
+	return strings.Join(kinds, ", ")
 }
 
 func writeList(b *strings.Builder, heading string, lines []string) {

@@ -30,7 +30,9 @@ func Keys() []string {
 // Measured is what the changes have cost, and of what load.
 type Measured struct {
 	Rows []promises.Row
+	// Rate is the number of requests per second, Load their kinds.
 	Rate int
+	Load string
 }
 
 // Measure changes one key after the other under load: some keys, or all that are known.
@@ -66,7 +68,7 @@ func Measure(ctx context.Context, o Options, keys []string) (m Measured, err err
 	if err == nil && r.report.Failed != "" {
 		err = errors.New(r.report.Failed)
 	}
-	m.Rate = r.report.Rate
+	m.Rate, m.Load = r.report.Rate, r.report.kinds()
 	for i := range m.Rows {
 		step := r.report.Steps[i+1]
 		m.Rows[i].Sent, m.Rows[i].Lost = step.Sent, step.lost()
