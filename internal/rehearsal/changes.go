@@ -49,8 +49,8 @@ var changes = []change{
 		c.set("threetier:database.allowMajorVersionUpgrade", true)
 	}, "the instance is down during the upgrade: minutes to hours, by its size"},
 	{"threetier:database.readReplicas", "1", set("threetier:database.readReplicas", 1),
-		"[a pause of about a minute without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
-	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](" + settingsPage + "), also a `durable` one"},
+		"[I/O pauses for about a second without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
+	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html), also a `durable` one"},
 }
 
 // set is a change of one value, by path.

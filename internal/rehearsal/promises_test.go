@@ -3,12 +3,14 @@ package rehearsal
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"threetier/internal/planner"
+	"threetier/internal/promises"
 )
 
 // Each change alone and all together are configs that the program takes, and each makes another config.
@@ -39,6 +41,17 @@ func TestChangesAreThoseOfAValidConfig(t *testing.T) {
 	}
 	assert.Equal(t, "debug", at(t, all, "threetier:backend", "env", "LOG_LEVEL"), "a field beside the changed one stays")
 	assert.Equal(t, map[string]any{"min": 2, "max": 2}, at(t, all, "threetier:nginx", "replicas"))
+}
+
+func TestPageHasARowOfEachChange(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("../..", promises.File))
+	require.NoError(t, err)
+	lines := promises.Lines(string(page))
+	require.Len(t, lines, len(changes), "run make promises")
+	for i, change := range changes {
+		assert.True(t, strings.HasPrefix(lines[i].Text, "| `"+change.key+"` | "+change.text+" | "), lines[i].Text)
+		assert.True(t, strings.HasSuffix(lines[i].Text, " | "+change.aws+" |\n"), lines[i].Text)
+	}
 }
 
 func TestReplacedResourcesAreReadFromTheEnginesEvents(t *testing.T) {
