@@ -18,7 +18,7 @@ const settingsPage = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USE
 const (
 	same     = "the same"
 	drains   = "the same; each old pod serves for `nginx.drainSeconds` more"
-	restarts = "[the instance is down during the change](" + settingsPage + "): minutes; with `multiAz`, the time of a failover. A `durable` one changes in its maintenance window"
+	restarts = "[the instance is down during the change](" + settingsPage + "); with `multiAz`, for the time of a failover. A `durable` one changes in its maintenance window"
 )
 
 // changes are in an order in which each is possible after those before it.
@@ -47,7 +47,7 @@ var changes = []change{
 	{"threetier:database.engineVersion", "18, with `allowMajorVersionUpgrade`", func(c *stackConfig) {
 		c.set("threetier:database.engineVersion", "18")
 		c.set("threetier:database.allowMajorVersionUpgrade", true)
-	}, "the instance is down during the upgrade: minutes to hours, by its size"},
+	}, "the instance is down during [the upgrade](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html)"},
 	{"threetier:database.readReplicas", "1", set("threetier:database.readReplicas", 1),
 		"[I/O pauses for about a second without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
 	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html), also a `durable` one"},
