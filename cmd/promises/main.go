@@ -49,20 +49,11 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, list string) e
 			return fmt.Errorf("KEYS has %q, want some of %s", key, strings.Join(rehearsal.Keys(), ","))
 		}
 	}
-	var err error
-	if o.Root, err = filepath.Abs(o.Root); err != nil {
-		return fmt.Errorf("find the project: %w", err)
-	}
-	folder := filepath.Join(o.Root, ".local", "rehearsal")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("make the log's folder: %w", err)
-	}
-	log, err := os.Create(filepath.Join(folder, "promises.log"))
+	_, log, err := o.Open("", "promises.log")
 	if err != nil {
-		return fmt.Errorf("make the log: %w", err)
+		return err
 	}
 	defer log.Close()
-	o.Log = log
 	measured, err := rehearsal.Measure(ctx, o, keys)
 	if err != nil {
 		return err

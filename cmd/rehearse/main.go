@@ -38,22 +38,11 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string)
 	if o.Base == "" {
 		return errors.New("BASE is empty, want the commit that runs now: make rehearse BASE=origin/main")
 	}
-	var err error
-	if o.Root, err = filepath.Abs(o.Root); err != nil {
-		return fmt.Errorf("find the project: %w", err)
-	}
-	if folder == "" {
-		folder = filepath.Join(o.Root, ".local", "rehearsal")
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("make the report's folder: %w", err)
-	}
-	log, err := os.Create(filepath.Join(folder, "rehearsal.log"))
+	folder, log, err := o.Open(folder, "rehearsal.log")
 	if err != nil {
-		return fmt.Errorf("make the log: %w", err)
+		return err
 	}
 	defer log.Close()
-	o.Log = log
 	report, err := rehearsal.Run(ctx, o)
 	if report == nil {
 		return err

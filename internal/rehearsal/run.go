@@ -28,6 +28,25 @@ type Options struct {
 	Progress, Log io.Writer
 }
 
+// Open makes the folder of what is written, .local/rehearsal without a name, and the log in it.
+func (o *Options) Open(folder, log string) (in string, file io.Closer, err error) {
+	if o.Root, err = filepath.Abs(o.Root); err != nil {
+		return "", nil, fmt.Errorf("find the project: %w", err)
+	}
+	if folder == "" {
+		folder = filepath.Join(o.Root, ".local", "rehearsal")
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", nil, fmt.Errorf("make the folder %s: %w", folder, err)
+	}
+	opened, err := os.Create(filepath.Join(folder, log))
+	if err != nil {
+		return "", nil, fmt.Errorf("make the log: %w", err)
+	}
+	o.Log = opened
+	return folder, opened, nil
+}
+
 // rehearsal is one under way.
 type rehearsal struct {
 	Options
