@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -63,6 +64,9 @@ func (n node) run(ctx context.Context, project string, args ...string) error {
 	return nil
 }
 
+// saysNoMore are lines of Pulumi and bin/local that only tell that something has failed, or what failed because of it.
+var saysNoMore = regexp.MustCompile(`error: update failed$|program failed:|waiting for RPCs:|errors? occurred:$|^\d+ errored$|the reason stands above$`)
+
 // reason is what a command that failed has said of it: the lines that report an error, or else its last one.
 func reason(said string, err error) string {
 	var lines []string
@@ -75,7 +79,7 @@ func reason(said string, err error) string {
 		last = line
 		// Not Pulumi's progress, nor a log's lines that are quoted beside its error.
 		progress := strings.HasPrefix(line, "+") || strings.HasPrefix(line, "~") || strings.Contains(line, `"level": "info"`)
-		if !progress && strings.Contains(strings.ToLower(line), "error") && !slices.Contains(lines, line) {
+		if !progress && !saysNoMore.MatchString(line) && strings.Contains(strings.ToLower(line), "error") && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}

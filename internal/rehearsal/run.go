@@ -280,7 +280,10 @@ func (r *rehearsal) underLoad(ctx context.Context, steps func(context.Context) e
 		return err
 	}
 	err = steps(ctx)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case ctx.Err() != nil:
+		err = errors.New("interrupted")
+	case err != nil:
 		r.report.Failed, err = err.Error(), nil
 	}
 	r.load.end()

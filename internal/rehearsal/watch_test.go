@@ -123,8 +123,15 @@ func TestErrorsInLogsAreTold(t *testing.T) {
 
 func TestReasonOfAFailureIsWhatTheCommandSaidOfIt(t *testing.T) {
 	failed := errors.New("exit status 1")
-	assert.Equal(t, "kubernetes:batch/v1:Job migration error: Can't locate revision; error: update failed; error: pulumi failed: the reason stands above",
-		reason("++ kubernetes:batch/v1:Job migration creating [Error]\nwarning: [Error] {\"level\": \"info\"}\n• pulumi up …\n  kubernetes:batch/v1:Job migration error: Can't locate revision\n\nerror: update failed\nerror: pulumi failed: the reason stands above\n", failed))
+	// Pulumi prints the stack's own lines before those of its resources, or after them.
+	const stack = "  pulumi:pulumi:Stack (dev):\n    error: update failed\n    error: an unhandled error occurred: program failed:\n" +
+		"    waiting for RPCs: rpc error: code = Unavailable\n\n    exit status 32\n\n"
+	const job = "  kubernetes:batch/v1:Job (migrate):\n    error: 8 errors occurred:\n    \t* [Pod a]: [Error] looking\n" +
+		"    {\"level\": \"info\", \"message\": \"begun\"}\n    {\"level\": \"error\", \"message\": \"Can't locate revision\"}\n\n"
+	for _, said := range []string{job + stack, stack + job} {
+		assert.Equal(t, `* [Pod a]: [Error] looking; {"level": "error", "message": "Can't locate revision"}`,
+			reason("++ kubernetes:batch/v1:Job migrate error: 8 errors occurred:\nDiagnostics:\n"+said+"Resources:\n    2 errored\nerror: pulumi failed: the reason stands above\n", failed))
+	}
 	assert.Equal(t, "no space left", reason("• pulumi up …\nno space left\n\n", failed))
 	assert.Equal(t, "exit status 1", reason("\n", failed))
 }
