@@ -279,7 +279,8 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 	const health = "def _add_items(app: FastAPI, database: Database) -> None:\n"
 	from := base(t,
 		edit{"apps/backend/app/main.py", health, health + slow},
-		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items }, { method: POST, path: /api/slow }] }\n"})
+		// Ten are open at the same time: one client may have 36.
+		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\n"})
 	report, passed := rehearse(t, from, commit(t, from,
 		edit{"apps/backend/app/__main__.py", "        self._app.state.draining = True\n", "        import os\n        os._exit(1)\n"}))
 	failsUntilNamed(t, report, passed, "lost back")
