@@ -213,7 +213,7 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 		assert.Contains(t, string(schema), string(mustJSON(t, key.Name)), path)
 	})
 	lines := strings.Split(reference, "\n")
-	assert.Contains(t, lines, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` | Size of the gp3 volume at creation, in GiB. |")
+	assert.Contains(t, lines, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` | Size of the gp3 volume, in GiB. A larger number grows the volume. A number below the current size does nothing. |")
 	assert.Contains(t, lines, "| `routes[].to` | string | required | backend, frontend | `backend` | Target of the route. |")
 	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated passwords. The next number generates new ones, for every login. |")
 }

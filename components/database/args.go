@@ -47,7 +47,7 @@ type DatabaseArgs struct {
 	AllowMajorVersionUpgrade bool
 	// InstanceClass is the size of the machine. Default: db.t4g.micro.
 	InstanceClass string
-	// StorageGiB is the size of the gp3 volume at creation, in GiB. Default: 20.
+	// StorageGiB is the least size of the gp3 volume, in GiB; a volume never shrinks. Default: 20.
 	StorageGiB *int
 	// MaxStorageGiB is how far the volume may grow by itself, in GiB; 0: not at all. Default: 5 times StorageGiB.
 	MaxStorageGiB *int
