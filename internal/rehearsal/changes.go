@@ -1,6 +1,10 @@
 package rehearsal
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // change is one whose cost is measured.
 type change struct {
@@ -26,12 +30,10 @@ var changes = []change{
 	{"threetier:backend.image", "another image", anotherImage("backend"), "the same, and the nodes pull the image"},
 	{"threetier:backend.env", "one more variable", set("threetier:backend.env.PROMISE", "kept"), same},
 	{"threetier:backend.secretEnv", "one more secret", set("threetier:backend.secretEnv.PROMISE_KEY", "kept"), same},
-	{"threetier:backend.replicas", "3 instead of 2", set("threetier:backend.replicas", map[string]any{"min": 3, "max": 3}), "the same, unless a node must start first"},
+	{"threetier:backend.replicas", "one more pod", oneMorePod, "the same, unless a node must start first"},
 	{"threetier:backend.resources", "`memory: 320Mi`", set("threetier:backend.resources.memory", "320Mi"), same},
 	{"threetier:frontend.image", "another image", anotherImage("frontend"), "the same, and the nodes pull the image"},
-	{"threetier:nginx.routes", "one more route", set("threetier:nginx.routes", []any{
-		map[string]any{"path": "/api", "to": "backend"}, map[string]any{"path": "/docs", "to": "backend"}, map[string]any{"path": "/", "to": "frontend"},
-	}), drains},
+	{"threetier:nginx.routes", "one more route", oneMoreRoute, drains},
 	{"threetier:nginx.timeoutSeconds", "61", set("threetier:nginx.timeoutSeconds", 61), drains},
 	{"threetier:nginx.drainSeconds", "11", set("threetier:nginx.drainSeconds", drainSeconds+1), drains},
 	{"threetier:nginx.resources", "`memory: 160Mi`", set("threetier:nginx.resources.memory", "160Mi"), drains},
@@ -53,17 +55,49 @@ var changes = []change{
 	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html), also a `durable` one"},
 }
 
+// apply changes the config, and tells whether that made another one of it.
+func (c change) apply(to *stackConfig) (bool, error) {
+	before, err := to.text()
+	if err != nil {
+		return false, err
+	}
+	c.edit(to)
+	after, err := to.text()
+	return !bytes.Equal(before, after), err
+}
+
 // set is a change of one value, by path.
 func set(path string, to any) func(*stackConfig) {
 	return func(c *stackConfig) { c.set(path, to) }
 }
 
-// anotherImage is the same content by another name, as nothing else makes a pod a new one.
+// anotherImage is the same content by another name: to Kubernetes a new version.
 func anotherImage(tier string) func(*stackConfig) {
 	return func(c *stackConfig) {
-		name, _ := c.part(tier)["image"].(string)
-		c.set("threetier:"+tier+".image", name+"-again")
+		if name, hasTier := c.part(tier)["image"].(string); hasTier {
+			c.set("threetier:"+tier+".image", name+"-again")
+		}
 	}
+}
+
+func oneMorePod(c *stackConfig) {
+	for _, p := range c.pods() {
+		if p.name == "backend" {
+			p.part["replicas"] = map[string]any{"min": p.min + 1, "max": p.min + 1}
+		}
+	}
+}
+
+func oneMoreRoute(c *stackConfig) {
+	routes, given := c.part("nginx")["routes"].([]any)
+	switch {
+	case given:
+	case c.part("frontend") != nil:
+		routes = []any{map[string]any{"path": "/api", "to": "backend"}, map[string]any{"path": "/", "to": "frontend"}}
+	default:
+		routes = []any{map[string]any{"path": "/", "to": "backend"}}
+	}
+	c.set("threetier:nginx.routes", append(slices.Clip(routes), map[string]any{"path": "/promise", "to": "backend"}))
 }
 
 // set sets a value by path: threetier:backend.env.KEY.

@@ -57,6 +57,12 @@ func Measure(ctx context.Context, o Options, keys []string) (m Measured, err err
 			if len(keys) > 0 && !slices.Contains(keys, c.key) {
 				continue
 			}
+			if applies, err := c.apply(r.base.config); err != nil {
+				return err
+			} else if !applies {
+				r.say("%s: the stack config has nothing to change, so there is no row", c.key)
+				continue
+			}
 			row, err := r.measure(ctx, c)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.key, err)
@@ -107,7 +113,7 @@ func (c *stackConfig) fixReplicas() {
 	}
 }
 
-// measure changes one key. What it costs may show until some time after the last old pod is gone.
+// measure deploys a config with one key changed. What it costs may show until some time after the last old pod is gone.
 func (r *rehearsal) measure(ctx context.Context, c change) (promises.Row, error) {
 	row := promises.Row{Key: c.key, Change: c.text, AWS: c.aws}
 	r.say("%s: %s", c.key, c.text)
@@ -116,7 +122,6 @@ func (r *rehearsal) measure(ctx context.Context, c change) (promises.Row, error)
 		return row, err
 	}
 	known := r.pods.names()
-	c.edit(r.base.config)
 	if err := r.base.write(r.node.stack); err != nil {
 		return row, err
 	}
