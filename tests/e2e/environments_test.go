@@ -61,7 +61,10 @@ func TestDestroyedStackLeavesTheOthersAndComesBackAtItsAddress(t *testing.T) {
 	if servers, err := filepath.Glob(filepath.Join(home, "account", "instances", "*"+s.name+"*")); err != nil || len(servers) > 0 {
 		t.Errorf("after destroy there are databases: %v, %v", servers, err)
 	}
-	holds(t, &testStack{site: dev}, []string{kept.Title})
+	// Of the database, since the load of another test may push it out of the newest hundred.
+	if !allTitles(t, "dev", kept.Title)[kept.Title] {
+		t.Errorf("after destroy %q is gone from dev", kept.Title)
+	}
 	if _, err := request(http.MethodGet, s.site+"/", nil, nil); err == nil {
 		t.Error("after destroy the port still answers")
 	}
