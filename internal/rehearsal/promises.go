@@ -128,7 +128,10 @@ func (r *rehearsal) measure(ctx context.Context, c change) (promises.Row, error)
 	if err := r.node.run(ctx, r.base.dir, "up", "--stack", r.node.stack); err != nil {
 		return row, err
 	}
-	if err := errors.Join(r.node.settled(ctx, 3*time.Minute), r.pause(ctx)); err != nil {
+	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
+		return row, err
+	}
+	if err := r.pause(ctx); err != nil {
 		return row, err
 	}
 	after, err := r.node.startedAt(ctx)

@@ -339,7 +339,10 @@ func (r *rehearsal) change(ctx context.Context, to *side, name, move string) err
 func (r *rehearsal) steady(ctx context.Context, name, move string) error {
 	step := Step{Name: name, Move: move}
 	r.say("%s: %d s of load", name, *r.file.Load.SteadySeconds)
-	if err := errors.Join(r.pause(ctx), r.node.dropPod(ctx)); err != nil {
+	if err := r.pause(ctx); err != nil {
+		return err
+	}
+	if err := r.node.dropPod(ctx); err != nil {
 		return err
 	}
 	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
