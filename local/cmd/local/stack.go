@@ -378,10 +378,18 @@ func ensureImages(h home.Home, pid int, t *target) error {
 		if err != nil {
 			return fmt.Errorf("threetier:%s.%s: %w", tier, imageKeys[tier], err)
 		}
-		if !slices.Contains(loaded, name) && !pulled(h, name) {
-			return fmt.Errorf("threetier:%s.%s is %s, which is neither built here nor loaded: load its archive with bin/local load FILE",
-				tier, imageKeys[tier], image)
+		if slices.Contains(loaded, name) || pulled(h, name) {
+			continue
 		}
+		// The archive of an image that was pulled by digest has its tag alone.
+		if tag, err := images.Normal(strings.Split(image, "@")[0]); err == nil && slices.Contains(loaded, tag) {
+			if err := store.Tag(tag, name); err != nil {
+				return err
+			}
+			continue
+		}
+		return fmt.Errorf("threetier:%s.%s is %s, which is neither built here nor loaded: load its archive with bin/local load FILE",
+			tier, imageKeys[tier], image)
 	}
 	return nil
 }

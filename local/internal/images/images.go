@@ -38,13 +38,23 @@ type Store struct {
 // base is a Dockerfile's image that is made here, of Debian's packages.
 var base = regexp.MustCompile(`(?m)^FROM (?:docker\.io/library/)?debian:(bookworm|trixie)-slim\b`)
 
-// Normal is an image's full name: nginx:1 is docker.io/library/nginx:1.
+// Normal is the name by which a node looks an image up: nginx:1 is docker.io/library/nginx:1, and beside a digest no tag counts.
 func Normal(name string) (string, error) {
-	ref, err := reference.ParseNormalizedNamed(name)
+	ref, err := reference.ParseDockerRef(name)
 	if err != nil {
 		return "", fmt.Errorf("image %q is not a valid name: %w", name, err)
 	}
-	return reference.TagNameOnly(ref).String(), nil
+	return ref.String(), nil
+}
+
+// tagged is a name with a tag for one with a digest. No build and no archive has the digest that a registry gave to an
+// image of that name.
+func tagged(name string) string {
+	repository, digest, _ := strings.Cut(name, "@")
+	if digest == "" {
+		return name
+	}
+	return repository + ":" + strings.ReplaceAll(digest, ":", "-")
 }
 
 // Loaded lists the full names of the images that pods can use.
@@ -236,7 +246,7 @@ func (s Store) make(name, dir string) error {
 			}
 		}
 	}
-	if err := step.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", name, dir)); err != nil {
+	if err := step.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", tagged(name), dir)); err != nil {
 		return err
 	}
 	made[name] = true
@@ -253,10 +263,29 @@ func (s Store) build(name, dir string) error {
 	if err := os.RemoveAll(archive); err != nil {
 		return fmt.Errorf("clear %s: %w", archive, err)
 	}
-	if err := step.Command(s.log("push", dir), s.buildah("push", name, "docker-archive:"+archive+":"+name)); err != nil {
+	built := tagged(name)
+	if err := step.Command(s.log("push", dir), s.buildah("push", built, "docker-archive:"+archive+":"+built)); err != nil {
 		return err
 	}
-	return s.Load(archive)
+	if err := s.Load(archive); err != nil || built == name {
+		return err
+	}
+	if err := s.Tag(built, name); err != nil {
+		return err
+	}
+	// Unload of the one name that is left removes the content.
+	if out, err := s.ctr("images", "rm", built).CombinedOutput(); err != nil {
+		return fmt.Errorf("remove the name %s: %w: %s", built, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// Tag gives a loaded image a second name. With a digest it is the one that pods find: nothing compares it with the content.
+func (s Store) Tag(image, name string) error {
+	if out, err := s.ctr("images", "tag", "--force", image, name).CombinedOutput(); err != nil {
+		return fmt.Errorf("name the image %s %s: %w: %s", image, name, err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }
 
 // ensureBase makes the base image of a release of Debian from its packages, once.
