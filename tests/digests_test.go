@@ -6,8 +6,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"threetier/components/app"
 	"threetier/internal/recorder"
 )
+
+func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {
+	given := app.DefaultNginxImage
+	t.Cleanup(func() { app.DefaultNginxImage = given })
+	app.DefaultNginxImage = "docker.io/acme/nginx:1"
+	digest := "@sha256:" + strings.Repeat("0a", 32)
+	prod := recorder.StackConfig(t, "prod").Remove(t, "threetier:allowTags").
+		Set(t, "threetier:backend.image", "ghcr.io/acme/backend"+digest).Set(t, "threetier:frontend.image", "ghcr.io/acme/frontend"+digest)
+	require.Equal(t, []string{`threetier:nginx.image is "docker.io/acme/nginx:1", want a digest (…@sha256:…) since the database isn't disposable, ` +
+		`or the reason why not as threetier:allowTags`}, refusals(t, prod))
+	require.NotEmpty(t, deploy(t, "prod", prod.Set(t, "threetier:nginx.image", given)).Resources)
+}
 
 func TestLastingDataWantsImagesByDigestOrAReason(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("0a", 32)

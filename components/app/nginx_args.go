@@ -11,10 +11,6 @@ import (
 	"threetier/internal/problems"
 )
 
-// DefaultNginxImage runs as any uid, reads /etc/nginx/nginx.conf, and stops gracefully on its stop signal (SIGQUIT).
-// It is the publisher's own mirror on ECR: Docker Hub counts the anonymous pulls of all nodes behind one NAT address.
-const DefaultNginxImage = "public.ecr.aws/nginx/nginx-unprivileged:1.28.0"
-
 // What nginx gets where its args say nothing.
 const (
 	DefaultNginxMinReplicas = 2

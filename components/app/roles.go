@@ -13,9 +13,6 @@ import (
 	"threetier/components/database"
 )
 
-// DefaultClientImage has a shell and psql 15 or later, whatever major the server is.
-const DefaultClientImage = "public.ecr.aws/docker/library/postgres:17.6-alpine3.22"
-
 const (
 	rolesLabel = "database-roles"
 	sqlDir     = "/etc/sql"

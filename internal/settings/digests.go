@@ -1,9 +1,11 @@
 package settings
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
+	"threetier/components/app"
 	"threetier/components/database"
 	"threetier/internal/problems"
 )
@@ -19,8 +21,8 @@ func (s *Settings) digestProblems() problems.List {
 	for _, image := range []struct{ path, name string }{
 		{"backend.image", s.App.Backend.Image},
 		{"frontend.image", frontend},
-		{"nginx.image", s.App.Nginx.Image},
-		{"database.clientImage", s.App.ClientImage},
+		{"nginx.image", cmp.Or(s.App.Nginx.Image, app.DefaultNginxImage)},
+		{"database.clientImage", cmp.Or(s.App.ClientImage, app.DefaultClientImage)},
 	} {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {
 			ps = append(ps, problems.Problem{

@@ -314,7 +314,7 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 
 func clientImageKey(into *string) Key {
 	return Key{
-		Name: "clientImage", Kind: text(into), Constraint: app.ImageConstraint.WithDefault(app.DefaultClientImage), Example: app.DefaultClientImage,
+		Name: "clientImage", Kind: text(into), Constraint: app.ImageConstraint.WithDefault(app.DefaultClientImage), Example: "ghcr.io/acme/psql@sha256:…",
 		Doc: "An image with a shell and psql 15 or later. It creates the database's roles.",
 	}
 }
@@ -582,7 +582,7 @@ func nginxTierKeys(n *app.NginxArgs) []Key {
 	return []Key{
 		{
 			Name: "image", Kind: text(&n.Image), Constraint: app.ImageConstraint.WithDefault(app.DefaultNginxImage),
-			Example: app.DefaultNginxImage, Doc: "An nginx image, 1.22 or later, that can run as any user.",
+			Example: "ghcr.io/acme/nginx@sha256:…", Doc: "An nginx image, 1.22 or later, that can run as any user.",
 		},
 		{
 			Name: "replicas", Default: "as each key's", Doc: replicasDoc,

@@ -12,7 +12,7 @@ import (
 
 // Image is an image that a stack config names.
 type Image struct {
-	// Key is where: backend.image.
+	// Key is where: backend.image, database.clientImage.
 	Key string
 	// Ref is the image.
 	Ref string
@@ -20,7 +20,7 @@ type Image struct {
 	At, Length int
 }
 
-// Images are those that the text names as threetier:<part>'s image, in the order of the file.
+// Images are those that the text names as threetier:<part>'s image or clientImage, in the order of the file.
 func Images(text []byte) ([]Image, error) {
 	var document struct {
 		Config map[string]yaml.Node `yaml:"config"`
@@ -31,18 +31,20 @@ func Images(text []byte) ([]Image, error) {
 	var images []Image
 	for key, part := range document.Config {
 		name, ours := strings.CutPrefix(key, "threetier:")
-		value := member(part, "image")
-		if !ours || value == nil {
-			continue
+		for _, field := range []string{"image", "clientImage"} {
+			value := member(part, field)
+			if !ours || value == nil {
+				continue
+			}
+			image := Image{Key: name + "." + field, Ref: value.Value, At: offset(text, value.Line, value.Column), Length: len(value.Value)}
+			if value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+				image.At++
+			}
+			if value.Kind != yaml.ScalarNode || !strings.HasPrefix(string(text[image.At:]), value.Value) {
+				return nil, fmt.Errorf("line %d: %s can't be changed in place, want it as plain text on one line", value.Line, image.Key)
+			}
+			images = append(images, image)
 		}
-		image := Image{Key: name + ".image", Ref: value.Value, At: offset(text, value.Line, value.Column), Length: len(value.Value)}
-		if value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-			image.At++
-		}
-		if value.Kind != yaml.ScalarNode || !strings.HasPrefix(string(text[image.At:]), value.Value) {
-			return nil, fmt.Errorf("line %d: %s can't be changed in place, want it as plain text on one line", value.Line, image.Key)
-		}
-		images = append(images, image)
 	}
 	slices.SortFunc(images, func(a, b Image) int { return a.At - b.At })
 	return images, nil

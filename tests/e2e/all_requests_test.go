@@ -4,20 +4,29 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/components/app"
 )
 
 // The images of dev, each under a second tag: to Kubernetes a new version.
 var secondTags = map[string]string{
-	"ghcr.io/acme/backend:1.0.0":                     "ghcr.io/acme/backend:1.0.1",
-	"ghcr.io/acme/frontend:1.0.0":                    "ghcr.io/acme/frontend:1.0.1",
-	"public.ecr.aws/nginx/nginx-unprivileged:1.28.0": "public.ecr.aws/nginx/nginx-unprivileged:1.28.1",
+	"ghcr.io/acme/backend:1.0.0":      "ghcr.io/acme/backend:1.0.1",
+	"ghcr.io/acme/frontend:1.0.0":     "ghcr.io/acme/frontend:1.0.1",
+	withoutTag(app.DefaultNginxImage): secondNginx,
+}
+
+// withoutTag is how containerd names an image that is given with tag and digest.
+func withoutTag(image string) string {
+	return regexp.MustCompile(`:[^/@]+@`).ReplaceAllString(image, "@")
 }
 
 const (
+	secondNginx     = "docker.io/acme/nginx:2"
 	backendReplicas = "replicas: { min: 2, max: 4 } # two, so that a pod can go"
 	nginxKey        = "threetier:nginx:\n"
 	frontendImage   = "image: ghcr.io/acme/frontend:1.0.0"
@@ -55,7 +64,7 @@ func changesUnderLoad(t *testing.T, l *load) {
 	images := slices.Concat(fixed, []string{
 		backendImage, "image: ghcr.io/acme/backend:1.0.1",
 		frontendImage, "image: ghcr.io/acme/frontend:1.0.1",
-		nginxKey, nginxKey + "    image: public.ecr.aws/nginx/nginx-unprivileged:1.28.1\n",
+		nginxKey, nginxKey + "    image: " + secondNginx + "\n",
 	})
 	config := slices.Concat(fixed, []string{nginxKey, nginxKey + "    maxBodySize: 11m\n"})
 	for _, step := range []struct {
