@@ -8,7 +8,7 @@ HEAD ?=
 KEYS ?=
 OUT ?=
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -60,6 +60,13 @@ promote: ## give a stack the images of another one, by digest (FROM=dev TO=prod)
 
 pin: ## put the digest beside each image's tag in Pulumi.$(STACK).yaml
 	@go run ./cmd/images pin -stack $(STACK)
+
+renew: ## give the images that no stack config names their newest digests, and write what follows from them
+	@go run ./cmd/images renew
+	@$(MAKE) --no-print-directory reference plan
+
+scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
+	@bin/scan $(STACK)
 
 names: ## put your names in place of the samples' (ORG=, REPO=owner/name, ACCOUNT=, DOMAIN=, MODULE=)
 	@ORG="$(ORG)" REPO="$(REPO)" ACCOUNT="$(ACCOUNT)" DOMAIN="$(DOMAIN)" MODULE="$(MODULE)" bin/names

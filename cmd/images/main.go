@@ -1,5 +1,6 @@
 // Command images moves images between stack configs. promote gives a stack the images that another one runs; pin puts the
 // digest beside each tag; set puts given images in. They change nothing else in the file, and print what they change.
+// renew gives the images that no stack config names the digests that their tags have now.
 package main
 
 import (
@@ -11,8 +12,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/crane"
 
@@ -33,7 +36,7 @@ func run(out io.Writer, args []string) error {
 	to := flags.String("to", "", "promote: the stack that gets them")
 	stack := flags.String("stack", "", "pin, set: the stack whose config changes")
 	if len(args) == 0 {
-		return errors.New("the command is missing, want promote, pin or set")
+		return errors.New("the command is missing, want promote, pin, set or renew")
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -45,8 +48,10 @@ func run(out io.Writer, args []string) error {
 		return change(out, *root, *stack, pinned)
 	case "set":
 		return set(out, *root, *stack, flags.Args())
+	case "renew":
+		return renew(out, *root)
 	}
-	return fmt.Errorf("the command is %s, want promote, pin or set", args[0])
+	return fmt.Errorf("the command is %s, want promote, pin, set or renew", args[0])
 }
 
 // set puts images in that were just built: backend=registry/name:tag@sha256:…
@@ -115,6 +120,48 @@ func pinned(image stackfile.Image) (string, error) {
 		return "", fmt.Errorf("threetier:%s is %s, want an image in its registry: %w", image.Key, image.Ref, err)
 	}
 	return image.Ref + "@" + digest, nil
+}
+
+// defaults names the images of those who name none; in it, a FROM line's tag and digest, and the day of the digests.
+const defaults = "components/app/images/Dockerfile"
+
+var (
+	fromLine = regexp.MustCompile(`(?m)^FROM ([^\s@]+)(@\S+)?`)
+	asOf     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`)
+)
+
+// renew writes the file once every image is known. The day is renewed where no digest is: they are still the newest.
+func renew(out io.Writer, root string) error {
+	text, err := os.ReadFile(filepath.Join(root, defaults))
+	if err != nil {
+		return fmt.Errorf("read the default images: %w", err)
+	}
+	var lines bytes.Buffer
+	var problems []error
+	renewed := fromLine.ReplaceAllStringFunc(string(text), func(line string) string {
+		tag := fromLine.FindStringSubmatch(line)[1]
+		digest, err := crane.Digest(tag)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("a default image is %s, want one in its registry: %w", tag, err))
+		}
+		now := "FROM " + tag + "@" + digest
+		if now != line {
+			fmt.Fprintf(&lines, "  - %s\n  + %s\n", line, now)
+		}
+		return now
+	})
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	renewed = asOf.ReplaceAllString(renewed, time.Now().UTC().Format(time.DateOnly))
+	if err := os.WriteFile(filepath.Join(root, defaults), []byte(renewed), 0o644); err != nil {
+		return fmt.Errorf("write the default images: %w", err)
+	}
+	if lines.Len() == 0 {
+		lines.WriteString("  the digests are the newest\n")
+	}
+	_, err = fmt.Fprintf(out, "%s:\n%s", defaults, lines.String())
+	return err
 }
 
 // change writes the stack config once every image is known.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -89,18 +90,27 @@ func TestSetRefusesATagAndAPartThatIsNotThere(t *testing.T) {
 	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
 }
 
-func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
-	server := httptest.NewServer(registry.New())
-	defer server.Close()
-	name := strings.TrimPrefix(server.URL, "http://") + "/acme/api:1"
+// push puts an image into a registry, and returns its name there and its digest with the @.
+func push(t *testing.T, server *httptest.Server, tag string) (name, sum string) {
+	t.Helper()
+	name = strings.TrimPrefix(server.URL, "http://") + "/acme/" + tag
 	image, err := random.Image(64, 1)
 	require.NoError(t, err)
 	require.NoError(t, crane.Push(image, name))
-	sum, err := image.Digest()
+	hash, err := image.Digest()
 	require.NoError(t, err)
+	return name, "@" + hash.String()
+}
 
-	pinned := "config:\n  threetier:backend: {image: " + name + "@" + sum.String() + "}\n  threetier:frontend: {image: x" + digest + "}\n"
-	root := write(t, map[string]string{"Pulumi.dev.yaml": strings.Replace(pinned, "@"+sum.String(), "", 1)})
+func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	name, sum := push(t, server, "api:1")
+	client, clientSum := push(t, server, "psql:17")
+
+	pinned := "config:\n  threetier:backend: {image: " + name + sum + "}\n  threetier:frontend: {image: x" + digest + "}\n" +
+		"  threetier:database: {clientImage: " + client + clientSum + "}\n"
+	root := write(t, map[string]string{"Pulumi.dev.yaml": strings.NewReplacer(sum, "", clientSum, "").Replace(pinned)})
 	require.NoError(t, run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"}))
 	assert.Equal(t, pinned, content(t, root, "Pulumi.dev.yaml"))
 }
@@ -116,11 +126,52 @@ func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
 	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
 }
 
+// defaultsOf is a project's folder that has these default images, and a function that reads the file.
+func defaultsOf(t *testing.T, text string) (root string, now func() string) {
+	t.Helper()
+	root = t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(defaults)), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, defaults), []byte(text), 0o644))
+	return root, func() string { return content(t, root, defaults) }
+}
+
+func TestRenewGivesTheDefaultImagesTheDigestsOfTheirTagsAndTheDay(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	nginx, nginxSum := push(t, server, "nginx:1.30-alpine")
+	psql, psqlSum := push(t, server, "psql:17")
+	fresh := "# Of " + time.Now().UTC().Format(time.DateOnly) + ".\nFROM " + nginx + nginxSum + " AS nginx\n\n# FROM here.\nFROM " + psql + psqlSum + " AS psql\n"
+	old := strings.NewReplacer(nginxSum, digest, psqlSum, "", time.Now().UTC().Format(time.DateOnly), "2026-01-31").Replace(fresh)
+
+	root, now := defaultsOf(t, old)
+	var out bytes.Buffer
+	require.NoError(t, run(&out, []string{"renew", "-root", root}))
+	assert.Equal(t, fresh, now())
+	assert.Equal(t, defaults+":\n  - FROM "+nginx+digest+"\n  + FROM "+nginx+nginxSum+"\n  - FROM "+psql+"\n  + FROM "+psql+psqlSum+"\n", out.String())
+
+	out.Reset()
+	require.NoError(t, run(&out, []string{"renew", "-root", root}))
+	assert.Equal(t, fresh, now())
+	assert.Equal(t, defaults+":\n  the digests are the newest\n", out.String())
+}
+
+func TestRenewChangesNothingWhereOneImageIsMissing(t *testing.T) {
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	nginx, _ := push(t, server, "nginx:1")
+	gone := strings.Replace(nginx, "nginx:1", "psql:17", 1)
+	text := "# Of 2026-01-31.\nFROM " + nginx + digest + " AS nginx\nFROM " + gone + " AS psql\n"
+	root, now := defaultsOf(t, text)
+	err := run(&bytes.Buffer{}, []string{"renew", "-root", root})
+	assert.ErrorContains(t, err, "a default image is "+gone+", want one in its registry: ")
+	assert.Equal(t, text, now())
+}
+
 func TestMistakesAreOneLineEach(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": "config:\n  threetier:backend:\n    image: >-\n      x\n"})
 	for want, args := range map[string][]string{
-		"the command is missing, want promote, pin or set":                              nil,
-		"the command is push, want promote, pin or set":                                 {"push"},
+		"the command is missing, want promote, pin, set or renew":                       nil,
+		"the command is push, want promote, pin, set or renew":                          {"push"},
 		`FROM is "qa", want a stack with a config`:                                      {"promote", "-root", root, "-from", "qa", "-to", "dev"},
 		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
 		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},
