@@ -13,7 +13,7 @@ import (
 	"threetier/internal/recorder"
 )
 
-// oldAfter is how long the default images' digests may stay: NGINX and PostgreSQL have a release with security fixes in each quarter.
+// oldAfter is how long the digests may stay. PostgreSQL alone has a minor release in each quarter.
 const oldAfter = 120 * 24 * time.Hour
 
 func TestDefaultImagesHaveADigestAndAreNotOld(t *testing.T) {
