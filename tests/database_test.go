@@ -562,6 +562,21 @@ func TestSnapshotCountsAtCreationOnly(t *testing.T) {
 	assert.NotContains(t, fmt.Sprint(recording.Lookups), "getSnapshot")
 }
 
+func TestSnapshotThatNobodyTookByHandIsLookedUpByItsType(t *testing.T) {
+	for identifier, kind := range map[string]string{
+		"rds:shop-2026-01-01-00-00":                                   "automated",
+		"awsbackup:job-be59cf2a-2343-4402-bd8b-226993d23453":          "awsbackup",
+		"arn:aws:rds:eu-west-1:123456789012:snapshot:awsbackup:job-1": "awsbackup",
+		"arn:aws:rds:eu-west-1:123456789012:snapshot:by-hand":         "",
+		"by-hand": "",
+	} {
+		found := recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{identifier: {Engine: "postgres", Version: "17.9", Type: kind}}}
+		recording, err := databaseOver(found, func(args *database.DatabaseArgs) { args.RestoreFrom = identifier })
+		require.NoError(t, err)
+		assert.Equal(t, identifier, recording.One(t, instanceType).Input(t, "snapshotIdentifier"))
+	}
+}
+
 // From 400 GiB on, RDS refuses less: https://github.com/hashicorp/terraform-provider-aws/issues/28382
 func TestStripedVolumesHaveTheLeastThatRDSGivesThem(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -83,11 +83,17 @@ var (
 		Valid:   []string{"long-enough", strings.Repeat("x", 128)},
 		Invalid: []string{"short", "with@at-sign", "with/slash", `with"quote`, "with space", "with-umlaut-ü", strings.Repeat("x", 129)},
 	}
+	// RDS's own have one prefix, those of AWS Backup another.
+	// https://docs.aws.amazon.com/aws-backup/latest/devguide/recovery-points.html
 	RestoreFromConstraint = constraint.Text{
-		Pattern: `^(rds:)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$|^arn:aws(-[a-z]+)*:rds:`,
+		Pattern: `^((rds|awsbackup):)?[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)*$|^arn:aws(-[a-z]+)*:rds:`,
 		Want:    "a snapshot's identifier or ARN",
-		Valid:   []string{"shop-final-0a1b", "rds:shop-2026-01-01-00-00", "arn:aws:rds:eu-west-1:123456789012:snapshot:shop"},
-		Invalid: []string{"my snapshot", "shop--final", "0shop", "arn:aws:s3:::shop"},
+		Valid: []string{
+			"shop-final-0a1b", "rds:shop-2026-01-01-00-00", "awsbackup:job-be59cf2a-2343-4402-bd8b-226993d23453",
+			"awsbackup:copyjob-be59cf2a-2343-4402-bd8b-226993d23453", "arn:aws:rds:eu-west-1:123456789012:snapshot:shop",
+			"arn:aws:rds:eu-west-1:123456789012:snapshot:awsbackup:job-be59cf2a-2343-4402-bd8b-226993d23453",
+		},
+		Invalid: []string{"my snapshot", "shop--final", "0shop", "backup:shop", "awsbackup:", "rds:awsbackup:job-1", "arn:aws:s3:::shop"},
 	}
 	MaintenanceWindowConstraint = constraint.Text{
 		Pattern: "^" + dayPattern + ":" + timePattern + "-" + dayPattern + ":" + timePattern + "$",

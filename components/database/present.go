@@ -47,10 +47,24 @@ func (b *builder) lookUpPresent(lookups ...pulumi.InvokeOption) error {
 	}
 	shared := strings.HasPrefix(b.args.RestoreFrom, "arn:")
 	b.present.snapshot, err = rds.LookupSnapshot(b.ctx, &rds.LookupSnapshotArgs{
-		DbSnapshotIdentifier: &b.args.RestoreFrom, IncludeShared: &shared,
+		DbSnapshotIdentifier: &b.args.RestoreFrom, IncludeShared: &shared, SnapshotType: snapshotType(b.args.RestoreFrom),
 	}, lookups...)
 	if err != nil {
 		return fmt.Errorf("look up snapshot %s: %w", b.args.RestoreFrom, err)
+	}
+	return nil
+}
+
+// snapshotType is what RDS wants to be told of a snapshot that nobody took by hand; nil for one that somebody did.
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
+func snapshotType(identifier string) *string {
+	_, name, shared := strings.Cut(identifier, ":snapshot:")
+	if !shared {
+		name = identifier
+	}
+	prefix, _, _ := strings.Cut(name, ":")
+	if kind, given := map[string]string{"rds": "automated", "awsbackup": "awsbackup"}[prefix]; given {
+		return &kind
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type DBSnapshot struct {
 	StorageGiB int
 	// KMSKeyARN is the key that it is encrypted with.
 	KMSKeyARN string
+	// Type is what it is only found by; empty for one that somebody took by hand.
+	Type string
 }
 
 func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
@@ -64,7 +66,7 @@ func (r RDS) answer(token string, args resource.PropertyMap) (resource.PropertyM
 			}), nil
 		}
 	case "aws:rds/getSnapshot:getSnapshot":
-		if found, ok := r.Snapshots[text("dbSnapshotIdentifier")]; ok {
+		if found, ok := r.Snapshots[text("dbSnapshotIdentifier")]; ok && text("snapshotType") == found.Type {
 			return properties(fields{
 				"engine": found.Engine, "engineVersion": found.Version, "allocatedStorage": found.StorageGiB,
 				"kmsKeyId": found.KMSKeyARN,

@@ -50,7 +50,7 @@ func TestSlowDrillProvesTheBackupAndLeavesNothing(t *testing.T) {
 	for i := range 5 {
 		addItem(t, s.site, fmt.Sprintf("in the snapshot %d", i))
 	}
-	must(t, ".local/bin/local exec -- aws rds create-db-snapshot --db-instance-identifier %s-database --db-snapshot-identifier by-hand", namespace("drilled"))
+	must(t, ".local/bin/local exec -- aws backup start-backup-job --backup-vault-name Default --iam-role-arn arn:aws:iam::123456789012:role/backup --resource-arn arn:aws:rds:eu-west-1:123456789012:db:%s-database", namespace("drilled"))
 	addItem(t, s.site, "after the snapshot")
 
 	report := drill(t, s, false)
@@ -62,7 +62,7 @@ func TestSlowDrillProvesTheBackupAndLeavesNothing(t *testing.T) {
 	must(t, ".local/bin/local exec -- pulumi config rm --stack drilled --path drill:rows.users")
 	must(t, ".local/bin/local exec -- pulumi config set --stack drilled --path drill:rows.items 5")
 	report = drill(t, s, true)
-	for _, want := range []string{"# Restore drill of drilled: passed\n", "| by-hand, of ", "(RPO) | 0 h ", "(RTO) | 0 h ", "| items | 5 | 5 |", "| alembic_version | 1 |  |"} {
+	for _, want := range []string{"# Restore drill of drilled: passed\n", "| awsbackup:job-", "(RPO) | 0 h ", "(RTO) | 0 h ", "| items | 5 | 5 |", "| alembic_version | 1 |  |"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("the report doesn't say %q", want)
 		}

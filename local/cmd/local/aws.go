@@ -16,6 +16,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1beta1"
 
 	"threetier/local/internal/home"
@@ -24,6 +25,7 @@ import (
 // awsCalls are the commands of the AWS CLI that the local node knows. Their answer is JSON, with the fields that the
 // project's scripts read.
 var awsCalls = map[string]func(h home.Home, flags map[string]string) (any, error){
+	"backup start-backup-job":    startBackup,
 	"cloudwatch describe-alarms": describeAlarms,
 	"eks get-token":              getToken,
 	"rds create-db-snapshot":     createSnapshot,
@@ -112,6 +114,10 @@ func describeSnapshots(h home.Home, flags map[string]string) (any, error) {
 	found := []dbSnapshot{}
 	instance, snapshot := flags["db-instance-identifier"], flags["db-snapshot-identifier"]
 	for _, s := range all {
+		// RDS lists those of AWS Backup for who asks for them.
+		if asked := flags["snapshot-type"]; asked != s.Type && (asked != "" || s.Type == "awsbackup") {
+			continue
+		}
 		if (instance == "" || s.Source == instance) && (snapshot == "" || s.Identifier == snapshot) {
 			found = append(found, dbSnapshot{s.Identifier, s.Source, s.Created, s.Status, s.Type})
 		}
@@ -134,6 +140,17 @@ func createSnapshot(h home.Home, flags map[string]string) (any, error) {
 		return nil, err
 	}
 	return map[string]any{"DBSnapshot": all.(map[string]any)["DBSnapshots"].([]dbSnapshot)[0]}, nil
+}
+
+// startBackup is what a backup plan does once a day, done once. It ends with the job.
+func startBackup(h home.Home, flags map[string]string) (any, error) {
+	job := string(uuid.NewUUID())
+	of := flags["resource-arn"]
+	inputs := map[string]any{"inputs": map[string]string{"job": job}}
+	if err := askAccount(h, http.MethodPost, "/instances/"+url.PathEscape(of[strings.LastIndex(of, ":")+1:])+"/backups", inputs, nil); err != nil {
+		return nil, err
+	}
+	return map[string]any{"BackupJobId": job}, nil
 }
 
 // dbInstance has the fields of RDS's own answer that the scripts read.

@@ -109,7 +109,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
 	actions := map[string]func(*call, *record) error{
 		"reboot": a.reboot, "stop": a.stopInstance, "start": a.startStopped, "maintenance": a.maintain,
-		"snapshots": a.takeSnapshot, "certificate": a.swapCertificate, "storage": a.grow,
+		"snapshots": a.takeSnapshot, "backups": a.takeBackup, "certificate": a.swapCertificate, "storage": a.grow,
 	}
 	for name, action := range actions {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))

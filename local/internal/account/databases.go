@@ -59,7 +59,7 @@ func getSnapshot(a *Account, c *call) (map[string]any, error) {
 	defer a.mu.Unlock()
 	asked := text(c.inputs, "dbSnapshotIdentifier")
 	snap := a.store.get(kindSnapshot, strings.TrimPrefix(asked, arn("rds", c.region, "snapshot:")))
-	if snap == nil || snap.Region != c.region {
+	if snap == nil || snap.Region != c.region || text(c.inputs, "snapshotType") != typeOf(snap.ID) {
 		return nil, refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", asked)
 	}
 	created := snap.Created.Format(time.RFC3339)

@@ -354,6 +354,28 @@ func TestDeletionProtectionAndFinalSnapshot(t *testing.T) {
 	f.mustQuery("again", "SELECT id FROM items", "7", "password=after-the-restore")
 }
 
+func TestSnapshotOfAWSBackupRestoresAndIsFoundByItsType(t *testing.T) {
+	f := newFixture(t)
+	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.mustQuery("shop", "CREATE TABLE items AS SELECT 7 AS id; SELECT id FROM items", "7")
+	const job = "be59cf2a-2343-4402-bd8b-226993d23453"
+	f.act("backups", props{"job": job})
+	taken := f.names("snapshots/*")
+	if len(taken) != 1 || taken[0] != "awsbackup:job-"+job {
+		t.Fatalf("snapshots are %v", taken)
+	}
+	asked := props{"dbSnapshotIdentifier": taken[0]}
+	f.refused(f.call("POST", "/lookups/rds.getSnapshot", Request{Region: region, Inputs: asked}).Error, "DBSnapshotNotFound")
+	found := f.call("POST", "/lookups/rds.getSnapshot", Request{Region: region, Inputs: merge(asked, props{"snapshotType": "awsbackup"})})
+	if found.Error != nil || found.Outputs["snapshotType"] != "awsbackup" {
+		t.Errorf("found %v, %v", found.Outputs, found.Error)
+	}
+	f.create(kindInstance, f.instanceInputs("copy", props{"snapshotIdentifier": taken[0]}))
+	f.mustQuery("copy", "SELECT id FROM items", "7")
+	byHand := f.call("POST", "/instances/shop/snapshots", Request{Inputs: props{"snapshotIdentifier": "awsbackup:job-mine"}})
+	f.refused(byHand.Error, "InvalidParameterValue")
+}
+
 func TestSnapshotOfARunningInstanceIsConsistent(t *testing.T) {
 	f := newFixture(t)
 	f.create(kindInstance, f.instanceInputs("shop", nil))

@@ -7,20 +7,25 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"threetier/local/internal/files"
 	"threetier/local/internal/postgres"
 )
 
-const kindSnapshot = "rds/snapshot"
+const (
+	kindSnapshot = "rds/snapshot"
+	typeBackup   = "awsbackup"
+	backupPrefix = typeBackup + ":"
+)
 
 // snapshot is what a record of a snapshot holds: the inputs of the record are those of the instance.
 type snapshot struct {
 	Identifier string `json:"identifier"`
 	Status     string `json:"status"`
 	Source     string `json:"source"` // the instance's identifier
-	Type       string `json:"type"`   // manual or automated
+	Type       string `json:"type"`   // manual or awsbackup
 	Version    string `json:"version"`
 }
 
@@ -37,9 +42,18 @@ func (rec *record) version() string {
 
 func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
 
+// typeOf is what RDS wants to be told of a snapshot that is asked for by its identifier, where nobody took it by hand.
+func typeOf(id string) string {
+	if strings.HasPrefix(id, backupPrefix) {
+		return typeBackup
+	}
+	return ""
+}
+
 // planSnapshot reserves the identifier. The caller holds a.mu.
 func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
-	if err := checkIdentifier("DBSnapshotIdentifier", id, 255); err != nil {
+	kind := cmp.Or(typeOf(id), "manual")
+	if err := checkIdentifier("DBSnapshotIdentifier", strings.TrimPrefix(id, backupPrefix), 255); err != nil {
 		return nil, err
 	}
 	if a.store.get(kindSnapshot, id) != nil {
@@ -50,18 +64,31 @@ func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
 	snap.Inputs = maps.Clone(rec.Inputs)
 	snap.Inputs["port"], snap.Inputs["allocatedStorage"] = rec.Instance.Port, rec.storage()
 	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier,
-		Type: "manual", Version: a.versionOf(rec)}
+		Type: kind, Version: a.versionOf(rec)}
 	return snap, a.store.put(snap)
 }
 
-// takeSnapshot copies a running instance.
+// takeSnapshot copies a running instance, under a name that a person may give.
 func (a *Account) takeSnapshot(c *call, rec *record) error {
+	id := text(c.inputs, "snapshotIdentifier")
+	if err := checkIdentifier("DBSnapshotIdentifier", id, 255); err != nil {
+		return err
+	}
+	return a.copyInstance(rec, id)
+}
+
+// takeBackup is AWS Backup's job.
+func (a *Account) takeBackup(c *call, rec *record) error {
+	return a.copyInstance(rec, backupPrefix+"job-"+text(c.inputs, "job"))
+}
+
+func (a *Account) copyInstance(rec *record, id string) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	err := a.mustBe(rec, statusAvailable)
 	var snap *record
 	if err == nil {
-		snap, err = a.planSnapshot(rec, text(c.inputs, "snapshotIdentifier"))
+		snap, err = a.planSnapshot(rec, id)
 	}
 	a.mu.Unlock()
 	if err != nil {

@@ -382,7 +382,7 @@ var lookupTypes = map[string]map[string]input{
 	"aws:rds/getInstances:getInstances": {"filters": filters, "tags": tags},
 	"aws:rds/getInstance:getInstance":   {"dbInstanceIdentifier": {required: true}},
 	"aws:rds/getSnapshot:getSnapshot": {"dbSnapshotIdentifier": {required: true}, "includePublic": {shape: aTruth},
-		"includeShared": {shape: aTruth}},
+		"includeShared": {shape: aTruth}, "snapshotType": {}},
 	"aws:rds/getEngineVersion:getEngineVersion": {"engine": {required: true}, "includeAll": {shape: aTruth}, "version": {}},
 	"aws:ec2/getSubnets:getSubnets":             {"filters": filters, "tags": tags},
 	"aws:ec2/getInstances:getInstances":         {"filters": filters, "instanceStateNames": {shape: aList}, "instanceTags": tags},

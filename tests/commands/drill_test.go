@@ -1,0 +1,53 @@
+package commands
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// RDS lists AWS Backup's snapshots for who asks for them, and finds one that nobody took by hand by its type alone.
+// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html
+func TestDrillFindsTheSnapshotsOfRDSOfAWSBackupAndOfPeople(t *testing.T) {
+	list := func(identifier, day, status string) string {
+		return fmt.Sprintf(`{"DBSnapshotIdentifier": %q, "SnapshotCreateTime": "2026-01-%sT02:00:00.123000+00:00", "Status": %q}`, identifier, day, status)
+	}
+	const ask = "rds describe-db-snapshots --region eu-west-1 --output json --db-"
+	answers := map[string]string{
+		ask + "instance-identifier shop-prod-database": list("by-hand", "01", "available") + ", " + list("rds:shop-2026-01-02", "02", "available"),
+		ask + "instance-identifier shop-prod-database --snapshot-type awsbackup": list("awsbackup:job-3", "03", "available") + ", " +
+			list("awsbackup:job-4", "04", "creating"),
+		ask + "snapshot-identifier awsbackup:job-3 --snapshot-type awsbackup":     list("awsbackup:job-3", "03", "available"),
+		ask + "snapshot-identifier rds:shop-2026-01-02 --snapshot-type automated": list("rds:shop-2026-01-02", "02", "available"),
+		ask + "snapshot-identifier by-hand":                                       list("by-hand", "01", "available"),
+	}
+	aws := "case \"$*\" in\n"
+	for asked, found := range answers {
+		aws += fmt.Sprintf("%q) echo '{\"DBSnapshots\": [%s]}' ;;\n", asked, found)
+	}
+	aws += "*) echo \"aws $*: not found\" >&2; exit 9 ;;\nesac"
+	for asked, want := range map[string]string{
+		"": "restore awsbackup:job-3 into prod-drill", "awsbackup:job-3": "restore awsbackup:job-3 into prod-drill",
+		"rds:shop-2026-01-02": "restore rds:shop-2026-01-02 into prod-drill", "by-hand": "restore by-hand into prod-drill",
+		"awsbackup:job-5": "there is no available snapshot awsbackup:job-5",
+	} {
+		args := []string{"prod"}
+		if asked != "" {
+			args = append(args, asked)
+		}
+		said, err := run(t, "drill", []string{"REPORT=" + filepath.Join(t.TempDir(), "report.md")}, map[string]string{
+			"aws": aws,
+			// The stack can't be made: what the drill restores is known by then.
+			"pulumi": `case "$*" in
+"config get --stack prod aws:region") echo eu-west-1 ;;
+"stack output databaseIdentifier --stack prod") echo shop-prod-database ;;
+*) exit 9 ;;
+esac`,
+		}, args...)
+		require.Error(t, err)
+		assert.Contains(t, said, want, "SNAPSHOT=%s", asked)
+	}
+}
