@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -69,6 +70,7 @@ type nginxUpstream struct {
 
 type nginxLocation struct {
 	Match          string // what follows the word location
+	Literal        string // the path as a pattern; empty for /
 	To             string
 	Prefix         string // set where it is to be removed
 	TimeoutSeconds int
@@ -150,6 +152,7 @@ func nginxLocations(args NginxArgs, limits nginxLimits) []nginxLocation {
 		if route.StripPrefix {
 			location.Prefix = route.Path
 		}
+		location.Literal = regexp.QuoteMeta(route.Path)
 		exact := location
 		exact.Match, location.Match = "= "+route.Path, route.Path+"/"
 		locations = append(locations, exact, location)
