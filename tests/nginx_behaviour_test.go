@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
@@ -59,6 +60,14 @@ func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 		}
 	})
 	return s
+}
+
+// startNginxArgs runs one more before the stubs of a site.
+func startNginxArgs(t *testing.T, s *site, args app.NginxArgs) string {
+	t.Helper()
+	config, err := app.RenderNginxConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
+	require.NoError(t, err)
+	return startNginx(t, config)
 }
 
 // startNginx runs one config more, and returns its URL.
@@ -196,6 +205,27 @@ func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 	}
 }
 
+func TestNginxPassesHeadersWithAnUnderscoreThatForgeNothing(t *testing.T) {
+	s := startSite(t, app.NginxArgs{}, nil)
+	sent := map[string]string{"access_token": "x", "X_Custom": "y", "X_Request_ID": "0af7651916cd43dd8448eb211c80319c"}
+	for _, header := range []string{
+		"X_Forwarded_For", "X-Forwarded_For", "x_forwarded-for", "X_FORWARDED_PROTO", "X_Forwarded_Host", "X-Forwarded_Prefix", "X_Forwarded_Port",
+		"X_Real_IP", "x_real-ip", "Content_Length", "Content_Type", "Transfer_Encoding", "SCRIPT_NAME", "Path_Info",
+	} {
+		sent[header] = "/forged"
+	}
+	got := ask(t, s.URL, http.MethodPost, "/api", "body", sent).seen(t)
+	require.Equal(t, "body", got.Body)
+	passed := map[string]string{}
+	for header, values := range got.Header {
+		if strings.Contains(header, "_") {
+			passed[header] = strings.Join(values, ", ")
+		}
+		require.NotContains(t, values, "/forged", header)
+	}
+	require.Equal(t, map[string]string{"Access_token": "x", "X_custom": "y"}, passed)
+}
+
 func TestNginxBelievesNobodyUnlessTold(t *testing.T) {
 	s := startSite(t, app.NginxArgs{}, nil)
 	got := ask(t, s.URL, http.MethodGet, "/", "", map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}).seen(t)
@@ -264,8 +294,9 @@ func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
 func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
 	s := startSite(t, app.NginxArgs{}, nil)
 	s.backend.Close()
-	ask(t, s.URL, http.MethodGet, "/api", "", nil)
+	ask(t, s.URL, http.MethodGet, "/api?token=secret", "", map[string]string{"Referer": "https://shop.example/?token=secret"})
 	line := s.logLines(t, 1)[0]
+	require.NotContains(t, s.log.String(), "secret", "the error log is no other place for tokens")
 	require.Equal(t, float64(http.StatusBadGateway), line["status"])
 	require.Equal(t, "backend", line["upstream"])
 	require.Contains(t, line["upstream_status"], "502, 502", "every try")
@@ -292,7 +323,12 @@ func TestNginxRedirectsOtherNamesToTheAppsOwn(t *testing.T) {
 	require.Equal(t, "max-age=31536000", got.header.Get("Strict-Transport-Security"))
 	require.Equal(t, "https://"+www+"/x", ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": www}).header.Get("Location"),
 		"first to TLS, so that the browser keeps the name to it")
-	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, "/x", "", map[string]string{"Host": "other.example"}).status)
+	for host, status := range map[string]int{
+		"shop.example": http.StatusOK, "Shop.Example.:443": http.StatusOK, "other.example": http.StatusMisdirectedRequest,
+		"shop.example.evil.example": http.StatusMisdirectedRequest, "127.0.0.1": http.StatusMisdirectedRequest,
+	} {
+		require.Equal(t, status, ask(t, s.TLSURL, http.MethodGet, "/x", "", map[string]string{"Host": host}).status, host)
+	}
 	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, app.NginxHealthPath, "", map[string]string{"Host": www}).status)
 }
 
@@ -300,6 +336,29 @@ func TestNginxRedirectsOtherNamesBeforeThereIsACertificate(t *testing.T) {
 	s := startSite(t, app.NginxArgs{Domain: app.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.shop.example"}}}, nil)
 	require.Equal(t, "http://shop.example/x", ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "www.shop.example"}).header.Get("Location"))
 	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "shop.example"}).status)
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "lb.example"}).status,
+		"until then the URL is the load balancer's")
+}
+
+func TestNginxServesWhatATrustedProxyGotByTLS(t *testing.T) {
+	names := app.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.example"}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
+	s := startSite(t, app.NginxArgs{Domain: names, TrustedProxies: []string{"127.0.0.0/8"}}, nil)
+	for _, c := range []struct{ host, scheme, location string }{
+		{"shop.example", "https", ""},
+		{"shop.example", "http", "https://shop.example/x"},
+		{"shop.example", "", "https://shop.example/x"},
+		{"www.example", "https", "https://shop.example/x"},
+		{"www.example", "http", "https://www.example/x"},
+	} {
+		got := ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": c.host, "X-Forwarded-Proto": c.scheme})
+		require.Equal(t, c.location, got.header.Get("Location"), "%s by %q", c.host, c.scheme)
+		if c.location == "" {
+			require.Equal(t, "https", got.seen(t).Header.Get("X-Forwarded-Proto"))
+		}
+	}
+	others := startNginxArgs(t, s, app.NginxArgs{Domain: names})
+	got := ask(t, others, http.MethodGet, "/x", "", map[string]string{"Host": "shop.example", "X-Forwarded-Proto": "https"})
+	require.Equal(t, http.StatusPermanentRedirect, got.status, "nobody else is believed")
 }
 
 func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
@@ -435,6 +494,37 @@ func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
 	}
 }
 
+// Browsers ask for gzip, which would hold back what comes in small pieces.
+func TestNginxPassesAStreamOnAsItComes(t *testing.T) {
+	release := make(chan struct{})
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		fmt.Fprintln(w, "one")
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	}))
+	for _, contentType := range []string{"text/event-stream", "text/plain", "text/plain;+charset=utf-8", "application/x-ndjson"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/events?type="+contentType, nil)
+		require.NoError(t, err)
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		first := make(chan string, 1)
+		go func() {
+			lines := bufio.NewScanner(response.Body)
+			lines.Scan()
+			first <- lines.Text()
+		}()
+		select {
+		case line := <-first:
+			require.Equal(t, "one", line, contentType)
+		case <-time.After(2 * time.Second):
+			t.Errorf("%s is held back", contentType)
+		}
+		release <- struct{}{}
+		require.NoError(t, response.Body.Close())
+	}
+}
+
 func TestNginxUpgradesWebSockets(t *testing.T) {
 	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Connection") != "upgrade" {
@@ -472,7 +562,7 @@ func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		fmt.Fprint(w, text)
 	}))
-	for contentType, compressed := range map[string]bool{"application/json": true, "text/css": true, "image/png": false} {
+	for contentType, compressed := range map[string]bool{"application/json": true, "text/css": true, "image/png": false, "text/plain": false} {
 		got := ask(t, s.URL, http.MethodGet, "/api?type="+contentType, "", map[string]string{"Accept-Encoding": "gzip"})
 		if !compressed {
 			require.Empty(t, got.header.Get("Content-Encoding"), contentType)
@@ -502,13 +592,76 @@ func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
 		{"/svc", "https://shop.example:8443/items/", "/svc/items/"},
 		{"/svc", "/svc/items/", "/svc/items/"},
 		{"/svc", "http://shop.example:8443/svc/items/", "/svc/items/"},
+		{"/svc", "/", "/svc/"},
+		{"/svc", "/svc", "/svc"},
+		{"/svc", "/svc?a=b", "/svc?a=b"},
+		{"/svc", "/svcother", "/svc/svcother"},
+		{"/svc", "http://shop.example:8443/svc", "http://shop.example:8443/svc"},
+		{"/svc", "http://shop.example:8443/svc?a=b", "http://shop.example:8443/svc?a=b"},
+		{"/svc", "http://shop.example:8443/svcother", "/svc/svcother"},
+		{"/svc", "//other.example/x", "//other.example/x"},
+		{"/svc", "//other.example/svc/x", "//other.example/svc/x"},
+		{"/svc", "https://login.example/svc/x", "https://login.example/svc/x"},
+		{"/svc", "http://shop.example:PORT/docs/", "/svc/docs/"},
+		{"/api", "http://shop.example:PORT/docs/", "/docs/"},
+		{"/api", "http://other.example:PORT/docs/", "http://other.example:PORT/docs/"},
+		{"/api", "//other.example/x", "//other.example/x"},
 		{"/svc", "https://login.example/", "https://login.example/"},
 		{"/svc", "items/", "items/"},
 		{"/api", "/items/", "/items/"},
 		{"/api", "http://shop.example:8443/api/items/", "http://shop.example:8443/api/items/"},
 	} {
-		got := ask(t, s.URL, http.MethodGet, c.route+"/items?to="+c.to, "", map[string]string{"Host": "shop.example:8443"})
-		require.Equal(t, c.want, got.header.Get("Location"), "%s → %s", c.route, c.to)
+		// As servers of files do, which name the port that they listen on.
+		port := strings.NewReplacer("PORT", upstreamAt(s.backend)[strings.LastIndex(upstreamAt(s.backend), ":")+1:])
+		got := ask(t, s.URL, http.MethodGet, c.route+"/items?to="+url.QueryEscape(port.Replace(c.to)), "", map[string]string{"Host": "shop.example:8443"})
+		require.Equal(t, port.Replace(c.want), got.header.Get("Location"), "%s → %s", c.route, c.to)
+	}
+	config, err := app.RenderNginxConfig(app.NginxArgs{}, "backend-service:8000", "frontend-service:80")
+	require.NoError(t, err)
+	require.Contains(t, config, "proxy_redirect http://$host/ /;", "nobody names port 80")
+}
+
+// Otherwise a tier that somebody got into would have nginx ask another one, at a path without a route.
+func TestNginxTakesNoOrdersFromTheApp(t *testing.T) {
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for _, header := range []string{"X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"} {
+			w.Header().Set(header, map[string]string{"X-Accel-Redirect": "/elsewhere", "X-Accel-Limit-Rate": "1"}[header])
+		}
+		fmt.Fprint(w, "the app's own words")
+	}))
+	got := ask(t, s.URL, http.MethodGet, "/api", "", nil)
+	require.Equal(t, "the app's own words", got.body)
+	for header := range got.header {
+		require.NotContains(t, header, "X-Accel")
+	}
+}
+
+func TestNginxLogsALineOfBoundedSizeAndCleanText(t *testing.T) {
+	s := startSite(t, app.NginxArgs{}, nil)
+	s.backend.Close() // each try is in the line
+	quotes := strings.Repeat(`"\`, 7000)
+	for i, head := range []string{
+		"GET /api/" + strings.Repeat("x", 15000) + " HTTP/1.1\r\nHost: shop.example\r\n",
+		"GET /api/" + quotes + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: " + quotes + "\r\n",
+		"GET /api/" + quotes[:5000] + " HTTP/1.1\r\nHost: " + strings.Repeat(`"`, 5000) + "\r\nUser-Agent: " + quotes[:5000] + "\r\nX-Request-ID: " + strings.Repeat("x", 128) + "\r\n",
+		"GET /api HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: " + strings.Repeat("\x01", 15000) + "\r\n",
+		"GET /api/\xff\xfe HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: a\xc3\r\n",
+		"GET /api HTTP/1.1\r\nHost: " + strings.Repeat("\xc3\"", 7000) + "\r\n",
+		"GET /api HTTP/1.1\r\nHost: " + strings.Repeat("x.", 7000) + "\r\n",
+		strings.Repeat("M", 15000) + " /api HTTP/1.1\r\nHost: shop.example\r\n",
+		"GET /api HTTP/1.1\r\nHost: shop.example\r\nX-Request-ID: " + strings.Repeat("\xc3", 100) + "\r\n",
+	} {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		require.NoError(t, err)
+		fmt.Fprint(connection, head+"Connection: close\r\n\r\n")
+		_, _ = io.Copy(io.Discard, connection)
+		require.NoError(t, connection.Close())
+		s.logLines(t, i+1)
+	}
+	for line := range strings.Lines(s.log.String()) {
+		require.LessOrEqual(t, len(line), 4096, "more than a pipe takes in one piece: %.100s", line)
+		require.True(t, utf8.ValidString(line), "%.300q", line)
+		require.True(t, json.Valid([]byte(line)), "%.300s", line)
 	}
 }
 

@@ -94,7 +94,8 @@ func (args NginxArgs) withDefaults() NginxArgs {
 		args.MaxBodySize = DefaultMaxBodySize
 	}
 	args.Redirect = optional.Or(args.Redirect, true)
-	if len(args.Hosts) > 0 && args.Domain.Name != "" {
+	// Until the names have certificates, the URL is the load balancer's.
+	if args.Domain.Name != "" && (len(args.Hosts) > 0 || args.tls()) {
 		args.Hosts = slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
 	}
 	args.Limits.RatePerClient = optional.Or(args.Limits.RatePerClient, 0)

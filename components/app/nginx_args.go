@@ -79,7 +79,8 @@ type NginxArgs struct {
 	Redirect *bool
 	// TrustedProxies are the networks whose word on a client's address and scheme counts. Default: none.
 	TrustedProxies []string
-	// Hosts are the names that nginx answers for; *.example.org is all below one. Default: any.
+	// Hosts are the names that nginx answers for; *.example.org is all below one. Default: Domain's
+	// once they have certificates, else any.
 	Hosts []string
 	// Limits bound what clients may take of one pod.
 	Limits LimitArgs

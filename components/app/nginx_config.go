@@ -41,9 +41,9 @@ var nginxTemplate = template.Must(template.New("nginx.conf").Parse(nginxTemplate
 
 // nginxView is what the template sees.
 type nginxView struct {
-	// AppPorts lead to the app, RedirectPort to https; 0 where nothing is redirected.
 	AppPorts               []int
-	TLSPort, RedirectPort  int
+	TLSPort                int
+	Redirect               bool // to https
 	HealthPath             string
 	Workers                int
 	LongestRequest         int
@@ -61,6 +61,7 @@ type nginxView struct {
 	UpstreamKeepaliveSeconds int
 	Locations                []nginxLocation
 	MaxBodySize              string
+	Disguised                []string
 }
 
 type nginxUpstream struct {
@@ -72,6 +73,7 @@ type nginxLocation struct {
 	Match          string // what follows the word location
 	Literal        string // the path as a pattern; empty for /
 	To             string
+	Origin         string // as the upstream sees its own
 	Prefix         string // set where it is to be removed
 	TimeoutSeconds int
 	MaxBodySize    string
@@ -106,6 +108,7 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
 		TLS:                      args.tls(),
+		Redirect:                 args.tls() && *args.Redirect,
 		TrustedProxies:           args.TrustedProxies,
 		Hosts:                    args.Hosts,
 		Name:                     args.Domain.Name,
@@ -115,14 +118,12 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      upstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
-		Locations:                nginxLocations(args, limits),
+		Locations:                nginxLocations(args, limits, map[string]string{ToBackend: originOf(backend), ToFrontend: originOf(frontend)}),
 		MaxBodySize:              args.MaxBodySize,
+		Disguised:                disguisedHeaders(),
 	}
-	switch {
-	case view.TLS && *args.Redirect:
-		view.AppPorts, view.RedirectPort = []int{nginxTLSPort}, nginxPort
-	case view.TLS:
-		view.AppPorts = []int{nginxPort, nginxTLSPort}
+	if view.TLS {
+		view.AppPorts = append(view.AppPorts, nginxTLSPort)
 	}
 	var text strings.Builder
 	if err := nginxTemplate.Execute(&text, view); err != nil {
@@ -133,12 +134,12 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 
 // nginxLocations are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func nginxLocations(args NginxArgs, limits nginxLimits) []nginxLocation {
+func nginxLocations(args NginxArgs, limits nginxLimits, origins map[string]string) []nginxLocation {
 	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
 	var locations []nginxLocation
 	for _, route := range routes {
 		location := nginxLocation{
-			Match: route.Path, To: route.To,
+			Match: route.Path, To: route.To, Origin: origins[route.To],
 			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds),
 			MaxBodySize:    route.MaxBodySize,
 			BodySize:       cmp.Or(route.MaxBodySize, args.MaxBodySize),
@@ -158,4 +159,36 @@ func nginxLocations(args NginxArgs, limits nginxLimits) []nginxLocation {
 		locations = append(locations, exact, location)
 	}
 	return locations
+}
+
+// originOf is where a server at host:port thinks it is, if it takes the name from the request and the port from itself.
+func originOf(address string) string {
+	_, port, _ := strings.Cut(address, ":")
+	return strings.TrimSuffix("http://$host:"+port, ":80")
+}
+
+// disguisedHeaders are what a client mustn't send, written with one underscore or more. Servers of CGI's kind read these as
+// the headers themselves; gunicorn takes the last two from its proxy, which nginx is.
+// https://docs.gunicorn.org/en/stable/settings.html#forwarder-headers
+func disguisedHeaders() []string {
+	var disguised []string
+	for _, header := range []string{
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Real-IP", "X-Request-ID",
+		"Content-Length", "Content-Type", "Transfer-Encoding",
+	} {
+		spellings := []string{""}
+		for i, word := range strings.Split(header, "-") {
+			var longer []string
+			for _, spelling := range spellings {
+				if i > 0 {
+					longer = append(longer, spelling+"-"+word)
+					spelling += "_"
+				}
+				longer = append(longer, spelling+word)
+			}
+			spellings = longer
+		}
+		disguised = append(disguised, spellings[1:]...) // the first has no underscore
+	}
+	return append(disguised, "PATH_INFO", "SCRIPT_NAME")
 }

@@ -625,10 +625,10 @@ func nginxClientKeys(n *app.NginxArgs) []Key {
 		},
 		{
 			Name: "trustedProxies", Kind: texts(&n.TrustedProxies), Constraint: app.TrustedProxiesConstraint, Default: "[]",
-			Example: "[10.0.0.0/16]", Doc: "Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto.",
+			Example: "[10.0.0.0/16]", Doc: "Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected.",
 		},
 		{
-			Name: "hosts", Kind: texts(&n.Hosts), Constraint: app.HostsConstraint, Default: "any host",
+			Name: "hosts", Kind: texts(&n.Hosts), Constraint: app.HostsConstraint, Default: "the names of threetier:domain once they have certificates, else any host",
 			Example: "[shop.example.org]", Doc: "Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421.",
 		},
 		{
