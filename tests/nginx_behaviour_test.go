@@ -469,6 +469,22 @@ func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T
 	require.EqualValues(t, 1, requests.Load(), "a POST might have done its work")
 }
 
+// README names the number among the sharp edges.
+func TestNginxSendsARequestThatKillsNineTimesAtMost(t *testing.T) {
+	var requests atomic.Int32
+	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/kills" {
+			return
+		}
+		requests.Add(1)
+		connection, _, _ := http.NewResponseController(w).Hijack()
+		_ = connection.Close()
+	}))
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status, "a connection is kept, which is tried besides")
+	requireProblem(t, ask(t, s.URL, http.MethodGet, "/api/kills", "", nil), http.StatusBadGateway, "The service is not available")
+	require.EqualValues(t, 9, requests.Load())
+}
+
 func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
 	release := make(chan struct{})
 	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
