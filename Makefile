@@ -7,6 +7,7 @@ SNAPSHOT ?=
 HEAD ?=
 KEYS ?=
 OUT ?=
+ALL ?=
 
 .PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
@@ -40,8 +41,8 @@ drill: ## prove that the backup restores, into a scratch stack that is removed a
 down: ## stop the local node; keep its data
 	@bin/local down
 
-clean: ## stop the local node and remove .local
-	@bin/local clean
+clean: ## stop the local node and remove .local; say what is left (ALL=1 removes the caches of go and npm too)
+	@bin/local clean $(if $(ALL),--all)
 
 plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
 	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
@@ -90,7 +91,7 @@ test-apps: packages ## run the sample applications' own tests
 
 # What bin/trixie and the local node's parts need, where it can be installed.
 packages:
-	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then bin/local install; fi
+	@if missing=$$(bin/local check 2>&1); then bin/local install; else echo "SKIPPED: the packages of the tests: $$missing"; fi
 
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e

@@ -16,7 +16,7 @@ func edited(t *testing.T) string {
 	must(t, "git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t %s", dir)
 	// The tools are shared, but not the two programs that the copy builds of its own sources.
 	must(t, "mkdir -p %[1]s/.local/bin && find .local/bin -not -type d -not -name local -not -name pulumi-resource-aws -exec ln -s %[2]s/{} %[1]s/.local/bin/ ';' && "+
-		"ln -s %[2]s/.local/buildah %[2]s/.local/trixie %[2]s/.local/trixie.packages %[1]s/.local/", dir, root)
+		"ln -s %[2]s/.local/buildah %[2]s/.local/trixie %[2]s/.local/trixie.made-by %[1]s/.local/", dir, root)
 	return dir
 }
 

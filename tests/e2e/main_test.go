@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,8 +56,11 @@ func TestMain(m *testing.M) {
 	if services := os.Getenv(insideVariable); services != "" {
 		serveInside(services)
 	}
-	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		fmt.Printf("SKIPPED: every live test: they want Linux and root, this is %s and user id %d\n", runtime.GOOS, os.Geteuid())
+	if out, err := exec.Command("../../bin/local", "check").CombinedOutput(); err != nil {
+		fmt.Printf("SKIPPED: every live test: %s", out)
+		if os.Getenv("CI") != "" {
+			os.Exit(1) // where they are expected to run
+		}
 		os.Exit(0)
 	}
 	os.Exit(run(m))

@@ -105,6 +105,7 @@ func TestWhatCannotWorkIsRefusedInOneLine(t *testing.T) {
 	cases := []struct{ name, command, want string }{
 		{"not root", "THREETIER_ROOT=$PWD setpriv --reuid 65534 --clear-groups .local/bin/local up", "wants root"},
 		{"too little disk", "THREETIER_DISK_GIB=100000 make up", "GiB free, want 100000"},
+		{"no namespaces", "capsh --drop=cap_sys_admin -- -c 'make up'", "this machine doesn't let root make namespaces"},
 		{"a stack without a config", "make up STACK=nowhere", "there is no file"},
 		{"a port in use", "bin/local up --stack inuse --port " + taken + " --config-file " + config("-e s/a/a/"), "port " + taken + " of 127.0.0.1 is in use"},
 		{"an archive that is none", "bin/local load README.md", "README.md can't be loaded, want a docker- or OCI-archive"},
@@ -148,5 +149,12 @@ func TestSixMistakesAreSixLinesAndNothingRegistered(t *testing.T) {
 		if e.ResOp != nil && e.ResOp.Metadata.Type != "pulumi:pulumi:Stack" {
 			t.Errorf("a %s was registered", e.ResOp.Metadata.Type)
 		}
+	}
+}
+
+// Its folder may be entered by everybody.
+func TestNothingOfDebian13GivesRoot(t *testing.T) {
+	if out := must(t, "find .local/trixie -xdev -type f -perm /6000"); out != "" {
+		t.Errorf("setuid or setgid programs below .local/trixie:\n%s", out)
 	}
 }

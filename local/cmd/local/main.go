@@ -33,6 +33,6 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(upCommand(), previewCommand(), destroyCommand(), encryptCommand(), downCommand(), cleanCommand(),
-		execCommand(), runCommand(), shellCommand(), loadCommand(), unloadCommand(), statusCommand(), installCommand(), superviseCommand(), deployCommand())
+		execCommand(), runCommand(), shellCommand(), loadCommand(), unloadCommand(), statusCommand(), installCommand(), checkCommand(), probeCommand(), superviseCommand(), deployCommand())
 	return root
 }

@@ -18,6 +18,7 @@ import (
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
 	"threetier/local/internal/images"
+	"threetier/local/internal/machine"
 	"threetier/local/internal/node"
 	"threetier/local/internal/tools"
 )
@@ -43,6 +44,22 @@ func superviseCommand() *cobra.Command {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 		defer stop()
 		return node.Supervise(ctx, h, os.NewFile(3, "hostnet"))
+	}}
+}
+
+func checkCommand() *cobra.Command {
+	return &cobra.Command{Use: "check", Short: "say what this machine lacks for the node, if anything", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		h, err := home.Find()
+		if err != nil {
+			return err
+		}
+		return machine.Check(h)
+	}}
+}
+
+func probeCommand() *cobra.Command {
+	return &cobra.Command{Use: machine.ProbeCommand, Hidden: true, Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return machine.Probe()
 	}}
 }
 
@@ -84,15 +101,42 @@ func downCommand() *cobra.Command {
 }
 
 func cleanCommand() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use: "clean", Short: "stop the node and remove .local, its data and tools with it", Args: cobra.NoArgs,
 		RunE: alone(func(h home.Home) error {
 			if err := node.Stop(h); err != nil {
 				return err
 			}
-			return os.RemoveAll(h.Path())
+			packages := tools.Installed(h)
+			if err := os.RemoveAll(h.Path()); err != nil {
+				return fmt.Errorf("remove %s: %w", h.Path(), err)
+			}
+			if h.Path() != h.Cache() {
+				return nil // a second node of the checkout: what they share stays
+			}
+			return leave(all, packages)
 		}),
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "remove the caches of go and npm too, those of other projects with them")
+	return cmd
+}
+
+// leave says what stays of the node after its folder is gone.
+func leave(all bool, packages []string) error {
+	if all {
+		for _, command := range [][]string{{"go", "clean", "-cache", "-modcache"}, {"npm", "cache", "clean", "--force", "--silent"}} {
+			if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+				return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, strings.TrimSpace(string(out)))
+			}
+		}
+	} else {
+		fmt.Println("left: the caches of go and npm, which other projects use too; make clean ALL=1 removes them")
+	}
+	if len(packages) > 0 {
+		fmt.Println("left: the packages that were installed; to remove them: apt-get autoremove", strings.Join(packages, " "))
+	}
+	return nil
 }
 
 func execCommand() *cobra.Command {

@@ -24,6 +24,7 @@ import (
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
 	"threetier/local/internal/images"
+	"threetier/local/internal/machine"
 	"threetier/local/internal/node"
 	"threetier/local/internal/step"
 	"threetier/local/internal/tools"
@@ -123,7 +124,7 @@ func destroyCommand() *cobra.Command {
 func (t *target) home() (home.Home, error) {
 	h, err := home.Find()
 	if err == nil {
-		err = tools.CheckMachine(h)
+		err = machine.Check(h)
 	}
 	if err == nil {
 		err = t.check(h)

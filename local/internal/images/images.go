@@ -18,6 +18,7 @@ import (
 	"threetier/local/internal/node"
 	"threetier/local/internal/stamp"
 	"threetier/local/internal/step"
+	"threetier/local/internal/tools"
 )
 
 // Image is one that is built from a Dockerfile in the checkout.
@@ -297,7 +298,7 @@ func (s Store) ensureBase(release string) error {
 	return step.Run("build the base image "+name, func() error {
 		tar := s.Home.Path("images", "base.tar")
 		defer func() { _ = os.Remove(tar) }()
-		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", release, tar)
+		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", tools.Unprivileged, release, tar)
 		if err := step.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
 			return err
 		}

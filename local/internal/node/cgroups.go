@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/machine"
 )
 
 // CgroupName is the folder of the node's pods in each cgroup hierarchy: one per node.
@@ -18,27 +19,8 @@ func CgroupName(h home.Home) string {
 	return fmt.Sprintf("threetier-%x", sha256.Sum256([]byte(h.Path())))[:22]
 }
 
-// cgroupRoots are the hierarchies that the kubelet and runc use: one with version 2, one per controller with version 1.
-func cgroupRoots() ([]string, error) {
-	const base = "/sys/fs/cgroup"
-	if _, err := os.Stat(base + "/cgroup.controllers"); err == nil {
-		return []string{base}, nil
-	}
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		return nil, fmt.Errorf("list the cgroup hierarchies: %w", err)
-	}
-	var roots []string
-	for _, e := range entries {
-		if e.IsDir() {
-			roots = append(roots, filepath.Join(base, e.Name()))
-		}
-	}
-	return roots, nil
-}
-
 func (n *node) cgroups() error {
-	roots, err := cgroupRoots()
+	roots, err := machine.CgroupRoots()
 	if err != nil {
 		return err
 	}
@@ -63,7 +45,7 @@ func (n *node) cgroups() error {
 
 // RemoveCgroups takes away what the kernel keeps of a node that has ended.
 func RemoveCgroups(h home.Home) error {
-	roots, err := cgroupRoots()
+	roots, err := machine.CgroupRoots()
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/machine"
 	"threetier/local/internal/step"
 )
 
@@ -51,7 +52,7 @@ func Start(h home.Home, command *os.File) error {
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.ExtraFiles = []*os.File{hostNet, lock}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		Cloneflags: machine.Namespaces,
 		Setsid:     true,
 	}
 	// The node outlives the command that starts it, and so must not inherit that command's lock.

@@ -1,10 +1,12 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"threetier/local/internal/home"
@@ -27,7 +29,7 @@ var needs = map[string][]need{
 		{"curl", "curl"}, {"jq", "jq"},
 	},
 	"test": {
-		{"chromium", "chromium"}, {"libnss3-tools", "certutil"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"},
+		{"chromium", "chromium"}, {"libnss3-tools", "certutil"}, {"wrk", "wrk"}, {"openssl", "openssl"}, {"shellcheck", "shellcheck"}, {"libcap2-bin", "/usr/sbin/capsh"},
 		// Without a font of its own Chromium shows no text.
 		{"fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu"},
 	},
@@ -66,6 +68,30 @@ func Install(h home.Home, purpose string) error {
 		}
 		install := exec.Command("apt-get", append([]string{"install", "-y", "--no-install-recommends"}, missing...)...)
 		install.Env = env
-		return step.Command(h.Path("logs", "apt-install.log"), install)
+		if err := step.Command(h.Path("logs", "apt-install.log"), install); err != nil {
+			return err
+		}
+		return noteInstalled(h, missing)
 	})
+}
+
+// noteInstalled keeps what Install adds to the machine, since nothing else tells it from the machine's own packages.
+func noteInstalled(h home.Home, packages []string) error {
+	note, err := os.OpenFile(h.Cache("installed"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("note what was installed: %w", err)
+	}
+	_, err = fmt.Fprintln(note, strings.Join(packages, "\n"))
+	return errors.Join(err, note.Close())
+}
+
+// Installed are the packages that Install has added to this machine since the last `make clean`.
+func Installed(h home.Home) []string {
+	note, err := os.ReadFile(h.Cache("installed"))
+	if err != nil {
+		return nil
+	}
+	packages := strings.Fields(string(note))
+	slices.Sort(packages)
+	return slices.Compact(packages)
 }

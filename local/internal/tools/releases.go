@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -122,8 +123,9 @@ func (f *fetcher) open(address string) (io.ReadCloser, error) {
 		full = strings.TrimSuffix(mirror, "/") + "/" + address
 	}
 	u, err := url.Parse(full)
-	if err != nil {
-		return nil, fmt.Errorf("%s is %q, want a URL or none: %w", Releases, mirror, err)
+	// The sums come from the same host: whoever can change what it sends could change both.
+	if err != nil || u.Scheme != "https" && !isLoopback(u.Hostname()) {
+		return nil, fmt.Errorf("%s is %q, want none, an https URL, or one of this machine", Releases, mirror)
 	}
 	if err := f.dead[u.Host]; err != nil {
 		return nil, err
@@ -148,6 +150,10 @@ func (f *fetcher) open(address string) (io.ReadCloser, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %s answers %s", errNoRelease, full, answer.Status), answer.Body.Close())
 	}
 	return answer.Body, nil
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
 // sumOf finds a file's sum: in a list of sums and names, or alone.

@@ -210,3 +210,13 @@ func versionOf(name string) string {
 	}
 	return "none"
 }
+
+func TestAMirrorThatOthersCouldChangeOnTheWayIsRefused(t *testing.T) {
+	for _, mirror := range []string{"http://mirror.example.org", "http://10.0.0.1/releases", "ftp://mirror.example.org", "mirror.example.org", "://"} {
+		t.Setenv(Releases, mirror)
+		_, err := (&fetcher{dead: map[string]error{}}).open("example.org/program")
+		if err == nil || errors.Is(err, errNoRelease) || !strings.Contains(err.Error(), "want none, an https URL") {
+			t.Errorf("%s: %v, want a refusal", mirror, err)
+		}
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 
 	"threetier/local/internal/home"
 	"threetier/local/internal/stamp"
@@ -324,33 +323,3 @@ func Plugins(h home.Home) error {
 	}
 	return nil
 }
-
-// CheckMachine says in one line what this machine lacks that no installation could give it.
-func CheckMachine(h home.Home) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("this machine runs %s: the local node wants Linux, with root", runtime.GOOS)
-	}
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("this is user id %d: the local node wants root, for namespaces and containers: sudo make up", os.Geteuid())
-	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(h.Root, &fs); err != nil {
-		return fmt.Errorf("ask for the free disk space: %w", err)
-	}
-	want := uint64(DiskGiB)
-	if _, err := os.Stat(h.Bin("pulumi-resource-kubernetes")); err == nil {
-		want = 3
-	}
-	if v := os.Getenv("THREETIER_DISK_GIB"); v != "" {
-		if _, err := fmt.Sscan(v, &want); err != nil {
-			return fmt.Errorf("THREETIER_DISK_GIB is %q, want a number of GiB", v)
-		}
-	}
-	if free := fs.Bavail * uint64(fs.Bsize) >> 30; free < want {
-		return fmt.Errorf("%s has %d GiB free, want %d: caches, builds, images and data take that much", h.Root, free, want)
-	}
-	return nil
-}
-
-// DiskGiB is the free space that a first run takes, the compiler's cache included.
-const DiskGiB = 18

@@ -31,11 +31,15 @@ const allowed = `for name in dblink pg_buffercache pg_prewarm pg_stat_statements
 	echo "trusted = true" >> "$1/usr/share/postgresql/17/extension/$name.control"
 done`
 
+// Unprivileged is a hook of mmdebstrap: nothing below .local gives a user of this machine root.
+const Unprivileged = `--customize-hook=find "$1" -xdev -type f -perm /6000 -exec chmod ug-s {} +`
+
 // Trixie makes the file system of Debian 13's packages, where it is missing or has others.
 func Trixie(h home.Home) error {
-	packages := strings.Join(trixie, ",")
-	root, note := h.Cache("trixie"), h.Cache("trixie.packages")
-	if have, err := os.ReadFile(note); err == nil && string(have) == packages {
+	bootstrap := []string{"--variant=minbase", "--essential-hook=" + postgresUser, "--customize-hook=" + bindTargets,
+		"--customize-hook=" + allowed, Unprivileged, "--include=" + strings.Join(trixie, ","), "trixie"}
+	root, note, want := h.Cache("trixie"), h.Cache("trixie.made-by"), strings.Join(bootstrap, "\n")
+	if have, err := os.ReadFile(note); err == nil && string(have) == want {
 		return nil
 	}
 	return step.Run("install Debian 13's PostgreSQL, NGINX and FastAPI", func() error {
@@ -44,9 +48,7 @@ func Trixie(h home.Home) error {
 		if err := os.RemoveAll(fresh); err != nil {
 			return fmt.Errorf("clear %s: %w", fresh, err)
 		}
-		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", "--essential-hook="+postgresUser,
-			"--customize-hook="+bindTargets, "--customize-hook="+allowed, "--include="+packages, "trixie", fresh)
-		if err := step.Command(h.Path("logs", "trixie.log"), bootstrap); err != nil {
+		if err := step.Command(h.Path("logs", "trixie.log"), exec.Command("mmdebstrap", append(bootstrap, fresh)...)); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(root); err != nil {
@@ -55,6 +57,6 @@ func Trixie(h home.Home) error {
 		if err := os.Rename(fresh, root); err != nil {
 			return fmt.Errorf("put %s in its place: %w", root, err)
 		}
-		return os.WriteFile(note, []byte(packages), 0o600)
+		return os.WriteFile(note, []byte(want), 0o600)
 	})
 }

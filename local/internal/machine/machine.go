@@ -1,0 +1,111 @@
+// Package machine finds what this machine lacks for the local node, before anything is built or installed.
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"threetier/local/internal/home"
+)
+
+const (
+	// DiskGiB is the free space that a first run takes, the compiler's cache included.
+	DiskGiB = 18
+	// MemoryGiB is what a first run takes: the compiler needs 4.5 GiB for the Kubernetes provider.
+	MemoryGiB = 6
+)
+
+// elsewhere is what a machine without the node can still do.
+const elsewhere = "make plan and make test-fast work here; the node runs in a virtual machine with Debian 12 or Ubuntu"
+
+// Namespaces are the node's own ones.
+const Namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
+
+// Check is an error of one line if the machine lacks something that no installation can give it.
+func Check(h home.Home) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("this is user id %d: the local node wants root, for namespaces and containers: sudo make up", os.Geteuid())
+	}
+	free, err := freeDisk(h.Root)
+	if err != nil {
+		return err
+	}
+	built := false
+	if _, err := os.Stat(h.Bin("pulumi-resource-kubernetes")); err == nil {
+		built = true
+	}
+	wantDisk, wantMemory := uint64(DiskGiB), uint64(MemoryGiB)
+	if built {
+		wantDisk, wantMemory = 3, 4
+	}
+	for name, want := range map[string]*uint64{"THREETIER_DISK_GIB": &wantDisk, "THREETIER_MEMORY_GIB": &wantMemory} {
+		value := os.Getenv(name)
+		if value == "" {
+			continue
+		}
+		if *want, err = strconv.ParseUint(value, 10, 64); err != nil {
+			return fmt.Errorf("%s is %q, want a number of GiB", name, value)
+		}
+	}
+	if free>>30 < wantDisk {
+		return fmt.Errorf("%s has %d GiB free, want %d: caches, builds, images and data take that much", h.Root, free>>30, wantDisk)
+	}
+	// A machine that is sold with 6 GiB has a little less.
+	if memory := memory(); memory>>20 < wantMemory<<10*9/10 {
+		return fmt.Errorf("this machine has %.1f GiB of memory, want %d; %s", float64(memory)/(1<<30), wantMemory, elsewhere)
+	}
+	return isolation()
+}
+
+func freeDisk(folder string) (uint64, error) {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(folder, &fs); err != nil {
+		return 0, fmt.Errorf("ask for the free disk space: %w", err)
+	}
+	return fs.Bavail * uint64(fs.Bsize), nil
+}
+
+// memory is that of the machine, or of the container that this is.
+func memory() uint64 {
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) != nil {
+		return 0
+	}
+	least := info.Totalram * uint64(info.Unit)
+	for _, file := range []string{"memory.max", "memory/memory.limit_in_bytes"} {
+		text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", file))
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil {
+			least = min(least, limit)
+		}
+	}
+	return least
+}
+
+// ProbeCommand is the argument with which this program calls itself as the first process of new namespaces.
+const ProbeCommand = "probe"
+
+// isolation tries what the node's first process does, in namespaces that end with the try.
+func isolation() error {
+	probe := exec.Command("/proc/self/exe", ProbeCommand)
+	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: Namespaces}
+	out, err := probe.CombinedOutput()
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &ended):
+		return fmt.Errorf("%s; %s", strings.TrimPrefix(strings.TrimSpace(string(out)), "error: "), elsewhere)
+	}
+	return fmt.Errorf("this machine doesn't let root make namespaces (%w): a container needs --privileged, a service CAP_SYS_ADMIN; %s", err, elsewhere)
+}

@@ -1,0 +1,63 @@
+package machine
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"threetier/local/internal/home"
+)
+
+// As a command, this test binary is bin/local: it checks the machine, or is the check's own child.
+func TestMain(m *testing.M) {
+	do := func() error { return nil }
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == ProbeCommand:
+		do = Probe
+	case len(os.Args) > 1 && os.Args[1] == "check":
+		do = func() error { return Check(home.Home{Root: "/"}) }
+	default:
+		os.Exit(m.Run())
+	}
+	if err := do(); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: it takes things away from root, this is another user")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const fits = "THREETIER_DISK_GIB=0 THREETIER_MEMORY_GIB=0 "
+	check := fits + self + " check"
+	if out, err := exec.Command("sh", "-c", check).CombinedOutput(); err != nil {
+		t.Skipf("SKIPPED: this machine itself can't run the node: %s", out)
+	}
+	for _, test := range []struct{ name, command, want string }{
+		{"another user", "setpriv --reuid 65534 --clear-groups " + self + " check", "wants root"},
+		{"too little disk", "THREETIER_DISK_GIB=100000 " + self + " check", "GiB free, want 100000"},
+		{"too little memory", "THREETIER_DISK_GIB=0 THREETIER_MEMORY_GIB=100000 " + self + " check", "GiB of memory, want 100000"},
+		{"a disk of no number", "THREETIER_DISK_GIB=much " + self + " check", `THREETIER_DISK_GIB is "much", want a number of GiB`},
+		{"no CAP_SYS_ADMIN", fits + "capsh --drop=cap_sys_admin -- -c '" + self + " check'", "doesn't let root make namespaces"},
+		{"no CAP_NET_ADMIN", fits + "capsh --drop=cap_net_admin -- -c '" + self + " check'", "doesn't let root make a network bridge"},
+		{"no CAP_NET_RAW and no nftables", fits + "capsh --drop=cap_net_raw,cap_net_admin -- -c '" + self + " check'", "doesn't let root"},
+		{"control groups that can't be written", fits + "unshare --mount sh -c 'mount --make-rprivate / && mount -t tmpfs -o ro tmpfs /sys/fs/cgroup && " + self + " check'", "control groups"},
+		{"no namespaces", fits + "unshare --user --map-root-user --mount-proc --pid --fork sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && " + self + " check'", "doesn't let root make namespaces"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, err := exec.Command("sh", "-c", test.command).CombinedOutput()
+			said := strings.TrimSpace(string(out))
+			if err == nil || !strings.Contains(said, test.want) || strings.Contains(said, "\n") {
+				t.Errorf("%s\nerror %v, said %q, want one line with %q", test.command, err, said, test.want)
+			}
+		})
+	}
+}
