@@ -69,8 +69,8 @@ renew: ## give the images that no stack config names their newest digests, and w
 scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
 	@bin/scan $(STACK)
 
-names: ## put your names in place of the samples' (ORG=, REPO=owner/name, ACCOUNT=, DOMAIN=, MODULE=)
-	@ORG="$(ORG)" REPO="$(REPO)" ACCOUNT="$(ACCOUNT)" DOMAIN="$(DOMAIN)" MODULE="$(MODULE)" bin/names
+names: ## put your names in place of the samples' (ORG=, REPO=owner/name, SUBJECT=, ACCOUNT=, DOMAIN=, MODULE=)
+	@ORG="$(ORG)" REPO="$(REPO)" SUBJECT="$(SUBJECT)" ACCOUNT="$(ACCOUNT)" DOMAIN="$(DOMAIN)" MODULE="$(MODULE)" bin/names
 
 upgrade: ## merge another version of this program into your project (FROM=upstream/main)
 	@bin/upgrade $(or $(FROM),$(error FROM is empty, want a commit: make upgrade FROM=upstream/main))

@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"internal/rehearsal":           {"components/app", "components/database", "internal/promises", "internal/recorder", "internal/settings"},
 	"internal/securityhub":         {"internal/recorder"},
 	"internal/stackfile":           nil,
-	"cmd/images":                   {"internal/stackfile"},
+	"cmd/images":                   {"components/app", "internal/stackfile"},
 	"cmd/plan":                     {"internal/planner", "internal/promises", "internal/recorder"},
 	"cmd/promises":                 {"internal/promises", "internal/rehearsal"},
 	"cmd/reference":                {"internal/settings"},

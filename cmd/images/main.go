@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/name"
 
+	"threetier/components/app"
 	"threetier/internal/stackfile"
 )
 
@@ -65,11 +67,15 @@ func set(out io.Writer, root, stack string, given []string) error {
 	for _, each := range given {
 		part, ref, _ := strings.Cut(each, "=")
 		key := part + ".image"
-		if !strings.Contains(ref, "@sha256:") {
+		at := slices.IndexFunc(images, func(image stackfile.Image) bool { return image.Key == key })
+		switch {
+		case !strings.Contains(ref, "@sha256:") || !app.ImageConstraint.Accepts(ref):
 			problems = append(problems, fmt.Errorf("%s is %q, want an image with a digest", part, ref))
-		}
-		if !slices.ContainsFunc(images, func(image stackfile.Image) bool { return image.Key == key }) {
+		case at < 0:
 			problems = append(problems, fmt.Errorf("threetier:%s of %s is missing, want an image that can be replaced", key, stack))
+		case repository(ref) != repository(images[at].Ref):
+			problems = append(problems, fmt.Errorf("threetier:%s of %s is %s, want an image of the repository %s, before others of it are put in",
+				key, stack, images[at].Ref, repository(ref)))
 		}
 		refs[key] = ref
 	}
@@ -79,6 +85,15 @@ func set(out io.Writer, root, stack string, given []string) error {
 	return change(out, root, stack, func(image stackfile.Image) (string, error) {
 		return cmp.Or(refs[image.Key], image.Ref), nil
 	})
+}
+
+// repository is the image's name without tag and digest; empty where it is no image's.
+func repository(ref string) string {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return ""
+	}
+	return parsed.Context().Name()
 }
 
 // promote copies digests: a tag may mean something else by the time that the other stack is deployed.

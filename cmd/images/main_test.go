@@ -76,9 +76,9 @@ func TestPromoteRefusesTagsAndChangesNothing(t *testing.T) {
 func TestSetPutsInWhatWasBuilt(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
 	var out bytes.Buffer
-	require.NoError(t, run(&out, []string{"set", "-root", root, "-stack", "dev", "backend=registry/api:2" + digest}))
-	assert.Equal(t, strings.Replace(prod, "    image: ghcr.io/acme/api:1 ", "    image: registry/api:2"+digest+" ", 1), content(t, root, "Pulumi.dev.yaml"))
-	assert.Equal(t, "Pulumi.dev.yaml:\nthreetier:backend.image\n  - ghcr.io/acme/api:1\n  + registry/api:2"+digest+"\n", out.String())
+	require.NoError(t, run(&out, []string{"set", "-root", root, "-stack", "dev", "backend=ghcr.io/acme/api:2" + digest}))
+	assert.Equal(t, strings.Replace(prod, "    image: ghcr.io/acme/api:1 ", "    image: ghcr.io/acme/api:2"+digest+" ", 1), content(t, root, "Pulumi.dev.yaml"))
+	assert.Equal(t, "Pulumi.dev.yaml:\nthreetier:backend.image\n  - ghcr.io/acme/api:1\n  + ghcr.io/acme/api:2"+digest+"\n", out.String())
 }
 
 func TestSetRefusesATagAndAPartThatIsNotThere(t *testing.T) {
@@ -88,6 +88,31 @@ func TestSetRefusesATagAndAPartThatIsNotThere(t *testing.T) {
 	assert.EqualError(t, err, `backend is "api:2", want an image with a digest`+"\n"+
 		"threetier:frontend.image of dev is missing, want an image that can be replaced")
 	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
+}
+
+// What set puts in is deployed by whoever merges it.
+func TestSetRefusesWhatIsNoImageOrOfAnotherRepository(t *testing.T) {
+	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
+	const elsewhere = "threetier:backend.image of dev is ghcr.io/acme/api:1, want an image of the repository "
+	for given, want := range map[string]string{
+		"ghcr.io/mallory/api:2" + digest:                        elsewhere + "ghcr.io/mallory/api, before others of it are put in",
+		"mallory.example/acme/api:2" + digest:                   elsewhere + "mallory.example/acme/api, before others of it are put in",
+		"ghcr.io/acme/api/more" + digest:                        elsewhere + "ghcr.io/acme/api/more, before others of it are put in",
+		"ghcr.io/acme/api:2" + digest + "\n    user: 0":         "want an image with a digest",
+		"ghcr.io/acme/api:2\n    x: y" + digest:                 "want an image with a digest",
+		"ghcr.io/acme/api:2" + digest + " }":                    "want an image with a digest",
+		"ghcr.io/acme/api:2@sha256:0a":                          "want an image with a digest",
+		"ghcr.io/acme/api:2" + digest + "@sha256:0a":            "want an image with a digest",
+		"GHCR.io/acme/api:2" + digest:                           "want an image with a digest",
+		"ghcr.io/acme/api:2" + strings.ToUpper(digest):          "want an image with a digest",
+		"ghcr.io//acme/api:2" + digest:                          "of the repository",
+		"ghcr.io/acme/api:2:3" + digest:                         "of the repository",
+		"ghcr.io/acme/api:" + strings.Repeat("a", 129) + digest: "of the repository",
+	} {
+		err := run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=" + given})
+		assert.ErrorContains(t, err, want, given)
+		assert.Equal(t, prod, content(t, root, "Pulumi.dev.yaml"), given)
+	}
 }
 
 // push puts an image into a registry, and returns its name there and its digest with the @.

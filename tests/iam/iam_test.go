@@ -444,19 +444,29 @@ func TestARoleReachesNoOtherStacksDataWhereItsNameOrTagsTell(t *testing.T) {
 	}
 }
 
-// GitHub has two forms of a subject: with the numbers of owner and repository since July 2026, without them before.
+// The subject begins with the repository, whose numbers make names fills in. A branch's own workflow may name any
+// environment: the ref keeps it out, also where the environment isn't restricted to main.
 func TestEachRoleTrustsOnlyItsOwnSubject(t *testing.T) {
-	for name, subject := range map[string]string{
-		"trust-preview-dev.json": "pull_request", "trust-preview-prod.json": "ref:refs/heads/main",
-		"trust-deploy-dev.json": "environment:dev", "trust-deploy-prod.json": "environment:prod",
-	} {
-		statements, _ := read(t, name)
-		require.Len(t, statements, 1, name)
-		assert.Equal(t, map[string]map[string]any{"StringEquals": {
+	files, err := filepath.Glob(file("trust-*.json"))
+	require.NoError(t, err)
+	var names []string
+	for _, path := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "trust-"), ".json")
+		names = append(names, name)
+		want := map[string]any{
 			"token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-			"token.actions.githubusercontent.com:sub": []any{"repo:acme/shop:" + subject, "repo:acme@OWNER_ID/shop@REPO_ID:" + subject},
-		}}, statements[0].Condition, name)
+			"token.actions.githubusercontent.com:sub": "repo:acme@OWNER_ID/shop@REPO_ID:environment:" + strings.TrimPrefix(name, "deploy-"),
+			"token.actions.githubusercontent.com:ref": "refs/heads/main",
+		}
+		if name == "preview-dev" { // of a pull request's own code
+			want["token.actions.githubusercontent.com:sub"] = "repo:acme@OWNER_ID/shop@REPO_ID:pull_request"
+			delete(want, "token.actions.githubusercontent.com:ref")
+		}
+		statements, _ := read(t, filepath.Base(path))
+		require.Len(t, statements, 1, name)
+		assert.Equal(t, map[string]map[string]any{"StringEquals": want}, statements[0].Condition, name)
 	}
+	assert.ElementsMatch(t, []string{"deploy-dev", "deploy-prod", "drill-prod", "images", "preview-dev", "preview-prod"}, names)
 }
 
 // A push of docker's asks for what is there, uploads the rest, and reads back what it has put.

@@ -184,7 +184,7 @@ func TestTemplateAsksForFlatKeysOnly(t *testing.T) {
 	assert.Equal(t, dev, region.Default)
 }
 
-const names = "ORG=initech REPO=hooli/store ACCOUNT=210987654321 DOMAIN=initech.example MODULE=initech.example/shop"
+const names = "ORG=initech REPO=hooli/store SUBJECT=repo:hooli@12/store@345 ACCOUNT=210987654321 DOMAIN=initech.example MODULE=initech.example/shop"
 
 func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	root := upstream(t)
@@ -196,8 +196,7 @@ func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	assert.Contains(t, plan, "arn:aws:sns:eu-west-1:210987654321:initech-prod-alerts")
 	trust, err := os.ReadFile(filepath.Join(root, "docs", "iam", "trust-deploy-prod.json"))
 	require.NoError(t, err)
-	assert.Contains(t, string(trust), `"repo:hooli/store:environment:prod"`)
-	assert.Contains(t, string(trust), `"repo:hooli@OWNER_ID/store@REPO_ID:environment:prod"`)
+	assert.Contains(t, string(trust), `"token.actions.githubusercontent.com:sub": "repo:hooli@12/store@345:environment:prod"`)
 	for _, module := range []string{".", "local"} {
 		packages := must(t, filepath.Join(root, module), "GOFLAGS=-mod=mod go list -deps -test ./... | grep -c ^initech.example/shop")
 		assert.NotEqual(t, "0", strings.TrimSpace(packages))
@@ -210,6 +209,18 @@ func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	assert.Equal(t, "package new\n\nimport _ \"initech.example/shop/internal/network\" // initech\n", after["new.go"])
 	delete(after, "new.go")
 	assert.Equal(t, before, after, "the same again changes nothing else")
+}
+
+// Until the subject is known, the roles trust nobody.
+func TestSubjectWithoutItsNumbersIsNobodys(t *testing.T) {
+	root := upstream(t)
+	must(t, root, "make names REPO=hooli/store")
+	for _, subject := range []string{"@OWNER_ID/store@REPO_ID", "/store"} { // of a repository from before July 2026
+		trust, err := os.ReadFile(filepath.Join(root, "docs", "iam", "trust-images.json"))
+		require.NoError(t, err)
+		assert.Contains(t, string(trust), `"token.actions.githubusercontent.com:sub": "repo:hooli`+subject+`:environment:images"`)
+		must(t, root, "make names SUBJECT=repo:hooli/store")
+	}
 }
 
 func TestPoliciesHaveTheNameOfTheProject(t *testing.T) {
@@ -229,7 +240,8 @@ func TestWrongNamesAreRefusedAndChangeNothing(t *testing.T) {
 	for given, want := range map[string]string{
 		"ORG=a/b": "ORG is a/b, want letters, digits and -", "REPO=shop": "REPO is shop, want owner/name",
 		"ACCOUNT=12": "ACCOUNT is 12, want 12 digits", "DOMAIN=x": "DOMAIN is x, want a domain, like initech.example",
-		"MODULE='a b'": "MODULE is a b, want the path of a Go module, like initech.example/shop",
+		"SUBJECT=hooli/store": "SUBJECT is hooli/store, want the repository's sub_claim_prefix, like repo:initech@1/shop@2",
+		"MODULE='a b'":        "MODULE is a b, want the path of a Go module, like initech.example/shop",
 	} {
 		said, err := bash(t, root, "make names "+given)
 		require.Error(t, err)

@@ -35,7 +35,7 @@ func (s *stage) command(name, body string) {
 
 func (s *stage) file(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *stage) content(name string) string {
+func (s *stage) text(name string) string {
 	s.t.Helper()
 	text, err := os.ReadFile(s.file(name))
 	require.NoError(s.t, err)
@@ -56,7 +56,7 @@ func (s *stage) says(script string, args ...string) (int, string) {
 	cmd.Dir = s.dir
 	cmd.Env = []string{
 		"PATH=" + s.path + ":/usr/bin:/bin", "TMPDIR=" + s.dir,
-		"GITHUB_STEP_SUMMARY=" + s.file("step-summary"), "GH_REPO=acme/shop", "GH_TOKEN=token",
+		"GITHUB_STEP_SUMMARY=" + s.file("step-summary"), "GITHUB_OUTPUT=" + s.file("output"), "GH_REPO=acme/shop",
 		"RUNNER_TEMP=" + s.dir, "GITHUB_ACTOR=ada", "HOME=" + s.dir,
 	}
 	cmd.Env = append(cmd.Env, s.env...)
@@ -72,9 +72,9 @@ func TestPlanScriptWritesTheSummary(t *testing.T) {
 	s := newStage(t)
 	s.command("make", `echo "## What changes"`)
 	require.Zero(t, s.run("plan", "0123abc", "out"))
-	assert.Equal(t, "make --no-print-directory plan BASE=0123abc\n", s.content("calls"))
-	assert.Equal(t, "## What changes\n", s.content("out/1-plan.md"))
-	assert.Equal(t, "## What changes\n", s.content("step-summary"))
+	assert.Equal(t, "make --no-print-directory plan BASE=0123abc\n", s.text("calls"))
+	assert.Equal(t, "## What changes\n", s.text("out/1-plan.md"))
+	assert.Equal(t, "## What changes\n", s.text("step-summary"))
 }
 
 func TestPlanScriptFailsWithTheGatesReason(t *testing.T) {
@@ -86,8 +86,8 @@ echo "make: *** [Makefile:40: plan] Error 1" >&2
 exit 2`)
 	require.Equal(t, 2, s.run("plan", "0123abc", "out"))
 	assert.Equal(t, "## What changes\n\n> [!CAUTION]\n> This may not be merged as it is.\n> - dev: Instance database is replaced\n",
-		s.content("out/1-plan.md"))
-	assert.Equal(t, s.content("out/1-plan.md"), s.content("step-summary"))
+		s.text("out/1-plan.md"))
+	assert.Equal(t, s.text("out/1-plan.md"), s.text("step-summary"))
 }
 
 func TestPreviewScriptSavesThePlanThatApplyIsHeldTo(t *testing.T) {
@@ -98,7 +98,7 @@ up) echo done ;;
 stack) [ "$2" = history ] && echo '[]' || echo https://shop.example.org ;;
 esac`)
 	require.Zero(t, s.run("preview", "prod", "out"))
-	summary := s.content("out/2-preview-prod.md")
+	summary := s.text("out/2-preview-prod.md")
 	assert.Contains(t, summary, "## pulumi preview: prod")
 	assert.Contains(t, summary, "a 'tick and [secret]", "nothing ends the block that the output stands in")
 	assert.FileExists(t, s.file("out/plan-prod.json"))
@@ -108,23 +108,23 @@ esac`)
 pulumi stack history --stack prod --json --page-size 20 --page 1
 pulumi up --stack prod --plan out/plan-prod.json --skip-preview --yes --non-interactive --color never
 pulumi stack output url --stack prod
-`, s.content("calls"))
-	assert.Contains(t, s.content("step-summary"), "prod is deployed: https://shop.example.org")
+`, s.text("calls"))
+	assert.Contains(t, s.text("step-summary"), "prod is deployed: https://shop.example.org")
 }
 
 func TestPreviewThatFailsIsToldOfAndFails(t *testing.T) {
 	s := newStage(t)
 	s.command("pulumi", "echo 'error: threetier:database.storageGiB is 5' >&2; exit 255")
 	require.Equal(t, 255, s.run("preview", "dev", "out"))
-	assert.Contains(t, s.content("out/2-preview-dev.md"), "The preview failed.")
-	assert.Contains(t, s.content("out/2-preview-dev.md"), "error: threetier:database.storageGiB is 5")
+	assert.Contains(t, s.text("out/2-preview-dev.md"), "The preview failed.")
+	assert.Contains(t, s.text("out/2-preview-dev.md"), "error: threetier:database.storageGiB is 5")
 }
 
 func TestLongPreviewFitsIntoAComment(t *testing.T) {
 	s := newStage(t)
 	s.command("pulumi", "seq 1 100000; echo the end")
 	require.Zero(t, s.run("preview", "dev", "out"))
-	summary := s.content("out/2-preview-dev.md")
+	summary := s.text("out/2-preview-dev.md")
 	assert.Less(t, len(summary), 21000)
 	assert.Contains(t, summary, "the end")
 }
@@ -165,7 +165,7 @@ func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
 	code, said := s.says("apply", "prod", "out")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, said, "prod runs "+newer+" already, which "+older+" does not contain: nothing is done")
-	assert.NotContains(t, s.content("calls"), "pulumi up")
+	assert.NotContains(t, s.text("calls"), "pulumi up")
 
 	byHand := strings.Repeat("1", 40) // on no branch of this repository
 	for _, deployed := range []string{older, newer, byHand} {
@@ -173,7 +173,7 @@ func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
 		s.deployedFrom(deployed)
 		assert.Zero(t, s.run("apply", "prod", "out"))
 	}
-	assert.Equal(t, 3, strings.Count(s.content("calls"), "pulumi up"))
+	assert.Equal(t, 3, strings.Count(s.text("calls"), "pulumi up"))
 }
 
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
@@ -195,17 +195,17 @@ func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
 	s := newStage(t)
 	s.gh("7", "")
 	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
-	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\nrehearsal\n", s.content("posted"))
-	assert.Contains(t, s.content("calls"), "--method POST repos/acme/shop/issues/7/comments")
-	assert.Contains(t, s.content("calls"), "head=acme:topic")
-	assert.Contains(t, s.content("calls"), `select(.head.sha == "0123abc")`)
-	assert.Contains(t, s.content("calls"), "rehearse.yml/runs -f head_sha=0123abc -f event=pull_request -f status=completed")
+	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\nrehearsal\n", s.text("posted"))
+	assert.Contains(t, s.text("calls"), "--method POST repos/acme/shop/issues/7/comments")
+	assert.Contains(t, s.text("calls"), "head=acme:topic")
+	assert.Contains(t, s.text("calls"), `select(.head.sha == "0123abc")`)
+	assert.Contains(t, s.text("calls"), "rehearse.yml/runs -f head_sha=0123abc -f event=pull_request -f status=completed")
 
 	again := newStage(t)
 	again.gh("7", "4711")
 	require.Zero(t, again.run("comment", "acme", "topic", "0123abc"))
-	assert.Contains(t, again.content("calls"), "--method PATCH repos/acme/shop/issues/comments/4711")
-	assert.NotContains(t, again.content("calls"), "--method POST")
+	assert.Contains(t, again.text("calls"), "--method PATCH repos/acme/shop/issues/comments/4711")
+	assert.NotContains(t, again.text("calls"), "--method POST")
 }
 
 // A rehearsal takes longer than a preview, and a change of the docs has none.
@@ -218,23 +218,23 @@ func TestCommentHasWhatHasFinished(t *testing.T) {
 *body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
 esac`, s.file("posted")))
 	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
-	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\n", s.content("posted"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\n", s.text("posted"))
 }
 
 func TestRehearseScriptHandsTheReportOn(t *testing.T) {
 	s := newStage(t)
 	s.command("make", `echo '## Rehearsal of prod: failed' >out/rehearsal/rehearsal.md; exit 2`)
 	require.Equal(t, 2, s.run("rehearse", "0123abc", "prod", "out"))
-	assert.Equal(t, "make --no-print-directory rehearse BASE=0123abc STACK=prod OUT=out/rehearsal\n", s.content("calls"))
-	assert.Contains(t, s.content("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nThe job took ")
-	assert.Equal(t, s.content("out/3-rehearsal.md"), s.content("step-summary"))
+	assert.Equal(t, "make --no-print-directory rehearse BASE=0123abc STACK=prod OUT=out/rehearsal\n", s.text("calls"))
+	assert.Contains(t, s.text("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nThe job took ")
+	assert.Equal(t, s.text("out/3-rehearsal.md"), s.text("step-summary"))
 }
 
 func TestRehearsalWithoutAReportSaysWhy(t *testing.T) {
 	s := newStage(t)
 	s.command("make", "echo 'deploy base: `"+`ErrImagePull`+"`' >&2; exit 2")
 	require.Equal(t, 2, s.run("rehearse", "0123abc", "prod", "out"))
-	assert.Contains(t, s.content("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nIt has no report. It said last:\n\n``````````\ndeploy base: ")
+	assert.Contains(t, s.text("out/3-rehearsal.md"), "## Rehearsal of prod: failed\n\nIt has no report. It said last:\n\n``````````\ndeploy base: ")
 }
 
 // An artifact of a fork may hold any file under any name.
@@ -257,7 +257,7 @@ func TestCommentReadsNothingButTheSummaries(t *testing.T) {
 *body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
 esac`, s.file("secret.md"), tree, s.file("posted")))
 			require.Zero(t, s.run("comment", "mallory", "topic", "0123abc"))
-			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.content("posted"))
+			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.text("posted"))
 		})
 	}
 }
@@ -266,5 +266,5 @@ func TestCommentIsForTheCommitThatWasPreviewed(t *testing.T) {
 	s := newStage(t)
 	s.gh("", "")
 	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
-	assert.Equal(t, 1, strings.Count(s.content("calls"), "\n"), "nothing is downloaded, nothing written")
+	assert.Equal(t, 1, strings.Count(s.text("calls"), "\n"), "nothing is downloaded, nothing written")
 }

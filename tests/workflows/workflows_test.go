@@ -23,6 +23,7 @@ type workflow struct {
 	On          map[string]any `yaml:"on"`
 	Permissions map[string]any `yaml:"permissions"`
 	Concurrency map[string]any `yaml:"concurrency"`
+	Env         map[string]any `yaml:"env"`
 	Jobs        map[string]job `yaml:"jobs"`
 }
 
@@ -33,11 +34,18 @@ type job struct {
 	Environment string            `yaml:"environment"`
 	Permissions map[string]string `yaml:"permissions"`
 	Concurrency map[string]any    `yaml:"concurrency"`
-	Needs       string            `yaml:"needs"`
+	Container   any               `yaml:"container"`
+	Services    any               `yaml:"services"`
+	Env         map[string]any    `yaml:"env"`
+	Needs       any               `yaml:"needs"`
+	Outputs     map[string]string `yaml:"outputs"`
+	With        map[string]any    `yaml:"with"`
 	Steps       []step            `yaml:"steps"`
 }
 
 type step struct {
+	ID   string         `yaml:"id"`
+	Env  map[string]any `yaml:"env"`
 	Uses string         `yaml:"uses"`
 	Run  string         `yaml:"run"`
 	With map[string]any `yaml:"with"`
@@ -45,6 +53,27 @@ type step struct {
 
 func (j job) runs(command string) bool {
 	return slices.ContainsFunc(j.Steps, func(s step) bool { return s.Run == command })
+}
+
+// script is the step that calls one of the scripts.
+func (j job) script(t *testing.T, name string) step {
+	t.Helper()
+	for _, each := range j.Steps {
+		if called, _, _ := strings.Cut(each.called(), " "); called == name {
+			return each
+		}
+	}
+	require.Fail(t, "no step calls "+name)
+	return step{}
+}
+
+// called is the script that the step calls, with its arguments; empty where it calls none.
+func (s step) called() string {
+	called, isScript := strings.CutPrefix(s.Run, ".github/scripts/")
+	if !isScript {
+		return ""
+	}
+	return called
 }
 
 // role is what the job assumes; empty where it assumes none.
@@ -138,7 +167,7 @@ func TestDrillUsesARoleOfItsOwnAndKeepsItsReport(t *testing.T) {
 	assert.Equal(t, map[string]any{"group": "drill-prod", "cancel-in-progress": false}, drill.Concurrency)
 	job := drill.Jobs["prod"]
 	assert.Contains(t, drill.On, "schedule")
-	assert.Empty(t, job.Environment, "prod's environment waits for an approval")
+	assert.Equal(t, "drill-prod", job.Environment, "prod's environment waits for an approval")
 	assert.True(t, job.runs("make drill STACK=prod"))
 	assert.Equal(t, "${{ vars.DRILL_PROD_ROLE_ARN }}", job.role())
 	keeps := job.Steps[len(job.Steps)-1]
