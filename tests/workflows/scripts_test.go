@@ -136,44 +136,60 @@ func TestApplyThatFailsSaysNothingIsDeployed(t *testing.T) {
 	assert.NoFileExists(t, s.file("step-summary"))
 }
 
-// deployedFrom has Pulumi say which commit the stack was last deployed from.
-func (s *stage) deployedFrom(commit string) {
-	s.command("pulumi", fmt.Sprintf(`[ "$2" = history ] && echo '[
-	{"kind": "refresh", "environment": {"git.head": "%[2]s"}},
-	{"kind": "update", "environment": {"git.head": "%[1]s"}},
-	{"kind": "update", "environment": {"git.head": "%[2]s"}}]'
-true`, commit, strings.Repeat("0", 40)))
+// deployed has Pulumi say what the stack was last deployed from: one entry of git.head, after many refreshes.
+func (s *stage) deployed(environment string) {
+	refreshes := strings.Repeat(`{"kind": "refresh", "environment": {"git.head": "`+strings.Repeat("0", 40)+`"}},`, 30)
+	s.command("pulumi", fmt.Sprintf(`size=10; page=1
+for word; do case $last in --page-size) size=$word ;; --page) page=$word ;; esac; last=$word; done
+[ "$2" = history ] && echo '[%s
+	{"kind": "update", "environment": {%s}},
+	{"kind": "update", "environment": {"git.head": "%s"}}]' | jq ".[$size * ($page - 1):$size * $page]"
+true`, refreshes, environment, strings.Repeat("0", 40)))
 }
 
 func TestApplyNeverGoesBackBehindANewerCommit(t *testing.T) {
 	s := newStage(t)
-	git := func(args string) string {
-		cmd := exec.Command("bash", "-c", "git -c user.name=acme -c user.email=acme@example.org -c init.defaultBranch=main "+args)
-		cmd.Dir = s.dir
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-		return strings.TrimSpace(string(out))
-	}
 	commit := func(subject string) string {
-		git("commit --quiet --allow-empty --message " + subject)
-		return git("rev-parse HEAD")
+		s.git("-c user.name=a commit --quiet --allow-empty --message " + subject)
+		return s.git("rev-parse HEAD")
 	}
-	git("init --quiet .")
+	s.git("init --quiet .")
 	older, newer := commit("older"), commit("newer")
-	git("checkout --quiet " + older)
-	s.deployedFrom(newer)
-	code, said := s.says("apply", "prod", "out")
-	assert.Equal(t, 1, code)
-	assert.Contains(t, said, "prod runs "+newer+" already, which "+older+" does not contain: nothing is done")
-	assert.NotContains(t, s.text("calls"), "pulumi up")
-
+	head := func(commit string) string { return `"git.head": "` + commit + `"` }
 	byHand := strings.Repeat("1", 40) // on no branch of this repository
-	for _, deployed := range []string{older, newer, byHand} {
-		git("checkout --quiet " + newer)
-		s.deployedFrom(deployed)
+	ups := func() int {
+		calls, _ := os.ReadFile(s.file("calls"))
+		return strings.Count(string(calls), "pulumi up")
+	}
+	for deployed, reason := range map[string]string{
+		head(newer):  newer + " already, which " + older + " does not contain",
+		head(byHand): byHand + " already, which isn't in this repository",
+		`"a": "b"`:   "unknown already, which isn't in this repository",
+	} {
+		s.git("checkout --quiet " + older)
+		s.deployed(deployed)
+		s.env = nil
+		before := ups()
+		code, said := s.says("apply", "prod", "out")
+		assert.Equal(t, 1, code)
+		commit, _, _ := strings.Cut(reason, " ")
+		assert.Contains(t, said, "prod runs "+reason+": nothing is done. To deploy all the same: gh workflow run deploy --field over="+commit+"\n")
+		assert.Equal(t, before, ups())
+
+		s.env = []string{"OVER=" + commit}
+		assert.Zero(t, s.run("apply", "prod", "out"))
+		assert.Equal(t, before+1, ups())
+	}
+	s.env = []string{"OVER=" + older}
+	s.deployed(head(newer))
+	assert.Equal(t, 1, s.run("apply", "prod", "out"), "it allows that commit alone")
+
+	s.env = nil
+	s.git("checkout --quiet " + newer)
+	for _, deployed := range []string{older, newer} {
+		s.deployed(head(deployed))
 		assert.Zero(t, s.run("apply", "prod", "out"))
 	}
-	assert.Equal(t, 3, strings.Count(s.text("calls"), "pulumi up"))
 }
 
 // gh answers as GitHub would: pulls is the number found, comment the id of an earlier comment.
