@@ -125,7 +125,7 @@ func TestLongPreviewFitsIntoAComment(t *testing.T) {
 	s.command("pulumi", "seq 1 100000; echo the end")
 	require.Zero(t, s.run("preview", "dev", "out"))
 	summary := s.text("out/2-preview-dev.md")
-	assert.Less(t, len(summary), 21000)
+	assert.Less(t, len(summary), 17000)
 	assert.Contains(t, summary, "the end")
 }
 
@@ -207,11 +207,14 @@ func (s *stage) gh(pulls, comment string) {
 esac`, pulls, comment, s.file("posted")))
 }
 
+// quotation is how a summary of one line is posted.
+func quotation(line string) string { return "\nThe code of 0123abc says:\n\n> " + line + "\n\n" }
+
 func TestCommentIsMadeOnceAndRenewedAfterwards(t *testing.T) {
 	s := newStage(t)
 	s.gh("7", "")
 	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
-	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\npreview\nrehearsal\n", s.text("posted"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\n"+quotation("plan")+quotation("preview")+quotation("rehearsal"), s.text("posted"))
 	assert.Contains(t, s.text("calls"), "--method POST repos/acme/shop/issues/7/comments")
 	assert.Contains(t, s.text("calls"), "head=acme:topic")
 	assert.Contains(t, s.text("calls"), `select(.head.sha == "0123abc")`)
@@ -234,7 +237,7 @@ func TestCommentHasWhatHasFinished(t *testing.T) {
 *body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
 esac`, s.file("posted")))
 	require.Zero(t, s.run("comment", "acme", "topic", "0123abc"))
-	assert.Equal(t, "<!-- what changes in the stacks -->\nplan\n", s.text("posted"))
+	assert.Equal(t, "<!-- what changes in the stacks -->\n"+quotation("plan"), s.text("posted"))
 }
 
 func TestRehearseScriptHandsTheReportOn(t *testing.T) {
@@ -274,6 +277,60 @@ func TestCommentReadsNothingButTheSummaries(t *testing.T) {
 esac`, s.file("secret.md"), tree, s.file("posted")))
 			require.Zero(t, s.run("comment", "mallory", "topic", "0123abc"))
 			assert.Equal(t, "<!-- what changes in the stacks -->\n", s.text("posted"))
+		})
+	}
+}
+
+// commented is the comment that is made of a plan and a preview.
+func commented(t *testing.T, plan, preview string) string {
+	t.Helper()
+	s := newStage(t)
+	s.write("plan.md", plan)
+	s.write("preview.md", preview)
+	s.command("gh", fmt.Sprintf(`case "$*" in
+*/pulls*) echo 7 ;;
+*/preview.yml/runs*) echo 98 ;;
+"run download"*) mkdir -p "$9/summary-plan" "$9/summary-preview-dev"
+    cp %s "$9/summary-plan/1-plan.md"; cp %s "$9/summary-preview-dev/2-preview-dev.md" ;;
+*body=@*) for last; do :; done; cp "${last#body=@}" %s ;;
+esac`, s.file("plan.md"), s.file("preview.md"), s.file("posted")))
+	require.Zero(t, s.run("comment", "mallory", "topic", "0123abc"))
+	return s.text("posted")
+}
+
+// GitHub reads the words of a fork as the bot's own: a mention calls somebody, a link has the project's name on it.
+func TestCommentQuotesTheCodeAndNobodyIsCalled(t *testing.T) {
+	posted := commented(t, "@acme/admins &#64;ada &commat;ada [log in](https://evil.example) ![x](//evil.example/x.png) <img src=x> <https://evil.example>\n"+
+		"www.evil.example #12 GH-12 acme/shop#12 a@evil.example\n[x]: https://evil.example\n<!-- hides\n\n## A heading &lt;b&gt;\n| a | `b@sha256:0` |\n\xff\x00\n", "end")
+	for _, live := range []string{"@a", "@e", "&#", "&c", "](", "]:", "https://", "<i", "<h", "<!", "www.", "#1", "GH-1"} {
+		assert.NotContains(t, strings.TrimPrefix(posted, "<!-- what changes in the stacks -->"), live)
+	}
+	for _, kept := range []string{"\n> ## A heading &lt;b&gt;\n", "\n> | a | `b@", "\n> end\n"} {
+		assert.Contains(t, posted, kept)
+	}
+	for line := range strings.Lines(posted) {
+		said := strings.HasPrefix(line, "> ") || line == "\n" || line == "The code of 0123abc says:\n" || line == "<!-- what changes in the stacks -->\n"
+		assert.True(t, said, line)
+	}
+}
+
+func TestNoSummaryPushesAnotherOneOut(t *testing.T) {
+	for name, plan := range map[string]string{
+		"long":                 strings.Repeat("a line\n", 100_000),
+		"one line":             strings.Repeat("x", 300_000),
+		"mentions":             strings.Repeat("@", 300_000),
+		"folds":                strings.Repeat("<details>", 50),
+		"many folds":           strings.Repeat("<details>", 30_000),
+		"a block that is open": "``````````\n<details><summary>x</summary>\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			posted := commented(t, plan, strings.Repeat("y\n", 4000)+"the end")
+			assert.Less(t, len(posted), 65_536)
+			first, second, found := strings.Cut(posted, "\nThe code of 0123abc says:\n\n> y\n")
+			require.True(t, found)
+			assert.Contains(t, second, "> the end\n")
+			assert.Equal(t, strings.Count(first, "<details>"), strings.Count(first, "</details>"), "what follows isn't hidden")
+			assert.Equal(t, len(plan) > 20_000, strings.Contains(first, "the rest may be on the page of the run alone"))
 		})
 	}
 }
