@@ -325,7 +325,7 @@ func TestNoSummaryPushesAnotherOneOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			posted := commented(t, plan, strings.Repeat("y\n", 4000)+"the end")
-			assert.Less(t, len(posted), 65_536)
+			assert.Less(t, len(posted), 65_536*2/3, "there may be a third one")
 			first, second, found := strings.Cut(posted, "\nThe code of 0123abc says:\n\n> y\n")
 			require.True(t, found)
 			assert.Contains(t, second, "> the end\n")
