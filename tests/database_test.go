@@ -405,22 +405,6 @@ func TestServerFindsClientsThatAreGoneUnlessTheConfigSaysOtherwise(t *testing.T)
 	})))
 }
 
-func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
-	recording := mustDatabase(t, func(args *database.DatabaseArgs) {
-		durable(args)
-		args.EngineVersion = "18"
-		args.AllowMajorVersionUpgrade = true
-	})
-	group := recording.Named(t, "aws:rds/parameterGroup:ParameterGroup", "database-parameters-18")
-	assert.Equal(t, "postgres18", group.Input(t, "family"))
-	assert.Nil(t, group.Input(t, "name"), "an automatic name lets the new group come before the old one goes")
-	instance := recording.One(t, instanceType)
-	assert.Equal(t, "18", instance.Input(t, "engineVersion"))
-	assert.Equal(t, true, instance.Input(t, "allowMajorVersionUpgrade"))
-	assert.Equal(t, true, instance.Input(t, "applyImmediately"), "the old group can only go when the upgrade is through")
-	assert.Contains(t, instance.DependsOn, group.URN)
-}
-
 // identifier is that of the database of these tests, by which it is looked up.
 const identifier = "threetier-dev-database"
 
@@ -453,12 +437,41 @@ func TestMajorUpgradeGoesToTheNewestVersionThatRDSOffersTheInstance(t *testing.T
 	assert.NotContains(t, instance.IgnoreChanges, "engineVersion")
 	assert.Equal(t, "postgres17", recording.One(t, "aws:rds/parameterGroup:ParameterGroup").Input(t, "family"))
 
-	// Once it is through, the key changes nothing any more, and minors are RDS's own affair.
-	for _, allowed := range []bool{true, false} {
-		recording, err := databaseOver(running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro"}),
-			func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = allowed })
-		require.NoError(t, err)
-		assert.Contains(t, recording.One(t, instanceType).IgnoreChanges, "engineVersion")
+	// Afterwards minors are RDS's own affair.
+	recording, err = databaseOver(running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro"}), nil)
+	require.NoError(t, err)
+	assert.Contains(t, recording.One(t, instanceType).IgnoreChanges, "engineVersion")
+}
+
+func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
+	recording, err := databaseOver(running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro"}), func(args *database.DatabaseArgs) {
+		durable(args)
+		args.EngineVersion = "18"
+		args.AllowMajorVersionUpgrade = true
+	})
+	require.NoError(t, err)
+	group := recording.Named(t, "aws:rds/parameterGroup:ParameterGroup", "database-parameters-18")
+	assert.Equal(t, "postgres18", group.Input(t, "family"))
+	assert.Nil(t, group.Input(t, "name"), "an automatic name lets the new group come before the old one goes")
+	assert.Contains(t, recording.One(t, instanceType).DependsOn, group.URN)
+}
+
+// What an upgrade is allowed isn't there for the next change: another class would restart a durable database in the middle
+// of the day.
+func TestDurableDatabaseChangesAtOnceInAnUpgradeAlone(t *testing.T) {
+	for name, test := range map[string]struct {
+		version string
+		allowed bool
+	}{"upgrade": {"16.13", true}, "none": {"17.9", false}} {
+		recording, err := databaseOver(running(recorder.DBInstance{Version: test.version, Class: "db.t4g.micro"}), func(args *database.DatabaseArgs) {
+			durable(args)
+			args.AllowMajorVersionUpgrade, args.ReadReplicas = test.allowed, 1
+		})
+		require.NoError(t, err, name)
+		primary := recording.Named(t, instanceType, "database")
+		assert.Equal(t, test.allowed, primary.Input(t, "allowMajorVersionUpgrade"), name)
+		assert.Equal(t, test.allowed, primary.Input(t, "applyImmediately"), "%s: the old parameter group can only go when the upgrade is through", name)
+		assert.Equal(t, test.allowed, recording.Named(t, instanceType, "database-replica-1").Input(t, "applyImmediately"), name)
 	}
 }
 
@@ -483,6 +496,16 @@ func TestWhatTheInstanceCanNotBecomeIsRefusedBeforeAnythingRegisters(t *testing.
 				UpgradeTargets: map[string][]string{"14.99": {"17.9"}},
 			},
 			func(args *database.DatabaseArgs) { args.EngineVersion = "15"; args.AllowMajorVersionUpgrade = true },
+		},
+		// A permission that nothing needs would be there for the next mistake.
+		"allowMajorVersionUpgrade is true, want none: the instance has PostgreSQL 17.9 already": {
+			running(micro), func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true },
+		},
+		"allowMajorVersionUpgrade is true, want none: there is no instance yet": {
+			recorder.RDS{}, func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true },
+		},
+		"allowMajorVersionUpgrade is true, want none: there is no instance yet\nengineVersion is \"17\", want \"16\"": {
+			snapshot("postgres", "16.13", 20), func(args *database.DatabaseArgs) { restore(args); args.AllowMajorVersionUpgrade = true },
 		},
 		"instanceClass is db.m7g.large, want db.t4g.micro, which the instance has, until its engineVersion is upgraded": {
 			running(old), func(args *database.DatabaseArgs) {

@@ -15,9 +15,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
+	"threetier/internal/planner"
 	"threetier/internal/recorder"
 	"threetier/internal/settings"
+	"threetier/internal/stack"
 )
 
 // editorSchema is the schema that editors read, as it stands in docs.
@@ -228,7 +231,6 @@ var ofTheProgramAlone = map[string]string{
 	"the backend's image: ":               "the same",
 	"threetier:database.network.":         "the network is required only beside a kubeconfig",
 	"the stack has no frontend":           "whether it has one, another key says",
-	"threetier:databse is unknown":        "the test gives the key by environment, not in the config: its name alone is refused by the schema",
 	"which the metadata services are in":  "whether a network has another inside",
 	"want the network's first address":    "no pattern can count bits",
 	"::ffff:0a00:0000/104":                "the same",
@@ -267,4 +269,91 @@ func editorRefusesToo(t *testing.T, config *recorder.Config, lines []string) {
 		}
 		assert.NotEqual(t, alone, refused, "%s: the editor refuses %v", line, places)
 	}
+}
+
+// Whatever is broken, make plan refuses it as pulumi up does, and an editor underlines it.
+func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
+	const (
+		good    = "config:\n  aws:region: eu-west-1\n  threetier:cluster: {eks: acme}\n  threetier:database: {lifecycle: disposable, waive: {RDS.5: x, RDS.6: x, RDS.8: x, RDS.11: x, RDS.20: x, RDS.21: x, RDS.22: x, RDS.23: x, RDS.26: x}}\n"
+		backend = "  threetier:backend: {image: \"acme/backend:1\"}\n"
+		whole   = good + backend
+		prefix  = "want a key that begins with threetier:, whatever the project is called"
+	)
+	for name, c := range map[string]struct {
+		text string
+		// want is in the refusals of plan and program; alone says who else refuses nothing, and why.
+		want, alone string
+	}{
+		"nothing is wrong":    {text: whole + "  aws:profile: acme\n  kubernetes:namespace: x\n  kubernetes:cluster: x\n  plan:other: x\n  drill:rows: {items: 1}\n  shop:greeting: hello\n  other:backend: x\n  pulumi:tags: {a: b}\n"},
+		"the file's own keys": {text: "secretsprovider: awskms://x\nencryptedkey: x\nencryptionsalt: x\n" + whole},
+
+		"an unknown key":          {text: whole + "  threetier:fronted: {image: x}\n", want: "threetier:fronted is unknown, want one of "},
+		"a null one":              {text: whole + "  threetier:fronted:\n", want: "threetier:fronted is unknown, want one of "},
+		"a path":                  {text: whole + "  threetier:nginx.loadBalancer.class: x\n", want: "threetier:nginx.loadBalancer.class is unknown, want threetier:nginx: { loadBalancer: { class: … } }: in a key's name, a dot is no level"},
+		"a path beside its key":   {text: whole + "  threetier:backend.port: 80\n", want: "threetier:backend.port is unknown, want threetier:backend: { port: … }"},
+		"another case":            {text: whole + "  threetier:Frontend: {image: x}\n", want: "threetier:Frontend is unknown, want one of "},
+		"another case before it":  {text: whole + "  Threetier:frontend: {image: x}\n", want: "Threetier:frontend is unknown, " + prefix + ": did you mean threetier:frontend?"},
+		"a slip before it":        {text: whole + "  three-tier:frontend: {image: x}\n", want: "three-tier:frontend is unknown, " + prefix, alone: "editor: a schema knows no edit distance"},
+		"the project before it":   {text: whole + "  shop:frontend: {image: x}\n", want: "shop:frontend is unknown, " + prefix + ": did you mean threetier:frontend?", alone: "editor: the schema doesn't know the project's name"},
+		"the project, and a path": {text: whole + "  shop:nginx.hosts: [x]\n", want: "shop:nginx.hosts is unknown, " + prefix, alone: "editor: the same"},
+		"nothing before it":       {text: whole + "  frontend: {image: x}\n", want: "shop:frontend is unknown, " + prefix},
+		"beside config":           {text: whole + "threetier:frontend: {image: x}\n", want: "threetier:frontend is unknown, want one of config, secretsprovider, encryptedkey, encryptionsalt, environment: the program's keys stand below config", alone: "program: Pulumi doesn't hand it over"},
+		"config misspelled":       {text: strings.Replace(whole, "config:", "confg:", 1), want: ""},
+
+		"an empty file":        {text: "", want: "aws:region is missing"},
+		"a comment alone":      {text: "# config:\n", want: "aws:region is missing"},
+		"null":                 {text: "null\n", want: "aws:region is missing"},
+		"an empty config":      {text: "config:\n", want: "aws:region is missing"},
+		"an empty object":      {text: "config: {}\n", want: "aws:region is missing"},
+		"a list for config":    {text: "config: [a]\n", want: "config"},
+		"a text for config":    {text: "config: text\n", want: "config"},
+		"a list for the file":  {text: "- config\n", want: ""},
+		"a text for the file":  {text: "config\n", want: ""},
+		"no YAML":              {text: "config: {\n", want: ""},
+		"a tab":                {text: "config:\n\taws:region: x\n", want: ""},
+		"a key twice":          {text: whole + backend, want: "already defined"},
+		"a field twice":        {text: good + "  threetier:backend: {image: a, image: b}\n", want: "already defined"},
+		"a null key":           {text: good + "  threetier:backend:\n", want: "threetier:backend"},
+		"a list for an object": {text: good + "  threetier:backend: [a]\n", want: "threetier:backend is [\"a\"], want an object"},
+		"a text for an object": {text: good + "  threetier:backend: a\n", want: "threetier:backend is \"a\", want an object"},
+		"a null object beside": {text: whole + "  threetier:nginx:\n", want: "threetier:nginx is \"\", want an object"},
+		"a key of three parts": {text: whole + "  threetier:backend:port: 80\n", want: "backend"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: shop\nruntime: go\n"), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte(c.text), 0o600))
+			said := map[string]error{}
+			_, said["plan"] = planner.Build(root, "dev")
+			config, err := recorder.Parse(root, []byte(c.text))
+			if err == nil {
+				_, err = recorder.Run(stack.Deploy, recorder.Options{Project: "shop", Config: config})
+			}
+			said["program"] = err
+			said["editor"] = editorSays(t, c.text)
+			for who, err := range said {
+				if strings.HasPrefix(name, "nothing is wrong") || strings.HasPrefix(name, "the file's own") || strings.HasPrefix(c.alone, who+":") {
+					assert.NoError(t, err, who)
+					continue
+				}
+				if assert.Error(t, err, who) && who != "editor" {
+					assert.ErrorContains(t, err, c.want, who)
+				}
+			}
+		})
+	}
+}
+
+// editorSays is an editor's refusal of a file's text.
+func editorSays(t *testing.T, text string) error {
+	t.Helper()
+	var file any
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
+		return err
+	}
+	content, err := json.Marshal(file)
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+	require.NoError(t, err)
+	return editorSchema(t).Validate(document)
 }

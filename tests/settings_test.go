@@ -40,7 +40,7 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		"threetier:database.storageGiB is 5, want 20 to 65536",
 		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
 			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
-			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage`,
+			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage: did you mean lifecycle?`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
@@ -85,9 +85,9 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, to, stripPrefix, timeoutSeconds, maxBodySize`},
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
-		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory`},
+		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory: did you mean cpu?`},
 		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
-		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds`},
+		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds: did you mean topicArn?`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
 		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},
@@ -111,14 +111,50 @@ func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, loadBalancer`)
 }
 
+const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
+	"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allowTags, " +
+	"threetier:registry, threetier:placement"
+
 func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
-	// Pulumi hands the config to a program by this variable; the Context can't list it.
-	t.Setenv(pulumi.EnvConfig, `{"threetier:databse": "{}", "aws:profile": "acme", "other:key": "x"}`)
-	assert.Equal(t, []string{
-		"threetier:databse is unknown, want one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
-			"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allowTags, " +
-			"threetier:registry, threetier:placement",
-	}, refusals(t, recorder.StackConfig(t, "dev")))
+	config := recorder.StackConfig(t, "dev").Set(t, "threetier:databse", "{}").Set(t, "aws:profile", "acme").Set(t, "other:key", "x")
+	assert.Equal(t, []string{"threetier:databse is unknown, want " + topLevelKeys + ": did you mean threetier:database?"}, refusals(t, config))
+}
+
+// The engine hands the config to a program by a variable; the Context can't list it.
+func TestUnknownTopLevelKeyIsRefusedWhereTheEngineRunsTheProgram(t *testing.T) {
+	t.Setenv(pulumi.EnvConfig, `{"threetier:fronted": "{}", "aws:profile": "acme"}`)
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, err := settings.Load(ctx)
+		return err
+	}, pulumi.WithMocks("shop", "dev", &recorder.Recording{}))
+	assert.ErrorContains(t, err, "threetier:fronted is unknown, want "+topLevelKeys+": did you mean threetier:frontend?")
+	assert.NotContains(t, err.Error(), "aws:profile")
+}
+
+func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
+	for key, hint := range map[string]string{
+		"threetier:database.lifecycel":            ": did you mean lifecycle?",
+		"threetier:database.instance_class":       ": did you mean instanceClass?",
+		"threetier:database.MultiAZ":              ": did you mean multiAz?",
+		"threetier:nginx.loadBalancer.annotation": ": did you mean annotations?",
+		"threetier:backend.resources.mem":         ": did you mean memory?",
+		"threetier:alarms.topic":                  ": did you mean topicArn?",
+		"threetier:backend.zzz":                   "",
+		"threetier:backend.tag":                   "",
+		"threetier:Backend":                       ": did you mean threetier:backend?",
+		"threetier:region":                        ": did you mean aws:region?",
+		"threetier:job":                           ": did you mean threetier:jobs?",
+		"threetier:xyz":                           "",
+	} {
+		lines := refusals(t, sampleConfig(t).Set(t, key, "x"))
+		if assert.Len(t, lines, 1, key) {
+			_, told, _ := strings.Cut(lines[0], ": did you mean")
+			if told != "" {
+				told = ": did you mean" + told
+			}
+			assert.Equal(t, hint, told, lines[0])
+		}
+	}
 }
 
 func TestNumbersAndBooleansAreTextWhereOnlyTextMakesSense(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,9 @@ func run(out io.Writer, root, base string) error {
 	var problems []error
 	for i, plan := range plans {
 		problems = append(problems, planner.Gate(plan, stacks[i].Changes))
+	}
+	for _, gone := range stacks[len(plans):] {
+		problems = append(problems, planner.GateGone(gone.Before))
 	}
 	return errors.Join(problems...)
 }
@@ -125,8 +129,8 @@ func compare(root, base string, plans []*planner.Plan) ([]planner.Comparison, er
 		}
 		stacks = append(stacks, comparison)
 	}
-	for stack := range old {
-		stacks = append(stacks, planner.Comparison{Stack: stack, Gone: true})
+	for _, stack := range slices.Sorted(maps.Keys(old)) {
+		stacks = append(stacks, planner.Comparison{Stack: stack, Gone: true, Before: old[stack]})
 	}
 	return stacks, nil
 }

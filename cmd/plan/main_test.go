@@ -90,3 +90,22 @@ func TestUnknownBaseIsOneLine(t *testing.T) {
 	err := run(&strings.Builder{}, checkout(t), "origin/nowhere")
 	assert.EqualError(t, err, "BASE is origin/nowhere, want a commit that this clone has")
 }
+
+func TestStackThatIsGoneWithSomethingProtectedIsRefused(t *testing.T) {
+	root := checkout(t)
+	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.prod.yaml")))
+	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.dev.yaml")))
+	var out strings.Builder
+	assert.ErrorContains(t, run(&out, root, "HEAD"), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; want lifecycle retiring")
+	assert.Less(t, strings.Index(out.String(), "### dev"), strings.Index(out.String(), "### prod"), "in the same order in every run")
+}
+
+// The deletion of the frontend is planned where the key that is meant isn't read.
+func TestUnknownKeyIsNoPlan(t *testing.T) {
+	root := checkout(t)
+	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:frontend:", "threetier:fronted:")
+	assert.ErrorContains(t, run(&strings.Builder{}, root, "HEAD"), "threetier:fronted is unknown, want one of ")
+	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:fronted:", "threetier:frontend:")
+	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "config:\n", "confg:\n")
+	assert.ErrorContains(t, run(&strings.Builder{}, root, "HEAD"), "read the stack config prod: confg is unknown, want one of config, ")
+}

@@ -43,7 +43,8 @@ type DatabaseArgs struct {
 	Lifecycle Lifecycle
 	// EngineVersion is the PostgreSQL major; AWS installs minors by itself. Default: "17".
 	EngineVersion string
-	// AllowMajorVersionUpgrade lets a changed EngineVersion upgrade the instance, at once. Default: false.
+	// AllowMajorVersionUpgrade lets a changed EngineVersion upgrade the instance, at once. Refused where there is nothing to
+	// upgrade. Default: false.
 	AllowMajorVersionUpgrade bool
 	// InstanceClass is the size of the machine. Default: db.t4g.micro.
 	InstanceClass string

@@ -22,7 +22,7 @@ func (b *builder) createPrimary() (err error) {
 	args := b.instanceArgs("")
 	args.DbSubnetGroupName = b.subnetGroup.Name
 	args.EngineVersion = pulumi.String(b.engineVersion())
-	args.AllowMajorVersionUpgrade = pulumi.Bool(b.args.AllowMajorVersionUpgrade)
+	args.AllowMajorVersionUpgrade = pulumi.Bool(b.upgrades())
 	args.Engine = pulumi.String("postgres")
 	// An old major is to be upgraded, rather than paid for by the hour once PostgreSQL has given it up.
 	args.EngineLifecycleSupport = pulumi.String("open-source-rds-extended-support-disabled")
@@ -76,10 +76,8 @@ func (b *builder) engineVersion() string {
 	return b.args.EngineVersion
 }
 
-// upgrades tells whether this run moves the instance to another major; of one that isn't there, it says what it would.
-func (b *builder) upgrades() bool {
-	return b.args.AllowMajorVersionUpgrade && (b.present.instance == nil || b.present.upgrade != "")
-}
+// upgrades tells whether this run moves the instance to another major.
+func (b *builder) upgrades() bool { return b.present.upgrade != "" }
 
 // instanceArgs are what the primary and its replicas have in common.
 func (b *builder) instanceArgs(suffix string) *rds.InstanceArgs {
@@ -104,7 +102,7 @@ func (b *builder) instanceArgs(suffix string) *rds.InstanceArgs {
 		DeletionProtection:                 pulumi.Bool(b.args.Lifecycle == Durable),
 		CopyTagsToSnapshot:                 pulumi.Bool(true),
 		// A durable database changes in its maintenance window; an upgrade that was allowed is being watched.
-		ApplyImmediately: pulumi.Bool(!b.args.keeps() || b.args.AllowMajorVersionUpgrade),
+		ApplyImmediately: pulumi.Bool(!b.args.keeps() || b.upgrades()),
 		Tags:             b.tags(),
 	}
 	if *b.args.MaxStorageGiB > 0 {

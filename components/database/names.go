@@ -34,8 +34,11 @@ func (b *builder) checkIdentifier() error {
 }
 
 // identifier is explicit, since log groups and alarms carry it in their names before the instance exists.
-func (b *builder) identifier() string {
-	full := strings.ToLower(fmt.Sprintf("%s-%s-%s", b.ctx.Project(), b.ctx.Stack(), b.name))
+func (b *builder) identifier() string { return Identifier(b.ctx.Project(), b.ctx.Stack(), b.name) }
+
+// Identifier is that of a stack's instance in RDS, by the database's logical name.
+func Identifier(project, stack, name string) string {
+	full := strings.ToLower(fmt.Sprintf("%s-%s-%s", project, stack, name))
 	return strings.Trim(notInIdentifiers.ReplaceAllString(full, "-"), "-")
 }
 

@@ -135,10 +135,15 @@ func (p present) problems(args DatabaseArgs) problems.List {
 	switch {
 	case p.instance != nil:
 		return slices.Concat(p.versionProblems(args), p.growthProblems(args), p.speedProblems(args), p.windowProblems(args))
-	case p.snapshot != nil:
-		return p.snapshotProblems(args)
+	case args.AllowMajorVersionUpgrade:
+		return append(nothingToUpgrade("there is no instance yet"), p.snapshotProblems(args)...)
 	}
-	return nil
+	return p.snapshotProblems(args)
+}
+
+// nothingToUpgrade refuses a permission that is left lying about: it would be there for the next mistake.
+func nothingToUpgrade(reason string) problems.List {
+	return problems.List{{Path: "allowMajorVersionUpgrade", Value: "true", Want: "none: " + reason}}
 }
 
 func (p present) versionProblems(args DatabaseArgs) problems.List {
@@ -146,6 +151,8 @@ func (p present) versionProblems(args DatabaseArgs) problems.List {
 	have, want := majorOf(running), majorOf(args.EngineVersion)
 	problem := problems.Problem{Path: "engineVersion", Value: strconv.Quote(args.EngineVersion)}
 	switch {
+	case have == want && args.AllowMajorVersionUpgrade:
+		return nothingToUpgrade("the instance has PostgreSQL " + running + " already")
 	case have == want:
 		return nil
 	case have > want:
@@ -205,6 +212,9 @@ func (p present) speedProblems(args DatabaseArgs) problems.List {
 }
 
 func (p present) snapshotProblems(args DatabaseArgs) problems.List {
+	if p.snapshot == nil {
+		return nil
+	}
 	size := max(p.snapshot.AllocatedStorage, *args.StorageGiB)
 	switch {
 	case p.snapshot.Engine != "postgres":

@@ -29,6 +29,8 @@ type Change struct {
 	Kind Kind
 	// Details are the inputs and options that differ, by path.
 	Details []Detail
+	// Losses are what it takes away; most changes take nothing.
+	Losses []Loss
 }
 
 // Detail is one value that differs. A nil one isn't there.
@@ -66,6 +68,7 @@ func Compare(before, after *Plan) []Change {
 			changes = append(changes, Change{Resource: res, Kind: Deleted})
 		}
 	}
+	lose(changes)
 	return changes
 }
 

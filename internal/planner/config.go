@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
@@ -15,9 +17,10 @@ import (
 
 	"threetier/components/database"
 	"threetier/internal/recorder"
+	"threetier/internal/settings"
 )
 
-// dataLossKey is the stack config's key for resources whose data is meant to go: a list of logical names.
+// dataLossKey is the stack config's key for losses that are meant: a list of names.
 // It has a namespace of its own since the program has no use for it.
 const dataLossKey = "plan:dataLoss"
 
@@ -28,7 +31,7 @@ type stackConfig struct {
 	network *recorder.Network
 	rds     recorder.RDS
 	region  string
-	// meant are the resources whose data may be lost.
+	// meant are the losses that may be.
 	meant []string
 }
 
@@ -55,11 +58,11 @@ func readConfig(root, stack string) (stackConfig, error) {
 		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
 	}
 	if text, err = withoutSecrets(text); err != nil {
-		return stackConfig{}, err
+		return stackConfig{}, fmt.Errorf("read the stack config %s: %w", stack, err)
 	}
-	read, err := recorder.Parse(text)
+	read, err := recorder.Parse(root, text)
 	if err != nil {
-		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
+		return stackConfig{}, fmt.Errorf("read the stack config %s: %w", stack, err)
 	}
 	region, err := read.Text("aws:region")
 	if err != nil {
@@ -73,20 +76,27 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err := decode(read, dataLossKey, &meant); err != nil {
 		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
 	}
-	return stackConfig{project: project, config: read, network: networkOf(read), rds: rdsOf(read), region: region, meant: meant}, nil
+	return stackConfig{project: project, config: read, network: networkOf(read), rds: rdsOf(read, database.Identifier(project, stack, "database")), region: region, meant: meant}, nil
 }
 
 // withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.
 func withoutSecrets(text []byte) ([]byte, error) {
 	var content map[string]any
 	if err := encoding.YAML.Unmarshal(text, &content); err != nil {
-		return nil, fmt.Errorf("read stack config: %w", err)
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		if !slices.Contains(settings.FileKeys, name) {
+			return nil, fmt.Errorf("%s is unknown, want one of %s: the program's keys stand below config", name, strings.Join(settings.FileKeys, ", "))
+		}
 	}
 	standIn, err := config.Base64Crypter.EncryptValue(context.Background(), "a-stand-in")
 	if err != nil {
 		return nil, fmt.Errorf("encrypt the stand-in of secrets: %w", err)
 	}
-	content["config"] = replaceSecure(content["config"], standIn)
+	if given := content["config"]; given != nil {
+		content["config"] = replaceSecure(given, standIn)
+	}
 	return encoding.YAML.Marshal(content)
 }
 
@@ -132,18 +142,31 @@ func networkOf(read *recorder.Config) *recorder.Network {
 	return network
 }
 
-// rdsOf has the snapshot that the config names, as the config wants it: a plan is of a stack that isn't there yet.
-func rdsOf(read *recorder.Config) recorder.RDS {
+// rdsOf has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
+// the instance whose upgrade is allowed.
+func rdsOf(read *recorder.Config, identifier string) recorder.RDS {
 	var given struct {
 		Restore string          `json:"restoreFrom"`
 		Version json.RawMessage `json:"engineVersion"` // text or a number
 		Key     string          `json:"kmsKeyArn"`
+		Upgrade bool            `json:"allowMajorVersionUpgrade"`
+		Class   string          `json:"instanceClass"`
 	}
-	if err := decode(read, "threetier:database", &given); err != nil || given.Restore == "" {
+	if err := decode(read, "threetier:database", &given); err != nil {
 		return recorder.RDS{}
 	}
 	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.EngineVersionConstraint.Default)
-	return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}
+	switch major, err := strconv.Atoi(version); {
+	case given.Upgrade && err == nil:
+		older := strconv.Itoa(major - 1)
+		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.InstanceClassConstraint.Default)}
+		return recorder.RDS{
+			Instances: map[string]recorder.DBInstance{identifier: instance}, UpgradeTargets: map[string][]string{older: {version}},
+		}
+	case given.Restore != "":
+		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}
+	}
+	return recorder.RDS{}
 }
 
 func decode(read *recorder.Config, key string, into any) error {

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"threetier/internal/planner/replacement"
@@ -16,6 +17,8 @@ type Comparison struct {
 	Changes []Change
 	// New tells that the stack wasn't planned before, Gone that it isn't any more.
 	New, Gone bool
+	// Before is the plan of a stack that is gone.
+	Before *Plan
 	// Costs are of the keys that its config changes.
 	Costs Costs
 }
@@ -58,19 +61,29 @@ func writeData(b *strings.Builder, stacks []Comparison) {
 			if !change.TouchesData() {
 				continue
 			}
-			line := fmt.Sprintf("> - **%s**: `%s` is **%s**", stack.Stack, change.Resource.Label(), change.Kind)
-			if loss := change.Loss(); loss != "" {
+			var losses []string
+			for _, loss := range change.Losses {
 				level = "CAUTION"
-				line += ": " + loss
+				losses = append(losses, loss.Text)
 			}
-			if change.Resource.Protect && change.Loss() != "" {
+			line := fmt.Sprintf("> - **%s**: `%s` is **%s**", stack.Stack, change.Resource.Label(), change.Kind)
+			if len(losses) > 0 {
+				line += ": " + strings.Join(slices.Compact(losses), "; ")
+			}
+			if change.Resource.Protect && change.goes() != "" {
 				line += "; it is protected, so the engine will refuse"
 			}
 			lines = append(lines, line)
 		}
+		if stack.Gone {
+			for _, label := range stack.Before.protected() {
+				level = "CAUTION"
+				lines = append(lines, fmt.Sprintf("> - **%s** has no config any more, and `%s` is protected", stack.Stack, label))
+			}
+		}
 	}
 	if len(lines) > 0 {
-		fmt.Fprintf(b, "\n> [!%s]\n> This touches data or a public name.\n%s\n", level, strings.Join(lines, "\n"))
+		fmt.Fprintf(b, "\n> [!%s]\n> This touches data, or what leads to the app.\n%s\n", level, strings.Join(lines, "\n"))
 	}
 }
 

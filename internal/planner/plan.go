@@ -27,8 +27,8 @@ type Plan struct {
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
-	// meant are the resources whose data may be lost, by the stack config.
-	meant []string
+	// Meant are the losses that the stack config allows, by name.
+	Meant []string `yaml:"-"`
 }
 
 // Resource is one that the stack registers.
@@ -63,7 +63,7 @@ func Build(root, name string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Stack: name, meant: from.meant}
+	plan := &Plan{Stack: name, Meant: from.meant}
 	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
 		if config, err := settings.Load(ctx); err == nil {
 			plan.Connections = config.Connections()

@@ -204,7 +204,7 @@ func TestNameThatGoesDarkFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 		meant := plan(config + "  plan:dataLoss: [domain-store.example.org]\n")
 		require.NoError(t, planner.Gate(meant, planner.Compare(before, meant)))
 		assert.Contains(t, planner.Markdown("main", []planner.Comparison{{Stack: "dev", Changes: changes}}),
-			"> [!CAUTION]\n> This touches data or a public name.\n> - **dev**: `Certificate domain-store.example.org` is **deleted**: its public name goes dark\n")
+			"> [!CAUTION]\n> This touches data, or what leads to the app.\n> - **dev**: `Certificate domain-store.example.org` is **deleted**: its public name goes dark\n")
 	}
 }
 

@@ -27,14 +27,18 @@ func Root() string {
 
 // ProjectName is the name of the Pulumi project in a folder; in one that has only stack configs, of this project.
 func ProjectName(root string) (string, error) {
-	if !exists(filepath.Join(root, "Pulumi.yaml")) {
-		root = Root()
-	}
-	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
+	project, err := projectIn(root)
 	if err != nil {
 		return "", err
 	}
 	return project.Name.String(), nil
+}
+
+func projectIn(root string) (*workspace.Project, error) {
+	if !exists(filepath.Join(root, "Pulumi.yaml")) {
+		root = Root()
+	}
+	return workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
 }
 
 // TestStacks is where the configs of stacks are that only tests plan.
@@ -60,7 +64,7 @@ func ReadStackConfig(stack string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(file)
+	return parse(Root(), file)
 }
 
 // StackConfig is the content of Pulumi.<stack>.yaml.
@@ -74,13 +78,14 @@ func StackConfig(t testing.TB, stack string) *Config {
 // YAML is a stack config given as the text of a Pulumi.<stack>.yaml. A value {secure: …} holds what Secure made.
 func YAML(t testing.TB, text string) *Config {
 	t.Helper()
-	read, err := parse([]byte(text))
+	read, err := parse(Root(), []byte(text))
 	require.NoError(t, err)
 	return read
 }
 
-func parse(text []byte) (*Config, error) {
-	project, err := workspace.LoadProject(filepath.Join(Root(), "Pulumi.yaml"))
+// parse reads a stack config as one of the project in a folder, whose name Pulumi puts before a key that has no namespace.
+func parse(root string, text []byte) (*Config, error) {
+	project, err := projectIn(root)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ package recorder
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -93,12 +94,20 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 	}
 	recording := &Recording{options: options}
 	var configError error
+	var given map[string]string
 	configure := func(info *pulumi.RunInfo) {
 		if options.Config != nil {
-			info.Config, info.ConfigSecretKeys, configError = options.Config.program()
+			given, info.ConfigSecretKeys, configError = options.Config.program()
+			info.Config = given
 		}
 	}
 	heard := func(ctx *pulumi.Context) error {
+		// As an engine does by a variable, which would be the same for all runs of a process.
+		names, err := json.Marshal(given)
+		if err != nil {
+			return err
+		}
+		ctx = ctx.WithValue(pulumi.EnvConfig, string(names))
 		ctx.Log = listener{ctx.Log, recording}
 		return program(ctx)
 	}

@@ -48,15 +48,19 @@ var changes = []change{
 	{"threetier:database.instanceClass", "db.t4g.small", set("threetier:database.instanceClass", "db.t4g.small"), restarts},
 	{"threetier:database.engineVersion", "18, with `allowMajorVersionUpgrade`", func(c *stackConfig) {
 		c.set("threetier:database.engineVersion", "18")
-		c.set("threetier:database.allowMajorVersionUpgrade", true)
+		c.set(upgradeKey, true)
 	}, "the instance is down during [the upgrade](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html)"},
 	{"threetier:database.readReplicas", "1", set("threetier:database.readReplicas", 1),
 		"[I/O pauses for about a second without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
 	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html), also a `durable` one"},
 }
 
+// upgradeKey allows one upgrade.
+const upgradeKey = "threetier:database.allowMajorVersionUpgrade"
+
 // apply changes the config, and tells whether that made another one of it.
 func (c change) apply(to *stackConfig) (bool, error) {
+	to.remove(upgradeKey) // of the change before: it is refused once the upgrade is through
 	before, err := to.text()
 	if err != nil {
 		return false, err

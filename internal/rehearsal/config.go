@@ -41,6 +41,9 @@ func readConfig(text []byte) (*stackConfig, error) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("read the stack config: %w", err)
 	}
+	if file.Config == nil {
+		file.Config = map[string]any{} // what is missing, the program says
+	}
 	return &stackConfig{values: file.Config}, nil
 }
 

@@ -180,8 +180,9 @@ type locks struct {
 	mu    sync.Mutex
 	held  map[string]*seen
 	waits map[string]*seen
-	err   error // why the last sample failed
-	none  int   // samples that failed
+	taken []time.Time // the samples
+	err   error       // why the last sample failed
+	none  int         // samples that failed
 }
 
 func newLocks() *locks { return &locks{held: map[string]*seen{}, waits: map[string]*seen{}} }
@@ -226,6 +227,7 @@ func (s *locks) fail(err error) {
 func (s *locks) add(sample sample, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.taken = append(s.taken, now)
 	for _, l := range sample.Locks {
 		key := fmt.Sprint(l.PID, l.Table, l.Mode)
 		was := s.held[key]
@@ -252,11 +254,16 @@ func (s *locks) add(sample sample, now time.Time) {
 // reportedLock is how long a lock is held to be worth a line.
 const reportedLock = 1.0
 
-// within are the locks and waits that began in a while.
-func (s *locks) within(from, to time.Time) (long []Lock, waits Waits) {
+// within are the locks and waits that began in a while, and how often they were looked at in it.
+func (s *locks) within(from, to time.Time) (long []Lock, waits Waits, samples int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	inside := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
+	for _, at := range s.taken {
+		if inside(at) {
+			samples++
+		}
+	}
 	for _, held := range s.held {
 		held.lock.Seconds = held.last.Sub(held.first).Seconds() + sampleEvery.Seconds()
 		if inside(held.first) && held.lock.Seconds >= reportedLock {
@@ -272,5 +279,5 @@ func (s *locks) within(from, to time.Time) (long []Lock, waits Waits) {
 			waits.Longest, waits.Example = wait.waited, wait.query
 		}
 	}
-	return long, waits
+	return long, waits, samples
 }

@@ -51,7 +51,7 @@ load.requests[0].status is 99, want 100 to 599
 load.requests[1].path is missing, want a path that starts with /
 load.requests[1].share is 0, want 1 to 1000
 allow.lock items is " ", want a reason
-allow is "lost", want names like lost forward, lost back, rollback, rows items or lock items`), err.Error())
+allow is "lost", want names like lost forward, lost back, rollback, rows items, lock items or unmeasured rows`), err.Error())
 }
 
 func TestUnknownKeyIsRefusedWithItsLine(t *testing.T) {

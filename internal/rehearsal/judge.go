@@ -33,15 +33,24 @@ const findingRollback = "rollback"
 
 // findingConstraint is a name that a finding can have.
 var findingConstraint = constraint.Text{
-	Pattern: `^(lost ` + constraint.Either(moves) + `|rollback|(rows|lock) \S+)$`,
-	Want:    "names like lost forward, lost back, rollback, rows items or lock items",
+	Pattern: `^(lost ` + constraint.Either(moves) + `|rollback|(rows|lock) \S+|` + unmeasured + `rows)$`,
+	Want:    "names like lost forward, lost back, rollback, rows items, lock items or " + unmeasured + "rows",
 }
+
+// unmeasured begins the names of what a rehearsal is for and hasn't looked at. Only rows may be allowed: an app may have none.
+const unmeasured = "unmeasured "
+
+// What is little enough to say that nothing was measured: a machine that does other work is slower than it should be.
+const (
+	leastLoad    = 0.5 // of the requests that the rate makes of a step
+	leastSamples = 1.0 // of the locks each second, where there should be nearly five
+)
 
 // Judge finds what the gate looks at, and holds it to what is allowed. A permission that no finding needs is left for
 // the next mistake, so it fails the gate too.
 func (r *Report) Judge(file File) {
 	r.LockSeconds = *file.Limits.LockSeconds
-	r.Findings = slices.Concat(r.lostRequests(), r.failedRollback(), r.lostRows(), r.longLocks())
+	r.Findings = slices.Concat(r.unmeasured(), r.lostRequests(), r.failedRollback(), r.lostRows(), r.longLocks())
 	needed := map[string]bool{}
 	for i := range r.Findings {
 		r.Findings[i].Allowed = file.Allow[r.Findings[i].Name]
@@ -61,6 +70,53 @@ func (r *Report) Passed() bool { return r.Failed == "" && len(r.Unneeded) == 0 &
 // open are the findings that nothing allows.
 func (r *Report) open() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Allowed != "" })
+}
+
+// leastSent is how many requests a rate makes of a step at the least.
+func (s Step) leastSent(rate int) int { return int((s.To - s.From) * float64(rate) * leastLoad) }
+
+// unmeasured is what nothing can be said of. Where the rehearsal ended half-way, that is said already.
+func (r *Report) unmeasured() []Finding {
+	if r.Failed != "" {
+		return nil
+	}
+	var found []Finding
+	miss := func(what, format string, args ...any) {
+		name := unmeasured + what
+		if !slices.ContainsFunc(found, func(f Finding) bool { return f.Name == name }) {
+			found = append(found, Finding{Name: name, Text: "Nothing was measured: " + fmt.Sprintf(format, args...)})
+		}
+	}
+	sent, measured := 0, map[string]bool{}
+	for _, step := range r.Steps {
+		seconds := step.To - step.From
+		if least := step.leastSent(r.Rate); step.Sent < least {
+			miss("load", "%d requests were sent in the %.0f s of the step %s, want %d or more.", step.Sent, seconds, step.Name, least)
+		}
+		if least := int(seconds * leastSamples); step.Samples < least {
+			miss("locks", "the locks were looked at %d times in the %.0f s of the step %s, want %d or more.", step.Samples, seconds, step.Name, least)
+		}
+		if !step.Up && len(step.Rows) == 0 {
+			miss("rows", "no table was counted at the end of the step %s.", step.Name)
+		}
+		sent += step.Sent
+		measured[step.Move] = measured[step.Move] || step.Up || step.Move == moveBefore
+	}
+	if sent == 0 {
+		miss("load", "no request was sent.")
+	}
+	for _, move := range moves {
+		if !measured[move] {
+			miss("steps", "no step was %s.", during[move])
+		}
+	}
+	if len(r.Steps) > 0 && !slices.ContainsFunc(slices.Collect(maps.Values(r.Steps[0].Rows)), func(n int) bool { return n > 0 }) {
+		miss("rows", "no table had a row that could be lost: seed in %s puts some in.", FileName)
+	}
+	if r.Watched == 0 {
+		miss("pods", "no pod was seen.")
+	}
+	return found
 }
 
 func (r *Report) lostRequests() []Finding {

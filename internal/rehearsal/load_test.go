@@ -157,3 +157,20 @@ func TestKindsOfRequestsAreMixed(t *testing.T) {
 	assert.Equal(t, 7, strings.Count(order.String(), "a"))
 	assert.NotContains(t, order.String(), "bb")
 }
+
+// The expected status alone is good: a page that is gone, moved or forbidden is lost, and a site that answers nothing well has
+// no load to measure.
+func TestAnyOtherStatusThanTheExpectedOneIsLost(t *testing.T) {
+	for _, status := range []int{204, 302, 401, 404, 429, 500} {
+		url, _ := site(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		l, err := startLoad(url, 50, parsed(t, "load: { requests: [{ path: / }] }").Load.Requests)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return len(l.taken()) > 0 }, 20*time.Second, 10*time.Millisecond)
+		l.end()
+		assert.Equal(t, fmt.Sprint(status), l.taken()[0].lost)
+		if status >= 400 {
+			_, _, err := choose(url, parsed(t, "").Load)
+			assert.EqualError(t, err, "no request of the default load is answered well: name load.requests in rehearsal.yaml", status)
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (r *Report) writeVerdict(b *strings.Builder) {
 		fmt.Fprintf(b, "\n- **%s**: %s", finding.Name, oneLine(finding.Text))
 		if finding.Allowed != "" {
 			fmt.Fprintf(b, " Allowed: %s", oneLine(finding.Allowed))
-		} else {
+		} else if findingConstraint.Accepts(finding.Name) {
 			fmt.Fprintf(b, " If that is intended, put into %s: `allow: { %s: \"the reason\" }`", FileName, finding.Name)
 		}
 	}

@@ -77,6 +77,9 @@ func Measure(ctx context.Context, o Options, keys []string) (m Measured, err err
 	m.Rate, m.Load = r.report.Rate, r.report.kinds()
 	for i := range m.Rows {
 		step := r.report.Steps[i+1]
+		if least := step.leastSent(r.report.Rate); step.Sent < least {
+			return m, errors.Join(err, fmt.Errorf("%s: %d requests were sent, want %d or more", step.Name, step.Sent, least))
+		}
 		m.Rows[i].Sent, m.Rows[i].Lost = step.Sent, step.lost()
 		for second := int(step.From); second < min(int(step.To), len(r.report.Timeline)); second++ {
 			if r.report.Timeline[second].Lost > 0 {

@@ -20,6 +20,8 @@ type Report struct {
 	Steps []Step `json:"steps"`
 	// Failed is the reason why the rehearsal ended before its last step.
 	Failed string `json:"failed,omitempty"`
+	// Watched is the number of pods that were seen.
+	Watched int `json:"watched"`
 	// Pods are the most that the pods of a tier have used.
 	Pods []PodUse `json:"pods"`
 	// Seconds of the load, for the picture.
@@ -51,6 +53,8 @@ type Step struct {
 	P99 float64 `json:"p99"`
 	// Migration is how long the migration of an up took; 0 where none ran.
 	Migration float64 `json:"migration,omitempty"`
+	// Samples is how often the locks were looked at.
+	Samples int `json:"samples"`
 	// Locks are those that kept others from a table for a second or longer, Waits the statements that waited for any.
 	Locks []Lock `json:"locks,omitempty"`
 	Waits Waits  `json:"waits"`

@@ -123,6 +123,9 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if base == head {
+		return fmt.Errorf("BASE is %s, want another commit than the one that is rehearsed: nothing would change", r.Base)
+	}
 	r.report.Base, r.report.Head = base, head
 	if r.base, err = checkOut(ctx, r.Root, versionBase, base); err != nil {
 		return err
@@ -312,6 +315,9 @@ func (r *rehearsal) steps(ctx context.Context) error {
 	if err := r.steady(ctx, "both again", moveBack); err != nil {
 		return err
 	}
+	if err := r.withoutUpgrade(); err != nil {
+		return err
+	}
 	if err := r.change(ctx, r.head, "forward again", moveAgain); err != nil {
 		if back != nil {
 			return fmt.Errorf("after the failed way back, the new version can't be deployed either: %w", err)
@@ -319,6 +325,16 @@ func (r *rehearsal) steps(ctx context.Context) error {
 		return fmt.Errorf("the new version can't be deployed a second time: %w", err)
 	}
 	return r.steady(ctx, "after", moveAgain)
+}
+
+// withoutUpgrade takes back the permission of an upgrade that is through: no way back undoes it, and the program refuses a
+// permission that nothing needs.
+func (r *rehearsal) withoutUpgrade() error {
+	if !r.head.config.remove(upgradeKey) {
+		return nil
+	}
+	r.report.Notes = append(r.report.Notes, upgradeKey+" is left out on the second way to the new version: the instance is upgraded by then.")
+	return r.head.write(r.node.stack)
 }
 
 // change is an up to a version. The pod that stays of the other one serves until the next steady step has ended.
@@ -391,10 +407,10 @@ func (r *rehearsal) collect() {
 			return r.load.began.Add(time.Duration(seconds * float64(time.Second)))
 		}
 		from, to := at(step.From), at(step.To)
-		step.Locks, step.Waits = r.locks.within(from, to)
+		step.Locks, step.Waits, step.Samples = r.locks.within(from, to)
 		r.pods.within(from, to, step)
 	}
-	r.report.Pods = r.pods.used()
+	r.report.Pods, r.report.Watched = r.pods.used(), len(r.pods.names())
 	if r.locks.none > 0 {
 		r.report.Notes = append(r.report.Notes, fmt.Sprintf("The locks couldn't be seen %d times: %v.", r.locks.none, r.locks.err))
 	}

@@ -31,14 +31,16 @@ func TestLocksLastFromTheirFirstSampleToTheirLast(t *testing.T) {
 	// The same connection has another transaction later, too short for a line.
 	l.add(held, at(20))
 
-	long, waits := l.within(at(0), at(10))
+	long, waits, samples := l.within(at(0), at(10))
 	require.Len(t, long, 1)
 	assert.InDelta(t, 5, long[0].Seconds, 0.3)
 	assert.Equal(t, "items", long[0].Table)
 	assert.Equal(t, "migration", long[0].Who)
 	assert.Equal(t, Waits{Statements: 2, Longest: 4.1, Example: "SELECT 2"}, waits)
-	long, _ = l.within(at(10), at(30))
+	assert.InDelta(t, 25, samples, 1)
+	long, _, samples = l.within(at(10), at(30))
 	assert.Empty(t, long)
+	assert.Equal(t, 1, samples)
 }
 
 // pod is one as kubectl shows it.

@@ -69,7 +69,7 @@ func object(keys ...Key) Kind {
 		for _, name := range sorted(fields) {
 			i := slices.IndexFunc(keys, func(key Key) bool { return key.Name == name })
 			if i < 0 {
-				r.refuse(path+"."+name, fields[name], "one of the keys "+names(keys))
+				r.refuse(path+"."+name, fields[name], "one of the keys "+names(keys)+hint(name, keyNames(keys)))
 				continue
 			}
 			// null is as good as absent: it is what a key without a value means in YAML.

@@ -207,7 +207,7 @@ func databaseSizeKeys(d *database.DatabaseArgs) []Key {
 		},
 		{
 			Name: "allowMajorVersionUpgrade", Kind: flag(&d.AllowMajorVersionUpgrade), Default: "false", Example: "true",
-			Doc: "Allows a changed engineVersion to upgrade the instance. The upgrade starts at once, not in the maintenance window. Remove the key afterwards.",
+			Doc: "Allows a changed engineVersion to upgrade the instance. The upgrade starts at once, not in the maintenance window. Refused where there is nothing to upgrade: remove the key afterwards.",
 		},
 		{
 			Name: "instanceClass", Kind: text(&d.InstanceClass), Constraint: database.InstanceClassConstraint, Example: "db.m7g.large", Doc: "Processors and memory of the instance.",

@@ -2,7 +2,10 @@ package settings
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"strings"
+	"unicode"
 
 	"threetier/internal/constraint"
 )
@@ -17,15 +20,43 @@ func Schema() ([]byte, error) {
 	config["additionalProperties"] = true
 	config["propertyNames"] = schemaObject{"anyOf": []any{
 		schemaObject{"enum": keyNames(Keys())},
-		schemaObject{"not": schemaObject{"pattern": "^" + Namespace + ":"}},
+		schemaObject{"not": schemaObject{"pattern": meantForProgram(Keys())}},
 	}}
+	file := schemaObject{"config": config}
+	for _, name := range FileKeys {
+		if file[name] == nil {
+			file[name] = schemaObject{}
+		}
+	}
 	return json.MarshalIndent(schemaObject{
-		"$schema":     "http://json-schema.org/draft-07/schema#",
-		"title":       "Stack config of threetier",
-		"type":        "object",
-		"properties":  schemaObject{"config": config},
-		"description": "Pulumi.<stack>.yaml",
+		"$schema":              "http://json-schema.org/draft-07/schema#",
+		"title":                "Stack config of threetier",
+		"type":                 "object",
+		"properties":           file,
+		"required":             []string{"config"},
+		"additionalProperties": false,
+		"description":          "Pulumi.<stack>.yaml",
 	}, "", "  ")
+}
+
+// FileKeys are those of a Pulumi.<stack>.yaml itself. Pulumi says nothing of another one, and a config key that stands beside
+// config, not in it, never reaches the program. https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
+var FileKeys = []string{"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"}
+
+// meantForProgram is a pattern of names in the program's namespace, however it is spelled, and of the program's keys
+// without one, which Pulumi would put into the project's.
+func meantForProgram(keys []Key) string {
+	var namespace strings.Builder
+	for _, letter := range Namespace {
+		fmt.Fprintf(&namespace, "[%c%c]", unicode.ToUpper(letter), letter)
+	}
+	var own []string
+	for _, key := range keys {
+		if name, isOwn := strings.CutPrefix(key.Name, Namespace+":"); isOwn {
+			own = append(own, name)
+		}
+	}
+	return "^(" + namespace.String() + ":|(" + strings.Join(own, "|") + ")([.]|$))"
 }
 
 // properties are an object with exactly these keys.

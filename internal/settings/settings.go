@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ type Settings struct {
 // Load reads the stack config.
 func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
-	ps := unknown(configNames())
+	ps := unknown(ctx.Project(), configNames(ctx))
 	for _, key := range keys(settings) {
 		ps = append(ps, load(ctx, key)...)
 	}
@@ -175,28 +174,6 @@ func without(ps, known problems.List) problems.List {
 		}
 	}
 	return kept
-}
-
-// unknown are the top-level keys of the program's namespace that it doesn't know.
-func unknown(given []string) problems.List {
-	known := Keys()
-	var ps problems.List
-	for _, name := range slices.Sorted(slices.Values(given)) {
-		isKnown := slices.ContainsFunc(known, func(key Key) bool { return key.Name == name })
-		if strings.HasPrefix(name, Namespace+":") && !isKnown {
-			ps = append(ps, problems.Problem{Path: name, Value: "unknown", Want: "one of " + names(known)})
-		}
-	}
-	return ps
-}
-
-// configNames are all keys of the stack config, from where Pulumi hands them to a program: its Context can't list them.
-func configNames() []string {
-	var config map[string]string
-	if json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &config) != nil {
-		return nil
-	}
-	return slices.Collect(maps.Keys(config))
 }
 
 // Keys are the top-level keys of the stack config, with all below them: the one source for the reference.

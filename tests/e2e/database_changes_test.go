@@ -130,6 +130,12 @@ func upgrades(t *testing.T, s *testStack) {
 		t.Errorf("the parameter groups are %v, want one of postgres18", groups)
 	}
 	holds(t, s, []string{kept})
+	// The permission has done its work, and isn't there for the next change.
+	if out := refused(t, "%s", s.command("preview")); !strings.Contains(out, "allowMajorVersionUpgrade is true, want none: the instance has PostgreSQL 18") {
+		t.Errorf("the refusal doesn't say that the upgrade is through:\n%s", out)
+	}
+	s.unset(t, "database", "allowMajorVersionUpgrade")
+	s.preview(t)
 
 	// The new group is made before the instance changes over to it; the old one goes afterwards.
 	done := map[string]int{}
