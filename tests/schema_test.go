@@ -55,7 +55,9 @@ func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.C
 			places = append(places, strings.TrimPrefix(strings.Join(refused.InstanceLocation, "."), "config."))
 		}
 		// The error of a name has no place of its own but in the schema.
-		if schema, isName := strings.CutSuffix(refused.SchemaURL, "/propertyNames"); isName {
+		if schema, isName := strings.CutSuffix(refused.SchemaURL, "/propertyNames"); isName && strings.HasSuffix(schema, "#/properties/config") {
+			places = append(places, "config")
+		} else if isName {
 			_, pointer, _ := strings.Cut(schema, "#/properties/config/properties/")
 			places = append(places, strings.NewReplacer("/items/properties/", ".0.", "/additionalProperties/properties/", ".sample.", "/properties/", ".").Replace(pointer))
 		}

@@ -146,7 +146,7 @@ func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
 		"threetier:job":                           ": did you mean threetier:jobs?",
 		"threetier:xyz":                           "",
 	} {
-		lines := refusals(t, sampleConfig(t).Set(t, key, "x"))
+		lines := refusals(t, recorder.StackConfig(t, "dev").Set(t, key, "x"))
 		if assert.Len(t, lines, 1, key) {
 			_, told, _ := strings.Cut(lines[0], ": did you mean")
 			if told != "" {

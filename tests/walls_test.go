@@ -50,7 +50,7 @@ var rooms = map[string][]string{
 	"cmd/promises":                 {"internal/promises", "internal/rehearsal"},
 	"cmd/reference":                {"internal/settings"},
 	"cmd/rehearse":                 {"internal/rehearsal"},
-	"cmd/scorecard":                {"internal/recorder", "internal/securityhub", "internal/stack"},
+	"cmd/scorecard":                {"internal/planner", "internal/recorder", "internal/securityhub", "internal/stack"},
 	"tests/cloudwatch":             nil,
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"threetier/internal/planner"
 	"threetier/internal/recorder"
 	"threetier/internal/securityhub"
 	"threetier/internal/stack"
@@ -59,8 +60,14 @@ func judge(name string) (map[string]securityhub.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	project, err := recorder.ProjectName(recorder.Root())
+	if err != nil {
+		return nil, fmt.Errorf("read the project's name: %w", err)
+	}
 	network := recorder.TwoZones()
-	recording, err := recorder.Run(stack.Deploy, recorder.Options{Stack: name, Config: config, Network: network})
+	recording, err := recorder.Run(stack.Deploy, recorder.Options{
+		Project: project, Stack: name, Config: config, Network: network, RDS: planner.RDSOf(config, project, name),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}

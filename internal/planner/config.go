@@ -76,7 +76,7 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err := decode(read, dataLossKey, &meant); err != nil {
 		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
 	}
-	return stackConfig{project: project, config: read, network: networkOf(read), rds: rdsOf(read, database.Identifier(project, stack, "database")), region: region, meant: meant}, nil
+	return stackConfig{project: project, config: read, network: networkOf(read), rds: RDSOf(read, project, stack), region: region, meant: meant}, nil
 }
 
 // withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.
@@ -142,9 +142,9 @@ func networkOf(read *recorder.Config) *recorder.Network {
 	return network
 }
 
-// rdsOf has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
+// RDSOf has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
 // the instance whose upgrade is allowed.
-func rdsOf(read *recorder.Config, identifier string) recorder.RDS {
+func RDSOf(read *recorder.Config, project, stack string) recorder.RDS {
 	var given struct {
 		Restore string          `json:"restoreFrom"`
 		Version json.RawMessage `json:"engineVersion"` // text or a number
@@ -161,7 +161,8 @@ func rdsOf(read *recorder.Config, identifier string) recorder.RDS {
 		older := strconv.Itoa(major - 1)
 		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.InstanceClassConstraint.Default)}
 		return recorder.RDS{
-			Instances: map[string]recorder.DBInstance{identifier: instance}, UpgradeTargets: map[string][]string{older: {version}},
+			Instances:      map[string]recorder.DBInstance{database.Identifier(project, stack, "database"): instance},
+			UpgradeTargets: map[string][]string{older: {version}},
 		}
 	case given.Restore != "":
 		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}

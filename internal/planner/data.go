@@ -18,6 +18,9 @@ const (
 	recordType      = "aws:route53/record:Record"
 	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
 	serviceType     = "kubernetes:core/v1:Service"
+
+	// publicPath is the one guard that a read replica has too: its rows are the primary's.
+	publicPath = "publiclyAccessible"
 )
 
 // goes is, by type, what goes with a resource that is deleted, and with one that is replaced; empty where nothing does.
@@ -56,7 +59,7 @@ var guards = []struct {
 	{instanceType, "backupRetentionPeriod", isLessThan(0), "its older backups go"},
 	{instanceType, "tags." + database.BackupPlanTag, isAnother, "its AWS Backup plan doesn't select it any more"},
 	{instanceType, "multiAz", isOff, "the failure of a zone takes it down"},
-	{instanceType, "publiclyAccessible", isOn, "the internet may reach it"},
+	{instanceType, publicPath, isOn, "the internet may reach it"},
 	// The defaults are those of Secrets Manager, and of CloudWatch, which keeps lines for ever.
 	{secretType, "recoveryWindowInDays", isLessThan(30), "a deleted password can be restored for a shorter time"},
 	{logGroupType, "retentionInDays", isLessThan(math.Inf(1)), "its older lines go"},
@@ -108,25 +111,38 @@ func lose(changes []Change) {
 		}
 		for _, guard := range guards {
 			at := slices.IndexFunc(change.Details, func(d Detail) bool { return d.Path == guard.path && d.Follows == "" })
-			if change.Resource.Type != guard.typ || at < 0 || !guard.weaker(change.Details[at].Old, change.Details[at].New) {
+			if change.Resource.Type != guard.typ || at < 0 || change.isReplica() && guard.path != publicPath {
 				continue
 			}
-			change.Losses = append(change.Losses, Loss{
-				Name: change.Resource.Name + "." + guard.path, What: change.Resource.Label() + " has another " + guard.path, Text: guard.text,
-			})
+			if was, is := change.Details[at].Old, change.Details[at].New; guard.weaker(was, is) {
+				what := fmt.Sprintf("%s of %s is %s, was %s", guard.path, change.Resource.Label(), given(is), given(was))
+				change.Losses = append(change.Losses, Loss{Name: change.Resource.Name + "." + guard.path, What: what, Text: guard.text})
+			}
 		}
 	}
 }
 
-// goes says what goes with the resource itself. A read replica holds nothing of its own.
-func (c Change) goes() string {
-	if _, isReplica := c.Resource.Inputs["replicateSourceDb"]; isReplica {
-		return ""
+// isReplica tells that the resource is a read replica, which holds nothing of its own.
+func (c Change) isReplica() bool {
+	_, isReplica := c.Resource.Inputs["replicateSourceDb"]
+	return isReplica
+}
+
+func given(value any) string {
+	if value == nil {
+		return "not given"
 	}
-	switch c.Kind {
-	case Deleted:
+	return text(value)
+}
+
+// goes says what goes with the resource itself.
+func (c Change) goes() string {
+	switch {
+	case c.isReplica():
+		return ""
+	case c.Kind == Deleted:
 		return goes[c.Resource.Type].deleted
-	case Replaced:
+	case c.Kind == Replaced:
 		return goes[c.Resource.Type].replaced
 	}
 	return ""

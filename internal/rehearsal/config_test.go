@@ -129,3 +129,31 @@ func TestQuantitiesAreReadAsKubernetesWritesThem(t *testing.T) {
 		assert.InDelta(t, want, mebi(text), 1e-9, text)
 	}
 }
+
+// Base's instance is a new one: of a permission that both versions have, or base alone, there is nothing to upgrade.
+func TestUpgradeIsAllowedWhereTheChangeUpgradesAlone(t *testing.T) {
+	for _, c := range []struct {
+		base, head string
+		kept       any
+	}{
+		{"engineVersion: 17", "engineVersion: 18, allowMajorVersionUpgrade: true", true},
+		{"port: 1", "engineVersion: \"18\", allowMajorVersionUpgrade: true", true},
+		{"engineVersion: 18, allowMajorVersionUpgrade: true", "engineVersion: \"18\", allowMajorVersionUpgrade: true", nil},
+		{"engineVersion: 17, allowMajorVersionUpgrade: true", "allowMajorVersionUpgrade: true", nil},
+		{"engineVersion: 18, allowMajorVersionUpgrade: true", "engineVersion: 18", nil},
+	} {
+		base, head := configOf(t, "config: { threetier:database: {"+c.base+"} }"), configOf(t, "config: { threetier:database: {"+c.head+"} }")
+		allowOnlyTheUpgradeOf(head, base)
+		assert.Nil(t, at(t, base, "threetier:database", "allowMajorVersionUpgrade"), c.base)
+		assert.Equal(t, c.kept, at(t, head, "threetier:database", "allowMajorVersionUpgrade"), c.head)
+	}
+}
+
+func TestEmptyStackConfigIsOneThatTheProgramRefuses(t *testing.T) {
+	for _, text := range []string{"", "config:", "# nothing", "config: {}"} {
+		c := configOf(t, text)
+		c.rehearsable(nil)
+		c.fixReplicas()
+		assert.NotNil(t, c.values, text)
+	}
+}

@@ -57,8 +57,13 @@ func (r *Report) writeVerdict(b *strings.Builder) {
 func (r *Report) wayBack() string {
 	var rows []string
 	for _, finding := range r.Findings {
-		if finding.Name == findingRollback {
+		switch finding.Name {
+		case findingRollback:
 			return "The way back failed."
+		case unmeasured + "steps":
+			return "Nothing is known of the way back."
+		case unmeasured + "rows":
+			return "The way back worked. It isn't known whether rows were lost."
 		}
 		if table, isRows := strings.CutPrefix(finding.Name, "rows "); isRows {
 			rows = append(rows, table)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"threetier/components/database"
 	"threetier/internal/recorder"
 	"threetier/internal/settings"
 )
@@ -145,6 +146,11 @@ func (r *rehearsal) ready(ctx context.Context) error {
 		if err := s.configure(ctx, r.Stack, r.node.stack, r.file.Secrets); err != nil {
 			return err
 		}
+	}
+	if r.head == nil {
+		r.base.config.remove(upgradeKey)
+	} else {
+		allowOnlyTheUpgradeOf(r.head.config, r.base.config)
 	}
 	if err := r.link(ctx); err != nil {
 		return err
@@ -325,6 +331,24 @@ func (r *rehearsal) steps(ctx context.Context) error {
 		return fmt.Errorf("the new version can't be deployed a second time: %w", err)
 	}
 	return r.steady(ctx, "after", moveAgain)
+}
+
+// allowOnlyTheUpgradeOf takes the permission of an upgrade out where there is none: base's instance is a new one, of base's
+// version. A stack may need it that isn't upgraded yet.
+func allowOnlyTheUpgradeOf(head, base *stackConfig) {
+	version := func(c *stackConfig) string {
+		if given, isGiven := c.part("database")["engineVersion"]; isGiven {
+			return fmt.Sprint(given)
+		}
+		return database.EngineVersionConstraint.Default
+	}
+	taken := base.remove(upgradeKey)
+	if version(head) == version(base) {
+		taken = head.remove(upgradeKey) || taken
+	}
+	if taken {
+		head.note("%s is left out where nothing is upgraded.", upgradeKey)
+	}
 }
 
 // withoutUpgrade takes back the permission of an upgrade that is through: no way back undoes it, and the program refuses a
