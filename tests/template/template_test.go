@@ -231,8 +231,11 @@ func TestPoliciesHaveTheNameOfTheProject(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(policy), "threetier")
 	assert.Contains(t, string(policy), "arn:aws:s3:::initech-pulumi-state/.pulumi/stacks/shop/STACK.*")
-	assert.Contains(t, string(policy), "arn:aws:rds:*:123456789012:db:shop-STACK-*")
+	assert.Contains(t, string(policy), "arn:aws:rds:*:123456789012:db:shop-STACK-database*")
 	assert.Contains(t, string(policy), `"aws:RequestTag/Project": "shop"`)
+	namespace, err := os.ReadFile(filepath.Join(root, "docs", "iam", "namespace.yaml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(namespace), "name: shop-STACK\n  labels:\n    threetier/project: shop\n    threetier/stack: STACK\n")
 }
 
 func TestWrongNamesAreRefusedAndChangeNothing(t *testing.T) {
