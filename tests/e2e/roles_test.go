@@ -1,0 +1,54 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// Who is in the groups of docs/iam writes in the namespace of the stack, and the drill in its own: RBAC and the admission
+// policy decide, and nothing is kept.
+func TestGroupsOfDocsIAMWriteInTheirNamespaceAlone(t *testing.T) {
+	t.Parallel()
+	const fill = "sed s/STACK/roles/g docs/iam/%s | .local/bin/local exec -- kubectl %s --filename -"
+	for _, file := range []string{"cluster-role.yaml", "namespace.yaml", "drill.yaml"} {
+		must(t, fill, file, "apply")
+		t.Cleanup(func() { must(t, fill, file, "delete --ignore-not-found") })
+	}
+	as := func(group, args string) (string, error) {
+		return shell(".local/bin/local exec -- kubectl --as somebody --as-group threetier:" + group + " " + args)
+	}
+	own, drills := namespace("roles"), namespace("roles-drill")
+	eventually(t, time.Minute, "the admission policy in force", func() bool {
+		said, err := as("roles-drill", "create configmap tried --dry-run=server --namespace default")
+		return err != nil && strings.Contains(said, "writes in the namespace")
+	})
+	if said, err := as("roles-drill", "create namespace "+drills); err != nil {
+		t.Fatal(said)
+	}
+	for _, row := range []struct {
+		group, args string
+		allowed     bool
+	}{
+		{"roles", "create configmap tried --dry-run=server --namespace " + own, true},
+		{"roles", "get secrets --namespace " + own, true},
+		{"roles", "label namespace " + own + " tried=yes", true},
+		{"roles", "create configmap tried --dry-run=server --namespace default", false},
+		{"roles", "get secrets --namespace kube-system", false},
+		{"roles", "label namespace default tried=yes --dry-run=server", false},
+		{"roles", "create namespace tried --dry-run=server", false},
+		{"roles", "create rolebinding tried --clusterrole=cluster-admin --user=somebody --dry-run=server --namespace " + own, false},
+		{"roles-drill", "create configmap tried --dry-run=server --namespace " + drills, true},
+		{"roles-drill", "create configmap tried --dry-run=server --namespace " + own, false},
+		{"roles-drill", "label namespace default tried=yes --dry-run=server", false},
+		{"roles-drill", "create namespace tried --dry-run=server", false},
+		{"roles-drill", "delete namespace " + own + " --dry-run=server", false},
+		{"roles-drill", "delete namespace " + drills, true},
+	} {
+		if said, err := as(row.group, row.args); (err == nil) != row.allowed {
+			t.Errorf("the group %s: %s: allowed is %t, want %t: %s", row.group, row.args, err == nil, row.allowed, said)
+		}
+	}
+}
