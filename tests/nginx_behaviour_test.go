@@ -480,9 +480,10 @@ func TestNginxSendsARequestThatKillsNineTimesAtMost(t *testing.T) {
 		connection, _, _ := http.NewResponseController(w).Hijack()
 		_ = connection.Close()
 	}))
-	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status, "a connection is kept, which is tried besides")
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status, "a connection is kept, which may be tried besides")
 	requireProblem(t, ask(t, s.URL, http.MethodGet, "/api/kills", "", nil), http.StatusBadGateway, "The service is not available")
-	require.EqualValues(t, 9, requests.Load())
+	require.LessOrEqual(t, requests.Load(), int32(9))
+	require.Greater(t, requests.Load(), int32(1))
 }
 
 func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
