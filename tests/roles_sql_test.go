@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/components/app"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 	"threetier/tests/postgres"
@@ -34,47 +36,96 @@ type rolesServer struct {
 	host string // what the SQL thinks that the server is called
 	owns bool
 	jobs int // seconds of the longest
+
+	extensions []string
+	version    int // of the passwords
 }
 
 func newRolesServer(t *testing.T) *rolesServer {
 	t.Helper()
+	return newRolesServerOf(t, 17)
+}
+
+func newRolesServerOf(t *testing.T, major int) *rolesServer {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("SKIPPED: wants root, to run the PostgreSQL of bin/trixie")
 	}
-	server, err := postgres.Start()
+	server, err := postgres.Start(major)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	return &rolesServer{Server: server}
+	return &rolesServer{Server: server, extensions: []string{"pgcrypto", "uuid-ossp"}}
 }
 
 // appPassword is the app's at a version.
 func appPassword(version int) string { return fmt.Sprintf("the-apps-password-%d", version) }
 
-// run is a Job of one of the SQL files at a version of the passwords.
+// run runs the script of the Job of these SQL files at a version of the passwords, with the Job's environment.
 func (s *rolesServer) run(t *testing.T, version int, files ...string) (string, error) {
 	t.Helper()
-	active, resting := threetierA, threetierB
-	if version%2 == 0 {
-		active, resting = resting, active
+	r := s.app(t, version)
+	name := "shop-backend-roles"
+	if len(files) == 2 {
+		name += "-lock"
 	}
-	verifier := func(login, password string) string {
-		made, err := database.Verifier(login, password)
-		require.NoError(t, err)
-		return made
-	}
-	env := map[string]string{
-		"APP_LOGIN": active, "APP_VERIFIER": verifier(active, appPassword(version)), "APP_OWNS": strconv.FormatBool(s.owns),
-		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, migrationPwd), "PASSWORD_VERSION": strconv.Itoa(version),
-		"EXTENSIONS": "pgcrypto,uuid-ossp", "RESTING_LOGIN": resting, "LOCK_AFTER": "0", "JOB_SECONDS": strconv.Itoa(s.jobs),
-	}
-	if s.host != "" {
-		env["PGHOST"], env["PGHOSTADDR"] = s.host, "127.0.0.1"
-	}
-	var args []string
+	container := r.Named(t, jobType, name).Input(t, "spec.template.spec.containers[0]").(map[string]any)
 	for _, file := range files {
-		args = append(args, "--file="+filepath.Join(recorder.Root(), "components/app", file))
+		require.Contains(t, scriptOf(container), file)
 	}
-	return s.Psql(postgres.Admin, postgres.AdminPassword, env, args...)
+	env := resolved(t, r, container)
+	env["LOCK_AFTER"], env["JOB_SECONDS"], env["PGHOST"] = "0", strconv.Itoa(s.jobs), s.host
+	return s.script(t, r.Named(t, configMapType, "shop-backend-roles"), scriptOf(container), env)
+}
+
+// open runs the script that makes a person's login.
+func (s *rolesServer) open(t *testing.T, login string, writes bool, minutes int) (string, error) {
+	t.Helper()
+	r := s.app(t, 1)
+	name := "shop-psql"
+	if writes {
+		name += "-write"
+	}
+	container := r.Named(t, cronJobType, name).Input(t, "spec.jobTemplate.spec.template.spec.initContainers[0]").(map[string]any)
+	env := resolved(t, r, container)
+	env["LOGIN"], env["MINUTES"], env["PGHOST"] = login, strconv.Itoa(minutes), s.host
+	random := "$(head -c 24 /dev/urandom | base64 | tr +/ ab)"
+	require.Contains(t, scriptOf(container), random)
+	return s.script(t, r.Named(t, configMapType, "shop-psql"), strings.ReplaceAll(scriptOf(container), random, "persons-own"), env)
+}
+
+// app is an app whose passwords are of a version.
+func (s *rolesServer) app(t *testing.T, version int) *recorder.Recording {
+	t.Helper()
+	return runApp(t, func(a *app.AppArgs) {
+		withRoles(a)
+		roles := a.Database.Roles
+		roles.Extensions = s.extensions
+		roles.PasswordVersion = version
+		if version%2 == 0 {
+			roles.App, roles.Resting = roles.Resting, roles.App
+		}
+		a.Database.Username, a.Database.Password = pulumi.String(roles.App), secretText(appPassword(version))
+		roles.Administrator.Password, roles.Migration.Password = secretText(postgres.AdminPassword), secretText(migrationPwd)
+		if s.owns {
+			a.Backend.Migrate = nil
+		}
+	})
+}
+
+// script runs a container's script, whose files are a ConfigMap's.
+func (s *rolesServer) script(t *testing.T, files recorder.Resource, script string, env map[string]string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files.Input(t, "data").(map[string]any) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content.(string)), 0o600))
+	}
+	script = strings.NewReplacer("/etc/sql", dir, "/run/login", dir).Replace(script)
+	return s.Script(script, env["PGUSER"], env["PGPASSWORD"], env)
+}
+
+func scriptOf(container map[string]any) string {
+	command := container["command"].([]any)
+	return command[len(command)-1].(string)
 }
 
 func (s *rolesServer) mustRun(t *testing.T, version int, files ...string) {
@@ -283,14 +334,7 @@ func TestPeoplesLoginsExpireAndReadOnly(t *testing.T) {
 	s := newRolesServer(t)
 	s.mustRun(t, 1, "roles.sql")
 	s.as(t, database.MigrationLogin, migrationPwd, "", "CREATE TABLE items (id int)")
-	open := func(login string, writes bool, minutes int) (string, error) {
-		stdin := filepath.Join(t.TempDir(), "password")
-		require.NoError(t, os.WriteFile(stdin, []byte("persons-own\npersons-own\n"), 0o600))
-		return s.PsqlFrom(stdin, postgres.Admin, postgres.AdminPassword,
-			map[string]string{"LOGIN": login, "MINUTES": strconv.Itoa(minutes), "WRITES": strconv.FormatBool(writes)},
-			"--file="+filepath.Join(recorder.Root(), "components/app/psql.sql"))
-	}
-	said, err := open("psql-alice", false, 60)
+	said, err := s.open(t, "psql-alice", false, 60)
 	require.NoError(t, err, said)
 	s.as(t, "psql-alice", "persons-own", "0", "SELECT count(*) FROM items")
 	s.refuses(t, "psql-alice", "persons-own", "read-only transaction", "INSERT INTO items VALUES (1)")
@@ -300,19 +344,19 @@ func TestPeoplesLoginsExpireAndReadOnly(t *testing.T) {
 		"SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'), current_setting('idle_session_timeout')")
 	require.Regexp(t, `LOG:  psql opened: psql-alice, reads, until 20`, s.Log())
 
-	said, err = open("psql-bob", true, 60)
+	said, err = s.open(t, "psql-bob", true, 60)
 	require.NoError(t, err, said)
 	s.as(t, "psql-bob", "persons-own", "", "CREATE TABLE bobs (id int)")
 	s.as(t, threetierA, appPassword(1), "0", "SELECT count(*) FROM bobs")
 
-	said, err = open("psql-alice", false, -1) // again, and over at once
+	said, err = s.open(t, "psql-alice", false, -1) // again, and over at once
 	require.NoError(t, err, said)
 	s.refuses(t, "psql-alice", "persons-own", wrongLogin, "SELECT 1")
-	said, err = open("psql-bob", false, 60)
+	said, err = s.open(t, "psql-bob", false, 60)
 	require.NoError(t, err, said)
 	s.refuses(t, "psql-bob", "persons-own", "read-only transaction", "DROP TABLE bobs")
 	s.as(t, postgres.Admin, postgres.AdminPassword, "psql-bob", "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolname LIKE 'psql-%'")
-	said, err = open("rds-admin", false, 60)
+	said, err = s.open(t, "rds-admin", false, 60)
 	require.Error(t, err)
 	require.Contains(t, said, "the Job is called rds-admin, want psql-NAME")
 	require.NotContains(t, s.Log(), "persons-own")

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,15 +43,8 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 			containers, _ := pod[key].([]any)
 			for _, c := range containers {
 				container := c.(map[string]any)
-				env, _ := container["env"].([]any)
-				for _, item := range env {
-					variable := item.(map[string]any)
-					value := fmt.Sprint(variable["value"])
-					if from, isRef := variable["valueFrom"].(map[string]any); isRef && from["secretKeyRef"] != nil {
-						ref := from["secretKeyRef"].(map[string]any)
-						value = secretNamed(t, r, ref["name"].(string)).SecretData(t)[ref["key"].(string)]
-					}
-					all = append(all, fmt.Sprintf("%s %s=%s", container["name"], variable["name"], value))
+				for variable, value := range resolved(t, r, container) {
+					all = append(all, fmt.Sprintf("%s %s=%s", container["name"], variable, value))
 				}
 			}
 		}
@@ -84,8 +78,31 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 			require.Equal(t, may[name] == password, strings.Contains(env, password), "%s and %s", name, password)
 		}
 		require.NotContains(t, env, "psql PGPASSWORD=")
+		// And the administrator's connections their own options, which a person's prompt hasn't.
+		options := regexp.MustCompile(`(?m)^(\S+) PGOPTIONS=-c search_path=pg_catalog,pg_temp `).FindAllStringSubmatch(env, -1)
+		require.Equal(t, strings.Count(env, " PGPASSWORD=the-administrator's"), len(options), name)
+		for _, option := range options {
+			require.Contains(t, env, option[1]+" PGPASSWORD=the-administrator's")
+		}
 	}
 	require.Contains(t, pods["shop-backend-roles"], "APP_VERIFIER=SCRAM-SHA-256$4096:")
+}
+
+// resolved is a container's environment, with the secrets' values.
+func resolved(t *testing.T, r *recorder.Recording, container map[string]any) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	env, _ := container["env"].([]any)
+	for _, item := range env {
+		variable := item.(map[string]any)
+		value, _ := variable["value"].(string)
+		if from, isRef := variable["valueFrom"].(map[string]any); isRef && from["secretKeyRef"] != nil {
+			ref := from["secretKeyRef"].(map[string]any)
+			value = secretNamed(t, r, ref["name"].(string)).SecretData(t)[ref["key"].(string)]
+		}
+		all[variable["name"].(string)] = value
+	}
+	return all
 }
 
 // secretNamed is the Secret of a name in the cluster.

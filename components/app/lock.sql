@@ -3,7 +3,7 @@
 \getenv resting_login RESTING_LOGIN
 \getenv lock_after LOCK_AFTER
 \getenv job_seconds JOB_SECONDS
-SET statement_timeout = 0;
+\ir administrator.sql
 SELECT count(*) > 0 AS is_open FROM pg_roles
 WHERE rolname = :'resting_login' AND rolcanlogin AND coalesce(rolvaliduntil, 'infinity') = 'infinity' \gset
 \if :is_open

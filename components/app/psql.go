@@ -33,7 +33,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
 		Metadata:  metadata(r.namespace, psqlLabel),
 		Immutable: pulumi.Bool(true),
-		Data:      pulumi.StringMap{"psql.sql": pulumi.String(psqlSQL)},
+		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(psqlSQL)},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create SQL config map: %w", err)

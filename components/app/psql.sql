@@ -2,16 +2,35 @@
 \getenv login LOGIN
 \getenv minutes MINUTES
 \getenv writes WRITES
-SET client_min_messages = warning;
+\ir administrator.sql
 SELECT :'login' NOT LIKE 'psql-_%' AS is_foreign \gset
 \if :is_foreign
 \warn the Job is called :login, want psql-NAME
 SELECT 1 / 0;
 \endif
 
--- Those of Jobs that are gone. None owns anything: a login that writes acts as the owner.
-SELECT format('DROP ROLE %I', rolname) FROM pg_roles
-WHERE rolname LIKE 'psql-_%' AND (rolname = :'login' OR rolvaliduntil < now()) \gexec
+-- Those of Jobs that are gone. What a person has as such, which is little, since a login that writes acts as the owner,
+-- becomes the owner's. A login that can't go keeps nobody else out.
+SELECT set_config('threetier.login', :'login', false) \g /dev/null
+DO $$
+DECLARE
+    old text;
+BEGIN
+    FOR old IN SELECT rolname FROM pg_roles
+        WHERE rolname LIKE 'psql-_%' AND (rolname = current_setting('threetier.login') OR rolvaliduntil < now())
+    LOOP
+        BEGIN
+            IF current_setting('threetier.event_triggers') = '' THEN -- they would run
+                EXECUTE format('GRANT %I TO CURRENT_USER', old);
+                EXECUTE format('REASSIGN OWNED BY %I TO threetier_owner', old);
+                EXECUTE format('DROP OWNED BY %I', old);
+            END IF;
+            EXECUTE format('DROP ROLE %I', old);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'the login % of before stays: %', old, SQLERRM;
+        END;
+    END LOOP;
+END $$;
 
 SELECT now() + make_interval(mins => :minutes) AS until \gset
 BEGIN;

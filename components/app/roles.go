@@ -22,6 +22,17 @@ const (
 	rolesMemory  = "64Mi"
 )
 
+// AdministratorOptions are how each connection of the administrator is made. A connection's own options beat what whoever
+// acts as the database's owner has set for it (ALTER DATABASE … SET), from the first moment; administrator.sql resets all
+// else. The owner may create functions, operators and views in public, and they never come before PostgreSQL's own.
+const AdministratorOptions = "-c search_path=pg_catalog,pg_temp -c role=none -c default_transaction_read_only=off" +
+	" -c statement_timeout=0 -c idle_session_timeout=0" +
+	" -c standard_conforming_strings=on -c client_encoding=UTF8 -c DateStyle=ISO -c TimeZone=UTC" +
+	" -c password_encryption=scram-sha-256 -c row_security=off -c local_preload_libraries="
+
+//go:embed administrator.sql
+var administratorSQL string
+
 //go:embed roles.sql
 var rolesSQL string
 
@@ -57,7 +68,9 @@ func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args Bac
 	scripts, err := corev1.NewConfigMap(ctx, r.name, &corev1.ConfigMapArgs{
 		Metadata:  r.metadata(),
 		Immutable: pulumi.Bool(true),
-		Data:      pulumi.StringMap{"roles.sql": pulumi.String(rolesSQL), "lock.sql": pulumi.String(lockSQL)},
+		Data: pulumi.StringMap{
+			"administrator.sql": pulumi.String(administratorSQL), "roles.sql": pulumi.String(rolesSQL), "lock.sql": pulumi.String(lockSQL),
+		},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create SQL config map: %w", err)
@@ -72,7 +85,9 @@ func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args Bac
 		return nil, fmt.Errorf("create secret: %w", err)
 	}
 	r.env = clientEnv(args.Database)
-	r.administrator = append(plainEnv(map[string]pulumi.StringInput{"PGUSER": r.of.Administrator.Username}),
+	r.administrator = append(plainEnv(map[string]pulumi.StringInput{
+		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
+	}),
 		secretEnv(secret, []string{"PGPASSWORD"})...)
 	r.verifiers = secretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
 	r.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})

@@ -11,9 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"threetier/components/app"
 )
 
 //go:embed locks.sql
@@ -32,7 +35,7 @@ func (n node) login(ctx context.Context) ([]string, error) {
 	if len(jobs.Items) == 0 || len(jobs.Items[0].Spec.Template.Spec.Containers) == 0 {
 		return nil, errors.New("find the database's administrator: no Job has made the database's roles")
 	}
-	env := []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal"}
+	env := []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal", "PGOPTIONS=" + app.AdministratorOptions}
 	for _, variable := range jobs.Items[0].Spec.Template.Spec.Containers[0].Env {
 		switch variable.Name {
 		case "PGHOST", "PGPORT", "PGDATABASE", "PGUSER":
@@ -53,18 +56,7 @@ func (n node) login(ctx context.Context) ([]string, error) {
 	return env, nil
 }
 
-// psqlCommand is psql as the administrator; it ends at the first error.
-func (n node) psqlCommand(ctx context.Context, args ...string) (*exec.Cmd, error) {
-	env, err := n.login(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cmd := n.command(ctx, "", append([]string{"exec", "--", "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"}, args...)...)
-	cmd.Env = append(cmd.Env, env...)
-	return cmd, nil
-}
-
-// psql is one that stays and answers one statement after the other.
+// psql is one that stays, as the administrator, and answers one statement after the other. It ends at the first error.
 type psql struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -73,10 +65,12 @@ type psql struct {
 }
 
 func (n node) psql(ctx context.Context) (*psql, error) {
-	cmd, err := n.psqlCommand(ctx, "--tuples-only", "--no-align")
+	env, err := n.login(ctx)
 	if err != nil {
 		return nil, err
 	}
+	cmd := n.command(ctx, "", "exec", "--", "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align")
+	cmd.Env = append(cmd.Env, env...)
 	p := &psql{cmd: cmd, bad: &bytes.Buffer{}}
 	p.cmd.Stderr = p.bad
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -127,11 +121,11 @@ func (n node) rows(ctx context.Context, into *map[string]int) error {
 // seed puts the rows in.
 func (n node) seed(ctx context.Context, s Seed) error {
 	if s.SQL != "" {
-		cmd, err := n.psqlCommand(ctx, "--single-transaction")
-		if err != nil {
-			return err
-		}
-		cmd.Stdin = strings.NewReader(s.SQL)
+		// As the owner, by a login of its own: triggers and defaults of the tables run, and aren't the administrator's.
+		cmd := n.command(ctx, "", "exec", "--", filepath.Join(n.root, "bin/psql"), n.stack,
+			"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
+		cmd.Env = append(cmd.Env, "NS="+n.namespace, "WRITE=1", "WHO=rehearsal")
+		cmd.Stdin = strings.NewReader("SET statement_timeout = 0;\n" + s.SQL)
 		if _, err := output(cmd); err != nil {
 			return fmt.Errorf("seed.sql: %w", err)
 		}

@@ -3,7 +3,7 @@
 SELECT jsonb_build_object(
     'locks', (
         SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'pid', held.pid, 'table', relation.oid::regclass::text, 'mode', held.mode,
+            'pid', held.pid, 'table', regexp_replace(relation.oid::regclass::text, '^public\.', ''), 'mode', held.mode,
             'who', coalesce(nullif(holder.application_name, ''), holder.usename), 'query', left(holder.query, 200))), '[]')
         FROM pg_locks AS held
         JOIN pg_database AS here ON here.oid = held.database AND here.datname = current_database()

@@ -35,8 +35,10 @@ func TestDatabaseRoles(t *testing.T) {
 
 	t.Run("BackendReadsAndWritesRowsAndNoMore", func(t *testing.T) { hasRowsAlone(t, s) })
 	t.Run("PersonReadsForAWhile", func(t *testing.T) { looksInto(t, s) })
+	t.Run("OwnerPlantsCode", func(t *testing.T) { attacks(t, s) })
 	t.Run("NewTableIsUsableWithoutARestart", func(t *testing.T) { usesNewTable(t, s) })
 	t.Run("RotationLosesNothingOfAnAppThatConnectsForEachRequest", func(t *testing.T) { rotatesLazily(t, s) })
+	t.Run("OwnersCodeNeverRanAsTheAdministrator", func(t *testing.T) { attackedNobody(t, s) })
 }
 
 // fromBackend runs SQL in a pod of the backend, as its own login.
@@ -99,6 +101,35 @@ func looksInto(t *testing.T, s *testStack) {
 	}
 	if left := kubectl(t, s.name, "get pods,jobs -l app.kubernetes.io/name=psql -o name"); left != "" {
 		t.Errorf("left behind: %s", left)
+	}
+}
+
+// attacks plants code as the owner, which the migration is, too. The Jobs of the rotation come after it.
+func attacks(t *testing.T, s *testStack) {
+	said, err := person(s, "WRITE=1 WHO=mallory", "create function public.format(a text, b name, c text) returns text language plpgsql as "+
+		"'begin raise log ''owner code ran for %'', session_user; return a || b || c; end'; "+
+		"create function public.format(a text, b name) returns text language sql as 'select public.format(a, b, b::text)'; "+
+		"select 'planted: ' || format('x', 'y'::name, 'z'); "+
+		"alter database shop set search_path = public, pg_catalog; alter database shop set default_transaction_read_only = on;")
+	if err != nil || !strings.Contains(said, "planted: xyz") {
+		t.Fatalf("the attack: %v: %s", err, said)
+	}
+	if said, err := person(s, "WHO=ada", "select 6*7 as answer;"); err != nil || !strings.Contains(said, "42") {
+		t.Errorf("psql after the attack: %v: %s", err, said)
+	}
+	said, err = person(s, "WRITE=1 WHO=mallory", "set default_transaction_read_only = off; alter database shop reset all;")
+	if err != nil || !strings.Contains(said, "ALTER DATABASE") {
+		t.Errorf("the settings: %v: %s", err, said)
+	}
+}
+
+func attackedNobody(t *testing.T, s *testStack) {
+	log, err := os.ReadFile(filepath.Join(home, "account", "instances", strings.ToLower(s.instances(t)[0].ResourceID), "postgresql.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), "owner code ran for psql-mallory") || strings.Contains(string(log), "owner code ran for shop_owner") {
+		t.Error("the owner's code ran as the administrator, or wasn't there")
 	}
 }
 

@@ -23,10 +23,13 @@ const (
 	Database = "app"
 )
 
-// Server is a running PostgreSQL, of Debian 13.
+// Server is a running PostgreSQL.
 type Server struct {
 	Port int
+	// Database is the one that Psql connects to.
+	Database string
 
+	major   int
 	dir     string
 	uid     uint32
 	process *exec.Cmd
@@ -41,13 +44,24 @@ ALTER DATABASE postgres OWNER TO ` + Admin + `;
 CREATE DATABASE ` + Database + ` OWNER ` + Admin + `;
 `
 
+// Majors are those that Start can start: of Debian 12, whose package postgresql-15 bin/local install gets there, and of
+// Debian 13.
+func Majors() []int {
+	if _, err := os.Stat(programs(15)); err != nil {
+		return []int{17}
+	}
+	return []int{15, 17}
+}
+
+func programs(major int) string { return fmt.Sprintf("/usr/lib/postgresql/%d/bin", major) }
+
 // Start makes a server of its own, whose log has every statement. Only root can.
-func Start() (*Server, error) {
+func Start(major int) (*Server, error) {
 	dir, err := os.MkdirTemp("", "postgres-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{dir: dir, major: major, Database: Database}
 	if err := s.start(); err != nil {
 		s.Stop()
 		return nil, err
@@ -56,7 +70,11 @@ func Start() (*Server, error) {
 }
 
 func (s *Server) start() error {
-	home, err := os.Stat(filepath.Join(root(), ".local/trixie/var/lib/postgresql"))
+	files := "/"
+	if s.major == 17 {
+		files = filepath.Join(root(), ".local/trixie")
+	}
+	home, err := os.Stat(filepath.Join(files, "var/lib/postgresql"))
 	if err != nil {
 		return fmt.Errorf("bin/local install makes what bin/trixie runs: %w", err)
 	}
@@ -89,7 +107,7 @@ func (s *Server) start() error {
 	}
 	for range 1000 {
 		if err = s.command("pg_isready", "-q", "-h", s.dir, "-p", strconv.Itoa(s.Port)).Run(); err == nil {
-			_, err = s.asSuperuser(rds)
+			_, err = s.AsSuperuser("postgres", rds)
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -127,27 +145,47 @@ func (s *Server) PsqlFrom(stdin, user, password string, env map[string]string, a
 		return "", err
 	}
 	defer func() { _ = input.Close() }()
-	cmd := exec.CommandContext(context.Background(), filepath.Join(root(), "bin/trixie"),
+	cmd := s.client(user, password, env,
 		append([]string{"psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"}, args...)...)
-	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(s.Port), "PGDATABASE="+Database,
-		"PGUSER="+user, "PGPASSWORD="+password, "PGSSLMODE=disable")
-	for name, value := range env {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
 	cmd.Stdin = input
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 
-func (s *Server) asSuperuser(sql string) (string, error) {
-	cmd := s.command("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "rdsadmin", "-d", "postgres")
+// Script runs a shell script, whose psql reaches the server.
+func (s *Server) Script(script, user, password string, env map[string]string) (string, error) {
+	cmd := s.client(user, password, env, "sh", "-ec", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// client is a command of Debian 13 with the environment of a client.
+func (s *Server) client(user, password string, env map[string]string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(root(), "bin/trixie"), args...)
+	cmd.Env = os.Environ()
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(cmd.Env, "PGPORT="+strconv.Itoa(s.Port), "PGDATABASE="+s.Database, "PGHOSTADDR=127.0.0.1",
+		"PGUSER="+user, "PGPASSWORD="+password, "PGSSLMODE=disable")
+	if env["PGHOST"] == "" {
+		cmd.Env = append(cmd.Env, "PGHOST=127.0.0.1")
+	}
+	return cmd
+}
+
+// AsSuperuser runs SQL in a database as who made the server: AWS, on RDS.
+func (s *Server) AsSuperuser(database, sql string) (string, error) {
+	cmd := s.command("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
+		"-h", s.dir, "-p", strconv.Itoa(s.Port), "-U", "rdsadmin", "-d", database)
 	cmd.Stdin = strings.NewReader(sql)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return string(out), nil
+	return strings.TrimSpace(string(out)), nil
 }
 
 func (s *Server) data() string    { return filepath.Join(s.dir, "data") }
@@ -155,8 +193,11 @@ func (s *Server) logFile() string { return filepath.Join(s.dir, "log") }
 
 // command is one of PostgreSQL's programs, as the servers' user.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	all := append([]string{"setpriv", "--reuid=" + strconv.Itoa(int(s.uid)), "--clear-groups", "--", "/usr/lib/postgresql/17/bin/" + name}, args...)
-	cmd := exec.CommandContext(context.Background(), filepath.Join(root(), "bin/trixie"), all...)
+	all := append([]string{"setpriv", "--reuid=" + strconv.Itoa(int(s.uid)), "--clear-groups", "--", filepath.Join(programs(s.major), name)}, args...)
+	if s.major == 17 {
+		all = append([]string{filepath.Join(root(), "bin/trixie")}, all...)
+	}
+	cmd := exec.CommandContext(context.Background(), all[0], all[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	return cmd

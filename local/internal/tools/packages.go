@@ -17,6 +17,9 @@ import (
 // there: somebody may have it from elsewhere, as Docker's containerd.
 type need struct{ pkg, file string }
 
+// debian12 are what the tests use where the distribution has them: its PostgreSQL, beside the later one of bin/trixie.
+var debian12 = []need{{"postgresql-15", "/usr/lib/postgresql/15/bin/postgres"}}
+
 var needs = map[string][]need{
 	"up": {
 		{"containerd", "containerd"}, {"containerd", "ctr"}, {"runc", "runc"},
@@ -47,7 +50,11 @@ func (n need) met() bool {
 // Install installs the distribution packages that are missing for a purpose: "up" or "test".
 func Install(h home.Home, purpose string) error {
 	var missing []string
-	for _, n := range needs[purpose] {
+	all := needs[purpose]
+	if release, err := os.ReadFile("/etc/os-release"); purpose == "test" && err == nil && strings.Contains(string(release), "VERSION_CODENAME=bookworm") {
+		all = slices.Concat(all, debian12)
+	}
+	for _, n := range all {
 		if !n.met() {
 			missing = append(missing, n.pkg)
 		}
