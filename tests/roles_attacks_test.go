@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,14 +55,17 @@ func function(name, arguments, returns, value string) string {
 		name, arguments, returns, value)
 }
 
-// setting is one that the owner gives all sessions.
-func setting(name, value string) attack {
-	return attack{
-		name: "setting " + name, sql: fmt.Sprintf("ALTER DATABASE DATABASE SET %s = %s;", name, value), shared: true,
-		there: fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS is "+
-			"WHERE setrole = 0 AND datname = 'DATABASE' AND lower(is) LIKE lower('%s=%%'))", name),
-		later: noLater,
+// sessionSettings are the owner's for all sessions: name and value, in pairs.
+func sessionSettings(name string, since int, pairs ...string) attack {
+	a := attack{name: name, since: since, shared: true, later: noLater}
+	var names []string
+	for pair := range slices.Chunk(pairs, 2) {
+		a.sql += fmt.Sprintf("ALTER DATABASE DATABASE SET %s = %s; ", pair[0], pair[1])
+		names = append(names, "'"+pair[0]+"'")
 	}
+	a.there = fmt.Sprintf("SELECT count(*) = %d FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS pair "+
+		"WHERE setrole = 0 AND datname = 'DATABASE' AND split_part(pair, '=', 1) IN (%s)", len(names), strings.Join(names, ", "))
+	return a
 }
 
 const noLater = "SELECT true"
@@ -130,17 +134,11 @@ SELECT public.payload();
 		there: "SELECT count(*) = 3 FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')",
 		later: "SELECT bool_and(relowner = 'threetier_owner'::regrole) FROM pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')",
 	},
-	setting("role", "threetier_read"),
-	setting("default_transaction_read_only", "on"),
-	setting("statement_timeout", "1"),
-	setting("lock_timeout", "1"),
-	setting("default_transaction_isolation", "serializable"),
-	setting("standard_conforming_strings", "off"),
-	setting("quote_all_identifiers", "on"),
-	setting("plpgsql.extra_errors", "'all'"),
-	setting("idle_session_timeout", "50"),
-	setting("createrole_self_grant", "'set, inherit'").from(16),
-	setting("transaction_timeout", "1").from(17),
+	sessionSettings("settings that stop the Jobs", 0, "role", "threetier_read", "default_transaction_read_only", "on", "statement_timeout", "1", "lock_timeout", "1",
+		"local_preload_libraries", "nothing", "idle_in_transaction_session_timeout", "1"),
+	sessionSettings("settings that change what SQL means", 0, "default_transaction_isolation", "serializable", "standard_conforming_strings", "off",
+		"quote_all_identifiers", "on", "plpgsql.extra_errors", "'all'", "row_security", "off"),
+	sessionSettings("settings of 17", 17, "createrole_self_grant", "'set, inherit'", "transaction_timeout", "1"),
 	{
 		name: "an encoding that can't say a name", sql: `CREATE TABLE public."日本" (id int); REVOKE ALL ON public."日本" FROM threetier_rows; ALTER DATABASE DATABASE SET client_encoding = LATIN1`,
 		there: "SELECT NOT has_table_privilege('threetier_rows', oid, 'SELECT') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
@@ -154,11 +152,6 @@ SELECT public.payload();
 		name: "a weaker kind of password", sql: "ALTER DATABASE DATABASE SET password_encryption = md5",
 		there: "SELECT current_setting('password_encryption') = 'md5'", later: "SELECT bool_and(rolpassword LIKE 'SCRAM-SHA-256$%') FROM pg_authid WHERE rolname LIKE 'psql-a%'",
 	},
-}
-
-func (a attack) from(major int) attack {
-	a.since = major
-	return a
 }
 
 // attacker is a login that acts as the owner.
@@ -278,7 +271,7 @@ func TestNoEventTriggersFunctionIsTheOwners(t *testing.T) {
 		said, err = s.open(t, "psql-ada", true, 60)
 		require.NoError(t, err, said)
 		require.NotRegexp(t, "payload ran as .* of "+postgres.Admin, s.Log())
-		s.as(t, "psql-ada", "persons-own", "", "DROP FUNCTION public.fires() CASCADE")
+		s.as(t, "psql-ada", "persons-own", "", "SET client_min_messages = warning; DROP FUNCTION public.fires() CASCADE")
 		s.mustRun(t, 1, "roles.sql")
 		require.NotRegexp(t, "payload ran as .* of "+postgres.Admin, s.Log())
 	}
@@ -298,7 +291,7 @@ func TestExtensionsScriptMeetsNoCodeOfTheOwners(t *testing.T) {
 		require.Error(t, err)
 		require.Contains(t, said, "extension earthdistance is not trusted, and its script could run function public.format(")
 		require.NotRegexp(t, "payload ran as .* of "+postgres.Admin, s.Log())
-		s.as(t, database.MigrationLogin, migrationPwd, "", "DROP FUNCTION public.payload() CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+		s.as(t, database.MigrationLogin, migrationPwd, "", "SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 		said, err = s.run(t, 1, "roles.sql")
 		require.Error(t, err)
 		require.Contains(t, said, "permission denied to create extension", "RDS's administrator may")

@@ -1,6 +1,6 @@
 -- Begins each session of the administrator. Whoever acts as the database's owner may set what holds for every session in
 -- the database, and creates functions there. Neither is for this session: its connection has the search path, and what
--- counts before this file (administratorOptions).
+-- counts before this file (AdministratorOptions).
 SELECT set_config(name, boot_val, false) FROM pg_settings WHERE source = 'database' AND context = 'user' \g /dev/null
 SET client_min_messages = warning;
 
