@@ -138,7 +138,7 @@ SELECT public.payload();
 		"local_preload_libraries", "nothing", "idle_in_transaction_session_timeout", "1"),
 	sessionSettings("settings that change what SQL means", 0, "default_transaction_isolation", "serializable", "standard_conforming_strings", "off",
 		"quote_all_identifiers", "on", "plpgsql.extra_errors", "'all'", "row_security", "off"),
-	sessionSettings("settings of 17", 17, "createrole_self_grant", "'set, inherit'", "transaction_timeout", "1"),
+	sessionSettings("settings of 17", 17, "createrole_self_grant", "'set, inherit'", "transaction_timeout", "'2s'"),
 	{
 		name: "an encoding that can't say a name", sql: `CREATE TABLE public."日本" (id int); REVOKE ALL ON public."日本" FROM threetier_rows; ALTER DATABASE DATABASE SET client_encoding = LATIN1`,
 		there: "SELECT NOT has_table_privilege('threetier_rows', oid, 'SELECT') FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
@@ -222,7 +222,11 @@ func (s *rolesServer) withstands(t *testing.T, a attack, who attacker, in string
 	}
 	runs(s.version, "roles.sql")
 	runs(s.version+1, "roles.sql")
+	if a.since > 0 {
+		s.lockAfter = 3 // longer than the limit of a transaction
+	}
 	runs(s.version+1, "lock.sql", "roles.sql")
+	s.lockAfter = 0
 	for login, writes := range map[string]bool{"psql-ada": false, "psql-alan": true} {
 		said, err = s.open(t, login, writes, 60)
 		require.NoError(t, err, said)

@@ -39,6 +39,7 @@ type rolesServer struct {
 
 	extensions []string
 	version    int // of the passwords
+	lockAfter  int // seconds
 }
 
 func newRolesServer(t *testing.T) *rolesServer {
@@ -73,7 +74,7 @@ func (s *rolesServer) run(t *testing.T, version int, files ...string) (string, e
 		require.Contains(t, scriptOf(container), file)
 	}
 	env := resolved(t, r, container)
-	env["LOCK_AFTER"], env["JOB_SECONDS"], env["PGHOST"] = "0", strconv.Itoa(s.jobs), s.host
+	env["LOCK_AFTER"], env["JOB_SECONDS"], env["PGHOST"] = strconv.Itoa(s.lockAfter), strconv.Itoa(s.jobs), s.host
 	return s.script(t, r.Named(t, configMapType, "shop-backend-roles"), scriptOf(container), env)
 }
 
