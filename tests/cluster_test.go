@@ -121,7 +121,7 @@ func TestAnyOtherClusterIsReachedByItsKubeconfig(t *testing.T) {
 	assert.Equal(t, "apiVersion: v1", provider.Input(t, "kubeconfig"))
 	assert.True(t, provider.IsSecret(t, "kubeconfig"))
 	assert.Equal(t, "admin@acme", provider.Input(t, "context"))
-	assert.Equal(t, "threetier-dev-admin@acme", provider.Input(t, "clusterIdentifier"))
+	assert.Equal(t, "threetier-dev", provider.Input(t, "clusterIdentifier"))
 	assert.Equal(t, network.Network{}, made.Network)
 	assert.Empty(t, recording.Lookups)
 }

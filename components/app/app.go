@@ -20,8 +20,13 @@ const AppType = "threetier:index:App"
 // AppArgs describe the Kubernetes stack. The cluster is the caller's Kubernetes provider,
 // given as a resource option.
 type AppArgs struct {
-	// Namespace is made, and owned, by the app. Required.
+	// Namespace is made, and owned, by the app, unless it is adopted. Required.
 	Namespace string
+	// Adopt is the Namespace again where others made it: then the app changes nothing of it, and leaves it behind.
+	// Default: none.
+	Adopt string
+	// Owner is the value of OwnerLabel. Default: the objects say nothing of whose they are.
+	Owner pulumi.StringInput
 	// Database is where the backend keeps its data. Required.
 	Database database.Connection
 	// Backend is the API.
@@ -51,6 +56,9 @@ func (args AppArgs) Problems() problems.List {
 		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
 	}
 	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
+	if args.Adopt != "" && args.Adopt != args.Namespace {
+		ps = append(ps, problems.Problem{Path: "adopt", Value: args.Adopt, Want: args.Namespace + ", the stack's namespace, or none"})
+	}
 	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	if args.Frontend != nil {
@@ -107,12 +115,15 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.Reso
 	}
 	settled := args.withDefaults()
 	app := &App{}
-	if err := ctx.RegisterComponentResource(AppType, name, app, opts...); err != nil {
+	if err := ctx.RegisterComponentResource(AppType, name, app, append(slices.Clone(opts), marks(settled.Owner))...); err != nil {
 		return nil, fmt.Errorf("register app %s: %w", name, err)
 	}
-	namespace, err := newNamespace(ctx, app, name, settled.Namespace)
-	if err != nil {
-		return nil, fmt.Errorf("create app %s: create namespace: %w", name, err)
+	namespace := pulumi.String(settled.Namespace).ToStringOutput()
+	if settled.Adopt == "" {
+		var err error
+		if namespace, err = newNamespace(ctx, app, name, settled.Namespace); err != nil {
+			return nil, fmt.Errorf("create app %s: create namespace: %w", name, err)
+		}
 	}
 	nginx, err := app.createTiers(ctx, name, namespace, settled)
 	if err != nil {
@@ -193,6 +204,13 @@ func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.S
 	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(before))
 }
 
+// A pod behind a network load balancer is ready when that has taken it in: one label is the AWS Load Balancer Controller's,
+// one EKS Auto Mode's.
+const (
+	controllerGate = "elbv2.k8s.aws/pod-readiness-gate-inject"
+	autoModeGate   = "eks.amazonaws.com/pod-readiness-gate-inject"
+)
+
 // newNamespace refuses pods that aren't "restricted", whoever makes them.
 func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi.StringOutput, error) {
 	const restricted, latest = pulumi.String("restricted"), pulumi.String("latest")
@@ -200,20 +218,18 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 		Metadata: metav1.ObjectMetaArgs{
 			Name: pulumi.String(namespace),
 			Labels: pulumi.StringMap{
-				"app.kubernetes.io/managed-by":               pulumi.String("pulumi"),
+				managedByLabel:                               pulumi.String(managedBy),
 				"pod-security.kubernetes.io/enforce":         restricted,
 				"pod-security.kubernetes.io/enforce-version": latest,
 				"pod-security.kubernetes.io/warn":            restricted,
 				"pod-security.kubernetes.io/warn-version":    latest,
-				// A pod behind a network load balancer is ready when that has taken it in: one
-				// label is the AWS Load Balancer Controller's, one EKS Auto Mode's.
-				"elbv2.k8s.aws/pod-readiness-gate-inject":     pulumi.String("enabled"),
-				"eks.amazonaws.com/pod-readiness-gate-inject": pulumi.String("enabled"),
+				controllerGate:                               pulumi.String("enabled"),
+				autoModeGate:                                 pulumi.String("enabled"),
 			},
 		},
 	}, pulumi.Parent(app))
 	if err != nil {
 		return pulumi.StringOutput{}, err
 	}
-	return ns.Metadata.Name().Elem(), nil
+	return fixedName(ns, namespace), nil
 }

@@ -189,7 +189,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 	if err != nil {
 		return nil, fmt.Errorf("create backend %s: %w", name, err)
 	}
-	backend.ServiceName = service.Metadata.Name().Elem()
+	backend.ServiceName = fixedName(service, BackendServiceName)
 	backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
 	backend.tier = w.watched(pods)
 	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()

@@ -94,7 +94,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pu
 	if err != nil {
 		return nil, fmt.Errorf("create frontend %s: %w", name, err)
 	}
-	frontend.ServiceName = service.Metadata.Name().Elem()
+	frontend.ServiceName = fixedName(service, FrontendServiceName)
 	frontend.service, frontend.tier = service, w.watched(pods)
 	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{

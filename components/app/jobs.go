@@ -160,8 +160,6 @@ func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs)
 	metadata := t.metadata()
 	// Who runs it by hand names it.
 	metadata.Name = pulumi.String(args.Name)
-	// The stack config overrides whoever wrote a field last, as in a Deployment.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
 	return batchv1.NewCronJob(ctx, t.name, &batchv1.CronJobArgs{
 		Metadata: metadata,
 		Spec: batchv1.CronJobSpecArgs{

@@ -18,7 +18,7 @@ type networkPolicy struct {
 	egress   networkingv1.NetworkPolicyEgressRuleArray
 }
 
-// The ways that are open in the namespace; all others are closed, in both directions:
+// The ways that are open to the app's pods; all others are closed, in both directions, to every pod of the app's own namespace:
 //
 //	anyone → nginx → backend, frontend (where there is one)
 //	backend, migration, workers, jobs, roles, psql → database
@@ -45,7 +45,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"deny", metav1.LabelSelectorArgs{}, nil, nil},
+		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
 	if args.Database.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
@@ -82,8 +82,12 @@ func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	if len(labels) == 0 {
 		return tierSelector(ToBackend)
 	}
+	return anyOf(append([]string{ToBackend}, labels...))
+}
+
+func anyOf(labels []string) metav1.LabelSelectorArgs {
 	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
-		Key: pulumi.String(tierLabel), Operator: pulumi.String("In"), Values: stringArray(append([]string{ToBackend}, labels...)),
+		Key: pulumi.String(tierLabel), Operator: pulumi.String("In"), Values: stringArray(labels),
 	}}}
 }
 

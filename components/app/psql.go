@@ -16,7 +16,9 @@ const PsqlName = psqlLabel
 
 const (
 	psqlLabel = "psql"
-	loginDir  = "/run/login"
+	// writesSuffix ends the name of the template whose pods may write.
+	writesSuffix = "-write"
+	loginDir     = "/run/login"
 	// psqlMinutes is how long a person's login and pod last.
 	psqlMinutes = 60
 )
@@ -38,7 +40,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 	if err != nil {
 		return fmt.Errorf("create SQL config map: %w", err)
 	}
-	for suffix, writes := range map[string]bool{"": false, "-write": true} {
+	for suffix, writes := range map[string]bool{"": false, writesSuffix: true} {
 		metadata := metadata(r.namespace, psqlLabel)
 		metadata.Name = pulumi.String(psqlLabel + suffix)
 		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{

@@ -48,5 +48,7 @@ func (t tier) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployme
 			Name: deployment.Metadata.Name(), Namespace: t.namespace.ToStringOutput().ToStringPtrOutput(),
 			Annotations: pulumi.StringMap{rolloutAnnotation: of},
 		},
-	}, pulumi.Parent(parent), t.patience())
+	}, pulumi.Parent(parent), t.patience(),
+		// It goes with its Deployment. To take it back from one that is gone, with its namespace perhaps, is an error.
+		pulumi.RetainOnDelete(true))
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -66,8 +65,8 @@ func metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs 
 	return metav1.ObjectMetaArgs{
 		Namespace: namespace,
 		Labels: pulumi.StringMap{
-			tierLabel:                      pulumi.String(label),
-			"app.kubernetes.io/managed-by": pulumi.String("pulumi"),
+			tierLabel:      pulumi.String(label),
+			managedByLabel: pulumi.String(managedBy),
 		},
 	}
 }
@@ -127,10 +126,7 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
 	}
 	metadata := t.metadata()
-	// The stack config overrides whoever wrote a field last: a leftover autoscaler or a manual edit.
-	annotations := pulumi.StringMap{"pulumi.com/patchForce": pulumi.String("true")}
-	maps.Copy(annotations, t.annotations)
-	metadata.Annotations = annotations
+	metadata.Annotations = t.annotations
 	deployment, err := appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 	if err != nil {
 		return rollout{}, err

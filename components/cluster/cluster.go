@@ -67,10 +67,17 @@ type Cluster struct {
 	// SecurityGroupID is the security group that EKS gives the cluster's nodes and pods; empty without EKS.
 	SecurityGroupID pulumi.StringOutput `pulumi:"securityGroupId"`
 
+	// Owner is what tells this stack's objects from those of others: it stays the same when the stack gets another name, or
+	// the kubeconfig another context.
+	Owner pulumi.StringOutput
+
 	// Network is the cluster's network as a database wants it, known without waiting; zero without EKS.
 	Network network.Network
 	// EKS is what names the cluster in AWS; zero without EKS.
 	EKS EKS
+
+	kubeconfig pulumi.StringOutput
+	context    string
 }
 
 // EKS is what names an EKS cluster in AWS, and whether its pods have IPv6 addresses.
@@ -104,19 +111,21 @@ func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pul
 		return nil, err
 	}
 
-	cluster := &Cluster{Network: found.network, EKS: found.eks}
+	cluster := &Cluster{
+		Network: found.network, EKS: found.eks, kubeconfig: found.kubeconfig.ToStringOutput(), context: args.Context,
+	}
 	if err := ctx.RegisterComponentResource(ClusterType, name, cluster, opts...); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
 	cluster.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
-		Kubeconfig: found.kubeconfig,
-		Context:    optional.String(args.Context),
-		// Without an identifier, a kubeconfig that looks changed would replace everything in the cluster.
+		Kubeconfig:        found.kubeconfig,
+		Context:           optional.String(args.Context),
 		ClusterIdentifier: pulumi.String(found.identifier),
-	}, pulumi.Parent(cluster))
+	}, append(found.steady, pulumi.Parent(cluster))...)
 	if err != nil {
 		return nil, fmt.Errorf("create Kubernetes provider: %w", err)
 	}
+	cluster.Owner = cluster.Provider.ID().ToStringOutput()
 	if err := cluster.readAPIs(ctx, name, args.neededAPIs(found)); err != nil {
 		return nil, err
 	}
@@ -134,6 +143,7 @@ func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pul
 // foundCluster is what the rest needs to know of a cluster, wherever it was found.
 type foundCluster struct {
 	identifier, securityGroupID string
+	steady                      []pulumi.ResourceOption
 	kubeconfig                  pulumi.StringInput
 	network                     network.Network
 	eks                         EKS
@@ -142,9 +152,11 @@ type foundCluster struct {
 
 func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.InvokeOption) (foundCluster, error) {
 	if args.EKS == "" {
-		// The project and stack keep the identifier steady while tokens in the kubeconfig come and go.
+		// Another identifier replaces everything in the cluster, as without one does a kubeconfig that looks changed: so the
+		// first one stays, whatever the stack or the context is called since.
 		return foundCluster{
-			identifier: fmt.Sprintf("%s-%s-%s", ctx.Project(), ctx.Stack(), args.Context),
+			identifier: fmt.Sprintf("%s-%s", ctx.Project(), ctx.Stack()),
+			steady:     []pulumi.ResourceOption{pulumi.IgnoreChanges([]string{"clusterIdentifier"})},
 			kubeconfig: args.Kubeconfig,
 		}, nil
 	}

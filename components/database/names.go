@@ -38,7 +38,7 @@ func (b *builder) identifier() string { return Identifier(b.ctx.Project(), b.ctx
 
 // Identifier is that of a stack's instance in RDS, by the database's logical name.
 func Identifier(project, stack, name string) string {
-	full := strings.ToLower(fmt.Sprintf("%s-%s-%s", project, stack, name))
+	full := strings.ToLower(project + "-" + stack + "-" + name)
 	return strings.Trim(notInIdentifiers.ReplaceAllString(full, "-"), "-")
 }
 

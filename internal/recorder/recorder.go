@@ -4,6 +4,7 @@ package recorder
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
+
+	"threetier/internal/kube"
 )
 
 // Resource is one that the program registered.
@@ -37,8 +40,8 @@ type Resource struct {
 	ReplaceOnChanges []string
 	// Aliases are the names and URNs that the resource had before.
 	Aliases []string
-	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement.
-	Protect, DeleteBeforeReplace bool
+	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement; RetainOnDelete only forgets.
+	Protect, DeleteBeforeReplace, RetainOnDelete bool
 	// Component tells that it only groups others.
 	Component bool
 }
@@ -61,6 +64,11 @@ type Options struct {
 	Network *Network
 	// NoAPIs are the Kubernetes APIs that the cluster doesn't serve, as v1beta1.metrics.k8s.io. Default: it serves all.
 	NoAPIs []string
+	// Objects are the labels of what is in the cluster, by path in the Kubernetes API. Default: the namespace that the config
+	// adopts, else nothing.
+	Objects map[string]map[string]string
+	// Outputs are those of the stack's last up. Default: it has had none.
+	Outputs map[string]any
 	// RDS is what is there of databases. Default: nothing.
 	RDS RDS
 	// Names are what is there of public names. Default: zones of all names, and no pending certificate.
@@ -78,6 +86,8 @@ type Recording struct {
 	Lookups []Lookup
 	// APIs are the Kubernetes APIs that the program read, in order.
 	APIs []string
+	// Reads are the paths that the program asked the cluster for.
+	Reads []string
 	// Warnings are what the program warned of, in order.
 	Warnings []string
 
@@ -111,7 +121,14 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 		ctx.Log = listener{ctx.Log, recording}
 		return program(ctx)
 	}
-	err := pulumi.RunErr(heard, pulumi.WithMocks(options.Project, options.Stack, recording), configure)
+	var info pulumi.RunInfo
+	pulumi.WithMocks(options.Project, options.Stack, recording)(&info)
+	configure(&info)
+	ctx, err := pulumi.NewContext(kube.WithTransport(context.Background(), recording), info)
+	if err != nil {
+		return recording, errors.Join(configError, err)
+	}
+	err = errors.Join(pulumi.RunWithContext(ctx, heard), ctx.Close())
 	return recording, errors.Join(configError, err)
 }
 
@@ -147,7 +164,7 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: rpc.GetProvider(), Inputs: args.Inputs,
 		URN:           urn(r.options, rpc.GetParent(), args.TypeToken, args.Name),
 		DependsOn:     rpc.GetDependencies(),
-		IgnoreChanges: rpc.GetIgnoreChanges(), ReplaceOnChanges: rpc.GetReplaceOnChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(),
+		IgnoreChanges: rpc.GetIgnoreChanges(), ReplaceOnChanges: rpc.GetReplaceOnChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(), RetainOnDelete: rpc.GetRetainOnDelete(),
 		Component: !rpc.GetCustom(),
 	}
 	for _, alias := range rpc.GetAliases() {
@@ -182,6 +199,12 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.Lookups = append(r.Lookups, Lookup{Token: args.Token, Provider: args.Provider})
+	if args.Token == "pulumi:pulumi:readStackOutputs" {
+		if name := args.Args["name"]; name != resource.NewProperty(r.options.Stack) {
+			return nil, fmt.Errorf("the program is to read its own stack's outputs, not those of %v", name)
+		}
+		return properties(fields{"outputs": r.options.Outputs}), nil
+	}
 	if strings.HasPrefix(args.Token, "aws:rds/") {
 		return r.options.RDS.answer(args.Token, args.Args)
 	}

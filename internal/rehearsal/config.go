@@ -26,7 +26,7 @@ type stackConfig struct {
 // leftOut are keys, by path, that have no sense on the local node: names that lead to the real stack, what only exists in
 // the account, and how long a real load balancer takes.
 var leftOut = []string{
-	"threetier:namespace", "threetier:domain", "threetier:nginx.hosts", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
+	"threetier:namespace", "threetier:adopt", "threetier:domain", "threetier:nginx.hosts", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
 	"threetier:database.restoreFrom",
 }
 

@@ -84,7 +84,13 @@ func keys(s *Settings) []Key {
 		{
 			Name: "threetier:namespace", Kind: text(&s.App.Namespace), Default: "<project>-<stack>",
 			Constraint: app.NamespaceConstraint, Example: "shop",
-			Doc: "The Kubernetes namespace, which the stack creates and owns.",
+			Doc: "The Kubernetes namespace, which the stack creates and owns. It can't be changed later: the app would be gone meanwhile.",
+		},
+		{
+			Name: "threetier:adopt", Kind: text(&s.App.Adopt), Default: "none: the stack makes its namespace, and refuses one that is there",
+			Example: "shop-shared",
+			Doc: "The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
+				"[Run in a namespace of others](cluster.md#run-in-a-namespace-of-others) says what is different there.",
 		},
 		{
 			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,

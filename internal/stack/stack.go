@@ -14,6 +14,8 @@ import (
 	"threetier/internal/settings"
 )
 
+const databaseName = "database"
+
 // Deploy registers a stack: certificates and the database first, then what runs on Kubernetes, and the names that lead to it.
 func Deploy(ctx *pulumi.Context) error {
 	config, err := settings.Load(ctx)
@@ -24,12 +26,16 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkNames(ctx, cluster, config); err != nil {
+		return err
+	}
+	config.App.Owner = cluster.Owner
 	names, err := newDomain(ctx, config)
 	if err != nil {
 		return err
 	}
 	config.Database.Network = config.Database.Network.Or(cluster.Network)
-	database, err := database.NewDatabase(ctx, "database", &config.Database)
+	database, err := database.NewDatabase(ctx, databaseName, &config.Database)
 	if err != nil {
 		return err
 	}

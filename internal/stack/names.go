@@ -1,0 +1,69 @@
+package stack
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app"
+	"threetier/components/cluster"
+	"threetier/components/database"
+	"threetier/internal/problems"
+	"threetier/internal/settings"
+)
+
+// last are the outputs of the stack's last up; empty before its first.
+type last struct {
+	Namespace          string `pulumi:"namespace"`
+	DatabaseIdentifier string `pulumi:"databaseIdentifier"`
+}
+
+// diyOrganization is what Pulumi calls the organization of a backend that has none.
+const diyOrganization = "organization"
+
+// lookUpLast asks the engine, as a StackReference does, which would stand among the stack's resources.
+func lookUpLast(ctx *pulumi.Context) (last, error) {
+	name := ctx.Stack()
+	if ctx.Organization() != diyOrganization {
+		name = ctx.Organization() + "/" + ctx.Project() + "/" + name
+	}
+	var found struct {
+		Outputs last `pulumi:"outputs"`
+	}
+	args := struct {
+		Name string `pulumi:"name"`
+	}{name}
+	if err := ctx.Invoke("pulumi:pulumi:readStackOutputs", &args, &found); err != nil {
+		return last{}, fmt.Errorf("look up the outputs of stack %s: %w", name, err)
+	}
+	return found.Outputs, nil
+}
+
+// checkNames refuses what would be taken over, or replaced, by its name: before anything is registered in the cluster or
+// in the account.
+func checkNames(ctx *pulumi.Context, cluster *cluster.Cluster, config *settings.Settings) error {
+	last, err := lookUpLast(ctx)
+	if err != nil {
+		return err
+	}
+	identifier := database.Identifier(ctx.Project(), ctx.Stack(), databaseName)
+	if last.DatabaseIdentifier != "" && last.DatabaseIdentifier != identifier {
+		return problems.List{{
+			Path: "stack", Value: ctx.Stack(),
+			Want: "its former name (pulumi stack rename), as its database is " + last.DatabaseIdentifier + ": another name would replace what is named after it",
+		}}.Err()
+	}
+	reader, err := cluster.Reader(ctx.Context())
+	if err != nil || reader == nil {
+		return err
+	}
+	owner, err := cluster.KnownOwner(ctx.Context())
+	if err != nil {
+		return err
+	}
+	taken, err := config.App.TakenNames(ctx.Context(), app.Before{Find: reader.Find, Owner: owner, Namespace: last.Namespace})
+	if err != nil {
+		return err
+	}
+	return taken.Err()
+}
