@@ -111,7 +111,7 @@ func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, loadBalancer`)
 }
 
-const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:database, " +
+const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
 	"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allowTags, " +
 	"threetier:registry, threetier:placement"
 
