@@ -73,7 +73,7 @@ func (s *rolesServer) run(t *testing.T, version int, files ...string) (string, e
 	for _, file := range files {
 		require.Contains(t, scriptOf(container), file)
 	}
-	env := resolved(t, r, container)
+	env := environmentOf(t, r, container)
 	env["LOCK_AFTER"], env["JOB_SECONDS"], env["PGHOST"] = strconv.Itoa(s.lockAfter), strconv.Itoa(s.jobs), s.host
 	return s.script(t, r.Named(t, configMapType, "shop-backend-roles"), scriptOf(container), env)
 }
@@ -87,7 +87,7 @@ func (s *rolesServer) open(t *testing.T, login string, writes bool, minutes int)
 		name += "-write"
 	}
 	container := r.Named(t, cronJobType, name).Input(t, "spec.jobTemplate.spec.template.spec.initContainers[0]").(map[string]any)
-	env := resolved(t, r, container)
+	env := environmentOf(t, r, container)
 	env["LOGIN"], env["MINUTES"], env["PGHOST"] = login, strconv.Itoa(minutes), s.host
 	random := "$(head -c 24 /dev/urandom | base64 | tr +/ ab)"
 	require.Contains(t, scriptOf(container), random)

@@ -43,7 +43,7 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 			containers, _ := pod[key].([]any)
 			for _, c := range containers {
 				container := c.(map[string]any)
-				for variable, value := range resolved(t, r, container) {
+				for variable, value := range environmentOf(t, r, container) {
 					all = append(all, fmt.Sprintf("%s %s=%s", container["name"], variable, value))
 				}
 			}
@@ -88,8 +88,8 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 	require.Contains(t, pods["shop-backend-roles"], "APP_VERIFIER=SCRAM-SHA-256$4096:")
 }
 
-// resolved is a container's environment, with the secrets' values.
-func resolved(t *testing.T, r *recorder.Recording, container map[string]any) map[string]string {
+// environmentOf is a container's environment, with the secrets' values.
+func environmentOf(t *testing.T, r *recorder.Recording, container map[string]any) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	env, _ := container["env"].([]any)

@@ -19,6 +19,13 @@ import (
 // that is there already, and deletes by name. Its value outlives a new name of the stack.
 const OwnerLabel = "threetier/owner"
 
+// ProjectLabel and StackLabel are on a namespace that somebody made for the stack, with the rights of its roles in it: the
+// stack takes it as its own.
+const (
+	ProjectLabel = "threetier/project"
+	StackLabel   = "threetier/stack"
+)
+
 const (
 	managedByLabel = "app.kubernetes.io/managed-by"
 	managedBy      = "pulumi"
@@ -32,6 +39,8 @@ type Before struct {
 	Owner string
 	// Namespace is where the stack runs since its last up; empty where it has had none.
 	Namespace string
+	// Project and Stack are the values of ProjectLabel and StackLabel on a namespace that was made for the stack.
+	Project, Stack string
 }
 
 // liveObject is as much of an object as says whose it is.
@@ -126,7 +135,7 @@ func (args AppArgs) namespaceProblems(live liveObject, found bool, before Before
 		return problems.List{{Path: "threetier:adopt", Value: args.Adopt, Want: "a namespace that is there, or no adopt: then the stack makes it"}}
 	case args.Adopt != "" && (marked || live.unmarked()):
 		return problems.List{{Path: "threetier:adopt", Value: args.Adopt, Want: "none: a stack made the namespace, and deletes it with all that is in it"}}
-	case args.Adopt == "" && found && !before.owns(live, true):
+	case args.Adopt == "" && found && !before.owns(live, true) && !before.isPrepared(live):
 		return problems.List{{
 			Path: "threetier:namespace", Value: args.Namespace + ", which is there and isn't this stack's",
 			Want: "another name, or threetier:adopt: " + args.Namespace + " to run in it and leave it behind",
@@ -162,6 +171,13 @@ func (b Before) owns(live liveObject, orUnmarked bool) bool {
 		return owner != "" && owner == b.Owner
 	}
 	return orUnmarked && b.Namespace != "" && live.unmarked()
+}
+
+// isPrepared tells that a namespace was made for this stack, which hasn't been in it yet.
+func (b Before) isPrepared(live liveObject) bool {
+	labels := live.Metadata.Labels
+	_, marked := labels[OwnerLabel]
+	return !marked && b.Stack != "" && labels[ProjectLabel] == b.Project && labels[StackLabel] == b.Stack
 }
 
 // unmarked tells that this program made the object before there was OwnerLabel: nobody else labels a namespace for both

@@ -61,7 +61,9 @@ func checkNames(ctx *pulumi.Context, cluster *cluster.Cluster, config *settings.
 	if err != nil {
 		return err
 	}
-	taken, err := config.App.TakenNames(ctx.Context(), app.Before{Find: reader.Find, Owner: owner, Namespace: last.Namespace})
+	taken, err := config.App.TakenNames(ctx.Context(), app.Before{
+		Find: reader.Find, Owner: owner, Namespace: last.Namespace, Project: ctx.Project(), Stack: ctx.Stack(),
+	})
 	if err != nil {
 		return err
 	}

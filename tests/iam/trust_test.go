@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,37 +10,47 @@ import (
 
 // subjects are what each role trusts: what GitHub says a job is for.
 var subjects = map[string]string{
-	"trust-preview-dev.json": "pull_request", "trust-preview-prod.json": "ref:refs/heads/main",
-	"trust-deploy-dev.json": "environment:dev", "trust-deploy-prod.json": "environment:prod",
+	"preview-dev": "pull_request", "preview-prod": "environment:preview-prod",
+	"deploy-dev": "environment:dev", "deploy-prod": "environment:prod",
+	"drill-prod": "environment:drill-prod", "images": "environment:images",
 }
 
-// GitHub has two forms of a subject: with the numbers of owner and repository since July 2026, without them before.
+// The subject begins with the repository, whose numbers make names fills in. A branch's own workflow may name any
+// environment: the ref keeps it out, also where the environment isn't restricted to main.
 func TestEachRoleTrustsOnlyItsOwnSubject(t *testing.T) {
-	const audience = "sts.amazonaws.com"
+	const audience, repository, main = "sts.amazonaws.com", "repo:acme@OWNER_ID/shop@REPO_ID:", "refs/heads/main"
+	files, err := filepath.Glob(file("trust-*.json"))
+	require.NoError(t, err)
+	require.Len(t, files, len(subjects))
 	for name, own := range subjects {
-		policy := parse(t, read(t, name))
+		policy := parse(t, read(t, "trust-"+name+".json"))
 		require.Len(t, policy, 1, name)
 		provider := map[string]any{"Federated": "arn:aws:iam::" + account + ":oidc-provider/token.actions.githubusercontent.com"}
 		assert.Equal(t, provider, policy[0].Principal, name)
-		assumes := func(action, audience string, subject ...string) bool {
+		assumes := func(action, audience, ref string, subject ...string) bool {
 			return allows(t, policy, request{action: action, keys: keys{
 				"token.actions.githubusercontent.com:aud": {audience}, "token.actions.githubusercontent.com:sub": subject,
+				"token.actions.githubusercontent.com:ref": {ref},
 			}})
 		}
 		const assume = "sts:AssumeRoleWithWebIdentity"
-		assert.True(t, assumes(assume, audience, "repo:acme/shop:"+own), name)
-		assert.True(t, assumes(assume, audience, "repo:acme@OWNER_ID/shop@REPO_ID:"+own), name)
-		assert.False(t, assumes(assume, "other", "repo:acme/shop:"+own), name)
-		assert.False(t, assumes(assume, audience), name)
-		assert.False(t, assumes("sts:AssumeRole", audience, "repo:acme/shop:"+own), name)
-		strangers := []string{"repo:other/shop:" + own, "repo:acme/other:" + own, "repo:acme/shop:" + own + "2", "repo:acme/shop:x:" + own, "repo:acme/shop:ref:refs/heads/other"}
+		ofPullRequest := name == "preview-dev"
+		assert.True(t, assumes(assume, audience, main, repository+own), name)
+		assert.Equal(t, ofPullRequest, assumes(assume, audience, "refs/heads/branch", repository+own), name)
+		assert.Equal(t, ofPullRequest, assumes(assume, audience, "refs/pull/1/merge", repository+own), name)
+		assert.False(t, assumes(assume, "other", main, repository+own), name)
+		assert.False(t, assumes(assume, audience, main), name)
+		assert.False(t, assumes("sts:AssumeRole", audience, main, repository+own), name)
+		strangers := []string{
+			"repo:acme/shop:" + own, "repo:other@OWNER_ID/shop@REPO_ID:" + own, repository + own + "2", repository + "x:" + own, repository + "ref:" + main,
+		}
 		for other, subject := range subjects {
 			if other != name {
-				strangers = append(strangers, "repo:acme/shop:"+subject, "repo:acme@OWNER_ID/shop@REPO_ID:"+subject)
+				strangers = append(strangers, repository+subject)
 			}
 		}
 		for _, stranger := range strangers {
-			assert.False(t, assumes(assume, audience, stranger), "%s trusts %s", name, stranger)
+			assert.False(t, assumes(assume, audience, main, stranger), "%s trusts %s", name, stranger)
 		}
 	}
 }
