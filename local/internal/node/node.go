@@ -199,11 +199,12 @@ func (n *node) links() error {
 	return os.WriteFile(n.tool("pulumi"), script, 0o700)
 }
 
-// pulumi starts Pulumi. Its language host runs go in the checkout: once to list all modules, which would write go.sum, so
+// pulumi starts Pulumi. Its language host runs go in the checkout that is deployed: once to list all modules, which would write go.sum, so
 // that it is given a copy, and once to run the program, in the one way that keeps what it has linked.
 const pulumi = `#!/bin/sh
 set -eu
 root=%q copy=%q
+[ -z "${THREETIER_PROJECT:-}" ] || { root=$THREETIER_PROJECT copy=$THREETIER_PROJECT/.local/project; }
 cmp -s "$root/go.mod" "$copy/go.mod" || cp "$root/go.mod" "$root/go.sum" "$copy/"
 export GOFLAGS="${GOFLAGS:-} -modfile=$copy/go.mod" PULUMI_GO_USE_RUN=true PULUMI_IGNORE_AMBIENT_PLUGINS=true
 exec %q "$@"
