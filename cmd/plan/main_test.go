@@ -108,4 +108,6 @@ func TestUnknownKeyIsNoPlan(t *testing.T) {
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:fronted:", "threetier:frontend:")
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "config:\n", "confg:\n")
 	assert.ErrorContains(t, run(&strings.Builder{}, root, "HEAD"), "read the stack config prod: confg is unknown, want one of config, ")
+	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "confg:\n", "config:\n  frontend: { image: x }\n")
+	assert.ErrorContains(t, run(&strings.Builder{}, root, "HEAD"), "frontend is given beside threetier:frontend, want one of the two")
 }

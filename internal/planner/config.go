@@ -57,7 +57,11 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err != nil {
 		return stackConfig{}, fmt.Errorf("read stack config: %w", err)
 	}
-	if text, err = withoutSecrets(text); err != nil {
+	project, err := recorder.ProjectName(root)
+	if err != nil {
+		return stackConfig{}, fmt.Errorf("read the project's name: %w", err)
+	}
+	if text, err = withoutSecrets(text, project); err != nil {
 		return stackConfig{}, fmt.Errorf("read the stack config %s: %w", stack, err)
 	}
 	read, err := recorder.Parse(root, text)
@@ -68,10 +72,6 @@ func readConfig(root, stack string) (stackConfig, error) {
 	if err != nil {
 		return stackConfig{}, fmt.Errorf("read aws:region: %w", err)
 	}
-	project, err := recorder.ProjectName(root)
-	if err != nil {
-		return stackConfig{}, fmt.Errorf("read the project's name: %w", err)
-	}
 	var meant []string
 	if err := decode(read, dataLossKey, &meant); err != nil {
 		return stackConfig{}, fmt.Errorf("%w, want a list of names", err)
@@ -80,7 +80,7 @@ func readConfig(root, stack string) (stackConfig, error) {
 }
 
 // withoutSecrets puts a stand-in into each {secure: …}: the plan needs no key, and shows no secret.
-func withoutSecrets(text []byte) ([]byte, error) {
+func withoutSecrets(text []byte, project string) ([]byte, error) {
 	var content map[string]any
 	if err := encoding.YAML.Unmarshal(text, &content); err != nil {
 		return nil, err
@@ -88,6 +88,12 @@ func withoutSecrets(text []byte) ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(content)) {
 		if !slices.Contains(settings.FileKeys, name) {
 			return nil, fmt.Errorf("%s is unknown, want one of %s: the program's keys stand below config", name, strings.Join(settings.FileKeys, ", "))
+		}
+	}
+	given, _ := content["config"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, twice := given[project+":"+name]; twice {
+			return nil, fmt.Errorf("%s is given beside %s:%[1]s, want one of the two: Pulumi reads them as one key", name, project)
 		}
 	}
 	standIn, err := config.Base64Crypter.EncryptValue(context.Background(), "a-stand-in")
