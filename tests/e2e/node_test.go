@@ -39,15 +39,17 @@ func TestRowsOutliveTheNodeAndTheNodeLeavesNothing(t *testing.T) {
 		t.Errorf("make down left mounts:\n%s", mounts)
 	}
 	must(t, "make up PORT=%d", devPort)
+	// The pods start again with the node, those of prod without an up of its own.
+	endsWithTheTest(t, "prod")
+	for _, stack := range []string{dev, prod} {
+		eventually(t, 2*time.Minute, stack+" serving again", func() bool {
+			a, err := request(http.MethodGet, stack+"/api/items", nil, nil)
+			return err == nil && a.status == http.StatusOK
+		})
+	}
 	if all := fmt.Sprint(titles(t, dev)); !strings.Contains(all, kept.Title) {
 		t.Errorf("after down and up the items are %s, want %q among them", all, kept.Title)
 	}
-	// Prod was up before, and comes back without an up of its own.
-	endsWithTheTest(t, "prod")
-	eventually(t, 2*time.Minute, "prod serving again", func() bool {
-		a, err := request(http.MethodGet, prod+"/api/items", nil, nil)
-		return err == nil && a.status == http.StatusOK
-	})
 }
 
 func TestKilledUpIsTakenUpByTheNext(t *testing.T) {
