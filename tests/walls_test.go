@@ -17,7 +17,7 @@ import (
 )
 
 // tools are small shared packages that every room of the program may use.
-var tools = []string{"internal/constraint", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
+var tools = []string{"internal/component", "internal/constraint", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
 
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"components/cluster":  {"internal/kube", "internal/network"},
 	"components/database": {"internal/network", "internal/rdsca"},
 	"components/domain":   nil,
+	"internal/component":  nil,
 	"internal/constraint": nil,
 	"internal/kube":       nil,
 	"internal/lookup":     nil,

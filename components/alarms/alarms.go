@@ -8,6 +8,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/tags"
 )
 
@@ -71,20 +72,15 @@ type builder struct {
 
 // NewAlarms creates the alarms that the account has data for, and the dashboard.
 func NewAlarms(ctx *pulumi.Context, name string, args *AlarmsArgs, opts ...pulumi.ResourceOption) (*Alarms, error) {
+	alarms := &Alarms{}
 	if args == nil {
-		return nil, errors.New("create alarms: args are missing")
+		return nil, component.Wrap(alarms, name, errors.New("args are missing"))
 	}
 	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, fmt.Errorf("create alarms %s: %w", name, err)
+		return nil, component.Wrap(alarms, name, err)
 	}
-	b := &builder{ctx: ctx, name: name, args: args.withDefaults(), parent: &Alarms{}}
-	if err := ctx.RegisterComponentResource(AlarmsType, name, b.parent, opts...); err != nil {
-		return nil, fmt.Errorf("register alarms %s: %w", name, err)
-	}
-	if err := b.create(); err != nil {
-		return nil, fmt.Errorf("create alarms %s: %w", name, err)
-	}
-	return b.parent, ctx.RegisterResourceOutputs(b.parent, pulumi.Map{"dashboard": b.parent.Dashboard})
+	b := &builder{ctx: ctx, name: name, args: args.withDefaults(), parent: alarms}
+	return component.New(ctx, AlarmsType, name, alarms, opts, b.create)
 }
 
 // check finds what only a program can get wrong; the stack config's mistakes are Problems.

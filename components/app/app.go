@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/database"
+	"threetier/internal/component"
 	"threetier/internal/problems"
 )
 
@@ -107,36 +108,33 @@ type App struct {
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
 func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.ResourceOption) (*App, error) {
+	app := &App{}
 	if args == nil {
-		return nil, errors.New("create app: args are missing")
+		return nil, component.Wrap(app, name, errors.New("args are missing"))
 	}
 	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
-		return nil, fmt.Errorf("create app %s: %w", name, err)
+		return nil, component.Wrap(app, name, err)
 	}
-	settled := args.withDefaults()
-	app := &App{}
-	if err := ctx.RegisterComponentResource(AppType, name, app, append(slices.Clone(opts), marks(settled.Owner))...); err != nil {
-		return nil, fmt.Errorf("register app %s: %w", name, err)
-	}
-	namespace := pulumi.String(settled.Namespace).ToStringOutput()
-	if settled.Adopt == "" {
-		var err error
-		if namespace, err = newNamespace(ctx, app, name, settled.Namespace); err != nil {
-			return nil, fmt.Errorf("create app %s: create namespace: %w", name, err)
+	complete := args.withDefaults()
+	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(complete.Owner)), func() error {
+		return app.create(ctx, name, complete)
+	})
+}
+
+func (app *App) create(ctx *pulumi.Context, name string, args AppArgs) (err error) {
+	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
+	if args.Adopt == "" {
+		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace); err != nil {
+			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	nginx, err := app.createTiers(ctx, name, namespace, settled)
+	nginx, err := app.createTiers(ctx, name, app.Namespace, args)
 	if err != nil {
-		return nil, fmt.Errorf("create app %s: %w", name, err)
+		return err
 	}
 	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
 	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
-	app.Namespace = namespace
-	return app, ctx.RegisterResourceOutputs(app, pulumi.Map{
-		"url":          app.URL,
-		"loadBalancer": app.LoadBalancer,
-		"namespace":    app.Namespace,
-	})
+	return nil
 }
 
 // withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.

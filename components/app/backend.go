@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/database"
+	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -149,20 +150,20 @@ const migrationLabel = "backend-migration"
 // NewBackend creates the migration Job, if there is one, and once it succeeded the pods.
 func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
 	if args == nil {
-		return nil, errors.New("create backend: args are missing")
+		return nil, component.Wrap(&Backend{}, name, errors.New("args are missing"))
 	}
 	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Permissions, args.EKS)); err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
+		return nil, component.Wrap(&Backend{}, name, err)
 	}
 	if args.Namespace == nil {
-		return nil, fmt.Errorf("create backend %s: the namespace is missing", name)
+		return nil, component.Wrap(&Backend{}, name, errors.New("the namespace is missing"))
 	}
 	backend, err := newBackend(ctx, name, args.withDefaults(), opts...)
 	if err != nil {
 		return nil, err
 	}
 	if err := backend.lockRestingLogin(ctx, backend, uses{pods: backend.drainSeconds()}); err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
+		return nil, component.Wrap(backend, name, err)
 	}
 	return backend, nil
 }
@@ -170,32 +171,28 @@ func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pul
 // newBackend takes args that were checked, with their defaults.
 func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
 	backend := &Backend{args: args}
-	if err := ctx.RegisterComponentResource(BackendType, name, backend, opts...); err != nil {
-		return nil, fmt.Errorf("register backend %s: %w", name, err)
-	}
-	w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
-	if err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
-	}
-	w.env = append(w.env, args.proxyEnv()...)
-	if err := w.assumeRole(ctx, backend, args); err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
-	}
-	before, err := backend.prepareDatabase(ctx, w, args, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
-	}
-	service, pods, err := w.serve(ctx, backend, before...)
-	if err != nil {
-		return nil, fmt.Errorf("create backend %s: %w", name, err)
-	}
-	backend.ServiceName = fixedName(service, BackendServiceName)
-	backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
-	backend.tier = w.watched(pods)
-	backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
-	return backend, ctx.RegisterResourceOutputs(backend, pulumi.Map{
-		"serviceName": backend.ServiceName,
-		"port":        backend.Port,
+	return component.New(ctx, BackendType, name, backend, opts, func() error {
+		w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
+		if err != nil {
+			return err
+		}
+		w.env = append(w.env, args.proxyEnv()...)
+		if err := w.assumeRole(ctx, backend, args); err != nil {
+			return err
+		}
+		before, err := backend.prepareDatabase(ctx, w, args, opts...)
+		if err != nil {
+			return err
+		}
+		service, pods, err := w.serve(ctx, backend, before...)
+		if err != nil {
+			return err
+		}
+		backend.ServiceName = fixedName(service, BackendServiceName)
+		backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
+		backend.tier = w.watched(pods)
+		backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
+		return nil
 	})
 }
 

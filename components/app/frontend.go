@@ -2,11 +2,11 @@ package app
 
 import (
 	"errors"
-	"fmt"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/problems"
 )
 
@@ -63,13 +63,13 @@ type Frontend struct {
 // NewFrontend creates the pods and their Service.
 func NewFrontend(ctx *pulumi.Context, name string, args *FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	if args == nil {
-		return nil, errors.New("create frontend: args are missing")
+		return nil, component.Wrap(&Frontend{}, name, errors.New("args are missing"))
 	}
 	if err := args.Problems().Err(); err != nil {
-		return nil, fmt.Errorf("create frontend %s: %w", name, err)
+		return nil, component.Wrap(&Frontend{}, name, err)
 	}
 	if args.Namespace == nil {
-		return nil, fmt.Errorf("create frontend %s: the namespace is missing", name)
+		return nil, component.Wrap(&Frontend{}, name, errors.New("the namespace is missing"))
 	}
 	return newFrontend(ctx, name, args.withDefaults(), opts...)
 }
@@ -83,22 +83,18 @@ func (args FrontendArgs) withDefaults() FrontendArgs {
 // newFrontend takes args that were checked, with their defaults.
 func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
-	if err := ctx.RegisterComponentResource(FrontendType, name, frontend, opts...); err != nil {
-		return nil, fmt.Errorf("register frontend %s: %w", name, err)
-	}
-	w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, args.Namespace, args.WorkloadArgs)
-	if err != nil {
-		return nil, fmt.Errorf("create frontend %s: %w", name, err)
-	}
-	service, pods, err := w.serve(ctx, frontend)
-	if err != nil {
-		return nil, fmt.Errorf("create frontend %s: %w", name, err)
-	}
-	frontend.ServiceName = fixedName(service, FrontendServiceName)
-	frontend.service, frontend.tier = service, w.watched(pods)
-	frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
-	return frontend, ctx.RegisterResourceOutputs(frontend, pulumi.Map{
-		"serviceName": frontend.ServiceName,
-		"port":        frontend.Port,
+	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
+		w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, args.Namespace, args.WorkloadArgs)
+		if err != nil {
+			return err
+		}
+		service, pods, err := w.serve(ctx, frontend)
+		if err != nil {
+			return err
+		}
+		frontend.ServiceName = fixedName(service, FrontendServiceName)
+		frontend.service, frontend.tier = service, w.watched(pods)
+		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
+		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/robfig/cron/v3"
 
+	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -124,10 +125,10 @@ type Job struct {
 // NewJob creates the CronJob, once the backend's migration succeeded.
 func NewJob(ctx *pulumi.Context, name string, args *JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
 	if args == nil {
-		return nil, errors.New("create job: args are missing")
+		return nil, component.Wrap(&Job{}, name, errors.New("args are missing"))
 	}
 	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, fmt.Errorf("create job %s: %w", name, err)
+		return nil, component.Wrap(&Job{}, name, err)
 	}
 	return newJob(ctx, name, args.withDefaults(), opts...)
 }
@@ -135,20 +136,19 @@ func NewJob(ctx *pulumi.Context, name string, args *JobArgs, opts ...pulumi.Reso
 // newJob takes args that were checked, with their defaults.
 func newJob(ctx *pulumi.Context, name string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
 	job := &Job{}
-	if err := ctx.RegisterComponentResource(JobType, name, job, opts...); err != nil {
-		return nil, fmt.Errorf("register job %s: %w", name, err)
-	}
-	t, err := args.Backend.workload.process(ctx, job, name, jobLabel(args.Name), args.ProcessArgs)
-	if err != nil {
-		return nil, fmt.Errorf("create job %s: %w", name, err)
-	}
-	t.requestSeconds = DefaultStopSeconds
-	cronJob, err := t.cronJob(ctx, job, args)
-	if err != nil {
-		return nil, fmt.Errorf("create job %s: create cron job: %w", name, err)
-	}
-	job.CronJob = cronJob.Metadata.Name().Elem()
-	return job, ctx.RegisterResourceOutputs(job, pulumi.Map{"cronJob": job.CronJob})
+	return component.New(ctx, JobType, name, job, opts, func() error {
+		t, err := args.Backend.workload.process(ctx, job, name, jobLabel(args.Name), args.ProcessArgs)
+		if err != nil {
+			return err
+		}
+		t.requestSeconds = DefaultStopSeconds
+		cronJob, err := t.cronJob(ctx, job, args)
+		if err != nil {
+			return fmt.Errorf("create cron job: %w", err)
+		}
+		job.CronJob = cronJob.Metadata.Name().Elem()
+		return nil
+	})
 }
 
 // jobLabel can't be that of another tier.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"threetier/internal/component"
 	"threetier/internal/optional"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
@@ -43,14 +44,14 @@ type Nginx struct {
 // NewNginx creates the config, the pods and the load balancer.
 func NewNginx(ctx *pulumi.Context, name string, args *NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
 	if args == nil {
-		return nil, errors.New("create nginx: args are missing")
+		return nil, component.Wrap(&Nginx{}, name, errors.New("args are missing"))
 	}
 	if err := args.Problems().Err(); err != nil {
-		return nil, fmt.Errorf("create nginx %s: %w", name, err)
+		return nil, component.Wrap(&Nginx{}, name, err)
 	}
 	settled := args.withDefaults()
 	if settled.Namespace == nil || settled.Backend.missing() || settled.needsFrontend() && settled.Frontend.missing() {
-		return nil, fmt.Errorf("create nginx %s: the namespace, the backend or the frontend is missing", name)
+		return nil, component.Wrap(&Nginx{}, name, errors.New("the namespace, the backend or the frontend is missing"))
 	}
 	return newNginx(ctx, name, settled, opts...)
 }
@@ -58,29 +59,28 @@ func NewNginx(ctx *pulumi.Context, name string, args *NginxArgs, opts ...pulumi.
 // newNginx takes args that were checked, with their defaults.
 func newNginx(ctx *pulumi.Context, name string, args NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
 	nginx := &Nginx{}
-	if err := ctx.RegisterComponentResource(NginxType, name, nginx, opts...); err != nil {
-		return nil, fmt.Errorf("register nginx %s: %w", name, err)
-	}
-	t := args.tier(name)
-	config, err := newNginxConfig(ctx, nginx, t, args)
-	if err != nil {
-		return nil, fmt.Errorf("create nginx %s: create config: %w", name, err)
-	}
-	t.volumes = corev1.VolumeArray{corev1.VolumeArgs{
-		Name: pulumi.String("config"), ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: config.Metadata.Name()},
-	}}
-	pods, err := t.deploy(ctx, nginx)
-	if err != nil {
-		return nil, fmt.Errorf("create nginx %s: %w", name, err)
-	}
-	service, err := newLoadBalancer(ctx, nginx, t, args)
-	if err != nil {
-		return nil, fmt.Errorf("create nginx %s: create load balancer service: %w", name, err)
-	}
-	nginx.tier = t.watched(pods)
-	nginx.LoadBalancer = loadBalancerName(service)
-	nginx.URL = args.url(nginx.LoadBalancer)
-	return nginx, ctx.RegisterResourceOutputs(nginx, pulumi.Map{"url": nginx.URL, "loadBalancer": nginx.LoadBalancer})
+	return component.New(ctx, NginxType, name, nginx, opts, func() error {
+		t := args.tier(name)
+		config, err := newNginxConfig(ctx, nginx, t, args)
+		if err != nil {
+			return fmt.Errorf("create config: %w", err)
+		}
+		t.volumes = corev1.VolumeArray{corev1.VolumeArgs{
+			Name: pulumi.String("config"), ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: config.Metadata.Name()},
+		}}
+		pods, err := t.deploy(ctx, nginx)
+		if err != nil {
+			return err
+		}
+		service, err := newLoadBalancer(ctx, nginx, t, args)
+		if err != nil {
+			return fmt.Errorf("create load balancer service: %w", err)
+		}
+		nginx.tier = t.watched(pods)
+		nginx.LoadBalancer = loadBalancerName(service)
+		nginx.URL = args.url(nginx.LoadBalancer)
+		return nil
+	})
 }
 
 func (args NginxArgs) withDefaults() NginxArgs {

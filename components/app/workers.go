@@ -2,11 +2,11 @@ package app
 
 import (
 	"errors"
-	"fmt"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -71,10 +71,10 @@ type Worker struct {
 // NewWorker creates the pods, once the backend's migration succeeded.
 func NewWorker(ctx *pulumi.Context, name string, args *WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
 	if args == nil {
-		return nil, errors.New("create worker: args are missing")
+		return nil, component.Wrap(&Worker{}, name, errors.New("args are missing"))
 	}
 	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, fmt.Errorf("create worker %s: %w", name, err)
+		return nil, component.Wrap(&Worker{}, name, err)
 	}
 	return newWorker(ctx, name, args.withDefaults(), opts...)
 }
@@ -82,24 +82,23 @@ func NewWorker(ctx *pulumi.Context, name string, args *WorkerArgs, opts ...pulum
 // newWorker takes args that were checked, with their defaults.
 func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
 	worker := &Worker{}
-	if err := ctx.RegisterComponentResource(WorkerType, name, worker, opts...); err != nil {
-		return nil, fmt.Errorf("register worker %s: %w", name, err)
-	}
-	t, err := args.Backend.workload.process(ctx, worker, name, workerLabel(args.Name), args.ProcessArgs)
-	if err != nil {
-		return nil, fmt.Errorf("create worker %s: %w", name, err)
-	}
-	t.replicas = args.Replicas
-	t.requestSeconds = *args.StopSeconds
-	t.minReady = workerStartSeconds
-	t.checkHealth(args.HealthCommand)
-	pods, err := t.deploy(ctx, worker, args.Backend.migration...)
-	if err != nil {
-		return nil, fmt.Errorf("create worker %s: %w", name, err)
-	}
-	worker.tier, worker.pods = t.watched(pods), pods.awaited
-	worker.Deployment = worker.tier.Deployment
-	return worker, ctx.RegisterResourceOutputs(worker, pulumi.Map{"deployment": worker.Deployment})
+	return component.New(ctx, WorkerType, name, worker, opts, func() error {
+		t, err := args.Backend.workload.process(ctx, worker, name, workerLabel(args.Name), args.ProcessArgs)
+		if err != nil {
+			return err
+		}
+		t.replicas = args.Replicas
+		t.requestSeconds = *args.StopSeconds
+		t.minReady = workerStartSeconds
+		t.checkHealth(args.HealthCommand)
+		pods, err := t.deploy(ctx, worker, args.Backend.migration...)
+		if err != nil {
+			return err
+		}
+		worker.tier, worker.pods = t.watched(pods), pods.awaited
+		worker.Deployment = worker.tier.Deployment
+		return nil
+	})
 }
 
 // workerLabel can't be that of another tier.

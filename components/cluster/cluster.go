@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/lookup"
 	"threetier/internal/network"
 	"threetier/internal/optional"
@@ -88,56 +89,30 @@ type EKS struct {
 
 // NewCluster looks the cluster up, and reads which APIs it serves; it creates nothing but the provider.
 func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
-	cluster, err := newCluster(ctx, name, args, opts...)
+	found, err := findCluster(ctx, args, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("create cluster %s: %w", name, err)
+		return nil, component.Wrap(&Cluster{}, name, err)
 	}
-	return cluster, nil
-}
-
-func newCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
-	if args == nil {
-		return nil, errors.New("args are missing")
-	}
-	if err := args.Problems().Err(); err != nil {
-		return nil, err
-	}
-	lookups, err := lookup.AWS(opts...)
-	if err != nil {
-		return nil, err
-	}
-	found, err := findCluster(ctx, *args, lookups...)
-	if err != nil {
-		return nil, err
-	}
-
 	cluster := &Cluster{
 		Network: found.network, EKS: found.eks, kubeconfig: found.kubeconfig.ToStringOutput(), context: args.Context,
 	}
-	if err := ctx.RegisterComponentResource(ClusterType, name, cluster, opts...); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
-	}
-	cluster.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
+	return component.New(ctx, ClusterType, name, cluster, opts, func() error { return cluster.create(ctx, name, *args, found) })
+}
+
+func (c *Cluster) create(ctx *pulumi.Context, name string, args ClusterArgs, found foundCluster) (err error) {
+	c.VPCID = pulumi.String(found.network.VPCID).ToStringOutput()
+	c.PrivateSubnetIDs = pulumi.ToStringArray(found.network.SubnetIDs).ToStringArrayOutput()
+	c.SecurityGroupID = pulumi.String(found.securityGroupID).ToStringOutput()
+	c.Provider, err = kubernetes.NewProvider(ctx, name+"-provider", &kubernetes.ProviderArgs{
 		Kubeconfig:        found.kubeconfig,
 		Context:           optional.String(args.Context),
 		ClusterIdentifier: pulumi.String(found.identifier),
-	}, append(found.steady, pulumi.Parent(cluster))...)
+	}, append(found.steady, pulumi.Parent(c))...)
 	if err != nil {
-		return nil, fmt.Errorf("create Kubernetes provider: %w", err)
+		return fmt.Errorf("create Kubernetes provider: %w", err)
 	}
-	cluster.Owner = cluster.Provider.ID().ToStringOutput()
-	if err := cluster.readAPIs(ctx, name, args.neededAPIs(found)); err != nil {
-		return nil, err
-	}
-
-	cluster.VPCID = pulumi.String(found.network.VPCID).ToStringOutput()
-	cluster.PrivateSubnetIDs = pulumi.ToStringArray(found.network.SubnetIDs).ToStringArrayOutput()
-	cluster.SecurityGroupID = pulumi.String(found.securityGroupID).ToStringOutput()
-	return cluster, ctx.RegisterResourceOutputs(cluster, pulumi.Map{
-		"vpcId":            cluster.VPCID,
-		"privateSubnetIds": cluster.PrivateSubnetIDs,
-		"securityGroupId":  cluster.SecurityGroupID,
-	})
+	c.Owner = c.Provider.ID().ToStringOutput()
+	return c.readAPIs(ctx, name, args.neededAPIs(found))
 }
 
 // foundCluster is what the rest needs to know of a cluster, wherever it was found.
@@ -150,7 +125,18 @@ type foundCluster struct {
 	autoModeLoadBalancing       bool
 }
 
-func findCluster(ctx *pulumi.Context, args ClusterArgs, lookups ...pulumi.InvokeOption) (foundCluster, error) {
+func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.ResourceOption) (foundCluster, error) {
+	if given == nil {
+		return foundCluster{}, errors.New("args are missing")
+	}
+	args := *given
+	if err := args.Problems().Err(); err != nil {
+		return foundCluster{}, err
+	}
+	lookups, err := lookup.AWS(opts...)
+	if err != nil {
+		return foundCluster{}, err
+	}
 	if args.EKS == "" {
 		// Another identifier replaces everything in the cluster, as without one does a kubeconfig that looks changed: so the
 		// first one stays, whatever the stack or the context is called since.

@@ -2,11 +2,11 @@ package database
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/lookup"
 	"threetier/internal/rdsca"
 )
@@ -51,53 +51,48 @@ type Database struct {
 
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
 func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
-	database, err := newDatabase(ctx, name, args, opts...)
+	database := &Database{}
+	parts, bundle, err := prepare(ctx, name, args, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("create database %s: %w", name, err)
+		return nil, component.Wrap(database, name, err)
 	}
-	return database, nil
+	return component.New(ctx, DatabaseType, name, database, opts, func() error {
+		parts.parent = database
+		if err := parts.create(); err != nil {
+			return err
+		}
+		database.set(parts, bundle)
+		return nil
+	})
 }
 
-func newDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
+// prepare looks up all that could be refused, before anything is registered.
+func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (parts *builder, bundle string, err error) {
 	if args == nil {
-		return nil, errors.New("args are missing")
+		return nil, "", errors.New("args are missing")
 	}
-	parts := &builder{ctx: ctx, name: name, args: args.withDefaults()}
+	parts = &builder{ctx: ctx, name: name, args: args.withDefaults()}
 	ps := append(parts.args.Network.Problems().Under("network"), parts.args.Problems()...)
 	if err := ps.Err(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := parts.checkIdentifier(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	bundle, err := rdsca.Bundle(parts.args.Region)
-	if err != nil {
-		return nil, err
+	if bundle, err = rdsca.Bundle(parts.args.Region); err != nil {
+		return nil, "", err
 	}
 	lookups, err := lookup.AWS(opts...)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := parts.args.Network.Check(ctx, lookups...); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := parts.lookUpPresent(lookups...); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if err := errors.Join(parts.present.problems(parts.args).Err(), parts.warn()); err != nil {
-		return nil, err
-	}
-
-	database := &Database{}
-	if err := ctx.RegisterComponentResource(DatabaseType, name, database, opts...); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
-	}
-	parts.parent = database
-	if err := parts.create(); err != nil {
-		return nil, err
-	}
-	database.set(parts, bundle)
-	return database, database.registerOutputs(ctx)
+	return parts, bundle, errors.Join(parts.present.problems(parts.args).Err(), parts.warn())
 }
 
 // set fills the outputs. They come from the instance rather than from the args, so that they are right after a
@@ -123,19 +118,4 @@ func (d *Database) set(parts *builder, bundle string) {
 	for _, replica := range parts.replicas {
 		d.Ready = append(d.Ready, replica)
 	}
-}
-
-func (d *Database) registerOutputs(ctx *pulumi.Context) error {
-	return ctx.RegisterResourceOutputs(d, pulumi.Map{
-		"address":         d.Address,
-		"readerAddress":   d.ReaderAddress,
-		"port":            d.Port,
-		"name":            d.Name,
-		"username":        d.Username,
-		"password":        d.Password,
-		"caBundle":        d.CABundle,
-		"securityGroupId": d.SecurityGroupID,
-		"identifier":      d.Identifier,
-		"arn":             d.ARN,
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/lookup"
 	"threetier/internal/tags"
 )
@@ -43,14 +44,28 @@ type Domain struct {
 // is to be issued by somebody's own records is used once ACM has issued it: a lookup tells, so that preview and up see the
 // same, whatever the state remembers.
 func NewDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulumi.ResourceOption) (*Domain, error) {
-	domain, err := newDomain(ctx, name, args, opts...)
+	domain := &Domain{}
+	issued, err := domain.find(ctx, args, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("create domain %s: %w", name, err)
+		return nil, component.Wrap(domain, name, err)
 	}
-	return domain, nil
+	return component.New(ctx, DomainType, name, domain, opts, func() error {
+		for _, host := range args.Names() {
+			if err := domain.certify(ctx, name, host, issued[host]); err != nil {
+				return err
+			}
+		}
+		if args.Zone == "" && issued[args.Name] == "" {
+			domain.Certificates = nil
+		}
+		domain.Name = pulumi.String(args.Name).ToStringOutput()
+		domain.CertificateARNs = pulumi.StringArray(domain.Certificates).ToStringArrayOutput()
+		return nil
+	})
 }
 
-func newDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulumi.ResourceOption) (*Domain, error) {
+// find looks up the zone, or without one the certificates that are issued already, by name.
+func (d *Domain) find(ctx *pulumi.Context, args *DomainArgs, opts ...pulumi.ResourceOption) (issued map[string]string, err error) {
 	if args == nil {
 		return nil, errors.New("args are missing")
 	}
@@ -61,33 +76,12 @@ func newDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulum
 	if err != nil {
 		return nil, err
 	}
-	domain := &Domain{args: *args}
-	issued := map[string]string{}
+	d.args = *args
 	if args.Zone == "" {
-		issued, err = issuedCertificates(ctx, args.Names(), lookups...)
-	} else {
-		domain.zoneID, err = findZone(ctx, args.Zone, lookups...)
+		return issuedCertificates(ctx, args.Names(), lookups...)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.RegisterComponentResource(DomainType, name, domain, opts...); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
-	}
-	for _, host := range args.Names() {
-		if err := domain.certify(ctx, name, host, issued[host]); err != nil {
-			return nil, err
-		}
-	}
-	if args.Zone == "" && issued[args.Name] == "" {
-		domain.Certificates = nil
-	}
-	domain.Name = pulumi.String(args.Name).ToStringOutput()
-	domain.CertificateARNs = pulumi.StringArray(domain.Certificates).ToStringArrayOutput()
-	return domain, ctx.RegisterResourceOutputs(domain, pulumi.Map{
-		"name":            domain.Name,
-		"certificateArns": domain.CertificateARNs,
-	})
+	d.zoneID, err = findZone(ctx, args.Zone, lookups...)
+	return nil, err
 }
 
 // findZone is the id of a public hosted zone.

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/component"
 	"threetier/internal/lookup"
 )
 
@@ -42,44 +43,42 @@ type Records struct {
 // NewRecords creates the records in the domain's zone. A record that is already there is refused, not taken over: it may
 // lead to something else that is in use.
 func NewRecords(ctx *pulumi.Context, name string, args *RecordsArgs, opts ...pulumi.ResourceOption) (*Records, error) {
-	records, err := newRecords(ctx, name, args, opts...)
+	balancersZone, err := findBalancers(ctx, args, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("create records %s: %w", name, err)
-	}
-	return records, nil
-}
-
-func newRecords(ctx *pulumi.Context, name string, args *RecordsArgs, opts ...pulumi.ResourceOption) (*Records, error) {
-	if args == nil || args.Domain == nil || args.LoadBalancer == nil {
-		return nil, errors.New("the domain or the load balancer is missing")
-	}
-	lookups, err := lookup.AWS(opts...)
-	if err != nil {
-		return nil, err
-	}
-	byHand, target := pulumi.Array{}, args.LoadBalancer.ToStringOutput()
-	var balancers *lb.GetHostedZoneIdResult
-	if args.Domain.zoneID != "" {
-		network := "network"
-		if balancers, err = lb.GetHostedZoneId(ctx, &lb.GetHostedZoneIdArgs{LoadBalancerType: &network}, lookups...); err != nil {
-			return nil, fmt.Errorf("look up the zone of the region's load balancers: %w", err)
-		}
+		return nil, component.Wrap(&Records{}, name, err)
 	}
 	records := &Records{}
-	if err := ctx.RegisterComponentResource(RecordsType, name, records, opts...); err != nil {
-		return nil, fmt.Errorf("register: %w", err)
-	}
-	for i, host := range args.Domain.args.Names() {
-		if balancers == nil {
-			byHand = append(byHand, args.Domain.validations[i], record(pulumi.String(host), target.ApplyT(typeTo), target))
-			continue
+	return component.New(ctx, RecordsType, name, records, opts, func() error {
+		byHand, target := pulumi.Array{}, args.LoadBalancer.ToStringOutput()
+		for i, host := range args.Domain.args.Names() {
+			if balancersZone == "" {
+				byHand = append(byHand, args.Domain.validations[i], record(pulumi.String(host), target.ApplyT(typeTo), target))
+				continue
+			}
+			if err := records.point(ctx, name+"-"+host, host, balancersZone, *args); err != nil {
+				return err
+			}
 		}
-		if err := records.point(ctx, name+"-"+host, host, balancers.Id, *args); err != nil {
-			return nil, err
-		}
+		records.ByHand = byHand.ToArrayOutput()
+		return nil
+	})
+}
+
+// findBalancers is the zone of the region's load balancers; empty where somebody makes the records by hand.
+func findBalancers(ctx *pulumi.Context, args *RecordsArgs, opts ...pulumi.ResourceOption) (string, error) {
+	if args == nil || args.Domain == nil || args.LoadBalancer == nil {
+		return "", errors.New("the domain or the load balancer is missing")
 	}
-	records.ByHand = byHand.ToArrayOutput()
-	return records, ctx.RegisterResourceOutputs(records, pulumi.Map{"byHand": records.ByHand})
+	lookups, err := lookup.AWS(opts...)
+	if err != nil || args.Domain.zoneID == "" {
+		return "", err
+	}
+	network := "network"
+	balancers, err := lb.GetHostedZoneId(ctx, &lb.GetHostedZoneIdArgs{LoadBalancerType: &network}, lookups...)
+	if err != nil {
+		return "", fmt.Errorf("look up the zone of the region's load balancers: %w", err)
+	}
+	return balancers.Id, nil
 }
 
 // point leads one name to the load balancer.
