@@ -50,6 +50,21 @@ type AppArgs struct {
 	EKS EKSArgs
 }
 
+// Wiring is what the app needs of a stack's other components.
+type Wiring struct {
+	Owner        pulumi.StringInput
+	EKS          EKSArgs
+	Database     database.Connection
+	Certificates []pulumi.StringInput
+}
+
+// Wired is a copy of the args with what the other components have.
+func (args AppArgs) Wired(to Wiring) *AppArgs {
+	args.Owner, args.EKS, args.Database = to.Owner, to.EKS, to.Database
+	args.Nginx.Domain.CertificateARNs = to.Certificates
+	return &args
+}
+
 // Problems are what the args can't run with, by the keys of the stack config.
 func (args AppArgs) Problems() problems.List {
 	var ps problems.List

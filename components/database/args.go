@@ -91,6 +91,12 @@ type DatabaseArgs struct {
 	AlarmTopicARN string
 }
 
+// In is a copy of the args that takes what its network leaves open from another one.
+func (args DatabaseArgs) In(other network.Network) *DatabaseArgs {
+	args.Network = args.Network.Or(other)
+	return &args
+}
+
 // withDefaults is a copy of the args with every optional field set.
 func (args DatabaseArgs) withDefaults() DatabaseArgs {
 	args.EngineVersion = cmp.Or(args.EngineVersion, EngineVersionConstraint.Default)

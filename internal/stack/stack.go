@@ -18,81 +18,85 @@ const databaseName = "database"
 
 // Deploy registers a stack: certificates and the database first, then what runs on Kubernetes, and the names that lead to it.
 func Deploy(ctx *pulumi.Context) error {
-	config, err := settings.Load(ctx)
+	config, err := settings.Load(ctx) // complete: nothing below writes into it
 	if err != nil {
 		return err
 	}
-	cluster, err := cluster.NewCluster(ctx, "cluster", &config.Cluster)
+	place, err := cluster.NewCluster(ctx, "cluster", &config.Cluster)
 	if err != nil {
 		return err
 	}
-	if err := checkNames(ctx, cluster, config); err != nil {
+	if err := checkNames(ctx, place, config); err != nil {
 		return err
 	}
-	config.App.Owner = cluster.Owner
-	names, err := newDomain(ctx, config)
+	names, err := newDomain(ctx, config.Domain)
 	if err != nil {
 		return err
 	}
-	config.Database.Network = config.Database.Network.Or(cluster.Network)
-	database, err := database.NewDatabase(ctx, databaseName, &config.Database)
+	data, err := database.NewDatabase(ctx, databaseName, config.Database.In(place.Network))
 	if err != nil {
 		return err
 	}
-	config.App.Database, config.App.EKS = database.Connection(), app.EKSArgs(cluster.EKS)
-	app, err := app.NewApp(ctx, "app", &config.App,
-		pulumi.Providers(cluster.Provider), pulumi.DependsOn(database.Ready))
+	web, err := app.NewApp(ctx, "app", config.App.Wired(app.Wiring{
+		Owner: place.Owner, EKS: app.EKSArgs(place.EKS), Database: data.Connection(), Certificates: names.certificates(),
+	}), pulumi.Providers(place.Provider), pulumi.DependsOn(data.Ready))
 	if err != nil {
 		return err
 	}
-	if err := point(ctx, names, app, config); err != nil {
+	if err := names.leadTo(ctx, web, config.App.Nginx.DualStack()); err != nil {
 		return err
 	}
-	if err := watch(ctx, config.Alarms, app, database); err != nil {
+	if err := watch(ctx, config.Alarms, web, data); err != nil {
 		return err
 	}
 
-	ctx.Export("url", app.URL)
-	ctx.Export("databaseEndpoint", pulumi.Sprintf("%s:%d", database.Address, database.Port))
-	ctx.Export("databaseIdentifier", database.Identifier)
+	ctx.Export("url", web.URL)
+	ctx.Export("databaseEndpoint", pulumi.Sprintf("%s:%d", data.Address, data.Port))
+	ctx.Export("databaseIdentifier", data.Identifier)
 	ctx.Export("namespace", pulumi.String(config.App.Namespace))
 	ctx.Export("kubectl", pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)))
 	return nil
 }
 
 // watch makes the app's alarms where there is somebody to tell.
-func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, app *app.App, database *database.Database) error {
+func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, web *app.App, data *database.Database) error {
 	if args.TopicARN == "" {
 		return nil
 	}
-	args.URL, args.LoadBalancer, args.Tiers = app.URL, app.LoadBalancer, app.Tiers
-	args.Database, args.DatabaseAlarms = database.Identifier, database.Alarms
+	args.URL, args.LoadBalancer, args.Tiers = web.URL, web.LoadBalancer, web.Tiers
+	args.Database, args.DatabaseAlarms = data.Identifier, data.Alarms
 	_, err := alarms.NewAlarms(ctx, "alarms", &args)
 	return err
 }
 
-// newDomain gives nginx the certificates of the stack's names; nil where the stack has none.
-func newDomain(ctx *pulumi.Context, config *settings.Settings) (*domain.Domain, error) {
-	if config.Domain == nil {
-		return nil, nil
-	}
-	names, err := domain.NewDomain(ctx, "domain", config.Domain)
-	if err != nil {
-		return nil, err
-	}
-	config.App.Nginx.Domain.CertificateARNs = names.Certificates
-	return names, nil
+// names are the stack's own; the zero value is none.
+type names struct {
+	domain *domain.Domain
+	args   *domain.DomainArgs
 }
 
-// point leads the stack's names to the load balancer, or says which records would.
-func point(ctx *pulumi.Context, names *domain.Domain, app *app.App, config *settings.Settings) error {
-	if names == nil {
+func newDomain(ctx *pulumi.Context, args *domain.DomainArgs) (names, error) {
+	if args == nil {
+		return names{}, nil
+	}
+	made, err := domain.NewDomain(ctx, "domain", args)
+	return names{made, args}, err
+}
+
+func (n names) certificates() []pulumi.StringInput {
+	if n.domain == nil {
 		return nil
 	}
-	records, err := domain.NewRecords(ctx, "domain-records", &domain.RecordsArgs{
-		Domain: names, LoadBalancer: app.LoadBalancer, IPv6: config.App.Nginx.DualStack(),
-	})
-	if err == nil && config.Domain.Zone == "" {
+	return n.domain.Certificates
+}
+
+// leadTo leads the names to the load balancer, or says which records would.
+func (n names) leadTo(ctx *pulumi.Context, web *app.App, ipv6 bool) error {
+	if n.domain == nil {
+		return nil
+	}
+	records, err := domain.NewRecords(ctx, "domain-records", &domain.RecordsArgs{Domain: n.domain, LoadBalancer: web.LoadBalancer, IPv6: ipv6})
+	if err == nil && n.args.Zone == "" {
 		ctx.Export("dnsRecords", records.ByHand)
 	}
 	return err
