@@ -125,6 +125,7 @@ func record(t testing.TB, project, name string, options recorder.Options) *recor
 			all.zone = res.Inputs["zoneId"].StringValue()
 		}
 	}
+	slices.Sort(all.names[1:]) // in no order of their own
 	for _, lookup := range run.Lookups {
 		all.lookups = append(all.lookups, lookup.Token)
 	}
