@@ -90,7 +90,7 @@ func keys(s *Settings) []Key {
 			Name: "threetier:adopt", Kind: text(&s.App.Adopt), Default: "none: the stack makes its namespace, and refuses one that is there",
 			Example: "shop-shared",
 			Doc: "The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
-				"[Run in a namespace of others](cluster.md#run-in-a-namespace-of-others) says what is different there.",
+				"[Run in a namespace of others](cluster.md#run-in-a-namespace-of-others) lists the differences.",
 		},
 		{
 			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,
