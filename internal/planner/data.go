@@ -48,7 +48,7 @@ func both(text string) struct{ deleted, replaced string } {
 // guards are inputs and options of resources that stay: what a weaker one loses.
 var guards = []struct {
 	typ, path string
-	weaker    func(old, new any) bool
+	weaker    func(old, wanted any) bool
 	text      string
 }{
 	{instanceType, "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
@@ -72,21 +72,21 @@ var guards = []struct {
 
 const awsLoadBalancer = "metadata.annotations.service.beta.kubernetes.io/aws-load-balancer-"
 
-func isOff(old, new any) bool     { return text(old) == "true" && text(new) != "true" }
-func isOn(old, new any) bool      { return text(old) != "true" && text(new) == "true" }
-func isNotOff(old, new any) bool  { return text(old) == "false" && text(new) != "false" }
-func isGone(old, new any) bool    { return old != nil && new == nil }
-func isAnother(old, new any) bool { return old != nil && old != new }
+func isOff(old, wanted any) bool     { return text(old) == "true" && text(wanted) != "true" }
+func isOn(old, wanted any) bool      { return text(old) != "true" && text(wanted) == "true" }
+func isNotOff(old, wanted any) bool  { return text(old) == "false" && text(wanted) != "false" }
+func isGone(old, wanted any) bool    { return old != nil && wanted == nil }
+func isAnother(old, wanted any) bool { return old != nil && old != wanted }
 
 // isLessThan compares numbers, of which one that isn't given is the default.
-func isLessThan(byDefault float64) func(old, new any) bool {
+func isLessThan(byDefault float64) func(old, wanted any) bool {
 	number := func(value any) float64 {
 		if number, err := strconv.ParseFloat(text(value), 64); err == nil {
 			return number
 		}
 		return byDefault
 	}
-	return func(old, new any) bool { return number(new) < number(old) }
+	return func(old, wanted any) bool { return number(wanted) < number(old) }
 }
 
 func text(value any) string { return fmt.Sprint(value) }
