@@ -12,7 +12,7 @@ import (
 
 // As a command, this test binary is bin/local: it checks the machine, or is the check's own child.
 func TestMain(m *testing.M) {
-	do := func() error { return nil }
+	var do func() error
 	switch {
 	case len(os.Args) > 1 && os.Args[1] == ProbeCommand:
 		do = Probe

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Probe does in its own namespaces what the node will do in its: an error names the first thing that is refused.
+// Probe does in its own namespaces what the node will do in its: an error names the first thing that is refused. The process
+// ends after it, and with it what it has opened.
 func Probe() error {
 	for _, try := range []struct {
 		what string
@@ -35,7 +36,7 @@ func mounts() error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(folder)
+	defer func() { _ = os.Remove(folder) }()
 	return errors.Join(
 		syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""),
 		syscall.Mount("tmpfs", folder, "tmpfs", 0, ""),
@@ -85,7 +86,6 @@ func bridge() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(socket)
 	name := append([]byte("probe"), 0)
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCBRADDBR, uintptr(unsafe.Pointer(&name[0]))); errno != 0 {
 		return errno
@@ -107,7 +107,6 @@ func legacyFilter() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(socket)
 	const getInfo = 64
 	info := [84]byte{'n', 'a', 't'}
 	size := uint32(len(info))
@@ -125,7 +124,6 @@ func nftables() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(socket)
 	if err := unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
 		return err
 	}
