@@ -13,7 +13,9 @@ type builder struct {
 	name    string
 	args    DatabaseArgs
 	present present
-	parent  *Database
+	// caBundle are the certificates of RDS in the region, as PEM.
+	caBundle string
+	parent   *Database
 
 	subnetGroup       *rds.SubnetGroup
 	securityGroup     *ec2.SecurityGroup

@@ -52,7 +52,7 @@ type Database struct {
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
 func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*Database, error) {
 	database := &Database{}
-	parts, bundle, err := prepare(ctx, name, args, opts...)
+	parts, err := prepare(ctx, name, args, opts...)
 	if err != nil {
 		return nil, component.Wrap(database, name, err)
 	}
@@ -61,43 +61,45 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 		if err := parts.create(); err != nil {
 			return err
 		}
-		database.set(parts, bundle)
+		database.set(parts)
 		return nil
 	})
 }
 
 // prepare looks up all that could be refused, before anything is registered.
-func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (parts *builder, bundle string, err error) {
+func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*builder, error) {
 	if args == nil {
-		return nil, "", errors.New("args are missing")
+		return nil, errors.New("args are missing")
 	}
-	parts = &builder{ctx: ctx, name: name, args: args.withDefaults()}
+	parts := &builder{ctx: ctx, name: name, args: args.withDefaults()}
 	ps := append(parts.args.Network.Problems().Under("network"), parts.args.Problems()...)
 	if err := ps.Err(); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := parts.checkIdentifier(); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if bundle, err = rdsca.Bundle(parts.args.Region); err != nil {
-		return nil, "", err
+	bundle, err := rdsca.Bundle(parts.args.Region)
+	if err != nil {
+		return nil, err
 	}
+	parts.caBundle = bundle
 	lookups, err := lookup.AWS(opts...)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := parts.args.Network.Check(ctx, lookups...); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := parts.lookUpPresent(lookups...); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return parts, bundle, errors.Join(parts.present.problems(parts.args).Err(), parts.warn())
+	return parts, errors.Join(parts.present.problems(parts.args).Err(), parts.warn())
 }
 
 // set fills the outputs. They come from the instance rather than from the args, so that they are right after a
 // restore too, when name and username are those of the snapshot.
-func (d *Database) set(parts *builder, bundle string) {
+func (d *Database) set(parts *builder) {
 	instance := parts.primary
 	d.Address = instance.Address
 	d.ReaderAddress = instance.Address
@@ -108,7 +110,7 @@ func (d *Database) set(parts *builder, bundle string) {
 	d.Name = instance.DbName
 	d.Username = instance.Username
 	d.Password = parts.password
-	d.CABundle = pulumi.String(bundle).ToStringOutput()
+	d.CABundle = pulumi.String(parts.caBundle).ToStringOutput()
 	d.SecurityGroupID = parts.securityGroup.ID()
 	d.Identifier = instance.Identifier
 	d.ARN = instance.Arn

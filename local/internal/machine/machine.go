@@ -38,12 +38,8 @@ func Check(h home.Home) error {
 	if err != nil {
 		return err
 	}
-	built := false
-	if _, err := os.Stat(h.Bin("pulumi-resource-kubernetes")); err == nil {
-		built = true
-	}
 	wantDisk, wantMemory := uint64(DiskGiB), uint64(MemoryGiB)
-	if built {
+	if _, err := os.Stat(h.Bin("pulumi-resource-kubernetes")); err == nil { // the largest build is done
 		wantDisk, wantMemory = 3, 4
 	}
 	for name, want := range map[string]*uint64{"THREETIER_DISK_GIB": &wantDisk, "THREETIER_MEMORY_GIB": &wantMemory} {
