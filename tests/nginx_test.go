@@ -12,7 +12,7 @@ const awsPrefix = "service.beta.kubernetes.io/aws-load-balancer-"
 
 func loadBalancer(t *testing.T, change func(*app.NginxArgs)) (annotations map[string]any, spec func(string) any) {
 	t.Helper()
-	service := runApp(t, func(a *app.AppArgs) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
+	service := runApp(t, func(a *appStack) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
 	return service.Input(t, "metadata.annotations").(map[string]any), func(path string) any { return service.Input(t, "spec."+path) }
 }
 

@@ -17,9 +17,9 @@ import (
 const cronJobType = "kubernetes:batch/v1:CronJob"
 
 // runProcesses records an app with a worker, a scheduled job and one that is run by hand.
-func runProcesses(t *testing.T, change func(*app.AppArgs)) *recorder.Recording {
+func runProcesses(t *testing.T, change func(*appStack)) *recorder.Recording {
 	t.Helper()
-	return runApp(t, func(a *app.AppArgs) {
+	return runApp(t, func(a *appStack) {
 		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info"), "QUEUE": pulumi.String("all")}
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("hidden")}
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
@@ -93,7 +93,7 @@ func TestProcessesWaitForTheMigration(t *testing.T) {
 	migration := r.One(t, jobType).URN
 	require.Contains(t, r.Named(t, deploymentType, "shop-worker-mailer").DependsOn, migration)
 	require.Contains(t, r.Named(t, cronJobType, "shop-job-nightly").DependsOn, migration)
-	runProcesses(t, func(a *app.AppArgs) { a.Backend.Migrate = nil })
+	runProcesses(t, func(a *appStack) { a.Backend.Migrate = nil })
 }
 
 func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
@@ -113,7 +113,7 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.EqualValues(t, 1, scaler.Input(t, "spec.minReplicas"))
 	require.EqualValues(t, 4, scaler.Input(t, "spec.maxReplicas"))
 
-	plain := runApp(t, func(a *app.AppArgs) {
+	plain := runApp(t, func(a *appStack) {
 		a.Workers = map[string]app.WorkerArgs{"w": {ProcessArgs: app.ProcessArgs{Command: []string{"work"}}}}
 	}).Named(t, deploymentType, "shop-worker-w")
 	require.EqualValues(t, 1, plain.Input(t, "spec.replicas"))
@@ -164,7 +164,7 @@ func TestProcessesReachWhatTheBackendReachesAndNobodyReachesThem(t *testing.T) {
 
 func TestProcessWithItsOwnWaysOutHasNoneOfTheBackends(t *testing.T) {
 	ways := func(to string) []app.EgressArgs { return []app.EgressArgs{{To: to, Ports: []int{443}}} }
-	r := runProcesses(t, func(a *app.AppArgs) {
+	r := runProcesses(t, func(a *appStack) {
 		a.Backend.Egress = ways("internet")
 		nightly, reindex := a.Jobs["nightly"], a.Jobs["reindex"]
 		nightly.Egress, reindex.Egress = ways("10.20.0.0/16"), []app.EgressArgs{}
@@ -223,27 +223,6 @@ func TestWorkerAndJobProblems(t *testing.T) {
 			problems := args.Problems()
 			require.Len(t, problems, 1, "%v", problems)
 			require.Contains(t, problems[0].String(), want)
-		})
-	}
-}
-
-func TestProcessesRefuseMissingArgs(t *testing.T) {
-	for name, create := range map[string]func(*pulumi.Context) error{
-		"worker": func(ctx *pulumi.Context) error { _, err := app.NewWorker(ctx, "x", nil); return err },
-		"job":    func(ctx *pulumi.Context) error { _, err := app.NewJob(ctx, "x", nil); return err },
-		"a worker's backend": func(ctx *pulumi.Context) error {
-			_, err := app.NewWorker(ctx, "x", &app.WorkerArgs{ProcessArgs: app.ProcessArgs{Name: "w", Command: []string{"work"}}})
-			return err
-		},
-		"a job's name": func(ctx *pulumi.Context) error {
-			_, err := app.NewJob(ctx, "x", &app.JobArgs{ProcessArgs: app.ProcessArgs{Backend: &app.Backend{}, Command: []string{"work"}}})
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(create, recorder.Options{})
-			require.Error(t, err)
-			require.Empty(t, r.Resources)
 		})
 	}
 }

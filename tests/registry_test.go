@@ -65,7 +65,7 @@ func TestHalfARegistryIsRefused(t *testing.T) {
 }
 
 func TestPodsOfAllTiersRunWhereThePlacementSays(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		withRoles(a)
 		a.Placement = app.PlacementArgs{
 			NodeSelector: map[string]string{"example.org/pool": "apps"},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,10 +27,6 @@ type AppArgs struct {
 	// Adopt is the Namespace again where others made it: then the app changes nothing of it, and leaves it behind.
 	// Default: none.
 	Adopt string
-	// Owner is the value of OwnerLabel. Default: the objects say nothing of whose they are.
-	Owner pulumi.StringInput
-	// Database is where the backend keeps its data. Required.
-	Database database.Connection
 	// Backend is the API.
 	Backend BackendArgs
 	// Frontend serves the pages. Default: none, and the backend serves them too.
@@ -46,23 +43,23 @@ type AppArgs struct {
 	Registry RegistryArgs
 	// Placement says which nodes all pods may run on.
 	Placement PlacementArgs
-	// EKS is the cluster, where it is one. Required with Backend.Permissions.
-	EKS EKSArgs
 }
 
 // Wiring is what the app needs of a stack's other components.
 type Wiring struct {
-	Owner        pulumi.StringInput
-	EKS          EKSArgs
-	Database     database.Connection
+	// Owner is the value of OwnerLabel. Default: the objects say nothing of whose they are.
+	Owner pulumi.StringInput
+	// EKS is the cluster, where it is one. Required with permissions.
+	EKS EKSArgs
+	// Database is where the backend keeps its data. Required.
+	Database database.Connection
+	// Certificates are those of the app's names, the load balancer's default first. Default: none, no TLS yet.
 	Certificates []pulumi.StringInput
 }
 
-// Wired is a copy of the args with what the other components have.
-func (args AppArgs) Wired(to Wiring) *AppArgs {
-	args.Owner, args.EKS, args.Database = to.Owner, to.EKS, to.Database
-	args.Nginx.Domain.CertificateARNs = to.Certificates
-	return &args
+// check finds what only a program can get wrong; the stack config's mistakes are Problems.
+func (to Wiring) check(permissions []PermissionArgs) error {
+	return errors.Join(checkConnection(to.Database), checkCluster(permissions, to.EKS))
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -122,34 +119,20 @@ type App struct {
 }
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
-func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.ResourceOption) (*App, error) {
+func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...pulumi.ResourceOption) (*App, error) {
 	app := &App{}
 	if args == nil {
 		return nil, component.Wrap(app, name, errors.New("args are missing"))
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
+	if err := errors.Join(args.Problems().Err(), to.check(args.Backend.Permissions)); err != nil {
 		return nil, component.Wrap(app, name, err)
 	}
-	complete := args.withDefaults()
-	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(complete.Owner)), func() error {
-		return app.create(ctx, name, complete)
+	complete := *args
+	complete.Nginx.Domain.CertificateARNs = to.Certificates
+	complete = complete.withDefaults()
+	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(to.Owner)), func() error {
+		return app.create(ctx, name, complete, to)
 	})
-}
-
-func (app *App) create(ctx *pulumi.Context, name string, args AppArgs) (err error) {
-	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
-	if args.Adopt == "" {
-		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace); err != nil {
-			return fmt.Errorf("create namespace: %w", err)
-		}
-	}
-	nginx, err := app.createTiers(ctx, name, app.Namespace, args)
-	if err != nil {
-		return err
-	}
-	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
-	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
-	return nil
 }
 
 // withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
@@ -157,64 +140,72 @@ func (args AppArgs) withDefaults() AppArgs {
 	if args.Frontend == nil && args.Nginx.Routes == nil {
 		args.Nginx.Routes = []RouteArgs{{Path: "/", To: ToBackend}}
 	}
-	args.Nginx = args.Nginx.withDefaults()
-	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database, args.Backend.EKS, args.Backend.ClientImage = args.Database, args.EKS, args.ClientImage
-	args.Backend = args.Backend.withDefaults()
+	args.Nginx, args.Backend = args.Nginx.withDefaults(), args.Backend.withDefaults()
 	if args.Frontend != nil {
-		frontend := *args.Frontend
-		frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
-		frontend = frontend.withDefaults()
-		frontend.Placement = args.Placement
+		frontend := args.Frontend.withDefaults()
 		args.Frontend = &frontend
 	}
-	args.Backend.Placement, args.Nginx.Placement = args.Placement, args.Placement
 	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
+	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)
 	return args
 }
 
-// createTiers goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
+// create goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
 // stays as it is where the migration fails.
-func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
-	args.Backend.Namespace, args.Nginx.Namespace = namespace, namespace
-	policies, err := newNetworkPolicies(ctx, app, name, args)
-	if err != nil {
-		return nil, err
+func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring) (err error) {
+	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
+	if args.Adopt == "" {
+		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace); err != nil {
+			return fmt.Errorf("create namespace: %w", err)
+		}
 	}
-	pull, err := newPullSecret(ctx, app, name, namespace, args.Registry)
+	policies, err := newNetworkPolicies(ctx, app, name, args, to.Database)
 	if err != nil {
-		return nil, fmt.Errorf("create registry secret: %w", err)
+		return err
 	}
-	args.Backend.PullSecret, args.Nginx.PullSecret = pull, pull
-	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
+	pull, err := newPullSecret(ctx, app, name, app.Namespace, args.Registry)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("create registry secret: %w", err)
 	}
-	app.Tiers = append(app.Tiers, backend.tier)
-	workers, err := app.createProcesses(ctx, name, backend, args, policies)
+	place := Place{Namespace: app.Namespace, PullSecret: pull, Placement: args.Placement}
+	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
+	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
+		Place: place, Wiring: to, clientImage: args.ClientImage,
+		requestSeconds: args.Nginx.longestRequest(ToBackend), formerSecret: formerDatabaseSecret(app, name),
+	}, inside...)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	processes, workers, err := createProcesses(ctx, name, backend, args, inside...)
+	if err != nil {
+		return err
 	}
 	if err := backend.lockRestingLogin(ctx, app, args.longestUses(backend), workers...); err != nil {
-		return nil, err
+		return err
 	}
 	if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {
-		return nil, err
+		return err
 	}
-	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
+	app.Tiers = append([]Tier{backend.tier}, processes...)
+	upstreams := nginxNeeds{Place: place, backend: upstream{backend.ServiceName, backend.Port}}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
-		args.Frontend.Namespace, args.Frontend.PullSecret = namespace, pull
-		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.longestRequest(ToFrontend), inside...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
+		upstreams.frontend = upstream{frontend.ServiceName, frontend.Port}
 		before = append(before, frontend.service)
 		app.Tiers = append([]Tier{frontend.tier}, app.Tiers...)
 	}
-	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(before))
+	nginx, err := newNginx(ctx, name+"-nginx", args.Nginx, upstreams, pulumi.Parent(app), pulumi.DependsOn(before))
+	if err != nil {
+		return err
+	}
+	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
+	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
+	return nil
 }
 
 // A pod behind a network load balancer is ready when that has taken it in: one label is the AWS Load Balancer Controller's,

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -65,14 +63,15 @@ type BackendArgs struct {
 	Permissions []PermissionArgs
 	// PermissionsBoundary is the ARN of a managed policy that bounds the role. Default: none.
 	PermissionsBoundary string
-	// EKS is the cluster that hands out credentials. Required with Permissions; App sets it.
-	EKS EKSArgs
-	// Namespace is where the backend runs. Required; App sets it.
-	Namespace pulumi.StringInput
-	// Database is where the backend keeps its data. Required; App sets it.
-	Database database.Connection
-	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
-	ClientImage string
+}
+
+// backendNeeds are what a backend has of the rest of its stack.
+type backendNeeds struct {
+	Place
+	Wiring
+	clientImage    string
+	requestSeconds int
+	formerSecret   pulumi.ResourceOption
 }
 
 // Problems are what the args can't run with.
@@ -98,7 +97,6 @@ func (args BackendArgs) withDefaults() BackendArgs {
 	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
 	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
 	args.DatabaseEnv = args.templates()
-	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)
 	return args
 }
 
@@ -138,7 +136,6 @@ type Backend struct {
 	pods  pulumi.Resource
 	tier  Tier
 	roles *roles // nil where the connection has none
-	args  BackendArgs
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
 	workload  *workload
 	migration []pulumi.Resource
@@ -147,44 +144,23 @@ type Backend struct {
 // migrationLabel keeps the migration's pods out of the backend's Service.
 const migrationLabel = "backend-migration"
 
-// NewBackend creates the migration Job, if there is one, and once it succeeded the pods.
-func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
-	if args == nil {
-		return nil, component.Wrap(&Backend{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Permissions, args.EKS)); err != nil {
-		return nil, component.Wrap(&Backend{}, name, err)
-	}
-	if args.Namespace == nil {
-		return nil, component.Wrap(&Backend{}, name, errors.New("the namespace is missing"))
-	}
-	backend, err := newBackend(ctx, name, args.withDefaults(), opts...)
-	if err != nil {
-		return nil, err
-	}
-	if err := backend.lockRestingLogin(ctx, backend, uses{pods: backend.drainSeconds()}); err != nil {
-		return nil, component.Wrap(backend, name, err)
-	}
-	return backend, nil
-}
-
-// newBackend takes args that were checked, with their defaults.
-func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
-	backend := &Backend{args: args}
+// newBackend creates the migration Job, if there is one, and once it succeeded the pods.
+func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backendNeeds, opts ...pulumi.ResourceOption) (*Backend, error) {
+	backend := &Backend{}
 	return component.New(ctx, BackendType, name, backend, opts, func() error {
-		w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
+		w, err := newWorkload(ctx, backend, tier{name: name, label: ToBackend, Place: needs.Place, requestSeconds: needs.requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
 		w.env = append(w.env, args.proxyEnv()...)
-		if err := w.assumeRole(ctx, backend, args); err != nil {
+		if err := w.assumeRole(ctx, backend, args, needs.EKS); err != nil {
 			return err
 		}
-		before, err := backend.prepareDatabase(ctx, w, args, opts...)
+		before, err := backend.prepareDatabase(ctx, w, args, needs)
 		if err != nil {
 			return err
 		}
-		service, pods, err := w.serve(ctx, backend, before...)
+		service, pods, err := w.serve(ctx, backend, BackendServiceName, before...)
 		if err != nil {
 			return err
 		}
@@ -197,23 +173,20 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulu
 }
 
 // prepareDatabase makes the logins, gives the workload its own, and migrates. It returns what the pods wait for.
-func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, opts ...pulumi.ResourceOption) (before []pulumi.Resource, err error) {
-	if b.roles, err = newRoles(ctx, b, w.name, args); err != nil {
+func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, needs backendNeeds) (before []pulumi.Resource, err error) {
+	if b.roles, err = newRoles(ctx, b, w.name, needs); err != nil {
 		return nil, fmt.Errorf("create database roles: %w", err)
 	}
 	if b.roles != nil {
-		made, err := b.roles.make(ctx, b, args.Migrate == nil)
+		b.roles.appOwns = args.Migrate == nil
+		made, err := b.roles.make(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("create job for the database roles: %w", err)
 		}
 		before = append(before, made)
 	}
-	alias, err := formerDatabaseSecret(w.name, opts...)
-	if err != nil {
-		return nil, err
-	}
 	migrator := w.copied()
-	if err := w.useDatabase(ctx, b, "-database", args.Database, args.DatabaseEnv, alias); err != nil {
+	if err := w.useDatabase(ctx, b, "-database", needs.Database, args.DatabaseEnv, needs.formerSecret); err != nil {
 		return nil, fmt.Errorf("create database secret: %w", err)
 	}
 	if args.Migrate == nil {
@@ -225,7 +198,7 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	}
 	if b.roles == nil {
 		migrator = w
-	} else if err := migrator.useDatabase(ctx, b, "-migrate", args.Database.As(b.roles.of.Migration), args.DatabaseEnv); err != nil {
+	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(b.roles.of.Migration), args.DatabaseEnv); err != nil {
 		return nil, fmt.Errorf("create the migration's database secret: %w", err)
 	}
 	migration, err := migrator.migrate(ctx, b, args, before...)
@@ -240,7 +213,7 @@ func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, 
 	if b.roles == nil {
 		return nil
 	}
-	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.pods)...); err != nil {
+	if err := b.roles.lock(ctx, parent, old, append(after, b.pods)...); err != nil {
 		return fmt.Errorf("create job that locks the database's resting login: %w", err)
 	}
 	return nil
@@ -248,7 +221,7 @@ func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, 
 
 // drainSeconds is how long a pod that is to stop may still use the database.
 func (b *Backend) drainSeconds() int {
-	return workloadDrainSeconds + *b.args.RequestSeconds + stopMarginSeconds
+	return b.workload.drainSeconds + b.workload.requestSeconds + stopMarginSeconds
 }
 
 // useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
@@ -283,16 +256,8 @@ func (w *workload) copied() *workload {
 }
 
 // formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.
-func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.ResourceOption, error) {
-	given, err := pulumi.NewResourceOptions(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("read resource options: %w", err)
-	}
-	alias := pulumi.Alias{Name: pulumi.String(strings.TrimSuffix(name, "-backend") + "-database"), NoParent: pulumi.Bool(true)}
-	if given.Parent != nil {
-		alias.Parent, alias.NoParent = given.Parent, nil
-	}
-	return pulumi.Aliases([]pulumi.Alias{alias}), nil
+func formerDatabaseSecret(app *App, name string) pulumi.ResourceOption {
+	return pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(name + "-database"), Parent: app}})
 }
 
 // migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -38,8 +36,6 @@ var frontendDefaults = workloadDefaults{
 // FrontendArgs describe what serves the pages.
 type FrontendArgs struct {
 	WorkloadArgs
-	// Namespace is where the frontend runs. Required; App sets it.
-	Namespace pulumi.StringInput
 }
 
 // Problems are what the args can't run with.
@@ -60,35 +56,21 @@ type Frontend struct {
 	tier    Tier
 }
 
-// NewFrontend creates the pods and their Service.
-func NewFrontend(ctx *pulumi.Context, name string, args *FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
-	if args == nil {
-		return nil, component.Wrap(&Frontend{}, name, errors.New("args are missing"))
-	}
-	if err := args.Problems().Err(); err != nil {
-		return nil, component.Wrap(&Frontend{}, name, err)
-	}
-	if args.Namespace == nil {
-		return nil, component.Wrap(&Frontend{}, name, errors.New("the namespace is missing"))
-	}
-	return newFrontend(ctx, name, args.withDefaults(), opts...)
-}
-
 // withDefaults is a copy of the args with every optional field set.
 func (args FrontendArgs) withDefaults() FrontendArgs {
 	args.WorkloadArgs = args.WorkloadArgs.withDefaults(frontendDefaults)
 	return args
 }
 
-// newFrontend takes args that were checked, with their defaults.
-func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
+// newFrontend creates the pods and their Service.
+func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
-		w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, args.Namespace, args.WorkloadArgs)
+		w, err := newWorkload(ctx, frontend, tier{name: name, label: ToFrontend, Place: place, requestSeconds: requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
-		service, pods, err := w.serve(ctx, frontend)
+		service, pods, err := w.serve(ctx, frontend, FrontendServiceName)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -122,27 +121,16 @@ type Job struct {
 	CronJob pulumi.StringOutput `pulumi:"cronJob"`
 }
 
-// NewJob creates the CronJob, once the backend's migration succeeded.
-func NewJob(ctx *pulumi.Context, name string, args *JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
-	if args == nil {
-		return nil, component.Wrap(&Job{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, component.Wrap(&Job{}, name, err)
-	}
-	return newJob(ctx, name, args.withDefaults(), opts...)
-}
-
-// newJob takes args that were checked, with their defaults.
-func newJob(ctx *pulumi.Context, name string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
+// newJob creates the CronJob, once the backend's migration succeeded.
+func (b *Backend) newJob(ctx *pulumi.Context, name, process string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
 	job := &Job{}
 	return component.New(ctx, JobType, name, job, opts, func() error {
-		t, err := args.Backend.workload.process(ctx, job, name, jobLabel(args.Name), args.ProcessArgs)
+		t, err := b.workload.process(ctx, job, name, jobLabel(process), args.ProcessArgs)
 		if err != nil {
 			return err
 		}
 		t.requestSeconds = DefaultStopSeconds
-		cronJob, err := t.cronJob(ctx, job, args)
+		cronJob, err := t.cronJob(ctx, job, process, args, b.migration)
 		if err != nil {
 			return fmt.Errorf("create cron job: %w", err)
 		}
@@ -156,10 +144,10 @@ func jobLabel(name string) string { return "job-" + name }
 
 // cronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
 // the CronJob changes keeps its image and environment.
-func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs) (*batchv1.CronJob, error) {
+func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, args JobArgs, after []pulumi.Resource) (*batchv1.CronJob, error) {
 	metadata := t.metadata()
 	// Who runs it by hand names it.
-	metadata.Name = pulumi.String(args.Name)
+	metadata.Name = pulumi.String(name)
 	return batchv1.NewCronJob(ctx, t.name, &batchv1.CronJobArgs{
 		Metadata: metadata,
 		Spec: batchv1.CronJobSpecArgs{
@@ -176,5 +164,5 @@ func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs)
 				Template:              t.runToEnd(nil),
 			}},
 		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(args.Backend.migration))
+	}, pulumi.Parent(parent), pulumi.DependsOn(after))
 }

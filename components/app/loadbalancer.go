@@ -77,7 +77,7 @@ func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
 		annotations[awsLoadBalancer+"ssl-ports"] = "443"
 		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	}
-	if longest := *args.longestRequest(""); longest > loadBalancerIdleSeconds {
+	if longest := args.longestRequest(""); longest > loadBalancerIdleSeconds {
 		// A listener of plain TCP may wait for up to 6000 s; a certificate comes with one of TLS, which can't.
 		annotations[awsLoadBalancer+"listener-attributes.TCP-80"] = fmt.Sprintf("tcp.idle_timeout.seconds=%d", longest+stopMarginSeconds)
 	}

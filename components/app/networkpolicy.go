@@ -7,6 +7,8 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/database"
 )
 
 // networkPolicy has rules for one direction, since some policy engines let a rule for one direction of a policy count for
@@ -27,9 +29,9 @@ type networkPolicy struct {
 //	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
-func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
+func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
 	backendPort := pulumi.Int(*args.Backend.Port)
-	toDatabase := egress(nil, args.Database.Port)
+	toDatabase := egress(nil, connection.Port)
 	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(ToBackend), backendPort)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
@@ -47,7 +49,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
-	if args.Database.Roles != nil {
+	if connection.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
 		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(psqlLabel), nil, out})
 	}
@@ -61,7 +63,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 			types = append(types, pulumi.String("Egress"))
 		}
 		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
-			Metadata: metadata(args.Nginx.Namespace, p.suffix),
+			Metadata: metadata(app.Namespace, p.suffix),
 			Spec: networkingv1.NetworkPolicySpecArgs{
 				PodSelector: p.selector,
 				PolicyTypes: types,

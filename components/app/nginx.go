@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -41,27 +40,32 @@ type Nginx struct {
 	tier Tier
 }
 
-// NewNginx creates the config, the pods and the load balancer.
-func NewNginx(ctx *pulumi.Context, name string, args *NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
-	if args == nil {
-		return nil, component.Wrap(&Nginx{}, name, errors.New("args are missing"))
-	}
-	if err := args.Problems().Err(); err != nil {
-		return nil, component.Wrap(&Nginx{}, name, err)
-	}
-	settled := args.withDefaults()
-	if settled.Namespace == nil || settled.Backend.missing() || settled.needsFrontend() && settled.Frontend.missing() {
-		return nil, component.Wrap(&Nginx{}, name, errors.New("the namespace, the backend or the frontend is missing"))
-	}
-	return newNginx(ctx, name, settled, opts...)
+// nginxNeeds are where nginx runs, and what its routes lead to.
+type nginxNeeds struct {
+	Place
+	backend, frontend upstream
 }
 
-// newNginx takes args that were checked, with their defaults.
-func newNginx(ctx *pulumi.Context, name string, args NginxArgs, opts ...pulumi.ResourceOption) (*Nginx, error) {
+// upstream is a Service that nginx sends requests to.
+type upstream struct {
+	host pulumi.StringInput
+	port pulumi.IntInput
+}
+
+// address is host:port; empty where there is no such Service.
+func (u upstream) address() pulumi.StringOutput {
+	if u.host == nil {
+		return pulumi.String("").ToStringOutput()
+	}
+	return pulumi.Sprintf("%s:%d", u.host, u.port)
+}
+
+// newNginx creates the config, the pods and the load balancer.
+func newNginx(ctx *pulumi.Context, name string, args NginxArgs, needs nginxNeeds, opts ...pulumi.ResourceOption) (*Nginx, error) {
 	nginx := &Nginx{}
 	return component.New(ctx, NginxType, name, nginx, opts, func() error {
-		t := args.tier(name)
-		config, err := newNginxConfig(ctx, nginx, t, args)
+		t := args.tier(name, needs.Place)
+		config, err := newNginxConfig(ctx, nginx, t, args, needs)
 		if err != nil {
 			return fmt.Errorf("create config: %w", err)
 		}
@@ -112,14 +116,14 @@ func (args NginxArgs) withDefaults() NginxArgs {
 }
 
 // longestRequest is what a pod behind nginx, or nginx itself (to is empty), waits for when it stops.
-func (args NginxArgs) longestRequest(to string) *int {
+func (args NginxArgs) longestRequest(to string) int {
 	longest := 0
 	for _, route := range args.Routes {
 		if to == "" || route.To == to {
 			longest = max(longest, *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds))
 		}
 	}
-	return &longest
+	return longest
 }
 
 func (args NginxArgs) podPorts() []pulumi.IntInput {
@@ -130,7 +134,7 @@ func (args NginxArgs) podPorts() []pulumi.IntInput {
 	return ports
 }
 
-func (args NginxArgs) tier(name string) tier {
+func (args NginxArgs) tier(name string, place Place) tier {
 	ports := corev1.ContainerPortArray{
 		corev1.ContainerPortArgs{Name: pulumi.String(portName), ContainerPort: pulumi.Int(nginxPort)},
 	}
@@ -138,12 +142,11 @@ func (args NginxArgs) tier(name string) tier {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(nginxTLSPort)})
 	}
 	return tier{
-		name: name, label: nginxLabel, namespace: args.Namespace,
+		name: name, label: nginxLabel, Place: place,
 		replicas: args.Replicas, resources: args.Resources, uid: nginxUID,
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		maxSurge: "100%", sysctls: socketSysctls(),
-		rolloutSeconds: *args.RolloutSeconds, drainSeconds: *args.DrainSeconds, requestSeconds: *args.longestRequest(""),
-		pullSecret: args.PullSecret, placement: args.Placement,
+		rolloutSeconds: *args.RolloutSeconds, drainSeconds: *args.DrainSeconds, requestSeconds: args.longestRequest(""),
 		writable: []string{WritableTmp},
 		mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(nginxConfig), SubPath: pulumi.String(nginxConfigKey), ReadOnly: pulumi.Bool(true),
@@ -175,8 +178,8 @@ func socketSysctls() corev1.SysctlArray {
 }
 
 // newNginxConfig is auto-named: a change makes a new ConfigMap, whose name rolls the pods.
-func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.ConfigMap, error) {
-	text := pulumi.All(args.Backend.address(), args.Frontend.address()).ApplyT(func(v []any) (string, error) {
+func newNginxConfig(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs, needs nginxNeeds) (*corev1.ConfigMap, error) {
+	text := pulumi.All(needs.backend.address(), needs.frontend.address()).ApplyT(func(v []any) (string, error) {
 		return renderNginxConfig(args, v[0].(string), v[1].(string))
 	}).(pulumi.StringOutput)
 	return corev1.NewConfigMap(ctx, t.name+"-config", &corev1.ConfigMapArgs{

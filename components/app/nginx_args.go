@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -88,14 +87,6 @@ type NginxArgs struct {
 	Internal bool
 	// LoadBalancer adapts the Service to the cluster's load balancer controller.
 	LoadBalancer LoadBalancerArgs
-	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
-	PullSecret pulumi.StringInput
-	// Placement says which nodes the pods may run on. App sets it.
-	Placement PlacementArgs
-	// Namespace is where nginx runs. Required; App sets it.
-	Namespace pulumi.StringInput
-	// Backend and Frontend are what routes lead to. Required, but for a Frontend that no route leads to; App sets them.
-	Backend, Frontend UpstreamArgs
 }
 
 // DomainArgs are public names that lead to the load balancer.
@@ -130,28 +121,6 @@ type LoadBalancerArgs struct {
 	Class string
 	// Annotations are added to the Service's own and win over them; an empty value removes one.
 	Annotations map[string]string
-}
-
-// UpstreamArgs are a Service that nginx sends requests to.
-type UpstreamArgs struct {
-	// Host is the Service's name. Required.
-	Host pulumi.StringInput
-	// Port is the Service's port. Required.
-	Port pulumi.IntInput
-}
-
-func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
-
-// address is host:port; empty where there is no such Service.
-func (args UpstreamArgs) address() pulumi.StringOutput {
-	if args.missing() {
-		return pulumi.String("").ToStringOutput()
-	}
-	return pulumi.Sprintf("%s:%d", args.Host, args.Port)
-}
-
-func (args NginxArgs) needsFrontend() bool {
-	return slices.ContainsFunc(args.Routes, func(route RouteArgs) bool { return route.To == ToFrontend })
 }
 
 // Problems are what the args can't run with.

@@ -104,7 +104,7 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 	view := nginxView{
 		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,
 		Workers:                  wholeCores(args.Resources.CPU),
-		LongestRequest:           *args.longestRequest(""),
+		LongestRequest:           args.longestRequest(""),
 		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
 		TLS:                      args.tls(),

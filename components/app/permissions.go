@@ -162,15 +162,15 @@ func trustPolicy(cluster EKSArgs, namespace string) string {
 }
 
 // assumeRole gives the workload's pods a role of their own, where the args have permissions.
-func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs) error {
+func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, cluster EKSArgs) error {
 	if len(args.Permissions) == 0 {
 		return nil
 	}
-	namespace := args.Namespace.ToStringOutput()
+	namespace := w.Namespace.ToStringOutput()
 	role, err := iam.NewRole(ctx, w.name+"-permissions", &iam.RoleArgs{
 		Description: pulumi.String("What the backend's pods may do"),
 		AssumeRolePolicy: namespace.ApplyT(func(namespace string) string {
-			return trustPolicy(args.EKS, namespace)
+			return trustPolicy(cluster, namespace)
 		}).(pulumi.StringOutput),
 		PermissionsBoundary: optional.String(args.PermissionsBoundary),
 		Tags:                tags.Of(ctx),
@@ -193,7 +193,7 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 		return fmt.Errorf("create service account: %w", err)
 	}
 	association, err := eks.NewPodIdentityAssociation(ctx, w.name, &eks.PodIdentityAssociationArgs{
-		ClusterName: pulumi.String(args.EKS.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
+		ClusterName: pulumi.String(cluster.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
 		RoleArn: role.Arn, Tags: tags.Of(ctx),
 	}, pulumi.Parent(parent), pulumi.DeleteBeforeReplace(true)) // EKS takes one of a service account
 	if err != nil {
@@ -203,23 +203,23 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 	w.serviceAccount = pulumi.All(account.Metadata.Name().Elem(), association.AssociationId, policy.ID()).ApplyT(func(ready []any) string {
 		return ready[0].(string)
 	}).(pulumi.StringOutput)
-	w.findCredentials(args)
+	w.findCredentials(args, cluster)
 	return nil
 }
 
 // findCredentials sets what AWS's SDKs look for. EKS's webhook would do it, too, but only for pods that it sees some
 // seconds after the association was made.
-func (w *workload) findCredentials(args BackendArgs) {
+func (w *workload) findCredentials(args BackendArgs, cluster EKSArgs) {
 	agent := "http://169.254.170.23/v1/credentials"
-	if args.EKS.IPv6 {
+	if cluster.IPv6 {
 		agent = "http://[fd00:ec2::23]/v1/credentials"
 	}
 	const tokenFile = "eks-pod-identity-token"
 	env := map[string]pulumi.StringInput{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI":     pulumi.String(agent),
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": pulumi.String(identityDir + "/" + tokenFile),
-		"AWS_REGION":                             pulumi.String(args.EKS.Region),
-		"AWS_DEFAULT_REGION":                     pulumi.String(args.EKS.Region),
+		"AWS_REGION":                             pulumi.String(cluster.Region),
+		"AWS_DEFAULT_REGION":                     pulumi.String(cluster.Region),
 	}
 	for name := range env {
 		if args.sets(name) {

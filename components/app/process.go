@@ -16,10 +16,6 @@ import (
 // ProcessArgs describe a command that runs in the backend's image with the backend's environment, Secrets, files and
 // network access: what Worker and Job have in common.
 type ProcessArgs struct {
-	// Name is the process's own among its kind. Required; App sets it.
-	Name string
-	// Backend is whose image and environment it has. Required; App sets it.
-	Backend *Backend
 	// Command replaces the image's entrypoint. Required.
 	Command []string
 	// Resources are what one pod gets. Default: DefaultBackendCPU, DefaultBackendMemory.
@@ -42,14 +38,6 @@ func (args ProcessArgs) Problems() problems.List {
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
 	return append(ps, environmentProblems(args.Env, args.SecretEnv)...)
-}
-
-// check finds what only a program can get wrong; the stack config's mistakes are Problems.
-func (args ProcessArgs) check() error {
-	if args.Name == "" || args.Backend == nil {
-		return fmt.Errorf("the name or the backend is missing")
-	}
-	return nil
 }
 
 func (args ProcessArgs) withDefaults() ProcessArgs {
@@ -166,26 +154,21 @@ func (args AppArgs) processLabels(all bool) []string {
 	return labels
 }
 
-// createProcesses makes the workers and the jobs. It returns the workers' Deployments.
-func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, policies []pulumi.Resource) (workers []pulumi.Resource, err error) {
+// createProcesses makes the workers and the jobs. It returns the workers' tiers, and what is there once they run.
+func createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, opts ...pulumi.ResourceOption) (tiers []Tier, rollouts []pulumi.Resource, err error) {
 	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
-		a := args.Workers[worker]
-		a.Name, a.Backend = worker, backend
-		created, err := newWorker(ctx, name+"-worker-"+worker, a, pulumi.Parent(app), pulumi.DependsOn(policies))
+		created, err := backend.newWorker(ctx, name+"-worker-"+worker, worker, args.Workers[worker], opts...)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		workers = append(workers, created.pods)
-		app.Tiers = append(app.Tiers, created.tier)
+		tiers, rollouts = append(tiers, created.tier), append(rollouts, created.pods)
 	}
 	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
-		a := args.Jobs[job]
-		a.Name, a.Backend = job, backend
-		if _, err := newJob(ctx, name+"-job-"+job, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
-			return nil, err
+		if _, err := backend.newJob(ctx, name+"-job-"+job, job, args.Jobs[job], opts...); err != nil {
+			return nil, nil, err
 		}
 	}
-	return workers, nil
+	return tiers, rollouts, nil
 }
 
 // longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.

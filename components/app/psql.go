@@ -33,7 +33,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 		return nil
 	}
 	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
-		Metadata:  metadata(r.namespace, psqlLabel),
+		Metadata:  metadata(r.Namespace, psqlLabel),
 		Immutable: pulumi.Bool(true),
 		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(psqlSQL)},
 	}, pulumi.Parent(parent))
@@ -41,7 +41,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 		return fmt.Errorf("create SQL config map: %w", err)
 	}
 	for suffix, writes := range map[string]bool{"": false, writesSuffix: true} {
-		metadata := metadata(r.namespace, psqlLabel)
+		metadata := metadata(r.Namespace, psqlLabel)
 		metadata.Name = pulumi.String(psqlLabel + suffix)
 		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
 			Metadata: metadata,

@@ -43,6 +43,7 @@ var lockSQL string
 type roles struct {
 	tier
 	resource string // prefix of the logical names
+	appOwns  bool   // an app that creates its tables itself
 	image    string
 	of       database.Roles
 	env      corev1.EnvVarArray // of a client of the database
@@ -53,16 +54,15 @@ type roles struct {
 }
 
 // newRoles is nil where the connection's login is there already.
-func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args BackendArgs) (*roles, error) {
-	if args.Database.Roles == nil {
+func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, needs backendNeeds) (*roles, error) {
+	if needs.Database.Roles == nil {
 		return nil, nil
 	}
 	r := &roles{
-		resource: name, image: args.ClientImage, of: *args.Database.Roles,
+		resource: name, image: needs.clientImage, of: *needs.Database.Roles,
 		tier: tier{
-			name: name + "-roles", label: rolesLabel, namespace: args.Namespace, uid: DefaultRunAsUser,
+			name: name + "-roles", label: rolesLabel, Place: needs.Place, uid: DefaultRunAsUser,
 			resources: ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, writable: []string{WritableTmp},
-			pullSecret: args.PullSecret, placement: args.Placement,
 		},
 	}
 	scripts, err := corev1.NewConfigMap(ctx, r.name, &corev1.ConfigMapArgs{
@@ -76,15 +76,15 @@ func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args Bac
 		return nil, fmt.Errorf("create SQL config map: %w", err)
 	}
 	secret, err := newSecret(ctx, parent, r.name, r.metadata(), map[string]pulumi.StringInput{
-		databaseCAKey:        args.Database.CABundle,
+		databaseCAKey:        needs.Database.CABundle,
 		"PGPASSWORD":         r.of.Administrator.Password,
-		"APP_VERIFIER":       verifier(r.of.App, args.Database.Password),
+		"APP_VERIFIER":       verifier(r.of.App, needs.Database.Password),
 		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create secret: %w", err)
 	}
-	r.env = clientEnv(args.Database)
+	r.env = clientEnv(needs.Database)
 	r.administrator = append(plainEnv(map[string]pulumi.StringInput{
 		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
 	}),
@@ -130,15 +130,15 @@ func caVolume(secret pulumi.StringInput) corev1.VolumeArgs {
 	}}
 }
 
-// make comes before the migration. appOwns is for an app that creates its tables itself.
-func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool) (pulumi.Resource, error) {
-	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, appOwns, uses{})
+// make comes before the migration.
+func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource) (pulumi.Resource, error) {
+	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, uses{})
 }
 
 // lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
 // the owner's.
-func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool, old uses, after ...pulumi.Resource) error {
-	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, appOwns, old, after...)
+func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, old uses, after ...pulumi.Resource) error {
+	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, old, after...)
 	return err
 }
 
@@ -149,10 +149,10 @@ type uses struct {
 }
 
 // job is auto-named, and has no time to live, as the migration's.
-func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, appOwns bool, old uses, after ...pulumi.Resource) (*batchv1.Job, error) {
+func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, old uses, after ...pulumi.Resource) (*batchv1.Job, error) {
 	own := plainEnv(map[string]pulumi.StringInput{
 		"APP_LOGIN":        pulumi.String(r.of.App),
-		"APP_OWNS":         pulumi.String(strconv.FormatBool(appOwns)),
+		"APP_OWNS":         pulumi.String(strconv.FormatBool(r.appOwns)),
 		"EXTENSIONS":       pulumi.String(strings.Join(r.of.Extensions, ",")),
 		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.jobs)),
 		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.pods)),

@@ -45,7 +45,7 @@ func (t tier) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployme
 	}).(pulumi.StringOutput)
 	return appsv1.NewDeploymentPatch(ctx, t.name, &appsv1.DeploymentPatchArgs{
 		Metadata: metav1.ObjectMetaPatchArgs{
-			Name: deployment.Metadata.Name(), Namespace: t.namespace.ToStringOutput().ToStringPtrOutput(),
+			Name: deployment.Metadata.Name(), Namespace: t.Namespace.ToStringOutput().ToStringPtrOutput(),
 			Annotations: pulumi.StringMap{rolloutAnnotation: of},
 		},
 	}, pulumi.Parent(parent), t.patience(),

@@ -30,11 +30,18 @@ const (
 	tierLabel = "app.kubernetes.io/name"
 )
 
+// Place is where pods run, and whose credentials pull their images.
+type Place struct {
+	Namespace  pulumi.StringInput
+	PullSecret pulumi.StringInput // nil: the images are public
+	Placement  PlacementArgs
+}
+
 // tier is a set of equal pods: what Backend, Frontend and Nginx have in common.
 type tier struct {
-	name           string // prefix of the logical names
-	label          string // value of tierLabel
-	namespace      pulumi.StringInput
+	name  string // prefix of the logical names
+	label string // value of tierLabel
+	Place
 	replicas       ReplicaArgs
 	resources      ResourceArgs
 	uid            int
@@ -44,9 +51,7 @@ type tier struct {
 	requestSeconds int // the longest request
 	writable       []string
 	serviceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
-	pullSecret     pulumi.StringInput    // nil: the images are public
-	placement      PlacementArgs
-	maxSurge       string // default: defaultMaxSurge
+	maxSurge       string                // default: defaultMaxSurge
 	sysctls        corev1.SysctlArray
 	volumes        corev1.VolumeArray
 	mounts         corev1.VolumeMountArray
@@ -58,7 +63,7 @@ func tierSelector(label string) metav1.LabelSelectorArgs {
 	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{tierLabel: pulumi.String(label)}}
 }
 
-func (t tier) metadata() metav1.ObjectMetaArgs { return metadata(t.namespace, t.label) }
+func (t tier) metadata() metav1.ObjectMetaArgs { return metadata(t.Namespace, t.label) }
 
 // metadata is that of every object in the namespace; label is the value of tierLabel.
 func metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs {
@@ -145,8 +150,8 @@ func (t tier) patience() pulumi.ResourceOption {
 func (t tier) podSpec() corev1.PodSpecArgs {
 	volumes, _ := t.emptyDirs()
 	var pullSecrets corev1.LocalObjectReferenceArray
-	if t.pullSecret != nil {
-		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.pullSecret.ToStringOutput()})
+	if t.PullSecret != nil {
+		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.PullSecret.ToStringOutput()})
 	}
 	return corev1.PodSpecArgs{
 		Containers:                    corev1.ContainerArray{t.hardened(t.container, t.label)},
@@ -157,8 +162,8 @@ func (t tier) podSpec() corev1.PodSpecArgs {
 		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
 		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
 		ImagePullSecrets:              pullSecrets,
-		NodeSelector:                  t.placement.nodeSelector(),
-		Tolerations:                   append(nodeTolerations(), t.placement.tolerations()...),
+		NodeSelector:                  t.Placement.nodeSelector(),
+		Tolerations:                   append(nodeTolerations(), t.Placement.tolerations()...),
 		SecurityContext: corev1.PodSecurityContextArgs{
 			Sysctls:        t.sysctls,
 			RunAsNonRoot:   pulumi.Bool(true),

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -68,22 +66,11 @@ type Worker struct {
 	tier Tier
 }
 
-// NewWorker creates the pods, once the backend's migration succeeded.
-func NewWorker(ctx *pulumi.Context, name string, args *WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
-	if args == nil {
-		return nil, component.Wrap(&Worker{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, component.Wrap(&Worker{}, name, err)
-	}
-	return newWorker(ctx, name, args.withDefaults(), opts...)
-}
-
-// newWorker takes args that were checked, with their defaults.
-func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
+// newWorker creates the pods, once the backend's migration succeeded.
+func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
 	worker := &Worker{}
 	return component.New(ctx, WorkerType, name, worker, opts, func() error {
-		t, err := args.Backend.workload.process(ctx, worker, name, workerLabel(args.Name), args.ProcessArgs)
+		t, err := b.workload.process(ctx, worker, name, workerLabel(process), args.ProcessArgs)
 		if err != nil {
 			return err
 		}
@@ -91,7 +78,7 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 		t.requestSeconds = *args.StopSeconds
 		t.minReady = workerStartSeconds
 		t.checkHealth(args.HealthCommand)
-		pods, err := t.deploy(ctx, worker, args.Backend.migration...)
+		pods, err := t.deploy(ctx, worker, b.migration...)
 		if err != nil {
 			return err
 		}

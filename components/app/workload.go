@@ -24,24 +24,16 @@ const (
 // workload is an image behind a Service: what Backend and Frontend are.
 type workload struct {
 	tier
-	serviceName string
-	args        WorkloadArgs // with defaults
-	env         corev1.EnvVarArray
+	args WorkloadArgs // with defaults
+	env  corev1.EnvVarArray
 }
 
 // newWorkload fills in what follows from the args. The Secret is part of it because a new
 // value must reach the migration as well as the pods.
-func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, serviceName string, namespace pulumi.StringInput, args WorkloadArgs) (*workload, error) {
-	w := &workload{
-		serviceName: serviceName,
-		args:        args,
-		tier: tier{
-			name: name, label: label, namespace: namespace,
-			replicas: args.Replicas, resources: args.Resources, uid: *args.RunAsUser, writable: args.WritablePaths,
-			rolloutSeconds: *args.RolloutSeconds, minReady: *args.MinReadySeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
-			pullSecret: args.PullSecret, placement: args.Placement,
-		},
-	}
+func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t tier, args WorkloadArgs) (*workload, error) {
+	t.replicas, t.resources, t.uid, t.writable = args.Replicas, args.Resources, *args.RunAsUser, args.WritablePaths
+	t.rolloutSeconds, t.minReady, t.drainSeconds = *args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
+	w := &workload{tier: t, args: args}
 	plain, secret := splitEnv(args.Env, args.SecretEnv)
 	secretName, err := w.envSecret(ctx, parent, secret)
 	if err != nil {
@@ -132,9 +124,9 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 }
 
 // serve makes the Service and the pods.
-func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, rollout, error) {
+func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name string, after ...pulumi.Resource) (*corev1.Service, rollout, error) {
 	metadata := w.metadata()
-	metadata.Name = pulumi.String(w.serviceName)
+	metadata.Name = pulumi.String(name)
 	// Whoever waits for pods waits for their rollout: the Service is there before them, so that nginx can start beside them.
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
 	service, err := corev1.NewService(ctx, w.name, &corev1.ServiceArgs{

@@ -56,9 +56,6 @@ type WorkloadArgs struct {
 	// MinReadySeconds is how long a new pod must stay ready before a rollout counts it, so that one that fails right
 	// after its start fails the rollout. Default: DefaultMinReadySeconds.
 	MinReadySeconds *int
-	// RequestSeconds is the longest request: a pod that stops waits that long for its last
-	// ones. Default: DefaultTimeoutSeconds; App sets it from the routes.
-	RequestSeconds *int
 	// Env are environment variables. A value that isn't a plain pulumi.String may be
 	// secret, so it goes into the workload's Secret.
 	Env map[string]pulumi.StringInput
@@ -66,10 +63,6 @@ type WorkloadArgs struct {
 	SecretEnv map[string]pulumi.StringInput
 	// Egress are the ways out, beside what the tier needs itself. Default: none.
 	Egress []EgressArgs
-	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
-	PullSecret pulumi.StringInput
-	// Placement says which nodes the pods may run on. App sets it.
-	Placement PlacementArgs
 }
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
@@ -195,7 +188,6 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 	args.RunAsUser = optional.Or(args.RunAsUser, DefaultRunAsUser)
 	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
 	args.MinReadySeconds = optional.Or(args.MinReadySeconds, min(DefaultMinReadySeconds, *args.RolloutSeconds/3))
-	args.RequestSeconds = optional.Or(args.RequestSeconds, DefaultTimeoutSeconds)
 	if args.HealthPath == "" {
 		args.HealthPath = d.healthPath
 	}
