@@ -253,7 +253,7 @@ func TestWithoutAFrontendNothingOfOneIsThere(t *testing.T) {
 func TestWithoutAFrontendNoRouteLeadsToOne(t *testing.T) {
 	r, err := tryApp(func(a *appStack) {
 		a.Frontend = nil
-		a.Nginx.Routes = []app.RouteArgs{{Path: "/v1", To: app.ToBackend}, {Path: "/", To: app.ToFrontend}}
+		a.Nginx.Routes = []app.RouteArgs{{Path: "/v1", To: app.RouteToBackend}, {Path: "/", To: app.RouteToFrontend}}
 	}, recorder.Options{})
 	require.ErrorContains(t, err, `nginx.routes[1].to is "frontend", want backend: the stack has no frontend`)
 	require.Equal(t, 1, strings.Count(err.Error(), ", want "))
@@ -459,9 +459,9 @@ func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 	r := runApp(t, func(a *appStack) {
 		a.Nginx.DrainSeconds = number(20)
 		a.Nginx.Routes = []app.RouteArgs{
-			{Path: "/", To: app.ToFrontend, TimeoutSeconds: number(5)},
-			{Path: "/api", To: app.ToBackend},
-			{Path: "/report", To: app.ToBackend, TimeoutSeconds: number(900)},
+			{Path: "/", To: app.RouteToFrontend, TimeoutSeconds: number(5)},
+			{Path: "/api", To: app.RouteToBackend},
+			{Path: "/report", To: app.RouteToBackend, TimeoutSeconds: number(900)},
 		}
 	})
 	grace := func(name string) any {

@@ -131,11 +131,11 @@ func ask(t *testing.T, base, method, uri, body string, header map[string]string)
 
 func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend},
-		{Path: "/api", To: app.ToBackend},
-		{Path: "/api/docs", To: app.ToFrontend},
-		{Path: "/svc", To: app.ToBackend, StripPrefix: true},
-		{Path: "/svc/v2", To: app.ToBackend},
+		{Path: "/", To: app.RouteToFrontend},
+		{Path: "/api", To: app.RouteToBackend},
+		{Path: "/api/docs", To: app.RouteToFrontend},
+		{Path: "/svc", To: app.RouteToBackend, StripPrefix: true},
+		{Path: "/svc/v2", To: app.RouteToBackend},
 	}}, nil)
 	for uri, want := range map[string]seen{
 		"/":                       {Upstream: "frontend", URI: "/"},
@@ -170,7 +170,7 @@ func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 
 func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8", "10.0.0.0/8"}, Routes: []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend}, {Path: "/svc", To: app.ToBackend, StripPrefix: true},
+		{Path: "/", To: app.RouteToFrontend}, {Path: "/svc", To: app.RouteToBackend, StripPrefix: true},
 	}}, nil)
 	for name, c := range map[string]struct {
 		uri  string
@@ -382,7 +382,7 @@ func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
 
 func TestNginxAnswersItsOwnErrorsInJSONOnAPIRoutes(t *testing.T) {
 	s := startSite(t, app.NginxArgs{MaxBodySize: "1k", Routes: []app.RouteArgs{
-		{Path: "/api", To: app.ToBackend}, {Path: "/big", To: app.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: app.ToFrontend},
+		{Path: "/api", To: app.RouteToBackend}, {Path: "/big", To: app.RouteToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: app.RouteToFrontend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprint(w, "the app's own words")
@@ -425,7 +425,7 @@ func requireProblem(t *testing.T, got answer, status int, detail string) {
 func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 	one := 1
 	release := make(chan struct{})
-	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: &one}}},
+	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{{Path: "/", To: app.RouteToBackend, TimeoutSeconds: &one}}},
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-release:
@@ -590,7 +590,7 @@ func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 
 func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
 	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
-		{Path: "/svc", To: app.ToBackend, StripPrefix: true}, {Path: "/api", To: app.ToBackend},
+		{Path: "/svc", To: app.RouteToBackend, StripPrefix: true}, {Path: "/api", To: app.RouteToBackend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.Query().Get("to"))
 		w.WriteHeader(http.StatusTemporaryRedirect)

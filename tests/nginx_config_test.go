@@ -48,9 +48,9 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 		"names":               {Domain: app.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
 		"no redirect yet":     {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
 		"several cores":       {Resources: app.ResourceArgs{CPU: "2500m"}},
-		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.ToBackend}}},
-		"one route":           {Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, StripPrefix: true}}},
-		"route's own numbers": {Routes: []app.RouteArgs{{Path: "/up", To: app.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
+		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.RouteToBackend}}},
+		"one route":           {Routes: []app.RouteArgs{{Path: "/", To: app.RouteToBackend, StripPrefix: true}}},
+		"route's own numbers": {Routes: []app.RouteArgs{{Path: "/up", To: app.RouteToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()))
@@ -85,7 +85,7 @@ func TestNginxAcceptsTheConfigOfEveryGeneratedRouteTable(t *testing.T) {
 // generatedRoutes is a valid table of 1 to 12 routes, deep ones and ones below each other among them.
 func generatedRoutes(random *rand.Rand) []app.RouteArgs {
 	segments := []string{"api", "v1", "v2", "apix", "a.b", "~me", "files", "_x", "0", strings.Repeat("long", 20)}
-	to := []string{app.ToBackend, app.ToFrontend}
+	to := []string{app.RouteToBackend, app.RouteToFrontend}
 	sizes := []string{"", "1", "512k", "25M", "1g"}
 	byPath := map[string]app.RouteArgs{}
 	for range 1 + random.IntN(12) {

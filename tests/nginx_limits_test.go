@@ -102,8 +102,8 @@ func worstDisk(t *testing.T, config string) int {
 
 func TestAllThatClientsCanTakeFitsIntoNginxsPod(t *testing.T) {
 	routes := []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend}, {Path: "/api", To: app.ToBackend},
-		{Path: "/api/photos", To: app.ToBackend, MaxBodySize: "50m"}, {Path: "/api/notes", To: app.ToBackend, MaxBodySize: "64k"},
+		{Path: "/", To: app.RouteToFrontend}, {Path: "/api", To: app.RouteToBackend},
+		{Path: "/api/photos", To: app.RouteToBackend, MaxBodySize: "50m"}, {Path: "/api/notes", To: app.RouteToBackend, MaxBodySize: "64k"},
 	}
 	for _, memory := range []string{"48Mi", "64Mi", "128Mi", "200Mi", "256Mi", "512Mi", "1Gi", "8Gi", "64Gi"} {
 		for _, cpu := range []string{"50m", "2", "4", "8"} {

@@ -27,11 +27,11 @@ import (
 
 // pathRoutes lead a part of the backend's paths to it. /api/admin belongs to the frontend, and /svc is the backend without a prefix.
 var pathRoutes = []app.RouteArgs{
-	{Path: "/", To: app.ToFrontend},
-	{Path: "/api", To: app.ToBackend},
-	{Path: "/api/admin", To: app.ToFrontend},
-	{Path: "/svc", To: app.ToBackend, StripPrefix: true},
-	{Path: "/v1.2/~x", To: app.ToBackend},
+	{Path: "/", To: app.RouteToFrontend},
+	{Path: "/api", To: app.RouteToBackend},
+	{Path: "/api/admin", To: app.RouteToFrontend},
+	{Path: "/svc", To: app.RouteToBackend, StripPrefix: true},
+	{Path: "/v1.2/~x", To: app.RouteToBackend},
 }
 
 // startPaths is a rendered config in a real nginx before two upstreams; it returns nginx's address.
@@ -251,7 +251,7 @@ func routeOf(p string) string {
 func TestNginxLeadsGeneratedPathsWhereEveryReaderWould(t *testing.T) {
 	t.Parallel()
 	requireNginx(t)
-	address := startPaths(t, rawEcho(t, app.ToBackend), rawEcho(t, app.ToFrontend))
+	address := startPaths(t, rawEcho(t, app.RouteToBackend), rawEcho(t, app.RouteToFrontend))
 	random := rand.New(rand.NewPCG(5, 6))
 	pieces := []string{
 		"/", "/", "/", "//", "%2f", "%2F", "..", ".", "%2e", "%2E%2e", "%5c", "%61", "%20", "%25", "#", "~", "%7e", "x",

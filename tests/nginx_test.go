@@ -95,7 +95,7 @@ func TestLoadBalancerWaitsAsLongAsTheLongestRequest(t *testing.T) {
 	annotations, _ := loadBalancer(t, func(a *app.NginxArgs) { a.TimeoutSeconds = number(350) })
 	require.NotContains(t, annotations, key)
 	annotations, _ = loadBalancer(t, func(a *app.NginxArgs) {
-		a.Routes = []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: number(3600)}}
+		a.Routes = []app.RouteArgs{{Path: "/", To: app.RouteToBackend, TimeoutSeconds: number(3600)}}
 	})
 	require.Equal(t, "tcp.idle_timeout.seconds=3610", annotations[key])
 }

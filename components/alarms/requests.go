@@ -39,7 +39,7 @@ func (b *builder) requestFilters() []filter {
 	if b.args.LogGroup == "" {
 		return nil
 	}
-	line := fmt.Sprintf(`$.kubernetes.namespace_name = "%s" && $.kubernetes.container_name = "%s"`, b.args.Namespace, app.NginxContainer)
+	line := fmt.Sprintf(`$.kubernetes.namespace_name = "%s" && $.kubernetes.container_name = "%s"`, b.args.Namespace, app.NginxLabel)
 	return []filter{
 		{
 			// A WebSocket's time is that of its connection, which is no measure of anything.

@@ -93,10 +93,10 @@ func (args AppArgs) routeProblems() problems.List {
 	}
 	var ps problems.List
 	for i, route := range args.Nginx.Routes {
-		if route.To == ToFrontend {
+		if route.To == RouteToFrontend {
 			ps = append(ps, problems.Problem{
 				Path: fmt.Sprintf("routes[%d].to", i), Value: strconv.Quote(route.To),
-				Want: ToBackend + ": the stack has no frontend",
+				Want: RouteToBackend + ": the stack has no frontend",
 			})
 		}
 	}
@@ -138,7 +138,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 // withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
 func (args AppArgs) withDefaults() AppArgs {
 	if args.Frontend == nil && args.Nginx.Routes == nil {
-		args.Nginx.Routes = []RouteArgs{{Path: "/", To: ToBackend}}
+		args.Nginx.Routes = []RouteArgs{{Path: "/", To: RouteToBackend}}
 	}
 	args.Nginx, args.Backend = args.Nginx.withDefaults(), args.Backend.withDefaults()
 	if args.Frontend != nil {
@@ -171,7 +171,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
 		Place: place, Wiring: to, clientImage: args.ClientImage,
-		requestSeconds: args.Nginx.longestRequest(ToBackend), formerSecret: formerDatabaseSecret(app, name),
+		requestSeconds: args.Nginx.longestRequest(RouteToBackend), formerSecret: formerDatabaseSecret(app, name),
 	}, inside...)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
-		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.longestRequest(ToFrontend), inside...)
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.longestRequest(RouteToFrontend), inside...)
 		if err != nil {
 			return err
 		}

@@ -141,14 +141,17 @@ type Backend struct {
 	migration []pulumi.Resource
 }
 
-// migrationLabel keeps the migration's pods out of the backend's Service.
-const migrationLabel = "backend-migration"
+const (
+	backendLabel = "backend"
+	// migrationLabel keeps the migration's pods out of the backend's Service.
+	migrationLabel = "backend-migration"
+)
 
 // newBackend creates the migration Job, if there is one, and once it succeeded the pods.
 func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backendNeeds, opts ...pulumi.ResourceOption) (*Backend, error) {
 	backend := &Backend{}
 	return component.New(ctx, BackendType, name, backend, opts, func() error {
-		w, err := newWorkload(ctx, backend, tier{name: name, label: ToBackend, Place: needs.Place, requestSeconds: needs.requestSeconds}, args.WorkloadArgs)
+		w, err := newWorkload(ctx, backend, tier{name: name, label: backendLabel, Place: needs.Place, requestSeconds: needs.requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
@@ -174,11 +177,13 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 
 // prepareDatabase makes the logins, gives the workload its own, and migrates. It returns what the pods wait for.
 func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, needs backendNeeds) (before []pulumi.Resource, err error) {
-	if b.roles, err = newRoles(ctx, b, w.name, needs); err != nil {
+	b.roles, err = newRoles(ctx, b, w.name, loginNeeds{
+		Place: needs.Place, Database: needs.Database, Image: needs.clientImage, AppOwns: args.Migrate == nil,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("create database roles: %w", err)
 	}
 	if b.roles != nil {
-		b.roles.appOwns = args.Migrate == nil
 		made, err := b.roles.make(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("create job for the database roles: %w", err)
@@ -198,7 +203,7 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	}
 	if b.roles == nil {
 		migrator = w
-	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(b.roles.of.Migration), args.DatabaseEnv); err != nil {
+	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(needs.Database.Roles.Migration), args.DatabaseEnv); err != nil {
 		return nil, fmt.Errorf("create the migration's database secret: %w", err)
 	}
 	migration, err := migrator.migrate(ctx, b, args, before...)

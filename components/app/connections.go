@@ -18,8 +18,8 @@ func (args AppArgs) Connections() (int, string) {
 	total := 0
 	var terms []string
 	pools := func(who string, replicas ReplicaArgs) {
-		total += inRollout(replicas) * perPod
-		terms = append(terms, fmt.Sprintf("%s %d × %d", who, inRollout(replicas), perPod))
+		total += replicas.inRollout() * perPod
+		terms = append(terms, fmt.Sprintf("%s %d × %d", who, replicas.inRollout(), perPod))
 	}
 	pools("backend", args.Backend.Replicas)
 	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
@@ -34,4 +34,4 @@ func (args AppArgs) Connections() (int, string) {
 }
 
 // inRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
-func inRollout(replicas ReplicaArgs) int { return *replicas.Max + (*replicas.Max+3)/4 }
+func (args ReplicaArgs) inRollout() int { return *args.Max + (*args.Max+3)/4 }

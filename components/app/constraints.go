@@ -183,7 +183,7 @@ var (
 		Valid:   []string{"/", "/api", "/.well-known/x", "/-x", "/..."},
 		Invalid: []string{"api", "/api/", "/a;b", "/a/../b", "/..", "/./a", "/-", "/-/x"},
 	}
-	RouteToConstraint        = constraint.Text{OneOf: []string{ToBackend, ToFrontend}}
+	RouteToConstraint        = constraint.Text{OneOf: []string{RouteToBackend, RouteToFrontend}}
 	CertificateArnConstraint = constraint.Text{
 		Pattern: "^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$",
 		Want:    "the ARN of an ACM certificate",

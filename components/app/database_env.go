@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -115,21 +116,6 @@ func fillTemplate(template string, parts map[string]any) string {
 		if !isURL || part == "caFile" {
 			return value
 		}
-		return percentEncode(value)
+		return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") // a + is one in a password
 	})
-}
-
-// percentEncode leaves the unreserved characters of RFC 3986; url.QueryEscape would make a
-// space a +, which is one in a password.
-func percentEncode(value string) string {
-	var b strings.Builder
-	for i := range len(value) {
-		c := value[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

@@ -15,8 +15,11 @@ import (
 	"threetier/internal/problems"
 )
 
-// ToInternet are all public addresses.
-const ToInternet = "internet"
+// Where a way out may lead.
+const (
+	ToInternet = "internet" // all public addresses
+	ToBackend  = "backend"
+)
 
 // maxEgressPorts leaves room for DNS and the database: the VPC CNI takes 24 ports for one network, and counts those of
 // the networks around it too.
@@ -123,15 +126,15 @@ func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
-		{"backend", backendSelector(args.processLabels(false)), args.Backend.Egress},
+		{backendLabel, backendSelector(args.processLabels(false)), args.Backend.Egress},
 		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
-		{"frontend", tierSelector(ToFrontend), args.frontendEgress()},
+		{frontendLabel, tierSelector(frontendLabel), args.frontendEgress()},
 	}, args.processes()...) {
 		if len(tier.ways) == 0 {
 			continue
 		}
 		var rules networkingv1.NetworkPolicyEgressRuleArray
-		if tier.name == ToFrontend {
+		if tier.name == frontendLabel {
 			rules = append(rules, toDNS())
 		}
 		for _, way := range tier.ways {
@@ -154,7 +157,7 @@ func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPoli
 	var networks []netip.Prefix
 	switch way.To {
 	case ToBackend:
-		return egress(tierPeer(ToBackend), backendPort)
+		return egress(tierPeer(backendLabel), backendPort)
 	case ToInternet:
 		networks = internet
 	default:
@@ -173,9 +176,9 @@ func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPoli
 
 // backendClients are the tiers that call the backend.
 func backendClients(args AppArgs) networkingv1.NetworkPolicyPeerArray {
-	clients := tierPeer(nginxLabel)
+	clients := tierPeer(NginxLabel)
 	if slices.ContainsFunc(args.frontendEgress(), func(way EgressArgs) bool { return way.To == ToBackend }) {
-		clients = append(clients, tierPeer(ToFrontend)...)
+		clients = append(clients, tierPeer(frontendLabel)...)
 	}
 	return clients
 }

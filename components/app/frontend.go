@@ -14,6 +14,8 @@ const FrontendType = "threetier:index:Frontend"
 // FrontendServiceName is the Service that nginx reaches the frontend by.
 const FrontendServiceName = "frontend-service"
 
+const frontendLabel = "frontend"
+
 // What a frontend gets where its args say nothing.
 const (
 	DefaultFrontendPort        = 8080
@@ -66,7 +68,7 @@ func (args FrontendArgs) withDefaults() FrontendArgs {
 func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
-		w, err := newWorkload(ctx, frontend, tier{name: name, label: ToFrontend, Place: place, requestSeconds: requestSeconds}, args.WorkloadArgs)
+		w, err := newWorkload(ctx, frontend, tier{name: name, label: frontendLabel, Place: place, requestSeconds: requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}

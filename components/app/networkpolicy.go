@@ -32,26 +32,26 @@ type networkPolicy struct {
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	toDatabase := egress(nil, connection.Port)
-	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(ToBackend), backendPort)}
+	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPort)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
 		port := pulumi.Int(*args.Frontend.Port)
-		toUpstreams = append(toUpstreams, egress(tierPeer(ToFrontend), port))
+		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), port))
 		frontend = []networkPolicy{
-			{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), port)}, nil},
+			{"frontend-in", tierSelector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(NginxLabel), port)}, nil},
 		}
 	}
 	policies := append([]networkPolicy{
-		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
-		{"nginx-out", tierSelector(nginxLabel), nil, append(toUpstreams, toDNS())},
-		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
+		{"nginx-in", tierSelector(NginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
+		{"nginx-out", tierSelector(NginxLabel), nil, append(toUpstreams, toDNS())},
+		{"backend-in", tierSelector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
 	if connection.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
-		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(psqlLabel), nil, out})
+		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(PsqlName), nil, out})
 	}
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
@@ -82,9 +82,9 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 // backendSelector finds the backend's pods and those of some workers and jobs.
 func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	if len(labels) == 0 {
-		return tierSelector(ToBackend)
+		return tierSelector(backendLabel)
 	}
-	return anyOf(append([]string{ToBackend}, labels...))
+	return anyOf(append([]string{backendLabel}, labels...))
 }
 
 func anyOf(labels []string) metav1.LabelSelectorArgs {

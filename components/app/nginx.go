@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,11 +15,9 @@ import (
 // NginxType is Nginx's type token.
 const NginxType = "threetier:index:Nginx"
 
-// NginxContainer is the name of nginx's container, and so of its log.
-const NginxContainer = nginxLabel
-
 const (
-	nginxLabel = "nginx"
+	// NginxLabel is also the name of nginx's container, and so of its log.
+	NginxLabel = "nginx"
 	// nginxUID isn't the image's own 101, which a host may have given to somebody: the config
 	// writes to /tmp alone, so any uid does.
 	nginxUID = 10101
@@ -88,14 +87,10 @@ func newNginx(ctx *pulumi.Context, name string, args NginxArgs, needs nginxNeeds
 }
 
 func (args NginxArgs) withDefaults() NginxArgs {
-	if args.Image == "" {
-		args.Image = DefaultNginxImage
-	}
+	args.Image = cmp.Or(args.Image, DefaultNginxImage)
+	args.MaxBodySize = cmp.Or(args.MaxBodySize, DefaultMaxBodySize)
 	if args.Routes == nil {
 		args.Routes = DefaultRoutes()
-	}
-	if args.MaxBodySize == "" {
-		args.MaxBodySize = DefaultMaxBodySize
 	}
 	args.Redirect = optional.Or(args.Redirect, true)
 	// Until the names have certificates, the URL is the load balancer's.
@@ -106,12 +101,8 @@ func (args NginxArgs) withDefaults() NginxArgs {
 	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultTimeoutSeconds)
 	args.DrainSeconds = optional.Or(args.DrainSeconds, DefaultDrainSeconds)
 	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultNginxRolloutSeconds)
-	d := workloadDefaults{
-		minReplicas: DefaultNginxMinReplicas, maxReplicas: DefaultNginxMaxReplicas,
-		cpu: DefaultNginxCPU, memory: DefaultNginxMemory,
-	}
-	args.Replicas = args.Replicas.withDefaults(d)
-	args.Resources = args.Resources.withDefaults(d)
+	args.Replicas = args.Replicas.withDefaults(DefaultNginxMinReplicas, DefaultNginxMaxReplicas)
+	args.Resources = args.Resources.withDefaults(DefaultNginxCPU, DefaultNginxMemory)
 	return args
 }
 
@@ -142,7 +133,7 @@ func (args NginxArgs) tier(name string, place Place) tier {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(nginxTLSPort)})
 	}
 	return tier{
-		name: name, label: nginxLabel, Place: place,
+		name: name, label: NginxLabel, Place: place,
 		replicas: args.Replicas, resources: args.Resources, uid: nginxUID,
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		maxSurge: "100%", sysctls: socketSysctls(),

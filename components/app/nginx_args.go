@@ -34,8 +34,8 @@ const loadBalancerIdleSeconds = 350
 
 // What a route can lead to.
 const (
-	ToBackend  = "backend"
-	ToFrontend = "frontend"
+	RouteToBackend  = "backend"
+	RouteToFrontend = "frontend"
 )
 
 // NginxHealthPath answers for nginx itself; routes can't be below NginxOwnPath.
@@ -46,7 +46,7 @@ const (
 
 // DefaultRoutes send /api to the backend and the rest to the frontend.
 func DefaultRoutes() []RouteArgs {
-	return []RouteArgs{{Path: "/api", To: ToBackend}, {Path: "/", To: ToFrontend}}
+	return []RouteArgs{{Path: "/api", To: RouteToBackend}, {Path: "/", To: RouteToFrontend}}
 }
 
 // NginxArgs describe the way in.
@@ -105,7 +105,7 @@ type DomainArgs struct {
 type RouteArgs struct {
 	// Path is a prefix of whole segments: /api covers /api and /api/x, not /apix. Required.
 	Path string
-	// To is ToBackend or ToFrontend. Required.
+	// To is RouteToBackend or RouteToFrontend. Required.
 	To string
 	// StripPrefix removes Path before the request goes on. Default: false.
 	StripPrefix bool

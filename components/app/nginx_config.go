@@ -97,9 +97,9 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 	upstream := func(name, address string) nginxUpstream {
 		return nginxUpstream{Name: name, Servers: slices.Repeat([]string{address}, upstreamTries)}
 	}
-	upstreams := []nginxUpstream{upstream(ToBackend, backend)}
+	upstreams := []nginxUpstream{upstream(RouteToBackend, backend)}
 	if frontend != "" {
-		upstreams = append(upstreams, upstream(ToFrontend, frontend))
+		upstreams = append(upstreams, upstream(RouteToFrontend, frontend))
 	}
 	view := nginxView{
 		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,
@@ -118,7 +118,7 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      upstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
-		Locations:                nginxLocations(args, limits, map[string]string{ToBackend: originOf(backend), ToFrontend: originOf(frontend)}),
+		Locations:                nginxLocations(args, limits, map[string]string{RouteToBackend: originOf(backend), RouteToFrontend: originOf(frontend)}),
 		MaxBodySize:              args.MaxBodySize,
 		Disguised:                disguisedHeaders(),
 	}

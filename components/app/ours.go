@@ -64,7 +64,7 @@ func (args AppArgs) named() []owned {
 		return owned{"cron job", name, "/apis/batch/v1" + at + "/cronjobs/" + name, key}
 	}
 	all := []owned{
-		service(BackendServiceName, ""), cronJob(psqlLabel, ""), cronJob(psqlLabel+writesSuffix, ""),
+		service(BackendServiceName, ""), cronJob(PsqlName, ""), cronJob(PsqlName+writesSuffix, ""),
 	}
 	if args.Frontend != nil {
 		all = append(all, service(FrontendServiceName, ""))
@@ -191,7 +191,7 @@ func (o liveObject) unmarked() bool {
 
 // labels are the values of tierLabel on the stack's pods.
 func (args AppArgs) labels() []string {
-	all := []string{nginxLabel, ToBackend, ToFrontend, migrationLabel, rolesLabel, psqlLabel}
+	all := []string{NginxLabel, backendLabel, frontendLabel, migrationLabel, rolesLabel, PsqlName}
 	return slices.Concat(all, args.processLabels(true))
 }
 

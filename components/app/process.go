@@ -41,7 +41,7 @@ func (args ProcessArgs) Problems() problems.List {
 }
 
 func (args ProcessArgs) withDefaults() ProcessArgs {
-	args.Resources = args.Resources.withDefaults(backendDefaults)
+	args.Resources = args.Resources.withDefaults(DefaultBackendCPU, DefaultBackendMemory)
 	return args
 }
 
@@ -113,7 +113,7 @@ func processProblems[T processKind[T]](key string, processes map[string]T) probl
 // jobNameProblems refuse the names of the program's own CronJobs.
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
-	for _, name := range []string{psqlLabel, psqlLabel + "-write"} {
+	for _, name := range []string{PsqlName, PsqlName + writesSuffix} {
 		if _, taken := jobs[name]; taken {
 			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: make psql has a CronJob of this one"})
 		}

@@ -11,11 +11,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// PsqlName begins the names of the Jobs that people open.
-const PsqlName = psqlLabel
-
 const (
-	psqlLabel = "psql"
+	// PsqlName begins the names of the Jobs that people open.
+	PsqlName = "psql"
 	// writesSuffix ends the name of the template whose pods may write.
 	writesSuffix = "-write"
 	loginDir     = "/run/login"
@@ -33,7 +31,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 		return nil
 	}
 	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
-		Metadata:  metadata(r.Namespace, psqlLabel),
+		Metadata:  metadata(r.Namespace, PsqlName),
 		Immutable: pulumi.Bool(true),
 		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(psqlSQL)},
 	}, pulumi.Parent(parent))
@@ -41,8 +39,8 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 		return fmt.Errorf("create SQL config map: %w", err)
 	}
 	for suffix, writes := range map[string]bool{"": false, writesSuffix: true} {
-		metadata := metadata(r.Namespace, psqlLabel)
-		metadata.Name = pulumi.String(psqlLabel + suffix)
+		metadata := metadata(r.Namespace, PsqlName)
+		metadata.Name = pulumi.String(PsqlName + suffix)
 		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
 			Metadata: metadata,
 			Spec: batchv1.CronJobSpecArgs{
@@ -61,7 +59,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 			},
 		}, pulumi.Parent(parent))
 		if err != nil {
-			return fmt.Errorf("create cron job %s%s: %w", psqlLabel, suffix, err)
+			return fmt.Errorf("create cron job %s%s: %w", PsqlName, suffix, err)
 		}
 	}
 	return nil
@@ -71,7 +69,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 // comes to the second.
 func (r *roles) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecArgs {
 	t := r.tier
-	t.label, t.volumes, t.mounts = psqlLabel, nil, nil
+	t.label, t.volumes, t.mounts = PsqlName, nil, nil
 	t.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
 	t.mount("database-ca", databaseCADir, r.ca)
 	const login = pulumi.String("login")

@@ -38,7 +38,7 @@ func (args RegistryArgs) Problems() problems.List {
 }
 
 // newPullSecret is auto-named, as every Secret: pods with new credentials come before the old ones go.
-func newPullSecret(ctx *pulumi.Context, app *App, name string, namespace pulumi.StringInput, args RegistryArgs) (pulumi.StringInput, error) {
+func newPullSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, namespace pulumi.StringInput, args RegistryArgs) (pulumi.StringInput, error) {
 	if !args.isGiven() {
 		return nil, nil
 	}
@@ -58,7 +58,7 @@ func newPullSecret(ctx *pulumi.Context, app *App, name string, namespace pulumi.
 		Type:      pulumi.String("kubernetes.io/dockerconfigjson"),
 		Immutable: pulumi.Bool(true),
 		Data:      pulumi.StringMap{".dockerconfigjson": config},
-	}, pulumi.Parent(app))
+	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, err
 	}

@@ -39,11 +39,21 @@ var rolesSQL string
 //go:embed lock.sql
 var lockSQL string
 
+// loginNeeds are what the logins have of their stack.
+type loginNeeds struct {
+	Place
+	Database database.Connection
+	// Image has a shell and psql 15 or later.
+	Image string
+	// AppOwns is for an app that creates its tables itself.
+	AppOwns bool
+}
+
 // roles are the database's logins, made by psql in the cluster: nothing else has a way to the database.
 type roles struct {
 	tier
 	resource string // prefix of the logical names
-	appOwns  bool   // an app that creates its tables itself
+	appOwns  bool
 	image    string
 	of       database.Roles
 	env      corev1.EnvVarArray // of a client of the database
@@ -54,12 +64,12 @@ type roles struct {
 }
 
 // newRoles is nil where the connection's login is there already.
-func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, needs backendNeeds) (*roles, error) {
+func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, needs loginNeeds) (*roles, error) {
 	if needs.Database.Roles == nil {
 		return nil, nil
 	}
 	r := &roles{
-		resource: name, image: needs.clientImage, of: *needs.Database.Roles,
+		resource: name, image: needs.Image, of: *needs.Database.Roles, appOwns: needs.AppOwns,
 		tier: tier{
 			name: name + "-roles", label: rolesLabel, Place: needs.Place, uid: DefaultRunAsUser,
 			resources: ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, writable: []string{WritableTmp},

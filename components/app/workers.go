@@ -26,8 +26,6 @@ const (
 	healthEvery = 30
 )
 
-var workerDefaults = workloadDefaults{minReplicas: DefaultWorkerReplicas, maxReplicas: DefaultWorkerReplicas}
-
 // WorkerArgs describe a long-running process that nobody sends requests to: a consumer of a queue, say.
 type WorkerArgs struct {
 	ProcessArgs
@@ -50,7 +48,7 @@ func (args WorkerArgs) Problems() problems.List {
 
 func (args WorkerArgs) withDefaults() WorkerArgs {
 	args.ProcessArgs = args.ProcessArgs.withDefaults()
-	args.Replicas = args.Replicas.withDefaults(workerDefaults)
+	args.Replicas = args.Replicas.withDefaults(DefaultWorkerReplicas, DefaultWorkerReplicas)
 	args.StopSeconds = optional.Or(args.StopSeconds, DefaultStopSeconds)
 	return args
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -188,11 +189,9 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 	args.RunAsUser = optional.Or(args.RunAsUser, DefaultRunAsUser)
 	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
 	args.MinReadySeconds = optional.Or(args.MinReadySeconds, min(DefaultMinReadySeconds, *args.RolloutSeconds/3))
-	if args.HealthPath == "" {
-		args.HealthPath = d.healthPath
-	}
-	args.Replicas = args.Replicas.withDefaults(d)
-	args.Resources = args.Resources.withDefaults(d)
+	args.HealthPath = cmp.Or(args.HealthPath, d.healthPath)
+	args.Replicas = args.Replicas.withDefaults(d.minReplicas, d.maxReplicas)
+	args.Resources = args.Resources.withDefaults(d.cpu, d.memory)
 	if !slices.Contains(args.WritablePaths, WritableTmp) {
 		args.WritablePaths = append([]string{WritableTmp}, args.WritablePaths...)
 	}
@@ -202,8 +201,8 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 // autoscaled tells whether the bounds differ; both are known.
 func (args ReplicaArgs) autoscaled() bool { return *args.Min != *args.Max }
 
-func (args ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
-	low, high := d.minReplicas, d.maxReplicas
+// withDefaults lets a bound that is given move the other one.
+func (args ReplicaArgs) withDefaults(low, high int) ReplicaArgs {
 	switch {
 	case args.Min != nil && args.Max != nil:
 		low, high = *args.Min, *args.Max
@@ -215,12 +214,6 @@ func (args ReplicaArgs) withDefaults(d workloadDefaults) ReplicaArgs {
 	return ReplicaArgs{Min: &low, Max: &high}
 }
 
-func (args ResourceArgs) withDefaults(d workloadDefaults) ResourceArgs {
-	if args.CPU == "" {
-		args.CPU = d.cpu
-	}
-	if args.Memory == "" {
-		args.Memory = d.memory
-	}
-	return args
+func (args ResourceArgs) withDefaults(cpu, memory string) ResourceArgs {
+	return ResourceArgs{CPU: cmp.Or(args.CPU, cpu), Memory: cmp.Or(args.Memory, memory)}
 }
