@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -236,4 +237,46 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 		return pulumi.StringOutput{}, err
 	}
 	return fixedName(ns, namespace), nil
+}
+
+// Autoscales tells whether any tier has an autoscaler. The args have no problems.
+func (args AppArgs) Autoscales() bool {
+	args = args.withDefaults()
+	bounds := []ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
+	if args.Frontend != nil {
+		bounds = append(bounds, args.Frontend.Replicas)
+	}
+	for _, worker := range args.Workers {
+		bounds = append(bounds, worker.Replicas)
+	}
+	return slices.ContainsFunc(bounds, ReplicaArgs.autoscaled)
+}
+
+// longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
+func (args AppArgs) longestUses(backend *Backend) uses {
+	longest := uses{pods: backend.drainSeconds()}
+	for _, worker := range args.Workers {
+		longest.pods = max(longest.pods, *worker.StopSeconds+stopMarginSeconds)
+	}
+	for _, job := range args.Jobs {
+		longest.jobs = max(longest.jobs, *job.TimeoutSeconds)
+	}
+	return longest
+}
+
+// createProcesses makes the workers and the jobs. It returns the workers' tiers, and what is there once they run.
+func createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, opts ...pulumi.ResourceOption) (tiers []Tier, rollouts []pulumi.Resource, err error) {
+	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
+		created, err := backend.newWorker(ctx, name+"-worker-"+worker, worker, args.Workers[worker], opts...)
+		if err != nil {
+			return nil, nil, err
+		}
+		tiers, rollouts = append(tiers, created.tier), append(rollouts, created.pods)
+	}
+	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
+		if _, err := backend.newJob(ctx, name+"-job-"+job, job, args.Jobs[job], opts...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tiers, rollouts, nil
 }

@@ -3,14 +3,11 @@ package app
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
-	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/database"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -143,8 +140,6 @@ type Backend struct {
 
 const (
 	backendLabel = "backend"
-	// migrationLabel keeps the migration's pods out of the backend's Service.
-	migrationLabel = "backend-migration"
 )
 
 // newBackend creates the migration Job, if there is one, and once it succeeded the pods.
@@ -229,63 +224,7 @@ func (b *Backend) drainSeconds() int {
 	return b.workload.drainSeconds + b.workload.requestSeconds + stopMarginSeconds
 }
 
-// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
-// bundle beside them: a change of either rolls the pods.
-func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
-	plain := map[string]pulumi.StringInput{}
-	secret := map[string]pulumi.StringInput{databaseCAKey: connection.CABundle}
-	var secretNames []string
-	for variable, template := range templates {
-		if strings.Contains(template, "{password}") {
-			secret[variable] = renderTemplate(connection, template)
-			secretNames = append(secretNames, variable)
-		} else {
-			plain[variable] = renderTemplate(connection, template)
-		}
-	}
-	secretName, err := newSecret(ctx, parent, w.name+suffix, w.metadata(), secret, opts...)
-	if err != nil {
-		return err
-	}
-	w.env = append(w.env, plainEnv(plain)...)
-	w.env = append(w.env, secretEnv(secretName, secretNames)...)
-	w.mount("database-ca", databaseCADir, caVolume(secretName))
-	return nil
-}
-
-// copied shares nothing that either of the two may add to.
-func (w *workload) copied() *workload {
-	other := *w
-	other.env, other.volumes, other.mounts = slices.Clone(w.env), slices.Clone(w.volumes), slices.Clone(w.mounts)
-	return &other
-}
-
 // formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.
 func formerDatabaseSecret(app *App, name string) pulumi.ResourceOption {
 	return pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(name + "-database"), Parent: app}})
-}
-
-// migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one
-// before the old one goes, and has no time to live, so that it isn't run again for being gone.
-func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
-	t := w.tier
-	t.label = migrationLabel
-	t.drainSeconds, t.requestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
-	t.container = w.baseContainer()
-	t.container.Command = stringArray(a.Migrate)
-	metadata := t.metadata()
-	// A Job that failed is run again by the next update, even when nothing changed.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
-	return batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
-		Metadata: metadata,
-		Spec: batchv1.JobSpecArgs{
-			// Two more tries: for a database that is just failing over.
-			BackoffLimit:          pulumi.Int(2),
-			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
-			Template:              t.runToEnd(nil),
-		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		// The Job has failed when its pod is gone: up waits for it, as its message says more than up's own.
-		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+2*stopMarginSeconds),
-	}))
 }

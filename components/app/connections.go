@@ -32,6 +32,3 @@ func (args AppArgs) Connections() (int, string) {
 	terms = append(terms, fmt.Sprintf("jobs and migration %d", single))
 	return total + single, strings.Join(terms, " + ")
 }
-
-// inRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
-func (args ReplicaArgs) inRollout() int { return *args.Max + (*args.Max+3)/4 }

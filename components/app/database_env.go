@@ -13,11 +13,6 @@ import (
 	"threetier/internal/problems"
 )
 
-const databaseCADir = "/etc/database"
-
-// DatabaseCAFile is where pods find the certificates that the database's own is checked against: {caFile}.
-const DatabaseCAFile = databaseCADir + "/ca.pem"
-
 // DefaultDatabaseEnv is the environment that a backend gets when databaseEnv is absent.
 var DefaultDatabaseEnv = map[string]string{
 	"DB_HOST":        "{host}",
@@ -63,9 +58,6 @@ func unknownPart(template string) string {
 	}
 	return ""
 }
-
-// databaseCAKey can't be an environment variable's name.
-const databaseCAKey = "ca.pem"
 
 // checkConnection finds what only a program can get wrong; the stack config's mistakes are Problems.
 func checkConnection(c database.Connection) error {
@@ -118,4 +110,28 @@ func fillTemplate(template string, parts map[string]any) string {
 		}
 		return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") // a + is one in a password
 	})
+}
+
+// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
+// bundle beside them: a change of either rolls the pods.
+func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
+	plain := map[string]pulumi.StringInput{}
+	secret := map[string]pulumi.StringInput{databaseCAKey: connection.CABundle}
+	var secretNames []string
+	for variable, template := range templates {
+		if strings.Contains(template, "{password}") {
+			secret[variable] = renderTemplate(connection, template)
+			secretNames = append(secretNames, variable)
+		} else {
+			plain[variable] = renderTemplate(connection, template)
+		}
+	}
+	secretName, err := newSecret(ctx, parent, w.name+suffix, w.metadata(), secret, opts...)
+	if err != nil {
+		return err
+	}
+	w.env = append(w.env, plainEnv(plain)...)
+	w.env = append(w.env, secretEnv(secretName, secretNames)...)
+	w.mount("database-ca", databaseCADir, caVolume(secretName))
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -114,13 +113,6 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
-// openTier is a tier by its ways out.
-type openTier struct {
-	name     string
-	selector metav1.LabelSelectorArgs
-	ways     []EgressArgs
-}
-
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
@@ -143,14 +135,6 @@ func egressPolicies(args AppArgs) []networkPolicy {
 		policies = append(policies, networkPolicy{suffix: tier.name + "-egress", selector: tier.selector, egress: rules})
 	}
 	return policies
-}
-
-// frontendEgress are the frontend's ways out, where there is a frontend.
-func (args AppArgs) frontendEgress() []EgressArgs {
-	if args.Frontend == nil {
-		return nil
-	}
-	return args.Frontend.Egress
 }
 
 func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {

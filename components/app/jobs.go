@@ -28,8 +28,6 @@ const (
 )
 
 const (
-	// neverSchedule stands in the CronJob of a job that is run by hand, which is suspended.
-	neverSchedule = "@yearly"
 	// startWithinSeconds is how late a run may begin that was missed, because the one before hadn't ended or the cluster
 	// was busy.
 	startWithinSeconds = 600

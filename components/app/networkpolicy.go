@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -87,12 +88,6 @@ func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	return anyOf(append([]string{backendLabel}, labels...))
 }
 
-func anyOf(labels []string) metav1.LabelSelectorArgs {
-	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
-		Key: pulumi.String(tierLabel), Operator: pulumi.String("In"), Values: stringArray(labels),
-	}}}
-}
-
 func tierPeer(label string) networkingv1.NetworkPolicyPeerArray {
 	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: tierSelector(label)}}
 }
@@ -119,4 +114,43 @@ func policyPorts(protocol string, ports ...pulumi.IntInput) networkingv1.Network
 		array = append(array, networkingv1.NetworkPolicyPortArgs{Protocol: pulumi.String(protocol), Port: port})
 	}
 	return array
+}
+
+// openTier is a tier by its ways out.
+type openTier struct {
+	name     string
+	selector metav1.LabelSelectorArgs
+	ways     []EgressArgs
+}
+
+// frontendEgress are the frontend's ways out, where there is a frontend.
+func (args AppArgs) frontendEgress() []EgressArgs {
+	if args.Frontend == nil {
+		return nil
+	}
+	return args.Frontend.Egress
+}
+
+// processes are the network's view of all jobs and workers, in the order of their labels. Without ways out of its own, one
+// has the backend's.
+func (args AppArgs) processes() []openTier {
+	var all []openTier
+	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
+		all = append(all, openTier{jobLabel(name), tierSelector(jobLabel(name)), args.Jobs[name].Egress})
+	}
+	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
+		all = append(all, openTier{workerLabel(name), tierSelector(workerLabel(name)), args.Workers[name].Egress})
+	}
+	return all
+}
+
+// processLabels are those of all workers and jobs, or of those alone that have the backend's ways out.
+func (args AppArgs) processLabels(all bool) []string {
+	var labels []string
+	for _, process := range args.processes() {
+		if all || process.ways == nil {
+			labels = append(labels, process.name)
+		}
+	}
+	return labels
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -129,15 +128,6 @@ func (l nginxLimits) uploads(size string) int {
 
 // share is what one client gets.
 func share(all int) int { return (all + 1) / 2 }
-
-// memoryMiB reads a value that memoryUnit accepts.
-func memoryMiB(memory string) int {
-	n, _ := strconv.Atoi(memory[:len(memory)-2])
-	if strings.HasSuffix(memory, "Gi") {
-		return n << 10
-	}
-	return n
-}
 
 // roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
 func (args NginxArgs) roomy() bool {

@@ -26,11 +26,6 @@ const (
 	StackLabel   = "threetier/stack"
 )
 
-const (
-	managedByLabel = "app.kubernetes.io/managed-by"
-	managedBy      = "pulumi"
-)
-
 // Before is what was there before this run.
 type Before struct {
 	// Find reads what is at a path of the Kubernetes API, and tells whether there is something.

@@ -125,21 +125,6 @@ func clientEnv(c database.Connection) corev1.EnvVarArray {
 	})
 }
 
-// mount gives the pods a volume.
-func (t *tier) mount(name, dir string, volume corev1.VolumeArgs) {
-	volume.Name = pulumi.String(name)
-	t.volumes = append(t.volumes, volume)
-	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(dir), ReadOnly: pulumi.Bool(true)})
-}
-
-// caVolume is the CA bundle of a Secret, and nothing else of it.
-func caVolume(secret pulumi.StringInput) corev1.VolumeArgs {
-	return corev1.VolumeArgs{Secret: corev1.SecretVolumeSourceArgs{
-		SecretName: secret,
-		Items:      corev1.KeyToPathArray{corev1.KeyToPathArgs{Key: pulumi.String(databaseCAKey), Path: pulumi.String(databaseCAKey)}},
-	}}
-}
-
 // make comes before the migration.
 func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource) (pulumi.Resource, error) {
 	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, uses{})
@@ -198,12 +183,4 @@ func psqlOnceReachable(scripts []string) string {
 	}
 	return "for pause in 1 1 2 3 5 10 10 20 20 30; do psql --no-psqlrc --quiet --command='SELECT' >/dev/null && break; sleep $pause; done\n" +
 		"exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1" + files
-}
-
-func joined(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
-	var all corev1.EnvVarArray
-	for _, part := range parts {
-		all = append(all, part...)
-	}
-	return all
 }

@@ -52,3 +52,12 @@ func (t tier) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployme
 		// It goes with its Deployment. To take it back from one that is gone, with its namespace perhaps, is an error.
 		pulumi.RetainOnDelete(true))
 }
+
+// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
+const DefaultRolloutSeconds = 300
+
+// patience is how long Pulumi waits for a rollout.
+func (t tier) patience() pulumi.ResourceOption {
+	seconds := fmt.Sprintf("%ds", t.rolloutSeconds)
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
+}

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
-	autoscalingv2 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/autoscaling/v2"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	policyv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/policy/v1"
@@ -26,8 +24,6 @@ const (
 	// A pod's log and temporary files: the scheduler counts with the first, the kubelet evicts above the second.
 	ephemeralRequest = "64Mi"
 	ephemeralLimit   = "2Gi"
-	// tierLabel is what Services, network policies and budgets select pods by.
-	tierLabel = "app.kubernetes.io/name"
 )
 
 // Place is where pods run, and whose credentials pull their images.
@@ -57,23 +53,6 @@ type tier struct {
 	mounts         corev1.VolumeMountArray
 	container      corev1.ContainerArgs // what differs between tiers
 	annotations    pulumi.StringMap     // of the Deployment, beside its own
-}
-
-func tierSelector(label string) metav1.LabelSelectorArgs {
-	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{tierLabel: pulumi.String(label)}}
-}
-
-func (t tier) metadata() metav1.ObjectMetaArgs { return metadata(t.Namespace, t.label) }
-
-// metadata is that of every object in the namespace; label is the value of tierLabel.
-func metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs {
-	return metav1.ObjectMetaArgs{
-		Namespace: namespace,
-		Labels: pulumi.StringMap{
-			tierLabel:      pulumi.String(label),
-			managedByLabel: pulumi.String(managedBy),
-		},
-	}
 }
 
 // deploy makes the Deployment and what keeps it alive under load and drains.
@@ -140,12 +119,6 @@ func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pu
 	return rollout{deployment, awaited}, err
 }
 
-// patience is how long Pulumi waits for a rollout.
-func (t tier) patience() pulumi.ResourceOption {
-	seconds := fmt.Sprintf("%ds", t.rolloutSeconds)
-	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
-}
-
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.
 func (t tier) podSpec() corev1.PodSpecArgs {
 	volumes, _ := t.emptyDirs()
@@ -205,32 +178,6 @@ func nodeTolerations() corev1.TolerationArray {
 	return corev1.TolerationArray{toleration("not-ready"), toleration("unreachable")}
 }
 
-func (t tier) resourceRequirements() corev1.ResourceRequirementsArgs {
-	return corev1.ResourceRequirementsArgs{
-		Requests: pulumi.StringMap{
-			"cpu":               pulumi.String(t.resources.CPU),
-			"memory":            pulumi.String(t.resources.Memory),
-			"ephemeral-storage": pulumi.String(ephemeralRequest),
-		},
-		Limits: pulumi.StringMap{
-			"cpu":               pulumi.String(strconv.Itoa(wholeCores(t.resources.CPU))),
-			"memory":            pulumi.String(t.resources.Memory),
-			"ephemeral-storage": pulumi.String(ephemeralLimit),
-		},
-	}
-}
-
-func (t tier) emptyDirs() (corev1.VolumeArray, corev1.VolumeMountArray) {
-	var volumes corev1.VolumeArray
-	var mounts corev1.VolumeMountArray
-	for i, dir := range t.writable {
-		name := pulumi.String(fmt.Sprintf("writable-%d", i))
-		volumes = append(volumes, corev1.VolumeArgs{Name: name, EmptyDir: corev1.EmptyDirVolumeSourceArgs{}})
-		mounts = append(mounts, corev1.VolumeMountArgs{Name: name, MountPath: pulumi.String(dir)})
-	}
-	return volumes, mounts
-}
-
 // spread asks for pods of one rollout apart, but rather has two on one node than one too few.
 func (t tier) spread(keys ...string) corev1.TopologySpreadConstraintArray {
 	var constraints corev1.TopologySpreadConstraintArray
@@ -253,58 +200,6 @@ func sleepBeforeStop(seconds int) corev1.LifecycleArgs {
 	}
 }
 
-// Autoscales tells whether any tier has an autoscaler. The args have no problems.
-func (args AppArgs) Autoscales() bool {
-	args = args.withDefaults()
-	bounds := []ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
-	if args.Frontend != nil {
-		bounds = append(bounds, args.Frontend.Replicas)
-	}
-	for _, worker := range args.Workers {
-		bounds = append(bounds, worker.Replicas)
-	}
-	return slices.ContainsFunc(bounds, ReplicaArgs.autoscaled)
-}
-
-// autoscaler grows fast and shrinks slowly: a pod too many costs less than one too few.
-func (t tier) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment) error {
-	step := func(kind string, value, seconds int) autoscalingv2.HPAScalingPolicyArgs {
-		return autoscalingv2.HPAScalingPolicyArgs{Type: pulumi.String(kind), Value: pulumi.Int(value), PeriodSeconds: pulumi.Int(seconds)}
-	}
-	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, t.name, &autoscalingv2.HorizontalPodAutoscalerArgs{
-		Metadata: t.metadata(),
-		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{
-			MinReplicas: pulumi.Int(*t.replicas.Min),
-			MaxReplicas: pulumi.Int(*t.replicas.Max),
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReferenceArgs{
-				ApiVersion: pulumi.String("apps/v1"),
-				Kind:       pulumi.String("Deployment"),
-				Name:       deployment.Metadata.Name().Elem(),
-			},
-			Metrics: autoscalingv2.MetricSpecArray{autoscalingv2.MetricSpecArgs{
-				Type: pulumi.String("Resource"),
-				Resource: autoscalingv2.ResourceMetricSourceArgs{
-					Name:   pulumi.String("cpu"),
-					Target: autoscalingv2.MetricTargetArgs{Type: pulumi.String("Utilization"), AverageUtilization: pulumi.Int(targetCPUPercent)},
-				},
-			}},
-			Behavior: autoscalingv2.HorizontalPodAutoscalerBehaviorArgs{
-				ScaleUp: autoscalingv2.HPAScalingRulesArgs{
-					StabilizationWindowSeconds: pulumi.Int(0),
-					SelectPolicy:               pulumi.String("Max"),
-					Policies:                   autoscalingv2.HPAScalingPolicyArray{step("Percent", 100, 15), step("Pods", 2, 15)},
-				},
-				ScaleDown: autoscalingv2.HPAScalingRulesArgs{
-					StabilizationWindowSeconds: pulumi.Int(120),
-					SelectPolicy:               pulumi.String("Max"),
-					Policies:                   autoscalingv2.HPAScalingPolicyArray{step("Percent", 25, 60), step("Pods", 1, 60)},
-				},
-			},
-		},
-	}, pulumi.Parent(parent))
-	return err
-}
-
 // httpGet and tcpConnect are the two ways to look at a container's port.
 func httpGet(path string) corev1.HTTPGetActionArgs {
 	return corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String(portName)}
@@ -313,3 +208,9 @@ func httpGet(path string) corev1.HTTPGetActionArgs {
 func tcpConnect() corev1.TCPSocketActionArgs {
 	return corev1.TCPSocketActionArgs{Port: pulumi.String(portName)}
 }
+
+// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
+const DefaultRunAsUser = 10001
+
+// portName is the name of the port that serves, in pods and Services alike.
+const portName = "http"

@@ -1,19 +1,15 @@
 package app
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 const (
-	// portName is the name of the port that serves, in pods and Services alike.
-	portName = "http"
 	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
 	// are closed after upstreamKeepaliveSeconds of use or upstreamIdleSeconds of silence, so when
 	// the process is told to stop nobody is about to send on one. The rest is for the Service's
@@ -45,77 +41,6 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t tier, args Workl
 		w.env = append(w.env, corev1.EnvVarArgs{Name: pulumi.String("HOME"), Value: pulumi.String(WritableTmp)})
 	}
 	return w, nil
-}
-
-// splitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
-func splitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
-	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
-	if secret == nil {
-		secret = map[string]pulumi.StringInput{}
-	}
-	for name, value := range env {
-		if _, known := value.(pulumi.String); known {
-			plain[name] = value
-		} else {
-			secret[name] = value
-		}
-	}
-	return plain, secret
-}
-
-func (t tier) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	return newSecret(ctx, parent, t.name+"-env", t.metadata(), values)
-}
-
-// newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
-// It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
-// from a preview that doesn't know them yet.
-func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
-	data := pulumi.StringMap{}
-	for key, value := range values {
-		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
-			return base64.StdEncoding.EncodeToString([]byte(value))
-		}).(pulumi.StringOutput)
-	}
-	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:  metadata,
-		Immutable: pulumi.Bool(true),
-		Data:      data,
-	}, append(opts, pulumi.Parent(parent))...)
-	if err != nil {
-		return nil, err
-	}
-	return secret.Metadata.Name().Elem(), nil
-}
-
-// plainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
-func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
-	var env corev1.EnvVarArray
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
-		// Kubernetes leaves out an empty value, so an up from a saved plan would differ from its preview.
-		if values[name] != pulumi.String("") {
-			variable.Value = values[name].ToStringOutput()
-		}
-		env = append(env, variable)
-	}
-	return env
-}
-
-func secretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
-	var env corev1.EnvVarArray
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		env = append(env, corev1.EnvVarArgs{
-			Name: pulumi.String(name),
-			ValueFrom: corev1.EnvVarSourceArgs{
-				SecretKeyRef: corev1.SecretKeySelectorArgs{Name: secret, Key: pulumi.String(name)},
-			},
-		})
-	}
-	return env
 }
 
 // baseContainer is what the pods and the migration have in common.
@@ -179,10 +104,9 @@ func (w *workload) servingContainer() corev1.ContainerArgs {
 	return container
 }
 
-func stringArray(values []string) pulumi.StringArray {
-	var array pulumi.StringArray
-	for _, value := range values {
-		array = append(array, pulumi.String(value))
-	}
-	return array
+// copied shares nothing that either of the two may add to.
+func (w *workload) copied() *workload {
+	other := *w
+	other.env, other.volumes, other.mounts = slices.Clone(w.env), slices.Clone(w.volumes), slices.Clone(w.mounts)
+	return &other
 }

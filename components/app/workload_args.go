@@ -3,10 +3,8 @@ package app
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -14,15 +12,6 @@ import (
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
-
-// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
-const DefaultRunAsUser = 10001
-
-// WritableTmp is the one directory that is always writable, since nearly every runtime wants one.
-const WritableTmp = "/tmp"
-
-// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
-const DefaultRolloutSeconds = 300
 
 // DefaultMinReadySeconds is enough for a process to load its workers, and to be killed where they don't fit into the memory.
 const DefaultMinReadySeconds = 10
@@ -66,23 +55,6 @@ type WorkloadArgs struct {
 	Egress []EgressArgs
 }
 
-// ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
-type ReplicaArgs struct {
-	// Min is the least number of pods, 1 or more. Default: the component's, lowered to Max.
-	Min *int
-	// Max is the largest number of pods, up to MaxReplicas. Default: the component's, raised to Min.
-	Max *int
-}
-
-// ResourceArgs are what one pod gets.
-type ResourceArgs struct {
-	// CPU is the share that the scheduler reserves: "100m" or "2". The limit is the next
-	// whole core, so a single-threaded process is never throttled. Default: the component's.
-	CPU string
-	// Memory is reserved and is the limit: "256Mi" or "1Gi". Default: the component's.
-	Memory string
-}
-
 // workloadDefaults are a component's own values for what its args leave out.
 type workloadDefaults struct {
 	port        int
@@ -121,33 +93,6 @@ func (args WorkloadArgs) readyProblems() problems.List {
 	return ps
 }
 
-// Problems are what the bounds can't be.
-func (args ReplicaArgs) Problems() problems.List {
-	ps := MinReplicasConstraint.Problems("min", args.Min)
-	ps = append(ps, MaxReplicasConstraint.Problems("max", args.Max)...)
-	if len(ps) == 0 && args.Min != nil && args.Max != nil && *args.Max < *args.Min {
-		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*args.Max), Want: fmt.Sprintf("min (%d) or more", *args.Min)})
-	}
-	return ps
-}
-
-// Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
-func (args ResourceArgs) Problems() problems.List {
-	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
-}
-
-// environmentProblems are those of env and secretEnv.
-func environmentProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
-	ps := envProblems("env", slices.Collect(maps.Keys(env)))
-	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(secretEnv)))...)
-	for name := range env {
-		if _, twice := secretEnv[name]; twice {
-			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
-		}
-	}
-	return ps
-}
-
 // commandProblems refuse a command without a first word; none where there is no command.
 func commandProblems(c constraint.List, key string, command []string) problems.List {
 	if command == nil || len(command) > 0 && command[0] != "" {
@@ -156,32 +101,10 @@ func commandProblems(c constraint.List, key string, command []string) problems.L
 	return problems.List{{Path: key, Value: "empty", Want: c.Want}}
 }
 
-// envProblems names no value: it could be secret.
-func envProblems(key string, names []string) problems.List {
-	var ps problems.List
-	for _, name := range names {
-		ps = append(ps, envNames.Check(key, name)...)
-	}
-	return ps
-}
-
 // sets tells whether env or secretEnv has a variable.
 func (args WorkloadArgs) sets(name string) bool {
 	return args.Env[name] != nil || args.SecretEnv[name] != nil
 }
-
-// milliCPU reads a value that CPUConstraint accepts.
-func milliCPU(cpu string) int {
-	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
-		n, _ := strconv.Atoi(milli)
-		return n
-	}
-	cores, _ := strconv.ParseFloat(cpu, 64)
-	return int(cores*1000 + 0.5)
-}
-
-// wholeCores is the CPU limit: the request, rounded up.
-func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
 // withDefaults fills in what the args leave out; the args themselves stay as they are.
 func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
@@ -196,24 +119,4 @@ func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 		args.WritablePaths = append([]string{WritableTmp}, args.WritablePaths...)
 	}
 	return args
-}
-
-// autoscaled tells whether the bounds differ; both are known.
-func (args ReplicaArgs) autoscaled() bool { return *args.Min != *args.Max }
-
-// withDefaults lets a bound that is given move the other one.
-func (args ReplicaArgs) withDefaults(low, high int) ReplicaArgs {
-	switch {
-	case args.Min != nil && args.Max != nil:
-		low, high = *args.Min, *args.Max
-	case args.Min != nil:
-		low, high = *args.Min, max(high, *args.Min)
-	case args.Max != nil:
-		low, high = min(low, *args.Max), *args.Max
-	}
-	return ReplicaArgs{Min: &low, Max: &high}
-}
-
-func (args ResourceArgs) withDefaults(cpu, memory string) ResourceArgs {
-	return ResourceArgs{CPU: cmp.Or(args.CPU, cpu), Memory: cmp.Or(args.Memory, memory)}
 }
