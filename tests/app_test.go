@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 )
@@ -115,21 +117,21 @@ func environment(t *testing.T, res recorder.Resource) map[string]string {
 	return env
 }
 
-func pods(r *recorder.Recording) []recorder.Resource {
+func podsOf(r *recorder.Recording) []recorder.Resource {
 	return append(r.All(deploymentType), r.All(jobType)...)
 }
 
 func TestAppIsMadeOfExactlyThese(t *testing.T) {
 	r := runApp(t, func(a *appStack) {
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
-		a.Nginx.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)}
 	})
 	require.Equal(t, []string{
 		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
 		policyType + " shop-frontend-in", policyType + " shop-migration-out",
 		policyType + " shop-nginx-in", policyType + " shop-nginx-out",
 		appNamespaceType + " shop",
-		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", app.NginxType + " shop-nginx",
+		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", nginx.Type + " shop-nginx",
 	}, sortedAs(r.Children(r.One(t, app.AppType)),
 		policyType, appNamespaceType, secretType, "threetier:"))
 	require.Equal(t, []string{
@@ -141,7 +143,7 @@ func TestAppIsMadeOfExactlyThese(t *testing.T) {
 	}, r.Children(r.One(t, app.FrontendType)))
 	require.Equal(t, []string{
 		deploymentType + " shop-nginx", rolloutType + " shop-nginx", configMapType + " shop-nginx-config", serviceType + " shop-nginx", budgetType + " shop-nginx",
-	}, r.Children(r.One(t, app.NginxType)))
+	}, r.Children(r.One(t, nginx.Type)))
 }
 
 // sortedAs orders names by the first prefix that fits, then by name.
@@ -211,7 +213,7 @@ func TestComponentsLeaveTheirArgsAsTheyWere(t *testing.T) {
 	full := func() *appStack {
 		args := appArgs()
 		args.Database.Password = password
-		args.Nginx.Routes = []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}, {Path: "/", To: "frontend"}}
+		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}, {Path: "/", To: "frontend"}}
 		args.Nginx.LoadBalancer.Annotations = map[string]string{"a": "", "b": "1"}
 		args.Backend.WritablePaths = []string{"/var/cache/app"}
 		args.Backend.DatabaseEnv = map[string]string{"HOST": "{host}"}
@@ -253,7 +255,7 @@ func TestWithoutAFrontendNothingOfOneIsThere(t *testing.T) {
 func TestWithoutAFrontendNoRouteLeadsToOne(t *testing.T) {
 	r, err := tryApp(func(a *appStack) {
 		a.Frontend = nil
-		a.Nginx.Routes = []app.RouteArgs{{Path: "/v1", To: app.RouteToBackend}, {Path: "/", To: app.RouteToFrontend}}
+		a.Nginx.Routes = []nginx.RouteArgs{{Path: "/v1", To: nginx.ToBackend}, {Path: "/", To: nginx.ToFrontend}}
 	}, recorder.Options{})
 	require.ErrorContains(t, err, `nginx.routes[1].to is "frontend", want backend: the stack has no frontend`)
 	require.Equal(t, 1, strings.Count(err.Error(), ", want "))
@@ -265,7 +267,7 @@ func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
 		a.Namespace = "Shop"
 		a.Backend.Image = ""
 		a.Backend.Port = number(70000)
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(0)}
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(0)}
 		a.Nginx.MaxBodySize = "10 MB"
 	}, recorder.Options{})
 	require.Error(t, err)
@@ -313,8 +315,8 @@ func TestEveryPodIsRestrictedAndReadOnly(t *testing.T) {
 		a.Backend.RunAsUser = number(1000)
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 	})
-	require.Len(t, pods(r), 4)
-	for _, res := range pods(r) {
+	require.Len(t, podsOf(r), 4)
+	for _, res := range podsOf(r) {
 		spec := func(path string) any { return res.Input(t, "spec.template.spec."+path) }
 		require.Equal(t, true, spec("securityContext.runAsNonRoot"), res.Name)
 		require.Equal(t, "RuntimeDefault", spec("securityContext.seccompProfile.type"), res.Name)
@@ -407,7 +409,7 @@ func podLabel(selector any) string {
 func TestSelectorsFindTheirOwnPodsAndNoOthers(t *testing.T) {
 	r := runApp(t, nil)
 	labels := map[string]int{}
-	for _, res := range pods(r) {
+	for _, res := range podsOf(r) {
 		labels[podLabel(map[string]any{"matchLabels": res.Input(t, "spec.template.metadata.labels")})]++
 	}
 	require.Equal(t, map[string]int{"backend": 1, "backend-migration": 1, "frontend": 1, "nginx": 1}, labels)
@@ -430,7 +432,7 @@ func TestOnlyNginxHasALoadBalancer(t *testing.T) {
 
 func TestDrainsAreNeverBlockedForEver(t *testing.T) {
 	r := runApp(t, func(a *appStack) {
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(1), Max: number(1)}
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(1), Max: number(1)}
 	})
 	for _, budget := range r.All(budgetType) {
 		require.EqualValues(t, 1, budget.Input(t, "spec.maxUnavailable"), budget.Name)
@@ -446,7 +448,7 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 		sleep := deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds").(float64)
 		grace := deployment.Input(t, "spec.template.spec.terminationGracePeriodSeconds").(float64)
 		require.Greater(t, sleep, 0.0, deployment.Name)
-		require.Greater(t, grace, sleep+app.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
+		require.Greater(t, grace, sleep+nginx.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
 		spread := deployment.Input(t, "spec.template.spec.topologySpreadConstraints").([]any)
 		require.Len(t, spread, 2, deployment.Name)
 		for _, constraint := range spread {
@@ -458,10 +460,10 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 	r := runApp(t, func(a *appStack) {
 		a.Nginx.DrainSeconds = number(20)
-		a.Nginx.Routes = []app.RouteArgs{
-			{Path: "/", To: app.RouteToFrontend, TimeoutSeconds: number(5)},
-			{Path: "/api", To: app.RouteToBackend},
-			{Path: "/report", To: app.RouteToBackend, TimeoutSeconds: number(900)},
+		a.Nginx.Routes = []nginx.RouteArgs{
+			{Path: "/", To: nginx.ToFrontend, TimeoutSeconds: number(5)},
+			{Path: "/api", To: nginx.ToBackend},
+			{Path: "/report", To: nginx.ToBackend, TimeoutSeconds: number(900)},
 		}
 	})
 	grace := func(name string) any {
@@ -474,9 +476,9 @@ func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 
 func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
 	r := runApp(t, func(a *appStack) {
-		a.Backend.Replicas = app.ReplicaArgs{Min: number(2), Max: number(8)}
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
-		a.Nginx.Replicas = app.ReplicaArgs{Min: number(12)}
+		a.Backend.Replicas = pods.ReplicaArgs{Min: number(2), Max: number(8)}
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = pods.ReplicaArgs{Min: number(12)}
 	})
 	require.Nil(t, r.Named(t, deploymentType, "shop-backend").Input(t, "spec.replicas"), "the autoscaler's own")
 	require.EqualValues(t, 3, r.Named(t, deploymentType, "shop-frontend").Input(t, "spec.replicas"))

@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 )
 
@@ -20,9 +22,9 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	require.Equal(t, "app", env["DB_NAME"])
 	require.Equal(t, "app_admin", env["DB_USER"])
 	require.Equal(t, "verify-full", env["DB_SSLMODE"])
-	require.Equal(t, app.DatabaseCAFile, env["DB_SSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["DB_SSLROOTCERT"])
 	require.Equal(t, "verify-full", env["PGSSLMODE"], "for drivers whose connection string says nothing of TLS")
-	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["PGSSLROOTCERT"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
 	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
@@ -41,7 +43,7 @@ func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
 		require.Equal(t, volume["name"], mount["name"])
 		item := volume["secret"].(map[string]any)["items"].([]any)[0].(map[string]any)
 		require.Equal(t, "ca.pem", item["key"])
-		require.Equal(t, app.DatabaseCAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
+		require.Equal(t, logins.CAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
 	}
 }
 
@@ -85,7 +87,7 @@ func TestEnvWinsOverWhatServersAndDriversReadThemselves(t *testing.T) {
 	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
 	require.Equal(t, "require", env["PGSSLMODE"])
 	require.Equal(t, "10.0.0.0/8", env["FORWARDED_ALLOW_IPS"])
-	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["PGSSLROOTCERT"])
 	require.NotContains(t, environment(t, r.Named(t, deploymentType, "shop-frontend")), "FORWARDED_ALLOW_IPS", "nobody but the backend runs uvicorn")
 }
 
@@ -168,7 +170,7 @@ func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
 	require.NotNil(t, container("shop-backend", "livenessProbe.tcpSocket"))
 	require.Equal(t, "/alive", container("shop-frontend", "livenessProbe.httpGet.path"))
 	startup := container("shop-backend", "startupProbe.failureThreshold").(float64) * container("shop-backend", "startupProbe.periodSeconds").(float64)
-	require.GreaterOrEqual(t, startup, float64(app.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
+	require.GreaterOrEqual(t, startup, float64(pods.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
 	back := container("shop-backend", "readinessProbe.periodSeconds").(float64)
 	require.Less(t, back, 5.0, "back in the Service soon after the database is back")
 }

@@ -77,7 +77,7 @@ func TestPermissionsAreARoleOfTheBackendsPodsInThisNamespaceOfThisCluster(t *tes
 func TestPodsThatHaveARoleFindItsCredentials(t *testing.T) {
 	r := deploy(t, "dev", withPermissions(t, readUploads))
 	association, policy := r.One(t, associationType).URN, r.Named(t, rolePolicyType, "app-backend-permissions").URN
-	for _, res := range pods(r) {
+	for _, res := range podsOf(r) {
 		spec := func(path string) any { return res.Input(t, "spec.template.spec."+path) }
 		env := environment(t, res)
 		if !strings.HasPrefix(res.Name, "app-backend") || strings.HasPrefix(res.Name, "app-backend-roles") {

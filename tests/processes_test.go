@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 )
 
@@ -25,7 +26,7 @@ func runProcesses(t *testing.T, change func(*appStack)) *recorder.Recording {
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 		a.Workers = map[string]app.WorkerArgs{"mailer": {
 			ProcessArgs: app.ProcessArgs{Command: []string{"mail"}, Env: map[string]pulumi.StringInput{"QUEUE": pulumi.String("mails")}},
-			Replicas:    app.ReplicaArgs{Max: number(4)}, StopSeconds: number(90), HealthCommand: []string{"mail", "--check"},
+			Replicas:    pods.ReplicaArgs{Max: number(4)}, StopSeconds: number(90), HealthCommand: []string{"mail", "--check"},
 		}}
 		a.Jobs = map[string]app.JobArgs{
 			"nightly": {
@@ -106,7 +107,7 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.Nil(t, container("lifecycle"), "SIGTERM comes at once")
 	require.EqualValues(t, 90+10, worker.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Equal(t, []any{"mail", "--check"}, container("livenessProbe.exec.command"))
-	require.EqualValues(t, app.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
+	require.EqualValues(t, pods.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
 	require.Nil(t, container("readinessProbe"))
 	require.Nil(t, container("ports"))
 	scaler := r.Named(t, autoscalerType, "shop-worker-mailer")
@@ -205,7 +206,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		`jobs.j.command is empty, want a command, like [python3`:              job(func(a *app.JobArgs) { a.Command = []string{} }),
 		`workers.w.healthCommand is empty, want a command`:                    worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
 		`workers.w.stopSeconds is 0, want 1 to 3600`:                          worker(func(a *app.WorkerArgs) { a.StopSeconds = number(0) }),
-		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = app.ReplicaArgs{Min: number(2), Max: number(1)} }),
+		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: number(2), Max: number(1)} }),
 		`workers.w.resources.memory is "1", want a size`:                      worker(func(a *app.WorkerArgs) { a.Resources.Memory = "1" }),
 		`jobs.j.egress[0].to is "lan", want internet or a network`:            job(func(a *app.JobArgs) { a.Egress = []app.EgressArgs{{To: "lan", Ports: []int{443}}} }),
 		`jobs.j.env is "1X", want names`:                                      job(func(a *app.JobArgs) { a.Env = map[string]pulumi.StringInput{"1X": pulumi.String("")} }),

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 )
@@ -184,7 +185,7 @@ func TestPsqlRunsWhenAPersonAsksAndForAnHour(t *testing.T) {
 		require.EqualValues(t, 60, job.Input(t, "spec.jobTemplate.spec.ttlSecondsAfterFinished"))
 		for _, key := range []string{"initContainers", "containers"} {
 			container := job.Input(t, "spec.jobTemplate.spec.template.spec."+key+"[0]").(map[string]any)
-			require.Equal(t, app.DefaultClientImage, container["image"])
+			require.Equal(t, images.Client, container["image"])
 			require.Equal(t, true, container["securityContext"].(map[string]any)["readOnlyRootFilesystem"])
 		}
 	}

@@ -12,6 +12,10 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/images"
+	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/component"
 	"threetier/internal/problems"
@@ -37,13 +41,13 @@ type AppArgs struct {
 	// Jobs are processes that end by themselves, by name. Default: none.
 	Jobs map[string]JobArgs
 	// Nginx is the way in.
-	Nginx NginxArgs
-	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
+	Nginx nginx.Args
+	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: images.Client.
 	ClientImage string
 	// Registry has the credentials for private images. Default: none, the images are public.
-	Registry RegistryArgs
+	Registry pods.RegistryArgs
 	// Placement says which nodes all pods may run on.
-	Placement PlacementArgs
+	Placement pods.PlacementArgs
 }
 
 // Wiring is what the app needs of a stack's other components.
@@ -73,7 +77,7 @@ func (args AppArgs) Problems() problems.List {
 	if args.Adopt != "" && args.Adopt != args.Namespace {
 		ps = append(ps, problems.Problem{Path: "adopt", Value: args.Adopt, Want: args.Namespace + ", the stack's namespace, or none"})
 	}
-	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
+	ps = append(ps, pods.ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	if args.Frontend != nil {
 		ps = append(ps, args.Frontend.Problems().Under("frontend")...)
@@ -94,10 +98,10 @@ func (args AppArgs) routeProblems() problems.List {
 	}
 	var ps problems.List
 	for i, route := range args.Nginx.Routes {
-		if route.To == RouteToFrontend {
+		if route.To == nginx.ToFrontend {
 			ps = append(ps, problems.Problem{
 				Path: fmt.Sprintf("routes[%d].to", i), Value: strconv.Quote(route.To),
-				Want: RouteToBackend + ": the stack has no frontend",
+				Want: nginx.ToBackend + ": the stack has no frontend",
 			})
 		}
 	}
@@ -116,7 +120,7 @@ type App struct {
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 
 	// Tiers are all that run for long: nginx first, as a request meets them.
-	Tiers []Tier
+	Tiers []pods.Tier
 }
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
@@ -139,15 +143,15 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 // withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
 func (args AppArgs) withDefaults() AppArgs {
 	if args.Frontend == nil && args.Nginx.Routes == nil {
-		args.Nginx.Routes = []RouteArgs{{Path: "/", To: RouteToBackend}}
+		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend}}
 	}
-	args.Nginx, args.Backend = args.Nginx.withDefaults(), args.Backend.withDefaults()
+	args.Nginx, args.Backend = args.Nginx.WithDefaults(), args.Backend.withDefaults()
 	if args.Frontend != nil {
 		frontend := args.Frontend.withDefaults()
 		args.Frontend = &frontend
 	}
 	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
-	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)
+	args.ClientImage = cmp.Or(args.ClientImage, images.Client)
 	return args
 }
 
@@ -164,15 +168,15 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	if err != nil {
 		return err
 	}
-	pull, err := newPullSecret(ctx, app, name, app.Namespace, args.Registry)
+	pull, err := pods.NewPullSecret(ctx, app, name, app.Namespace, args.Registry)
 	if err != nil {
 		return fmt.Errorf("create registry secret: %w", err)
 	}
-	place := Place{Namespace: app.Namespace, PullSecret: pull, Placement: args.Placement}
+	place := pods.Place{Namespace: app.Namespace, PullSecret: pull, Placement: args.Placement}
 	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
 		Place: place, Wiring: to, clientImage: args.ClientImage,
-		requestSeconds: args.Nginx.longestRequest(RouteToBackend), formerSecret: formerDatabaseSecret(app, name),
+		requestSeconds: args.Nginx.LongestRequest(nginx.ToBackend), formerSecret: formerDatabaseSecret(app, name),
 	}, inside...)
 	if err != nil {
 		return err
@@ -184,28 +188,28 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	if err := backend.lockRestingLogin(ctx, app, args.longestUses(backend), workers...); err != nil {
 		return err
 	}
-	if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {
+	if err := backend.roles.LetPeopleIn(ctx, app, name+"-psql"); err != nil {
 		return err
 	}
-	app.Tiers = append([]Tier{backend.tier}, processes...)
-	upstreams := nginxNeeds{Place: place, backend: upstream{backend.ServiceName, backend.Port}}
+	app.Tiers = append([]pods.Tier{backend.tier}, processes...)
+	upstreams := nginx.Needs{Place: place, Backend: nginx.Upstream{backend.ServiceName, backend.Port}}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
-		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.longestRequest(RouteToFrontend), inside...)
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.LongestRequest(nginx.ToFrontend), inside...)
 		if err != nil {
 			return err
 		}
-		upstreams.frontend = upstream{frontend.ServiceName, frontend.Port}
+		upstreams.Frontend = nginx.Upstream{frontend.ServiceName, frontend.Port}
 		before = append(before, frontend.service)
-		app.Tiers = append([]Tier{frontend.tier}, app.Tiers...)
+		app.Tiers = append([]pods.Tier{frontend.tier}, app.Tiers...)
 	}
-	nginx, err := newNginx(ctx, name+"-nginx", args.Nginx, upstreams, pulumi.Parent(app), pulumi.DependsOn(before))
+	front, err := nginx.New(ctx, name+"-nginx", args.Nginx, upstreams, pulumi.Parent(app), pulumi.DependsOn(before))
 	if err != nil {
 		return err
 	}
-	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
-	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
+	app.URL, app.LoadBalancer = front.URL, front.LoadBalancer
+	app.Tiers = append([]pods.Tier{front.Tier}, app.Tiers...)
 	return nil
 }
 
@@ -223,7 +227,7 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 		Metadata: metav1.ObjectMetaArgs{
 			Name: pulumi.String(namespace),
 			Labels: pulumi.StringMap{
-				managedByLabel:                               pulumi.String(managedBy),
+				pods.ManagedByLabel:                          pulumi.String(pods.ManagedBy),
 				"pod-security.kubernetes.io/enforce":         restricted,
 				"pod-security.kubernetes.io/enforce-version": latest,
 				"pod-security.kubernetes.io/warn":            restricted,
@@ -242,30 +246,30 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 // Autoscales tells whether any tier has an autoscaler. The args have no problems.
 func (args AppArgs) Autoscales() bool {
 	args = args.withDefaults()
-	bounds := []ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
+	bounds := []pods.ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
 	if args.Frontend != nil {
 		bounds = append(bounds, args.Frontend.Replicas)
 	}
 	for _, worker := range args.Workers {
 		bounds = append(bounds, worker.Replicas)
 	}
-	return slices.ContainsFunc(bounds, ReplicaArgs.autoscaled)
+	return slices.ContainsFunc(bounds, pods.ReplicaArgs.Autoscaled)
 }
 
 // longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
-func (args AppArgs) longestUses(backend *Backend) uses {
-	longest := uses{pods: backend.drainSeconds()}
+func (args AppArgs) longestUses(backend *Backend) logins.Uses {
+	longest := logins.Uses{Pods: backend.drainSeconds()}
 	for _, worker := range args.Workers {
-		longest.pods = max(longest.pods, *worker.StopSeconds+stopMarginSeconds)
+		longest.Pods = max(longest.Pods, *worker.StopSeconds+pods.StopMarginSeconds)
 	}
 	for _, job := range args.Jobs {
-		longest.jobs = max(longest.jobs, *job.TimeoutSeconds)
+		longest.Jobs = max(longest.Jobs, *job.TimeoutSeconds)
 	}
 	return longest
 }
 
 // createProcesses makes the workers and the jobs. It returns the workers' tiers, and what is there once they run.
-func createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, opts ...pulumi.ResourceOption) (tiers []Tier, rollouts []pulumi.Resource, err error) {
+func createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, opts ...pulumi.ResourceOption) (tiers []pods.Tier, rollouts []pulumi.Resource, err error) {
 	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
 		created, err := backend.newWorker(ctx, name+"-worker-"+worker, worker, args.Workers[worker], opts...)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -64,7 +66,7 @@ type BackendArgs struct {
 
 // backendNeeds are what a backend has of the rest of its stack.
 type backendNeeds struct {
-	Place
+	pods.Place
 	Wiring
 	clientImage    string
 	requestSeconds int
@@ -131,8 +133,8 @@ type Backend struct {
 	service *corev1.Service
 	// pods are there once the new ones serve.
 	pods  pulumi.Resource
-	tier  Tier
-	roles *roles // nil where the connection has none
+	tier  pods.Tier
+	roles *logins.Logins // nil where the connection has none
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
 	workload  *workload
 	migration []pulumi.Resource
@@ -146,7 +148,7 @@ const (
 func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backendNeeds, opts ...pulumi.ResourceOption) (*Backend, error) {
 	backend := &Backend{}
 	return component.New(ctx, BackendType, name, backend, opts, func() error {
-		w, err := newWorkload(ctx, backend, tier{name: name, label: backendLabel, Place: needs.Place, requestSeconds: needs.requestSeconds}, args.WorkloadArgs)
+		w, err := newWorkload(ctx, backend, pods.Set{Name: name, Label: backendLabel, Place: needs.Place, RequestSeconds: needs.requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
@@ -163,8 +165,8 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 			return err
 		}
 		backend.ServiceName = fixedName(service, BackendServiceName)
-		backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
-		backend.tier = w.watched(pods)
+		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Awaited, w, before
+		backend.tier = w.Watched(pods)
 		backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})
@@ -172,14 +174,14 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 
 // prepareDatabase makes the logins, gives the workload its own, and migrates. It returns what the pods wait for.
 func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, needs backendNeeds) (before []pulumi.Resource, err error) {
-	b.roles, err = newRoles(ctx, b, w.name, loginNeeds{
+	b.roles, err = logins.New(ctx, b, w.Name, logins.Needs{
 		Place: needs.Place, Database: needs.Database, Image: needs.clientImage, AppOwns: args.Migrate == nil,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create database roles: %w", err)
 	}
 	if b.roles != nil {
-		made, err := b.roles.make(ctx, b)
+		made, err := b.roles.Make(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("create job for the database roles: %w", err)
 		}
@@ -193,7 +195,7 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 		return before, nil
 	}
 	if args.SkipMigration.Image != "" {
-		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
+		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
 		return before, args.SkipMigration.warnOf(ctx, b)
 	}
 	if b.roles == nil {
@@ -209,11 +211,11 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 }
 
 // lockRestingLogin comes last: what began before the rollout may still use the login for a while.
-func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old uses, after ...pulumi.Resource) error {
+func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old logins.Uses, after ...pulumi.Resource) error {
 	if b.roles == nil {
 		return nil
 	}
-	if err := b.roles.lock(ctx, parent, old, append(after, b.pods)...); err != nil {
+	if err := b.roles.Lock(ctx, parent, old, append(after, b.pods)...); err != nil {
 		return fmt.Errorf("create job that locks the database's resting login: %w", err)
 	}
 	return nil
@@ -221,7 +223,7 @@ func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, 
 
 // drainSeconds is how long a pod that is to stop may still use the database.
 func (b *Backend) drainSeconds() int {
-	return b.workload.drainSeconds + b.workload.requestSeconds + stopMarginSeconds
+	return b.workload.DrainSeconds + b.workload.RequestSeconds + pods.StopMarginSeconds
 }
 
 // formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.

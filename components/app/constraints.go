@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 )
 
@@ -20,8 +22,8 @@ var NamespaceConstraint = constraint.Text{
 // Constraints of every workload. The defaults of port, health path and resources are those of each component.
 var (
 	WorkloadPortConstraint    = constraint.Number{Min: 1, Max: 65535}
-	RunAsUserConstraint       = constraint.Number{Default: DefaultRunAsUser, Min: 1, Max: 1<<31 - 1}
-	MinReadySecondsConstraint = constraint.Number{Default: DefaultMinReadySeconds, Min: 0, Max: DefaultRolloutSeconds / 3}
+	RunAsUserConstraint       = constraint.Number{Default: pods.DefaultRunAsUser, Min: 1, Max: 1<<31 - 1}
+	MinReadySecondsConstraint = constraint.Number{Default: DefaultMinReadySeconds, Min: 0, Max: pods.DefaultRolloutSeconds / 3}
 	URLPathConstraint         = constraint.Text{
 		Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`,
 		Want:    "a path that starts with /",
@@ -34,8 +36,8 @@ var (
 			Pattern: `^(/([^/.]|\.[^/.]|\.\.[^/])[^/]*)+$`, // no segment is empty, . or ..
 			Want:    "an absolute directory below /, without a trailing slash",
 			Words:   "absolute directories below /",
-			Except:  "^" + constraint.Either(parents(databaseCADir)) + "$",
-			Instead: "a directory that doesn't hold " + DatabaseCAFile,
+			Except:  "^" + constraint.Either(parents(logins.CADir)) + "$",
+			Instead: "a directory that doesn't hold " + logins.CAFile,
 			Valid:   []string{"/tmp", "/var/cache/.app", "/etc/databases", "/..."},
 			Invalid: []string{"cache", "/", "/a/", "/a//b", "/a/../b", "/.", "/etc", "/etc/database"},
 		},
@@ -51,7 +53,7 @@ var (
 	MigrateSecondsConstraint = constraint.Number{Default: DefaultMigrateSeconds, Min: 1, Max: 86400}
 	ReasonConstraint         = constraint.Text{Pattern: `\S`, Want: "a reason", Valid: []string{"it fails on the newer schema"}, Invalid: []string{" "}}
 	DatabaseEnvConstraint    = constraint.Map{
-		Names: envNames,
+		Names: pods.EnvNames,
 		Values: constraint.Text{
 			Pattern: `^([^{}]|\{` + constraint.Either(databaseParts) + `\})*$`,
 			Want:    "the parts {" + strings.Join(databaseParts, "}, {") + "}",
@@ -74,7 +76,7 @@ var (
 	}
 	CommandConstraint       = constraint.List{Min: 1, Want: "a command, like [python3, -m, app.worker]"}
 	HealthCommandConstraint = constraint.List{Min: 1, Want: "a command, like [python3, -m, app.worker, --check]"}
-	StopSecondsConstraint   = constraint.Number{Default: DefaultStopSeconds, Min: 1, Max: maxTimeoutSeconds}
+	StopSecondsConstraint   = constraint.Number{Default: DefaultStopSeconds, Min: 1, Max: pods.MaxTimeoutSeconds}
 	ScheduleConstraint      = constraint.Text{
 		Pattern: fmt.Sprintf("^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|%s)$", strings.Join([]string{
 			cronField("([0-5]?[0-9])"), cronField("([01]?[0-9]|2[0-3])"), cronField("(0?[1-9]|[12][0-9]|3[01])"),

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/problems"
 )
@@ -85,7 +87,7 @@ func renderTemplate(c database.Connection, template string) pulumi.StringOutput 
 	}
 	all := map[string]pulumi.Input{
 		"host": c.Host, "readerHost": reader, "port": c.Port, "name": c.Name, "username": c.Username,
-		"password": c.Password, "caFile": pulumi.String(DatabaseCAFile),
+		"password": c.Password, "caFile": pulumi.String(logins.CAFile),
 	}
 	used := pulumi.Map{}
 	for part, value := range all {
@@ -116,7 +118,7 @@ func fillTemplate(template string, parts map[string]any) string {
 // bundle beside them: a change of either rolls the pods.
 func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
 	plain := map[string]pulumi.StringInput{}
-	secret := map[string]pulumi.StringInput{databaseCAKey: connection.CABundle}
+	secret := map[string]pulumi.StringInput{logins.CAKey: connection.CABundle}
 	var secretNames []string
 	for variable, template := range templates {
 		if strings.Contains(template, "{password}") {
@@ -126,12 +128,12 @@ func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suff
 			plain[variable] = renderTemplate(connection, template)
 		}
 	}
-	secretName, err := newSecret(ctx, parent, w.name+suffix, w.metadata(), secret, opts...)
+	secretName, err := pods.NewSecret(ctx, parent, w.Name+suffix, w.Metadata(), secret, opts...)
 	if err != nil {
 		return err
 	}
-	w.env = append(w.env, plainEnv(plain)...)
-	w.env = append(w.env, secretEnv(secretName, secretNames)...)
-	w.mount("database-ca", databaseCADir, caVolume(secretName))
+	w.env = append(w.env, pods.PlainEnv(plain)...)
+	w.env = append(w.env, pods.SecretEnv(secretName, secretNames)...)
+	w.Mount("database-ca", logins.CADir, logins.CAVolume(secretName))
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/problems"
 )
@@ -119,8 +121,8 @@ func egressPolicies(args AppArgs) []networkPolicy {
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
 		{backendLabel, backendSelector(args.processLabels(false)), args.Backend.Egress},
-		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
-		{frontendLabel, tierSelector(frontendLabel), args.frontendEgress()},
+		{"migration", pods.Selector(migrationLabel), args.Backend.Egress},
+		{frontendLabel, pods.Selector(frontendLabel), args.frontendEgress()},
 	}, args.processes()...) {
 		if len(tier.ways) == 0 {
 			continue
@@ -160,7 +162,7 @@ func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPoli
 
 // backendClients are the tiers that call the backend.
 func backendClients(args AppArgs) networkingv1.NetworkPolicyPeerArray {
-	clients := tierPeer(NginxLabel)
+	clients := tierPeer(nginx.Label)
 	if slices.ContainsFunc(args.frontendEgress(), func(way EgressArgs) bool { return way.To == ToBackend }) {
 		clients = append(clients, tierPeer(frontendLabel)...)
 	}

@@ -4,6 +4,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/problems"
 )
@@ -55,7 +56,7 @@ type Frontend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
-	tier    Tier
+	tier    pods.Tier
 }
 
 // withDefaults is a copy of the args with every optional field set.
@@ -65,10 +66,10 @@ func (args FrontendArgs) withDefaults() FrontendArgs {
 }
 
 // newFrontend creates the pods and their Service.
-func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
+func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
-		w, err := newWorkload(ctx, frontend, tier{name: name, label: frontendLabel, Place: place, requestSeconds: requestSeconds}, args.WorkloadArgs)
+		w, err := newWorkload(ctx, frontend, pods.Set{Name: name, Label: frontendLabel, Place: place, RequestSeconds: requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
@@ -77,7 +78,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place Plac
 			return err
 		}
 		frontend.ServiceName = fixedName(service, FrontendServiceName)
-		frontend.service, frontend.tier = service, w.watched(pods)
+		frontend.service, frontend.tier = service, w.Watched(pods)
 		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/robfig/cron/v3"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -127,8 +128,8 @@ func (b *Backend) newJob(ctx *pulumi.Context, name, process string, args JobArgs
 		if err != nil {
 			return err
 		}
-		t.requestSeconds = DefaultStopSeconds
-		cronJob, err := t.cronJob(ctx, job, process, args, b.migration)
+		t.RequestSeconds = DefaultStopSeconds
+		cronJob, err := newCronJob(ctx, job, process, t, args, b.migration)
 		if err != nil {
 			return fmt.Errorf("create cron job: %w", err)
 		}
@@ -140,16 +141,16 @@ func (b *Backend) newJob(ctx *pulumi.Context, name, process string, args JobArgs
 // jobLabel can't be that of another tier.
 func jobLabel(name string) string { return "job-" + name }
 
-// cronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
+// newCronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
 // the CronJob changes keeps its image and environment.
-func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, args JobArgs, after []pulumi.Resource) (*batchv1.CronJob, error) {
-	metadata := t.metadata()
+func newCronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, t pods.Set, args JobArgs, after []pulumi.Resource) (*batchv1.CronJob, error) {
+	metadata := t.Metadata()
 	// Who runs it by hand names it.
 	metadata.Name = pulumi.String(name)
-	return batchv1.NewCronJob(ctx, t.name, &batchv1.CronJobArgs{
+	return batchv1.NewCronJob(ctx, t.Name, &batchv1.CronJobArgs{
 		Metadata: metadata,
 		Spec: batchv1.CronJobSpecArgs{
-			Schedule:                   pulumi.String(cmp.Or(args.Schedule, neverSchedule)),
+			Schedule:                   pulumi.String(cmp.Or(args.Schedule, pods.NeverSchedule)),
 			TimeZone:                   pulumi.String(args.TimeZone),
 			Suspend:                    pulumi.Bool(args.Schedule == ""),
 			ConcurrencyPolicy:          pulumi.String("Forbid"),
@@ -159,7 +160,7 @@ func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, 
 			JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 				BackoffLimit:          pulumi.Int(*args.Retries),
 				ActiveDeadlineSeconds: pulumi.Int(*args.TimeoutSeconds),
-				Template:              t.runToEnd(nil),
+				Template:              t.RunToEnd(nil),
 			}},
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after))

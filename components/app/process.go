@@ -8,6 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
@@ -17,7 +19,7 @@ type ProcessArgs struct {
 	// Command replaces the image's entrypoint. Required.
 	Command []string
 	// Resources are what one pod gets. Default: DefaultBackendCPU, DefaultBackendMemory.
-	Resources ResourceArgs
+	Resources pods.ResourceArgs
 	// Env are environment variables beside the backend's; they replace those of the same name. A value that isn't a plain
 	// pulumi.String may be secret, so it goes into a Secret of the process.
 	Env map[string]pulumi.StringInput
@@ -35,30 +37,30 @@ func (args ProcessArgs) Problems() problems.List {
 	}
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
-	return append(ps, environmentProblems(args.Env, args.SecretEnv)...)
+	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...)
 }
 
 func (args ProcessArgs) withDefaults() ProcessArgs {
-	args.Resources = args.Resources.withDefaults(DefaultBackendCPU, DefaultBackendMemory)
+	args.Resources = args.Resources.WithDefaults(DefaultBackendCPU, DefaultBackendMemory)
 	return args
 }
 
 // process is a tier of the workload's image for another command, with all that the workload's own pods get.
-func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (tier, error) {
-	t := w.tier
-	t.name, t.label = name, label
-	t.resources = args.Resources
-	t.drainSeconds = 0 // nobody sends it requests
-	t.annotations = nil
-	plain, secret := splitEnv(args.Env, args.SecretEnv)
-	secretName, err := t.envSecret(ctx, parent, secret)
+func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (pods.Set, error) {
+	t := w.Set
+	t.Name, t.Label = name, label
+	t.Resources = args.Resources
+	t.DrainSeconds = 0 // nobody sends it requests
+	t.Annotations = nil
+	plain, secret := pods.SplitEnv(args.Env, args.SecretEnv)
+	secretName, err := t.EnvSecret(ctx, parent, secret)
 	if err != nil {
-		return tier{}, fmt.Errorf("create environment secret: %w", err)
+		return pods.Set{}, fmt.Errorf("create environment secret: %w", err)
 	}
-	own := append(plainEnv(plain), secretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
-	t.container = w.baseContainer()
-	t.container.Command = stringArray(args.Command)
-	t.container.Env = append(withoutNames(w.env, own), own...)
+	own := append(pods.PlainEnv(plain), pods.SecretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
+	t.Container = w.baseContainer()
+	t.Container.Command = pods.Strings(args.Command)
+	t.Container.Env = append(pods.WithoutNames(w.env, own), own...)
 	return t, nil
 }
 
@@ -81,7 +83,7 @@ func processProblems[T processKind[T]](key string, processes map[string]T) probl
 // jobNameProblems refuse the names of the program's own CronJobs.
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
-	for _, name := range []string{PsqlName, PsqlName + writesSuffix} {
+	for _, name := range []string{logins.PsqlName, logins.PsqlName + logins.WritesSuffix} {
 		if _, taken := jobs[name]; taken {
 			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: make psql has a CronJob of this one"})
 		}

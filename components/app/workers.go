@@ -4,6 +4,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -30,7 +31,7 @@ const (
 type WorkerArgs struct {
 	ProcessArgs
 	// Replicas bound the number of pods. Default: DefaultWorkerReplicas.
-	Replicas ReplicaArgs
+	Replicas pods.ReplicaArgs
 	// StopSeconds is how long the process may work on after SIGTERM. Default: DefaultStopSeconds.
 	StopSeconds *int
 	// HealthCommand succeeds in the container while the process is well; where it keeps failing, the container is
@@ -48,7 +49,7 @@ func (args WorkerArgs) Problems() problems.List {
 
 func (args WorkerArgs) withDefaults() WorkerArgs {
 	args.ProcessArgs = args.ProcessArgs.withDefaults()
-	args.Replicas = args.Replicas.withDefaults(DefaultWorkerReplicas, DefaultWorkerReplicas)
+	args.Replicas = args.Replicas.WithDefaults(DefaultWorkerReplicas, DefaultWorkerReplicas)
 	args.StopSeconds = optional.Or(args.StopSeconds, DefaultStopSeconds)
 	return args
 }
@@ -61,7 +62,7 @@ type Worker struct {
 	Deployment pulumi.StringOutput `pulumi:"deployment"`
 
 	pods pulumi.Resource
-	tier Tier
+	tier pods.Tier
 }
 
 // newWorker creates the pods, once the backend's migration succeeded.
@@ -72,15 +73,15 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 		if err != nil {
 			return err
 		}
-		t.replicas = args.Replicas
-		t.requestSeconds = *args.StopSeconds
-		t.minReady = workerStartSeconds
-		t.checkHealth(args.HealthCommand)
-		pods, err := t.deploy(ctx, worker, b.migration...)
+		t.Replicas = args.Replicas
+		t.RequestSeconds = *args.StopSeconds
+		t.MinReady = workerStartSeconds
+		checkHealth(&t, args.HealthCommand)
+		pods, err := t.Deploy(ctx, worker, b.migration...)
 		if err != nil {
 			return err
 		}
-		worker.tier, worker.pods = t.watched(pods), pods.awaited
+		worker.tier, worker.pods = t.Watched(pods), pods.Awaited
 		worker.Deployment = worker.tier.Deployment
 		return nil
 	})
@@ -90,17 +91,17 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 func workerLabel(name string) string { return "worker-" + name }
 
 // checkHealth runs the command in the container: until it first succeeds, the worker hasn't started.
-func (t *tier) checkHealth(command []string) {
+func checkHealth(t *pods.Set, command []string) {
 	if command == nil {
 		return
 	}
 	const startEvery = 5
 	probe := func(every, failures int) corev1.ProbeArgs {
 		return corev1.ProbeArgs{
-			Exec:          corev1.ExecActionArgs{Command: stringArray(command)},
+			Exec:          corev1.ExecActionArgs{Command: pods.Strings(command)},
 			PeriodSeconds: pulumi.Int(every), TimeoutSeconds: pulumi.Int(10), FailureThreshold: pulumi.Int(failures),
 		}
 	}
-	t.container.StartupProbe = probe(startEvery, t.rolloutSeconds/startEvery)
-	t.container.LivenessProbe = probe(healthEvery, 3)
+	t.Container.StartupProbe = probe(startEvery, t.RolloutSeconds/startEvery)
+	t.Container.LivenessProbe = probe(healthEvery, 3)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -33,9 +34,9 @@ type WorkloadArgs struct {
 	// Default: a check that the port accepts connections.
 	LivePath string
 	// Replicas bound the number of pods.
-	Replicas ReplicaArgs
+	Replicas pods.ReplicaArgs
 	// Resources are what one pod gets.
-	Resources ResourceArgs
+	Resources pods.ResourceArgs
 	// RunAsUser is the uid and gid, for images that insist on their own. Default: DefaultRunAsUser.
 	RunAsUser *int
 	// WritablePaths are directories that the app writes to, empty at start. Default: WritableTmp alone, which is always there.
@@ -68,23 +69,23 @@ type workloadDefaults struct {
 // Problems are what the args can't run with.
 func (args WorkloadArgs) Problems() problems.List {
 	var ps problems.List
-	ps = append(ps, ImageConstraint.Required("image", args.Image)...)
+	ps = append(ps, pods.ImageConstraint.Required("image", args.Image)...)
 	ps = append(ps, WorkloadPortConstraint.Problems("port", args.Port)...)
 	ps = append(ps, RunAsUserConstraint.Problems("runAsUser", args.RunAsUser)...)
-	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
 	ps = append(ps, args.readyProblems()...)
 	ps = append(ps, URLPathConstraint.Problems("healthPath", args.HealthPath)...)
 	ps = append(ps, URLPathConstraint.Problems("livePath", args.LivePath)...)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, WritablePathsConstraint.Problems("writablePaths", args.WritablePaths)...)
-	return append(ps, environmentProblems(args.Env, args.SecretEnv)...).Sorted()
+	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...).Sorted()
 }
 
 // readyProblems want a rollout to have time for pods that must stay ready for a while.
 func (args WorkloadArgs) readyProblems() problems.List {
 	ps := MinReadySecondsConstraint.Problems("minReadySeconds", args.MinReadySeconds)
-	rollout := *optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
+	rollout := *optional.Or(args.RolloutSeconds, pods.DefaultRolloutSeconds)
 	if len(ps) == 0 && args.MinReadySeconds != nil && *args.MinReadySeconds > rollout/3 {
 		ps = append(ps, problems.Problem{
 			Path: "minReadySeconds", Value: strconv.Itoa(*args.MinReadySeconds), Want: fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout),
@@ -109,14 +110,14 @@ func (args WorkloadArgs) sets(name string) bool {
 // withDefaults fills in what the args leave out; the args themselves stay as they are.
 func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
 	args.Port = optional.Or(args.Port, d.port)
-	args.RunAsUser = optional.Or(args.RunAsUser, DefaultRunAsUser)
-	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
+	args.RunAsUser = optional.Or(args.RunAsUser, pods.DefaultRunAsUser)
+	args.RolloutSeconds = optional.Or(args.RolloutSeconds, pods.DefaultRolloutSeconds)
 	args.MinReadySeconds = optional.Or(args.MinReadySeconds, min(DefaultMinReadySeconds, *args.RolloutSeconds/3))
 	args.HealthPath = cmp.Or(args.HealthPath, d.healthPath)
-	args.Replicas = args.Replicas.withDefaults(d.minReplicas, d.maxReplicas)
-	args.Resources = args.Resources.withDefaults(d.cpu, d.memory)
-	if !slices.Contains(args.WritablePaths, WritableTmp) {
-		args.WritablePaths = append([]string{WritableTmp}, args.WritablePaths...)
+	args.Replicas = args.Replicas.WithDefaults(d.minReplicas, d.maxReplicas)
+	args.Resources = args.Resources.WithDefaults(d.cpu, d.memory)
+	if !slices.Contains(args.WritablePaths, pods.WritableTmp) {
+		args.WritablePaths = append([]string{pods.WritableTmp}, args.WritablePaths...)
 	}
 	return args
 }

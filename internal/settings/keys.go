@@ -7,6 +7,9 @@ import (
 
 	"threetier/components/alarms"
 	"threetier/components/app"
+	"threetier/components/app/images"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/components/domain"
@@ -320,7 +323,7 @@ func databaseDataKeys(d *database.DatabaseArgs) []Key {
 
 func clientImageKey(into *string) Key {
 	return Key{
-		Name: "clientImage", Kind: text(into), Constraint: app.ImageConstraint.WithDefault(app.DefaultClientImage), Example: "ghcr.io/acme/psql@sha256:…",
+		Name: "clientImage", Kind: text(into), Constraint: pods.ImageConstraint.WithDefault(images.Client), Example: "ghcr.io/acme/psql@sha256:…",
 		Doc: "An image with a shell and psql 15 or later. It creates the database's roles.",
 	}
 }
@@ -437,7 +440,7 @@ type workloadDefaults struct {
 func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 	return []Key{
 		{
-			Name: "image", Kind: text(&w.Image), Constraint: app.ImageConstraint, Default: required, Example: "ghcr.io/acme/app@sha256:…",
+			Name: "image", Kind: text(&w.Image), Constraint: pods.ImageConstraint, Default: required, Example: "ghcr.io/acme/app@sha256:…",
 			Doc: "Container image, preferably by digest.",
 		},
 		{
@@ -464,20 +467,20 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 		},
 		{
 			Name: "writablePaths", Kind: texts(&w.WritablePaths), Constraint: app.WritablePathsConstraint,
-			Default: "[" + app.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
+			Default: "[" + pods.WritableTmp + "]", Example: "[/tmp, /var/cache/app]",
 			Doc: "Writable directories, empty at start. The rest of the file system is read-only.",
 		},
-		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
+		rolloutSecondsKey(&w.RolloutSeconds, pods.DefaultRolloutSeconds),
 		{
 			Name: "minReadySeconds", Kind: optionalNumber(&w.MinReadySeconds), Constraint: app.MinReadySecondsConstraint, Example: "30",
 			Doc: "Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout.",
 		},
 		{
-			Name: "env", Kind: environment(&w.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
+			Name: "env", Kind: environment(&w.Env, false), Constraint: pods.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: info}", Secret: true,
 			Doc: "Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",
 		},
 		{
-			Name: "secretEnv", Kind: environment(&w.SecretEnv, true), Constraint: app.EnvConstraint, Default: "{}", Example: "{JWT_SECRET_KEY: {secure: …}}", Secret: true,
+			Name: "secretEnv", Kind: environment(&w.SecretEnv, true), Constraint: pods.EnvConstraint, Default: "{}", Example: "{JWT_SECRET_KEY: {secure: …}}", Secret: true,
 			Doc: "Environment variables that are stored in a Kubernetes Secret.",
 		},
 	}
@@ -485,7 +488,7 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 
 func rolloutSecondsKey(into **int, byDefault int) Key {
 	return Key{
-		Name: "rolloutSeconds", Kind: optionalNumber(into), Constraint: app.RolloutSecondsConstraint.WithDefault(byDefault), Example: "120",
+		Name: "rolloutSeconds", Kind: optionalNumber(into), Constraint: pods.RolloutSecondsConstraint.WithDefault(byDefault), Example: "120",
 		Doc: "Time limit of a rollout, in seconds. Pods that start slowly need more time.",
 	}
 }
@@ -503,11 +506,11 @@ func processKeys(p *app.ProcessArgs, own ...Key) []Key {
 			Default: "as each key's", Doc: "CPU and memory of one pod.",
 		},
 		{
-			Name: "env", Kind: environment(&p.Env, false), Constraint: app.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: debug}", Secret: true,
+			Name: "env", Kind: environment(&p.Env, false), Constraint: pods.EnvConstraint, Default: "{}", Example: "{LOG_LEVEL: debug}", Secret: true,
 			Doc: "Environment variables beside the backend's. They replace those of the same name.",
 		},
 		{
-			Name: "secretEnv", Kind: environment(&p.SecretEnv, true), Constraint: app.EnvConstraint, Default: "{}", Example: "{SMTP_PASSWORD: {secure: …}}", Secret: true,
+			Name: "secretEnv", Kind: environment(&p.SecretEnv, true), Constraint: pods.EnvConstraint, Default: "{}", Example: "{SMTP_PASSWORD: {secure: …}}", Secret: true,
 			Doc: "Environment variables that are stored in a Kubernetes Secret of the process.",
 		},
 		egress,
@@ -554,75 +557,75 @@ func jobKeys(j *app.JobArgs) []Key {
 
 const replicasDoc = "Number of pods. If min and max differ, an autoscaler sets it."
 
-func replicaKeys(r *app.ReplicaArgs, low, high int) []Key {
+func replicaKeys(r *pods.ReplicaArgs, low, high int) []Key {
 	return []Key{
 		{
-			Name: "min", Kind: optionalNumber(&r.Min), Constraint: app.MinReplicasConstraint.WithDefault(low), Example: "2",
+			Name: "min", Kind: optionalNumber(&r.Min), Constraint: pods.MinReplicasConstraint.WithDefault(low), Example: "2",
 			Doc: "Minimum number of pods.",
 		},
 		{
-			Name: "max", Kind: optionalNumber(&r.Max), Constraint: app.MaxReplicasConstraint.WithDefault(high), Example: "10",
+			Name: "max", Kind: optionalNumber(&r.Max), Constraint: pods.MaxReplicasConstraint.WithDefault(high), Example: "10",
 			Doc: "Maximum number of pods.",
 		},
 	}
 }
 
-func resourceKeys(r *app.ResourceArgs, cpu, memory string) []Key {
+func resourceKeys(r *pods.ResourceArgs, cpu, memory string) []Key {
 	return []Key{
 		{
-			Name: "cpu", Kind: version(&r.CPU), Constraint: app.CPUConstraint.WithDefault(cpu), Example: "250m",
+			Name: "cpu", Kind: version(&r.CPU), Constraint: pods.CPUConstraint.WithDefault(cpu), Example: "250m",
 			Doc: "CPU request. The limit is the request, rounded up to whole cores.",
 		},
 		{
-			Name: "memory", Kind: text(&r.Memory), Constraint: app.MemoryConstraint.WithDefault(memory), Example: "512Mi",
+			Name: "memory", Kind: text(&r.Memory), Constraint: pods.MemoryConstraint.WithDefault(memory), Example: "512Mi",
 			Doc: "Memory request and limit.",
 		},
 	}
 }
 
-func nginxKeys(n *app.NginxArgs) []Key {
+func nginxKeys(n *nginx.Args) []Key {
 	return slices.Concat(nginxTierKeys(n), nginxClientKeys(n), nginxLoadBalancerKeys(n))
 }
 
-func nginxTierKeys(n *app.NginxArgs) []Key {
+func nginxTierKeys(n *nginx.Args) []Key {
 	return []Key{
 		{
-			Name: "image", Kind: text(&n.Image), Constraint: app.ImageConstraint.WithDefault(app.DefaultNginxImage),
+			Name: "image", Kind: text(&n.Image), Constraint: pods.ImageConstraint.WithDefault(images.Nginx),
 			Example: "ghcr.io/acme/nginx@sha256:…", Doc: "An nginx image, 1.22 or later, that can run as any user.",
 		},
 		{
 			Name: "replicas", Default: "as each key's", Doc: replicasDoc,
-			Kind: object(replicaKeys(&n.Replicas, app.DefaultNginxMinReplicas, app.DefaultNginxMaxReplicas)...),
+			Kind: object(replicaKeys(&n.Replicas, nginx.DefaultMinReplicas, nginx.DefaultMaxReplicas)...),
 		},
 		{
 			Name: "resources", Default: "as each key's", Doc: "CPU and memory of one pod.",
-			Kind: object(resourceKeys(&n.Resources, app.DefaultNginxCPU, app.DefaultNginxMemory)...),
+			Kind: object(resourceKeys(&n.Resources, nginx.DefaultCPU, nginx.DefaultMemory)...),
 		},
 		{
-			Name: "routes", Kind: objects(&n.Routes, routeKeys), Constraint: app.RoutesConstraint,
+			Name: "routes", Kind: objects(&n.Routes, routeKeys), Constraint: nginx.RoutesConstraint,
 			Default: "[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]",
 			Example: "[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]",
 			Doc:     "The target of each path. nginx uses the longest prefix that matches.",
 		},
 		{
-			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Constraint: app.MaxBodySizeConstraint, Example: "25m",
+			Name: "maxBodySize", Kind: version(&n.MaxBodySize), Constraint: nginx.MaxBodySizeConstraint, Example: "25m",
 			Doc: "Maximum size of a request body.",
 		},
 		{
-			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Constraint: app.TimeoutSecondsConstraint, Example: "30", Doc: "Time that nginx waits for the next byte of a response, in seconds.",
+			Name: "timeoutSeconds", Kind: optionalNumber(&n.TimeoutSeconds), Constraint: nginx.TimeoutSecondsConstraint, Example: "30", Doc: "Time that nginx waits for the next byte of a response, in seconds.",
 		},
 		{
-			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Constraint: app.DrainSecondsConstraint, Example: "10",
+			Name: "drainSeconds", Kind: optionalNumber(&n.DrainSeconds), Constraint: nginx.DrainSecondsConstraint, Example: "10",
 			Doc: "Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time.",
 		},
-		rolloutSecondsKey(&n.RolloutSeconds, app.DefaultNginxRolloutSeconds),
+		rolloutSecondsKey(&n.RolloutSeconds, nginx.DefaultRolloutSeconds),
 	}
 }
 
-func nginxClientKeys(n *app.NginxArgs) []Key {
+func nginxClientKeys(n *nginx.Args) []Key {
 	return []Key{
 		{
-			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: app.CertificateArnConstraint, Default: "those of threetier:domain, else none: plain HTTP",
+			Name: "certificateArn", Kind: text(&n.CertificateArn), Constraint: nginx.CertificateArnConstraint, Default: "those of threetier:domain, else none: plain HTTP",
 			Example: "arn:aws:acm:eu-west-1:123456789012:certificate/…", Doc: "ACM certificate of the load balancer, made by hand. The load balancer ends TLS, and nginx redirects HTTP to HTTPS.",
 		},
 		{
@@ -630,30 +633,30 @@ func nginxClientKeys(n *app.NginxArgs) []Key {
 			Doc: "Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works.",
 		},
 		{
-			Name: "trustedProxies", Kind: texts(&n.TrustedProxies), Constraint: app.TrustedProxiesConstraint, Default: "[]",
+			Name: "trustedProxies", Kind: texts(&n.TrustedProxies), Constraint: nginx.TrustedProxiesConstraint, Default: "[]",
 			Example: "[10.0.0.0/16]", Doc: "Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected.",
 		},
 		{
-			Name: "hosts", Kind: texts(&n.Hosts), Constraint: app.HostsConstraint, Default: "the names of threetier:domain once they have certificates, else any host",
+			Name: "hosts", Kind: texts(&n.Hosts), Constraint: nginx.HostsConstraint, Default: "the names of threetier:domain once they have certificates, else any host",
 			Example: "[shop.example.org]", Doc: "Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421.",
 		},
 		{
 			Name: "limits", Default: "as each key's", Doc: "Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429.",
 			Kind: object(
 				Key{
-					Name: "requests", Kind: optionalNumber(&n.Limits.Requests), Constraint: app.RequestsConstraint, Default: "from nginx.resources.memory",
+					Name: "requests", Kind: optionalNumber(&n.Limits.Requests), Constraint: nginx.RequestsConstraint, Default: "from nginx.resources.memory",
 					Example: "100", Doc: "Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi.",
 				},
 				Key{
-					Name: "requestsPerClient", Kind: optionalNumber(&n.Limits.RequestsPerClient), Constraint: app.RequestsPerClientConstraint, Default: "half of requests",
+					Name: "requestsPerClient", Kind: optionalNumber(&n.Limits.RequestsPerClient), Constraint: nginx.RequestsPerClientConstraint, Default: "half of requests",
 					Example: "30", Doc: "Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network.",
 				},
 				Key{
-					Name: "uploads", Kind: optionalNumber(&n.Limits.Uploads), Constraint: app.UploadsConstraint, Default: "1 GiB of disk divided by maxBodySize, at least 4",
+					Name: "uploads", Kind: optionalNumber(&n.Limits.Uploads), Constraint: nginx.UploadsConstraint, Default: "1 GiB of disk divided by maxBodySize, at least 4",
 					Example: "20", Doc: "Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets half of them.",
 				},
 				Key{
-					Name: "ratePerClient", Kind: optionalNumber(&n.Limits.RatePerClient), Constraint: app.RatePerClientConstraint,
+					Name: "ratePerClient", Kind: optionalNumber(&n.Limits.RatePerClient), Constraint: nginx.RatePerClientConstraint,
 					Example: "50", Doc: "Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit.",
 				},
 			),
@@ -661,7 +664,7 @@ func nginxClientKeys(n *app.NginxArgs) []Key {
 	}
 }
 
-func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
+func nginxLoadBalancerKeys(n *nginx.Args) []Key {
 	return []Key{
 		{
 			Name: "internal", Kind: flag(&n.Internal), Default: "false", Example: "true",
@@ -671,7 +674,7 @@ func nginxLoadBalancerKeys(n *app.NginxArgs) []Key {
 			Name: "loadBalancer", Default: "as each key's", Doc: "Settings for the cluster's load balancer controller.",
 			Kind: object(
 				Key{
-					Name: "class", Kind: text(&n.LoadBalancer.Class), Constraint: app.LoadBalancerClassConstraint,
+					Name: "class", Kind: text(&n.LoadBalancer.Class), Constraint: nginx.LoadBalancerClassConstraint,
 					Default: "the cluster's own", Example: "eks.amazonaws.com/nlb",
 					Doc: "The loadBalancerClass of the Service.",
 				},
@@ -724,13 +727,13 @@ func permissionKeys(p *app.PermissionArgs) []Key {
 	}
 }
 
-func registryKeys(r *app.RegistryArgs) []Key {
+func registryKeys(r *pods.RegistryArgs) []Key {
 	return []Key{
 		{
-			Name: "server", Kind: text(&r.Server), Constraint: app.RegistryServerConstraint, Default: required, Example: "ghcr.io",
+			Name: "server", Kind: text(&r.Server), Constraint: pods.RegistryServerConstraint, Default: required, Example: "ghcr.io",
 			Doc: "Host name of the registry, as the image names begin with it.",
 		},
-		{Name: "username", Kind: text(&r.Username), Constraint: app.RegistryUsernameConstraint, Default: required, Example: "acme-bot", Doc: "User name for the registry."},
+		{Name: "username", Kind: text(&r.Username), Constraint: pods.RegistryUsernameConstraint, Default: required, Example: "acme-bot", Doc: "User name for the registry."},
 		{
 			Name: "password", Kind: secretText(&r.Password), Default: required, Example: "{secure: …}", Secret: true,
 			Doc: "Password or token for the registry. It is stored in a Kubernetes Secret. A changed password restarts all pods, one after the other.",
@@ -738,10 +741,10 @@ func registryKeys(r *app.RegistryArgs) []Key {
 	}
 }
 
-func placementKeys(p *app.PlacementArgs) []Key {
+func placementKeys(p *pods.PlacementArgs) []Key {
 	return []Key{
 		{
-			Name: "nodeSelector", Kind: textMap(&p.NodeSelector), Constraint: app.NodeSelectorConstraint, Default: "{}", Example: "{kubernetes.io/arch: arm64}",
+			Name: "nodeSelector", Kind: textMap(&p.NodeSelector), Constraint: pods.NodeSelectorConstraint, Default: "{}", Example: "{kubernetes.io/arch: arm64}",
 			Doc: "Labels that a node must have.",
 		},
 		{
@@ -751,38 +754,38 @@ func placementKeys(p *app.PlacementArgs) []Key {
 	}
 }
 
-func tolerationKeys(t *app.TolerationArgs) []Key {
+func tolerationKeys(t *pods.TolerationArgs) []Key {
 	return []Key{
 		{
-			Name: "key", Kind: text(&t.Key), Constraint: app.LabelNameConstraint, Default: "any, with operator Exists; else required", Example: "dedicated",
+			Name: "key", Kind: text(&t.Key), Constraint: pods.LabelNameConstraint, Default: "any, with operator Exists; else required", Example: "dedicated",
 			Doc: "Key of the taint.",
 		},
 		{
-			Name: "operator", Kind: text(&t.Operator), Constraint: app.TolerationOperatorConstraint, Example: app.TolerationExists,
-			Doc: app.TolerationExists + " ignores the value of the taint.",
+			Name: "operator", Kind: text(&t.Operator), Constraint: pods.TolerationOperatorConstraint, Example: pods.TolerationExists,
+			Doc: pods.TolerationExists + " ignores the value of the taint.",
 		},
-		{Name: "value", Kind: version(&t.Value), Constraint: app.LabelValueConstraint, Default: "empty", Example: "apps", Doc: "Value of the taint."},
-		{Name: "effect", Kind: text(&t.Effect), Constraint: app.TolerationEffectConstraint, Default: "any", Example: "NoSchedule", Doc: "Effect of the taint."},
+		{Name: "value", Kind: version(&t.Value), Constraint: pods.LabelValueConstraint, Default: "empty", Example: "apps", Doc: "Value of the taint."},
+		{Name: "effect", Kind: text(&t.Effect), Constraint: pods.TolerationEffectConstraint, Default: "any", Example: "NoSchedule", Doc: "Effect of the taint."},
 	}
 }
 
-func routeKeys(r *app.RouteArgs) []Key {
+func routeKeys(r *nginx.RouteArgs) []Key {
 	return []Key{
 		{
-			Name: "path", Kind: text(&r.Path), Constraint: app.RoutePathConstraint, Default: required, Example: "/api",
+			Name: "path", Kind: text(&r.Path), Constraint: nginx.RoutePathConstraint, Default: required, Example: "/api",
 			Doc: "Path prefix. /api matches /api and /api/x, but not /apix.",
 		},
-		{Name: "to", Kind: text(&r.To), Constraint: app.RouteToConstraint, Default: required, Example: "backend", Doc: "Target of the route."},
+		{Name: "to", Kind: text(&r.To), Constraint: nginx.RouteToConstraint, Default: required, Example: "backend", Doc: "Target of the route."},
 		{
 			Name: "stripPrefix", Kind: flag(&r.StripPrefix), Default: "false", Example: "true",
 			Doc: "Removes the prefix from the forwarded request.",
 		},
 		{
-			Name: "timeoutSeconds", Kind: optionalNumber(&r.TimeoutSeconds), Constraint: app.TimeoutSecondsConstraint, Default: "nginx.timeoutSeconds",
+			Name: "timeoutSeconds", Kind: optionalNumber(&r.TimeoutSeconds), Constraint: nginx.TimeoutSecondsConstraint, Default: "nginx.timeoutSeconds",
 			Example: "300", Doc: "Overrides nginx.timeoutSeconds for this route.",
 		},
 		{
-			Name: "maxBodySize", Kind: version(&r.MaxBodySize), Constraint: app.MaxBodySizeConstraint, Default: "nginx.maxBodySize", Example: "100m",
+			Name: "maxBodySize", Kind: version(&r.MaxBodySize), Constraint: nginx.MaxBodySizeConstraint, Default: "nginx.maxBodySize", Example: "100m",
 			Doc: "Overrides nginx.maxBodySize for this route.",
 		},
 	}

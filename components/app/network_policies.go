@@ -9,6 +9,9 @@ import (
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 )
 
@@ -39,20 +42,20 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		port := pulumi.Int(*args.Frontend.Port)
 		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), port))
 		frontend = []networkPolicy{
-			{"frontend-in", tierSelector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(NginxLabel), port)}, nil},
+			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), port)}, nil},
 		}
 	}
 	policies := append([]networkPolicy{
-		{"nginx-in", tierSelector(NginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
-		{"nginx-out", tierSelector(NginxLabel), nil, append(toUpstreams, toDNS())},
-		{"backend-in", tierSelector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
+		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.PodPorts()...)}, nil},
+		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, toDNS())},
+		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
 	if connection.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
-		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(PsqlName), nil, out})
+		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, out}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, out})
 	}
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
@@ -64,7 +67,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 			types = append(types, pulumi.String("Egress"))
 		}
 		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
-			Metadata: metadata(app.Namespace, p.suffix),
+			Metadata: pods.Metadata(app.Namespace, p.suffix),
 			Spec: networkingv1.NetworkPolicySpecArgs{
 				PodSelector: p.selector,
 				PolicyTypes: types,
@@ -83,13 +86,13 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 // backendSelector finds the backend's pods and those of some workers and jobs.
 func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	if len(labels) == 0 {
-		return tierSelector(backendLabel)
+		return pods.Selector(backendLabel)
 	}
-	return anyOf(append([]string{backendLabel}, labels...))
+	return pods.AnyOf(append([]string{backendLabel}, labels...))
 }
 
 func tierPeer(label string) networkingv1.NetworkPolicyPeerArray {
-	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: tierSelector(label)}}
+	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: pods.Selector(label)}}
 }
 
 // ingress and egress without peers mean anyone, anywhere.
@@ -136,10 +139,10 @@ func (args AppArgs) frontendEgress() []EgressArgs {
 func (args AppArgs) processes() []openTier {
 	var all []openTier
 	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
-		all = append(all, openTier{jobLabel(name), tierSelector(jobLabel(name)), args.Jobs[name].Egress})
+		all = append(all, openTier{jobLabel(name), pods.Selector(jobLabel(name)), args.Jobs[name].Egress})
 	}
 	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
-		all = append(all, openTier{workerLabel(name), tierSelector(workerLabel(name)), args.Workers[name].Egress})
+		all = append(all, openTier{workerLabel(name), pods.Selector(workerLabel(name)), args.Workers[name].Egress})
 	}
 	return all
 }

@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 // WritableTmp is the one directory that is always writable, since nearly every runtime wants one.
 const WritableTmp = "/tmp"
 
-func (t tier) emptyDirs() (corev1.VolumeArray, corev1.VolumeMountArray) {
+func (t Set) emptyDirs() (corev1.VolumeArray, corev1.VolumeMountArray) {
 	var volumes corev1.VolumeArray
 	var mounts corev1.VolumeMountArray
-	for i, dir := range t.writable {
+	for i, dir := range t.Writable {
 		name := pulumi.String(fmt.Sprintf("writable-%d", i))
 		volumes = append(volumes, corev1.VolumeArgs{Name: name, EmptyDir: corev1.EmptyDirVolumeSourceArgs{}})
 		mounts = append(mounts, corev1.VolumeMountArgs{Name: name, MountPath: pulumi.String(dir)})
@@ -21,9 +21,9 @@ func (t tier) emptyDirs() (corev1.VolumeArray, corev1.VolumeMountArray) {
 	return volumes, mounts
 }
 
-// mount gives the pods a volume.
-func (t *tier) mount(name, dir string, volume corev1.VolumeArgs) {
+// Mount gives the pods a volume.
+func (t *Set) Mount(name, dir string, volume corev1.VolumeArgs) {
 	volume.Name = pulumi.String(name)
-	t.volumes = append(t.volumes, volume)
-	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(dir), ReadOnly: pulumi.Bool(true)})
+	t.Volumes = append(t.Volumes, volume)
+	t.Mounts = append(t.Mounts, corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(dir), ReadOnly: pulumi.Bool(true)})
 }

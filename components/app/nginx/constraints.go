@@ -1,18 +1,22 @@
-package app
+package nginx
 
 import (
 	"fmt"
 
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 )
 
+// maxBodyMebibytes bounds a request's body: it is kept on disk while it comes in.
+const maxBodyMebibytes = 1024
+
 // Constraints of nginx.
 var (
-	TimeoutSecondsConstraint = constraint.Number{Default: DefaultTimeoutSeconds, Min: 1, Max: maxTimeoutSeconds}
+	TimeoutSecondsConstraint = constraint.Number{Default: DefaultTimeoutSeconds, Min: 1, Max: pods.MaxTimeoutSeconds}
 	DrainSecondsConstraint   = constraint.Number{
 		Default: DefaultDrainSeconds,
 		Min:     5, // less than kube-proxy's own delay would lose connections everywhere
-		Max:     maxTimeoutSeconds,
+		Max:     pods.MaxTimeoutSeconds,
 	}
 	MaxBodySizeConstraint = constraint.Text{
 		Default: DefaultMaxBodySize,
@@ -29,13 +33,13 @@ var (
 		// No segment is . or .., which browsers and servers leave out.
 		Pattern: `^(/|(/([A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)+)$`,
 		Want:    "/ or segments of letters, digits, . _ ~ -, without a trailing slash",
-		Except:  "^" + NginxOwnPath + "(/|$)",
-		Instead: "one that isn't below " + NginxOwnPath + ", which is nginx's own",
-		Words:   "/ or complete path segments, not below " + NginxOwnPath,
+		Except:  "^" + OwnPath + "(/|$)",
+		Instead: "one that isn't below " + OwnPath + ", which is nginx's own",
+		Words:   "/ or complete path segments, not below " + OwnPath,
 		Valid:   []string{"/", "/api", "/.well-known/x", "/-x", "/..."},
 		Invalid: []string{"api", "/api/", "/a;b", "/a/../b", "/..", "/./a", "/-", "/-/x"},
 	}
-	RouteToConstraint        = constraint.Text{OneOf: []string{RouteToBackend, RouteToFrontend}}
+	RouteToConstraint        = constraint.Text{OneOf: []string{ToBackend, ToFrontend}}
 	CertificateArnConstraint = constraint.Text{
 		Pattern: "^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$",
 		Want:    "the ARN of an ACM certificate",

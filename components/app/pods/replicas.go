@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"fmt"
@@ -15,10 +15,8 @@ import (
 const (
 	// MaxReplicas bounds replicas.max.
 	MaxReplicas = 200
-	// maxTimeoutSeconds bounds a request: a pod that stops waits for the longest one.
-	maxTimeoutSeconds = 3600
-	// maxBodyMebibytes bounds a request's body: it is kept on disk while it comes in.
-	maxBodyMebibytes = 1024
+	// MaxTimeoutSeconds bounds a request: a pod that stops waits for the longest one.
+	MaxTimeoutSeconds = 3600
 )
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
@@ -39,8 +37,8 @@ func (args ReplicaArgs) Problems() problems.List {
 	return ps
 }
 
-// withDefaults lets a bound that is given move the other one.
-func (args ReplicaArgs) withDefaults(low, high int) ReplicaArgs {
+// WithDefaults lets a bound that is given move the other one.
+func (args ReplicaArgs) WithDefaults(low, high int) ReplicaArgs {
 	switch {
 	case args.Min != nil && args.Max != nil:
 		low, high = *args.Min, *args.Max
@@ -52,22 +50,22 @@ func (args ReplicaArgs) withDefaults(low, high int) ReplicaArgs {
 	return ReplicaArgs{Min: &low, Max: &high}
 }
 
-// autoscaled tells whether the bounds differ; both are known.
-func (args ReplicaArgs) autoscaled() bool { return *args.Min != *args.Max }
+// Autoscaled tells whether the bounds differ; both are known.
+func (args ReplicaArgs) Autoscaled() bool { return *args.Min != *args.Max }
 
-// inRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
-func (args ReplicaArgs) inRollout() int { return *args.Max + (*args.Max+3)/4 }
+// InRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
+func (args ReplicaArgs) InRollout() int { return *args.Max + (*args.Max+3)/4 }
 
 // autoscaler grows fast and shrinks slowly: a pod too many costs less than one too few.
-func (t tier) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment) error {
+func (t Set) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment) error {
 	step := func(kind string, value, seconds int) autoscalingv2.HPAScalingPolicyArgs {
 		return autoscalingv2.HPAScalingPolicyArgs{Type: pulumi.String(kind), Value: pulumi.Int(value), PeriodSeconds: pulumi.Int(seconds)}
 	}
-	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, t.name, &autoscalingv2.HorizontalPodAutoscalerArgs{
-		Metadata: t.metadata(),
+	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, t.Name, &autoscalingv2.HorizontalPodAutoscalerArgs{
+		Metadata: t.Metadata(),
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{
-			MinReplicas: pulumi.Int(*t.replicas.Min),
-			MaxReplicas: pulumi.Int(*t.replicas.Max),
+			MinReplicas: pulumi.Int(*t.Replicas.Min),
+			MaxReplicas: pulumi.Int(*t.Replicas.Max),
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReferenceArgs{
 				ApiVersion: pulumi.String("apps/v1"),
 				Kind:       pulumi.String("Deployment"),

@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ func (args ResourceArgs) Problems() problems.List {
 	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
 }
 
-func (args ResourceArgs) withDefaults(cpu, memory string) ResourceArgs {
+func (args ResourceArgs) WithDefaults(cpu, memory string) ResourceArgs {
 	return ResourceArgs{CPU: cmp.Or(args.CPU, cpu), Memory: cmp.Or(args.Memory, memory)}
 }
 
@@ -39,11 +39,11 @@ func milliCPU(cpu string) int {
 	return int(cores*1000 + 0.5)
 }
 
-// wholeCores is the CPU limit: the request, rounded up.
-func wholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
+// WholeCores is the CPU limit: the request, rounded up.
+func WholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
-// memoryMiB reads a value that memoryUnit accepts.
-func memoryMiB(memory string) int {
+// MemoryMiB reads a value that memoryUnit accepts.
+func MemoryMiB(memory string) int {
 	n, _ := strconv.Atoi(memory[:len(memory)-2])
 	if strings.HasSuffix(memory, "Gi") {
 		return n << 10
@@ -51,16 +51,16 @@ func memoryMiB(memory string) int {
 	return n
 }
 
-func (t tier) resourceRequirements() corev1.ResourceRequirementsArgs {
+func (t Set) resourceRequirements() corev1.ResourceRequirementsArgs {
 	return corev1.ResourceRequirementsArgs{
 		Requests: pulumi.StringMap{
-			"cpu":               pulumi.String(t.resources.CPU),
-			"memory":            pulumi.String(t.resources.Memory),
+			"cpu":               pulumi.String(t.Resources.CPU),
+			"memory":            pulumi.String(t.Resources.Memory),
 			"ephemeral-storage": pulumi.String(ephemeralRequest),
 		},
 		Limits: pulumi.StringMap{
-			"cpu":               pulumi.String(strconv.Itoa(wholeCores(t.resources.CPU))),
-			"memory":            pulumi.String(t.resources.Memory),
+			"cpu":               pulumi.String(strconv.Itoa(WholeCores(t.Resources.CPU))),
+			"memory":            pulumi.String(t.Resources.Memory),
 			"ephemeral-storage": pulumi.String(ephemeralLimit),
 		},
 	}

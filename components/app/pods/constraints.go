@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ var ImageConstraint = constraint.Text{
 var RolloutSecondsConstraint = constraint.Number{
 	Default: DefaultRolloutSeconds,
 	Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
-	Max:     maxTimeoutSeconds,
+	Max:     MaxTimeoutSeconds,
 }
 
 var MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
@@ -42,9 +42,9 @@ var MemoryConstraint = constraint.Text{
 	Invalid: []string{"1", "128M", "0Mi", "1 Gi"},
 }
 
-var EnvConstraint = constraint.Map{Names: envNames}
+var EnvConstraint = constraint.Map{Names: EnvNames}
 
-var envNames = constraint.Text{
+var EnvNames = constraint.Text{
 	Pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
 	Want:    "names of letters, digits and _ that don't start with a digit",
 	Valid:   []string{"LOG_LEVEL", "_x1"},

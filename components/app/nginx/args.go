@@ -1,4 +1,4 @@
-package app
+package nginx
 
 import (
 	"fmt"
@@ -7,15 +7,16 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
 // What nginx gets where its args say nothing.
 const (
-	DefaultNginxMinReplicas = 2
-	DefaultNginxMaxReplicas = 6
-	DefaultNginxCPU         = "100m"
-	DefaultNginxMemory      = "256Mi"
+	DefaultMinReplicas = 2
+	DefaultMaxReplicas = 6
+	DefaultCPU         = "100m"
+	DefaultMemory      = "256Mi"
 	// DefaultMaxBodySize is the largest request body.
 	DefaultMaxBodySize = "10m"
 	// DefaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
@@ -24,8 +25,8 @@ const (
 	// default: it was seen to send new connections for two minutes and more after it was told,
 	// and the controller needs its time to tell it (aws-load-balancer-controller, issues 2366 and 1834).
 	DefaultDrainSeconds = 300
-	// DefaultNginxRolloutSeconds leaves the load balancer minutes to take each new pod in.
-	DefaultNginxRolloutSeconds = 900
+	// DefaultRolloutSeconds leaves the load balancer minutes to take each new pod in.
+	DefaultRolloutSeconds = 900
 )
 
 // loadBalancerIdleSeconds is when a network load balancer cuts a silent connection. Listeners
@@ -34,30 +35,30 @@ const loadBalancerIdleSeconds = 350
 
 // What a route can lead to.
 const (
-	RouteToBackend  = "backend"
-	RouteToFrontend = "frontend"
+	ToBackend  = "backend"
+	ToFrontend = "frontend"
 )
 
-// NginxHealthPath answers for nginx itself; routes can't be below NginxOwnPath.
+// NginxHealthPath answers for nginx itself; routes can't be below OwnPath.
 const (
-	NginxOwnPath    = "/-"
-	NginxHealthPath = NginxOwnPath + "/healthz"
+	OwnPath    = "/-"
+	HealthPath = OwnPath + "/healthz"
 )
 
 // DefaultRoutes send /api to the backend and the rest to the frontend.
 func DefaultRoutes() []RouteArgs {
-	return []RouteArgs{{Path: "/api", To: RouteToBackend}, {Path: "/", To: RouteToFrontend}}
+	return []RouteArgs{{Path: "/api", To: ToBackend}, {Path: "/", To: ToFrontend}}
 }
 
-// NginxArgs describe the way in.
-type NginxArgs struct {
-	// Image is an nginx, 1.22 or later, that can run as any uid and has SIGQUIT for its stop signal. Default: DefaultNginxImage.
+// Args describe the way in.
+type Args struct {
+	// Image is an nginx, 1.22 or later, that can run as any uid and has SIGQUIT for its stop signal. Default: images.Nginx.
 	Image string
-	// Replicas bound the number of pods. Default: DefaultNginxMinReplicas to DefaultNginxMaxReplicas.
-	Replicas ReplicaArgs
+	// Replicas bound the number of pods. Default: DefaultMinReplicas to DefaultMaxReplicas.
+	Replicas pods.ReplicaArgs
 	// Resources are what one pod gets; there is a worker for each core of the limit.
-	// Default: DefaultNginxCPU, DefaultNginxMemory.
-	Resources ResourceArgs
+	// Default: DefaultCPU, DefaultMemory.
+	Resources pods.ResourceArgs
 	// Routes say which path leads where; the longest prefix wins. Default: DefaultRoutes.
 	Routes []RouteArgs
 	// MaxBodySize is the largest request body, in bytes or with k, m or g. Default: DefaultMaxBodySize.
@@ -67,7 +68,7 @@ type NginxArgs struct {
 	// DrainSeconds is how long a pod that is to stop serves on, until no load balancer sends
 	// it connections any more. Default: DefaultDrainSeconds.
 	DrainSeconds *int
-	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultNginxRolloutSeconds.
+	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultRolloutSeconds.
 	RolloutSeconds *int
 	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: Domain's.
 	CertificateArn string
@@ -105,7 +106,7 @@ type DomainArgs struct {
 type RouteArgs struct {
 	// Path is a prefix of whole segments: /api covers /api and /api/x, not /apix. Required.
 	Path string
-	// To is RouteToBackend or RouteToFrontend. Required.
+	// To is ToBackend or ToFrontend. Required.
 	To string
 	// StripPrefix removes Path before the request goes on. Default: false.
 	StripPrefix bool
@@ -124,13 +125,13 @@ type LoadBalancerArgs struct {
 }
 
 // Problems are what the args can't run with.
-func (args NginxArgs) Problems() problems.List {
-	ps := ImageConstraint.Problems("image", args.Image)
+func (args Args) Problems() problems.List {
+	ps := pods.ImageConstraint.Problems("image", args.Image)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
 	ps = append(ps, DrainSecondsConstraint.Problems("drainSeconds", args.DrainSeconds)...)
-	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
 	ps = append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
 	ps = append(ps, args.certificateProblems()...)
 	ps = append(ps, LoadBalancerClassConstraint.Problems("loadBalancer.class", args.LoadBalancer.Class)...)
@@ -146,7 +147,7 @@ func (args NginxArgs) Problems() problems.List {
 	return append(args.idleProblems(), args.limitProblems()...)
 }
 
-func (args NginxArgs) certificateProblems() problems.List {
+func (args Args) certificateProblems() problems.List {
 	if args.CertificateArn != "" && args.Domain.Name != "" {
 		return problems.List{{Path: "certificateArn", Value: "given beside the domain " + args.Domain.Name, Want: "one of the two"}}
 	}
@@ -154,17 +155,17 @@ func (args NginxArgs) certificateProblems() problems.List {
 }
 
 // tls tells that the load balancer has a certificate.
-func (args NginxArgs) tls() bool {
+func (args Args) tls() bool {
 	return args.CertificateArn != "" || len(args.Domain.CertificateARNs) > 0
 }
 
 // DualStack tells that the load balancer has IPv6 addresses too.
-func (args NginxArgs) DualStack() bool {
+func (args Args) DualStack() bool {
 	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
 }
 
 // idleProblems are of requests that the load balancer would cut before nginx does.
-func (args NginxArgs) idleProblems() problems.List {
+func (args Args) idleProblems() problems.List {
 	if args.CertificateArn == "" && args.Domain.Name == "" {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"encoding/base64"
@@ -12,8 +12,8 @@ import (
 	"threetier/internal/problems"
 )
 
-// environmentProblems are those of env and secretEnv.
-func environmentProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
+// EnvProblems are those of env and secretEnv.
+func EnvProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
 	ps := envProblems("env", slices.Collect(maps.Keys(env)))
 	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(secretEnv)))...)
 	for name := range env {
@@ -28,13 +28,13 @@ func environmentProblems(env, secretEnv map[string]pulumi.StringInput) problems.
 func envProblems(key string, names []string) problems.List {
 	var ps problems.List
 	for _, name := range names {
-		ps = append(ps, envNames.Check(key, name)...)
+		ps = append(ps, EnvNames.Check(key, name)...)
 	}
 	return ps
 }
 
-// splitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
-func splitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
+// SplitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
+func SplitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
 	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
 	if secret == nil {
 		secret = map[string]pulumi.StringInput{}
@@ -49,17 +49,17 @@ func splitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[strin
 	return plain, secret
 }
 
-func (t tier) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+func (t Set) EnvSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return newSecret(ctx, parent, t.name+"-env", t.metadata(), values)
+	return NewSecret(ctx, parent, t.Name+"-env", t.Metadata(), values)
 }
 
-// newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
+// NewSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
 // It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
 // from a preview that doesn't know them yet.
-func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
+func NewSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
 	data := pulumi.StringMap{}
 	for key, value := range values {
 		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
@@ -77,8 +77,8 @@ func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadat
 	return secret.Metadata.Name().Elem(), nil
 }
 
-// plainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
-func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
+// PlainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
+func PlainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
 	var env corev1.EnvVarArray
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
@@ -91,7 +91,7 @@ func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
 	return env
 }
 
-func secretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
+func SecretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
 	var env corev1.EnvVarArray
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		env = append(env, corev1.EnvVarArgs{
@@ -104,7 +104,7 @@ func secretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
 	return env
 }
 
-func joined(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
+func JoinEnv(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
 	var all corev1.EnvVarArray
 	for _, part := range parts {
 		all = append(all, part...)
@@ -112,8 +112,8 @@ func joined(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
 	return all
 }
 
-// withoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
-func withoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
+// WithoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
+func WithoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	replaced := map[pulumi.StringInput]bool{}
 	for _, variable := range others {
 		replaced[variable.(corev1.EnvVarArgs).Name] = true
@@ -123,7 +123,7 @@ func withoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	})
 }
 
-func stringArray(values []string) pulumi.StringArray {
+func Strings(values []string) pulumi.StringArray {
 	var array pulumi.StringArray
 	for _, value := range values {
 		array = append(array, pulumi.String(value))

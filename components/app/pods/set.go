@@ -1,4 +1,5 @@
-package app
+// Package pods makes sets of equal pods: what every tier of the app has in common.
+package pods
 
 import (
 	"cmp"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	// stopMarginSeconds is for what a process does after its last request.
-	stopMarginSeconds = 10
+	// StopMarginSeconds is for what a process does after its last request.
+	StopMarginSeconds = 10
 	// nodeGoneSeconds is how long a pod stays bound to a node that no longer answers.
 	nodeGoneSeconds = 30
 	// defaultMaxSurge is how many pods a rollout may add at once.
@@ -34,33 +35,33 @@ type Place struct {
 }
 
 // tier is a set of equal pods: what Backend, Frontend and Nginx have in common.
-type tier struct {
-	name  string // prefix of the logical names
-	label string // value of tierLabel
+type Set struct {
+	Name  string // prefix of the logical names
+	Label string // value of TierLabel
 	Place
-	replicas       ReplicaArgs
-	resources      ResourceArgs
-	uid            int
-	rolloutSeconds int
-	minReady       int // seconds
-	drainSeconds   int // how long a pod that is to stop is still sent requests
-	requestSeconds int // the longest request
-	writable       []string
-	serviceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
-	maxSurge       string                // default: defaultMaxSurge
-	sysctls        corev1.SysctlArray
-	volumes        corev1.VolumeArray
-	mounts         corev1.VolumeMountArray
-	container      corev1.ContainerArgs // what differs between tiers
-	annotations    pulumi.StringMap     // of the Deployment, beside its own
+	Replicas       ReplicaArgs
+	Resources      ResourceArgs
+	UID            int
+	RolloutSeconds int
+	MinReady       int // seconds
+	DrainSeconds   int // how long a pod that is to stop is still sent requests
+	RequestSeconds int // the longest request
+	Writable       []string
+	ServiceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
+	MaxSurge       string                // default: defaultMaxSurge
+	Sysctls        corev1.SysctlArray
+	Volumes        corev1.VolumeArray
+	Mounts         corev1.VolumeMountArray
+	Container      corev1.ContainerArgs // what differs between tiers
+	Annotations    pulumi.StringMap     // of the Deployment, beside its own
 }
 
-// deploy makes the Deployment and what keeps it alive under load and drains.
-func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (rollout, error) {
-	_, err := policyv1.NewPodDisruptionBudget(ctx, t.name, &policyv1.PodDisruptionBudgetArgs{
-		Metadata: t.metadata(),
+// Deploy makes the Deployment and what keeps it alive under load and drains.
+func (t Set) Deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (Rollout, error) {
+	_, err := policyv1.NewPodDisruptionBudget(ctx, t.Name, &policyv1.PodDisruptionBudgetArgs{
+		Metadata: t.Metadata(),
 		Spec: policyv1.PodDisruptionBudgetSpecArgs{
-			Selector: tierSelector(t.label),
+			Selector: Selector(t.Label),
 			// Not minAvailable: with one replica that would block every drain for ever.
 			MaxUnavailable: pulumi.Int(1),
 			// A pod that never gets ready serves nobody, so it mustn't hold up a drain.
@@ -68,88 +69,88 @@ func (t tier) deploy(ctx *pulumi.Context, parent pulumi.Resource, after ...pulum
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return rollout{}, fmt.Errorf("create disruption budget: %w", err)
+		return Rollout{}, fmt.Errorf("create disruption budget: %w", err)
 	}
 	pods, err := t.deployment(ctx, parent, after)
 	if err != nil {
-		return rollout{}, fmt.Errorf("create deployment: %w", err)
+		return Rollout{}, fmt.Errorf("create deployment: %w", err)
 	}
-	if !t.replicas.autoscaled() {
+	if !t.Replicas.Autoscaled() {
 		return pods, nil
 	}
 	if err := t.autoscaler(ctx, parent, pods.deployment); err != nil {
-		return rollout{}, fmt.Errorf("create autoscaler: %w", err)
+		return Rollout{}, fmt.Errorf("create autoscaler: %w", err)
 	}
 	return pods, nil
 }
 
-func (t tier) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pulumi.Resource) (rollout, error) {
+func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pulumi.Resource) (Rollout, error) {
 	spec := appsv1.DeploymentSpecArgs{
-		Selector: tierSelector(t.label),
+		Selector: Selector(t.Label),
 		Strategy: appsv1.DeploymentStrategyArgs{
 			Type:          pulumi.String("RollingUpdate"),
-			RollingUpdate: appsv1.RollingUpdateDeploymentArgs{MaxUnavailable: pulumi.Int(0), MaxSurge: pulumi.String(cmp.Or(t.maxSurge, defaultMaxSurge))},
+			RollingUpdate: appsv1.RollingUpdateDeploymentArgs{MaxUnavailable: pulumi.Int(0), MaxSurge: pulumi.String(cmp.Or(t.MaxSurge, defaultMaxSurge))},
 		},
 		// A little before Pulumi gives up, so that Kubernetes' own verdict is in its message.
-		ProgressDeadlineSeconds: pulumi.Int(t.rolloutSeconds - stopMarginSeconds),
+		ProgressDeadlineSeconds: pulumi.Int(t.RolloutSeconds - StopMarginSeconds),
 		RevisionHistoryLimit:    pulumi.Int(3),
 		Template: corev1.PodTemplateSpecArgs{
-			Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels},
+			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels},
 			Spec:     t.podSpec(),
 		},
 	}
-	if t.minReady > 0 {
-		spec.MinReadySeconds = pulumi.Int(t.minReady)
+	if t.MinReady > 0 {
+		spec.MinReadySeconds = pulumi.Int(t.MinReady)
 	}
 	opts := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(after), t.patience()}
-	if !t.replicas.autoscaled() {
-		spec.Replicas = pulumi.Int(*t.replicas.Min)
+	if !t.Replicas.Autoscaled() {
+		spec.Replicas = pulumi.Int(*t.Replicas.Min)
 	} else {
 		// The number is the autoscaler's own: setting it would undo its work at every update, and taking back
 		// one that was set before would leave a single pod until the autoscaler is there.
 		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
 	}
-	metadata := t.metadata()
-	metadata.Annotations = t.annotations
-	deployment, err := appsv1.NewDeployment(ctx, t.name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
+	metadata := t.Metadata()
+	metadata.Annotations = t.Annotations
+	deployment, err := appsv1.NewDeployment(ctx, t.Name, &appsv1.DeploymentArgs{Metadata: metadata, Spec: spec}, opts...)
 	if err != nil {
-		return rollout{}, err
+		return Rollout{}, err
 	}
 	awaited, err := t.awaitRollout(ctx, parent, deployment, spec)
-	return rollout{deployment, awaited}, err
+	return Rollout{deployment, awaited}, err
 }
 
 // podSpec passes Pod Security "restricted", and keeps a pod that is to stop serving until nobody sends it requests.
-func (t tier) podSpec() corev1.PodSpecArgs {
+func (t Set) podSpec() corev1.PodSpecArgs {
 	volumes, _ := t.emptyDirs()
 	var pullSecrets corev1.LocalObjectReferenceArray
 	if t.PullSecret != nil {
 		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.PullSecret.ToStringOutput()})
 	}
 	return corev1.PodSpecArgs{
-		Containers:                    corev1.ContainerArray{t.hardened(t.container, t.label)},
-		Volumes:                       append(volumes, t.volumes...),
-		ServiceAccountName:            t.serviceAccount,
+		Containers:                    corev1.ContainerArray{t.Hardened(t.Container, t.Label)},
+		Volumes:                       append(volumes, t.Volumes...),
+		ServiceAccountName:            t.ServiceAccount,
 		AutomountServiceAccountToken:  pulumi.Bool(false),
 		EnableServiceLinks:            pulumi.Bool(false),
-		TerminationGracePeriodSeconds: pulumi.Int(t.drainSeconds + t.requestSeconds + stopMarginSeconds),
+		TerminationGracePeriodSeconds: pulumi.Int(t.DrainSeconds + t.RequestSeconds + StopMarginSeconds),
 		TopologySpreadConstraints:     t.spread("topology.kubernetes.io/zone", "kubernetes.io/hostname"),
 		ImagePullSecrets:              pullSecrets,
 		NodeSelector:                  t.Placement.nodeSelector(),
 		Tolerations:                   append(nodeTolerations(), t.Placement.tolerations()...),
 		SecurityContext: corev1.PodSecurityContextArgs{
-			Sysctls:        t.sysctls,
+			Sysctls:        t.Sysctls,
 			RunAsNonRoot:   pulumi.Bool(true),
-			RunAsUser:      pulumi.Int(t.uid),
-			RunAsGroup:     pulumi.Int(t.uid),
-			FsGroup:        pulumi.Int(t.uid),
+			RunAsUser:      pulumi.Int(t.UID),
+			RunAsGroup:     pulumi.Int(t.UID),
+			FsGroup:        pulumi.Int(t.UID),
 			SeccompProfile: corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
 		},
 	}
 }
 
-// hardened is a container of the pod.
-func (t tier) hardened(container corev1.ContainerArgs, name string) corev1.ContainerArgs {
+// Hardened is a container of the pod.
+func (t Set) Hardened(container corev1.ContainerArgs, name string) corev1.ContainerArgs {
 	container.Name = pulumi.String(name)
 	// What ran is what the config names; a tag that moves is no way to roll out, and a
 	// registry that is down must not keep pods from starting.
@@ -163,7 +164,7 @@ func (t tier) hardened(container corev1.ContainerArgs, name string) corev1.Conta
 	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
 	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")
 	_, mounts := t.emptyDirs()
-	container.VolumeMounts = slices.Concat(mounts, t.mounts)
+	container.VolumeMounts = slices.Concat(mounts, t.Mounts)
 	return container
 }
 
@@ -179,38 +180,38 @@ func nodeTolerations() corev1.TolerationArray {
 }
 
 // spread asks for pods of one rollout apart, but rather has two on one node than one too few.
-func (t tier) spread(keys ...string) corev1.TopologySpreadConstraintArray {
+func (t Set) spread(keys ...string) corev1.TopologySpreadConstraintArray {
 	var constraints corev1.TopologySpreadConstraintArray
 	for _, key := range keys {
 		constraints = append(constraints, corev1.TopologySpreadConstraintArgs{
 			TopologyKey:       pulumi.String(key),
 			MaxSkew:           pulumi.Int(1),
 			WhenUnsatisfiable: pulumi.String("ScheduleAnyway"),
-			LabelSelector:     tierSelector(t.label),
+			LabelSelector:     Selector(t.Label),
 			MatchLabelKeys:    pulumi.StringArray{pulumi.String("pod-template-hash")},
 		})
 	}
 	return constraints
 }
 
-// sleepBeforeStop works in images without a shell.
-func sleepBeforeStop(seconds int) corev1.LifecycleArgs {
+// SleepBeforeStop works in images without a shell.
+func SleepBeforeStop(seconds int) corev1.LifecycleArgs {
 	return corev1.LifecycleArgs{
 		PreStop: corev1.LifecycleHandlerArgs{Sleep: corev1.SleepActionArgs{Seconds: pulumi.Int(seconds)}},
 	}
 }
 
-// httpGet and tcpConnect are the two ways to look at a container's port.
-func httpGet(path string) corev1.HTTPGetActionArgs {
-	return corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String(portName)}
+// HTTPGet and tcpConnect are the two ways to look at a container's port.
+func HTTPGet(path string) corev1.HTTPGetActionArgs {
+	return corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String(PortName)}
 }
 
-func tcpConnect() corev1.TCPSocketActionArgs {
-	return corev1.TCPSocketActionArgs{Port: pulumi.String(portName)}
+func TCPConnect() corev1.TCPSocketActionArgs {
+	return corev1.TCPSocketActionArgs{Port: pulumi.String(PortName)}
 }
 
 // DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
 const DefaultRunAsUser = 10001
 
-// portName is the name of the port that serves, in pods and Services alike.
-const portName = "http"
+// PortName is the name of the port that serves, in pods and Services alike.
+const PortName = "http"

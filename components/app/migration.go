@@ -7,6 +7,7 @@ import (
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
@@ -31,7 +32,7 @@ func (args BackendArgs) skipMigrationProblems() problems.List {
 	if args.Migrate == nil {
 		return problems.List{{Path: "skipMigration", Value: "given", Want: "it only beside migrate"}}
 	}
-	ps := ImageConstraint.Required("skipMigration.image", skip.Image)
+	ps := pods.ImageConstraint.Required("skipMigration.image", skip.Image)
 	if len(ps) == 0 && skip.Image != args.Image {
 		ps = append(ps, problems.Problem{
 			Path: "skipMigration.image", Value: strconv.Quote(skip.Image),
@@ -52,24 +53,24 @@ const migrationLabel = "backend-migration"
 // migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one
 // before the old one goes, and has no time to live, so that it isn't run again for being gone.
 func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
-	t := w.tier
-	t.label = migrationLabel
-	t.drainSeconds, t.requestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
-	t.container = w.baseContainer()
-	t.container.Command = stringArray(a.Migrate)
-	metadata := t.metadata()
+	t := w.Set
+	t.Label = migrationLabel
+	t.DrainSeconds, t.RequestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
+	t.Container = w.baseContainer()
+	t.Container.Command = pods.Strings(a.Migrate)
+	metadata := t.Metadata()
 	// A Job that failed is run again by the next update, even when nothing changed.
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
-	return batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
+	return batchv1.NewJob(ctx, w.Name+"-migrate", &batchv1.JobArgs{
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{
 			// Two more tries: for a database that is just failing over.
 			BackoffLimit:          pulumi.Int(2),
 			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
-			Template:              t.runToEnd(nil),
+			Template:              t.RunToEnd(nil),
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
 		// The Job has failed when its pod is gone: up waits for it, as its message says more than up's own.
-		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+2*stopMarginSeconds),
+		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+2*pods.StopMarginSeconds),
 	}))
 }
