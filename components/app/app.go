@@ -91,7 +91,6 @@ func (args AppArgs) Problems() problems.List {
 	return append(ps, args.Placement.Problems().Under("placement")...)
 }
 
-// routeProblems are routes to a frontend that isn't there.
 func (args AppArgs) routeProblems() problems.List {
 	if args.Frontend != nil {
 		return nil

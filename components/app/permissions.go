@@ -90,7 +90,6 @@ func (args PermissionArgs) unbounded() []string {
 	return slices.DeleteFunc(slices.Clone(args.Actions), func(action string) bool { return !strings.ContainsAny(action, "*?") })
 }
 
-// permissionsProblems are those of all statements, and of the policy that they make.
 func permissionsProblems(args BackendArgs) problems.List {
 	var ps problems.List
 	for i, statement := range args.Permissions {

@@ -89,7 +89,6 @@ type bounds struct {
 	sizes        int // different sizes of bodies, each with its own share of the disk
 }
 
-// clientsKiB is the memory that is left for clients.
 func (args Args) clientsKiB() int {
 	return pods.MemoryMiB(args.Resources.Memory)<<10 - baseKiB - pods.WholeCores(args.Resources.CPU)*workerKiB
 }
@@ -112,7 +111,6 @@ func (args Args) limits() bounds {
 	}
 }
 
-// bodySizes is how many different sizes of bodies the routes accept.
 func (args Args) bodySizes() int {
 	sizes := map[string]bool{args.MaxBodySize: true}
 	for _, route := range args.Routes {
@@ -127,7 +125,6 @@ func (l bounds) uploads(size string) int {
 	return *optional.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
 
-// share is what one client gets.
 func share(all int) int { return (all + 1) / 2 }
 
 // roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
