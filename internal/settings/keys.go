@@ -648,12 +648,12 @@ func nginxClientKeys(n *nginx.Args) []Key {
 					Example: "100", Doc: "Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi.",
 				},
 				Key{
-					Name: "requestsPerClient", Kind: optionalNumber(&n.Limits.RequestsPerClient), Constraint: nginx.RequestsPerClientConstraint, Default: "half of requests",
+					Name: "requestsPerClient", Kind: optionalNumber(&n.Limits.RequestsPerClient), Constraint: nginx.RequestsPerClientConstraint, Default: "an eighth of requests, at least 6",
 					Example: "30", Doc: "Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network.",
 				},
 				Key{
 					Name: "uploads", Kind: optionalNumber(&n.Limits.Uploads), Constraint: nginx.UploadsConstraint, Default: "1 GiB of disk divided by maxBodySize, at least 4",
-					Example: "20", Doc: "Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets half of them.",
+					Example: "20", Doc: "Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets an eighth of them.",
 				},
 				Key{
 					Name: "ratePerClient", Kind: optionalNumber(&n.Limits.RatePerClient), Constraint: nginx.RatePerClientConstraint,
