@@ -722,7 +722,7 @@ func permissionKeys(p *app.PermissionArgs) []Key {
 		},
 		{
 			Name: "waive", Kind: textMap(&p.Waive), Constraint: app.PermissionWaiveConstraint, Default: "{}", Example: `{cloudwatch:Get*: "a dashboard of all metrics"}`,
-			Doc: "Wildcard actions that are allowed on all resources, each with the reason. Without it they are refused.",
+			Doc: "Wildcard actions that are allowed on all resources, and actions of iam, kms, organizations and sts, each with the reason. Without it they are refused.",
 		},
 	}
 }
