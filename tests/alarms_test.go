@@ -18,7 +18,7 @@ import (
 	"threetier/components/alarms"
 	"threetier/components/app"
 	"threetier/components/app/nginx"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/tests/cloudwatch"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/cluster"
+	"threetier/gate/recorder"
 	"threetier/internal/network"
-	"threetier/internal/recorder"
 	"threetier/internal/stack"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/images"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // oldAfter is how long the digests may stay. PostgreSQL alone has a minor release in each quarter.

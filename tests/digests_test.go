@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/images"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/domain"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 

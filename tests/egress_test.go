@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // opens tells whether a rule of a policy that was made leads to a port of an address.

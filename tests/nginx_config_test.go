@@ -13,7 +13,7 @@ import (
 
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 	realnginx "threetier/tests/nginx"
 )

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/nginx"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // pathRoutes lead a part of the backend's paths to it. /api/admin belongs to the frontend, and /svc is the backend without a prefix.

@@ -13,7 +13,7 @@ import (
 
 	"threetier/components/app"
 	"threetier/components/cluster"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 

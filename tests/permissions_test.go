@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 const (

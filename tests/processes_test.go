@@ -12,7 +12,7 @@ import (
 
 	"threetier/components/app"
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 const cronJobType = "kubernetes:batch/v1:CronJob"

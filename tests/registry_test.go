@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // withRegistry is dev's stack config with credentials for a registry.

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
+	"threetier/gate/plan"
+	"threetier/gate/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
@@ -326,7 +326,7 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: shop\nruntime: go\n"), 0o600))
 			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte(c.text), 0o600))
 			said := map[string]error{}
-			_, said["plan"] = planner.Build(root, "dev")
+			_, said["plan"] = plan.Build(root, "dev")
 			config, err := recorder.Parse(root, []byte(c.text))
 			if err == nil {
 				_, err = recorder.Run(stack.Deploy, recorder.Options{Project: "shop", Config: config})

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/gate/recorder"
 	"threetier/internal/rdsca"
-	"threetier/internal/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {

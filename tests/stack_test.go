@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 

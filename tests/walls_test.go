@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // tools are small shared packages that every room of the program may use.
@@ -46,28 +46,28 @@ var rooms = map[string][]string{
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
-	"internal/recorder":            {"internal/kube"},
-	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/promises", "internal/recorder", "internal/settings", "internal/stack"},
-	"internal/planner/replacement": nil,
-	"internal/promises":            nil,
-	"internal/rehearsal":           {"components/app", "components/app/logins", "components/app/nginx", "components/database", "internal/promises", "internal/recorder", "internal/settings"},
-	"internal/securityhub":         {"internal/recorder"},
-	"internal/stackfile":           nil,
-	"cmd/images":                   {"components/app/pods", "internal/stackfile"},
-	"cmd/plan":                     {"internal/planner", "internal/promises", "internal/recorder"},
-	"cmd/promises":                 {"internal/promises", "internal/rehearsal"},
-	"cmd/reference":                {"internal/settings"},
-	"cmd/rehearse":                 {"internal/rehearsal"},
-	"cmd/scorecard":                {"internal/planner", "internal/recorder", "internal/securityhub", "internal/stack"},
-	"tests/cloudwatch":             nil,
-	"tests/nginx":                  nil,
-	"tests/nginx/bench":            {"components/app/nginx", "tests/nginx"},
-	"tests/postgres":               nil,
-	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder", "internal/settings"},
+	"gate/recorder":         {"internal/kube"},
+	"gate/plan":             {"components/database", "gate/plan/replacement", "gate/costs", "gate/recorder", "internal/settings", "internal/stack"},
+	"gate/plan/replacement": nil,
+	"gate/costs":            nil,
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/recorder", "internal/settings"},
+	"gate/scorecard":        {"gate/recorder"},
+	"gate/project":          nil,
+	"cmd/images":            {"components/app/pods", "gate/project"},
+	"cmd/plan":              {"gate/plan", "gate/costs", "gate/recorder"},
+	"cmd/promises":          {"gate/costs", "gate/rehearse"},
+	"cmd/reference":         {"internal/settings"},
+	"cmd/rehearse":          {"gate/rehearse"},
+	"cmd/scorecard":         {"gate/plan", "gate/recorder", "gate/scorecard", "internal/stack"},
+	"tests/cloudwatch":      nil,
+	"tests/nginx":           nil,
+	"tests/nginx/bench":     {"components/app/nginx", "tests/nginx"},
+	"tests/postgres":        nil,
+	"tests/scale":           {"components/database", "gate/plan", "gate/recorder", "internal/settings"},
 }
 
 // module is how the project's own packages begin.
-var module = strings.TrimSuffix(reflect.TypeFor[recorder.Config]().PkgPath(), "internal/recorder")
+var module = strings.TrimSuffix(reflect.TypeFor[recorder.Config]().PkgPath(), "gate/recorder")
 
 // imports are the project's own packages that a file imports, without the module's name.
 func imports(t *testing.T, file string) []string {

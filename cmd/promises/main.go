@@ -17,15 +17,15 @@ import (
 	"text/template"
 	"time"
 
-	"threetier/internal/promises"
-	"threetier/internal/rehearsal"
+	"threetier/gate/costs"
+	"threetier/gate/rehearse"
 )
 
 //go:embed promises.md.tmpl
 var page string
 
 func main() {
-	o := rehearsal.Options{Progress: os.Stderr}
+	o := rehearse.Options{Progress: os.Stderr}
 	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is changed")
 	flag.StringVar(&o.Root, "root", ".", "the project's folder")
 	keys := flag.String("keys", "", "keys with commas between them; their rows are printed, and the page stays (default: all keys, into the page)")
@@ -39,14 +39,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, o rehearsal.Options, list string) error {
+func run(ctx context.Context, out io.Writer, o rehearse.Options, list string) error {
 	var keys []string
 	if list != "" {
 		keys = strings.Split(list, ",")
 	}
 	for _, key := range keys {
-		if !slices.Contains(rehearsal.Keys(), key) {
-			return fmt.Errorf("KEYS has %q, want some of %s", key, strings.Join(rehearsal.Keys(), ","))
+		if !slices.Contains(rehearse.Keys(), key) {
+			return fmt.Errorf("KEYS has %q, want some of %s", key, strings.Join(rehearse.Keys(), ","))
 		}
 	}
 	_, log, err := o.Open("", "promises.log")
@@ -54,25 +54,25 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, list string) e
 		return err
 	}
 	defer log.Close()
-	measured, err := rehearsal.Measure(ctx, o, keys)
+	measured, err := rehearse.Measure(ctx, o, keys)
 	if err != nil {
 		return err
 	}
 	if len(keys) > 0 {
-		_, err = io.WriteString(out, promises.Table(measured.Rows))
+		_, err = io.WriteString(out, costs.Table(measured.Rows))
 		return err
 	}
-	file, err := os.Create(filepath.Join(o.Root, promises.File))
+	file, err := os.Create(filepath.Join(o.Root, costs.File))
 	if err != nil {
-		return fmt.Errorf("write %s: %w", promises.File, err)
+		return fmt.Errorf("write %s: %w", costs.File, err)
 	}
 	defer file.Close()
 	return write(file, o.Stack, time.Now().UTC(), measured)
 }
 
 // write makes the page.
-func write(out io.Writer, stack string, day time.Time, m rehearsal.Measured) error {
+func write(out io.Writer, stack string, day time.Time, m rehearse.Measured) error {
 	return template.Must(template.New("page").Parse(page)).Execute(out, map[string]any{
-		"Stack": stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Load": m.Load, "Table": promises.Table(m.Rows),
+		"Stack": stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Load": m.Load, "Table": costs.Table(m.Rows),
 	})
 }

@@ -14,11 +14,11 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"threetier/internal/rehearsal"
+	"threetier/gate/rehearse"
 )
 
 func main() {
-	o := rehearsal.Options{Progress: os.Stderr}
+	o := rehearse.Options{Progress: os.Stderr}
 	flag.StringVar(&o.Base, "base", "", "the commit that runs now")
 	flag.StringVar(&o.Head, "head", "", "the commit that is to come (default: the checkout as it is)")
 	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is rehearsed")
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string) error {
+func run(ctx context.Context, out io.Writer, o rehearse.Options, folder string) error {
 	if o.Base == "" {
 		return errors.New("BASE is empty, want the commit that runs now: make rehearse BASE=origin/main")
 	}
@@ -43,7 +43,7 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string)
 		return err
 	}
 	defer log.Close()
-	report, err := rehearsal.Run(ctx, o)
+	report, err := rehearse.Run(ctx, o)
 	if report == nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string)
 }
 
 // write puts the report into the folder, for people and for programs, and its picture.
-func write(folder string, report *rehearsal.Report) error {
+func write(folder string, report *rehearse.Report) error {
 	data, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)

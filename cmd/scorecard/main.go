@@ -10,9 +10,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
-	"threetier/internal/securityhub"
+	"threetier/gate/plan"
+	"threetier/gate/recorder"
+	"threetier/gate/scorecard"
 	"threetier/internal/stack"
 )
 
@@ -35,12 +35,12 @@ func run() error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONTROL\tWANTS\tPROD\tDEV")
 	wrong := 0
-	for _, control := range securityhub.Controls {
+	for _, control := range scorecard.Controls {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", control.ID, control.Title, prod[control.ID], dev[control.ID])
-		if !slices.Contains([]string{securityhub.Pass, securityhub.ByDesign}, prod[control.ID].Status) {
+		if !slices.Contains([]string{scorecard.Pass, scorecard.ByDesign}, prod[control.ID].Status) {
 			wrong++
 		}
-		if !slices.Contains([]string{securityhub.Pass, securityhub.ByDesign, securityhub.Waived}, dev[control.ID].Status) {
+		if !slices.Contains([]string{scorecard.Pass, scorecard.ByDesign, scorecard.Waived}, dev[control.ID].Status) {
 			wrong++
 		}
 	}
@@ -55,7 +55,7 @@ func run() error {
 }
 
 // judge deploys a stack on record.
-func judge(name string) (map[string]securityhub.Verdict, error) {
+func judge(name string) (map[string]scorecard.Verdict, error) {
 	config, err := recorder.ReadStackConfig(name)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func judge(name string) (map[string]securityhub.Verdict, error) {
 	}
 	network := recorder.TwoZones()
 	recording, err := recorder.Run(stack.Deploy, recorder.Options{
-		Project: project, Stack: name, Config: config, Network: network, RDS: planner.RDSOf(config, project, name),
+		Project: project, Stack: name, Config: config, Network: network, RDS: plan.RDSOf(config, project, name),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
@@ -81,5 +81,5 @@ func judge(name string) (map[string]securityhub.Verdict, error) {
 	if err := json.Unmarshal([]byte(text), &database); err != nil {
 		return nil, fmt.Errorf("read the waivers of %s: %w", name, err)
 	}
-	return securityhub.Judge(securityhub.Of(recording, network), database.Waive), nil
+	return scorecard.Judge(scorecard.Of(recording, network), database.Waive), nil
 }

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 var (

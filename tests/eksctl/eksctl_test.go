@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func file(name string) string { return filepath.Join(recorder.Root(), "docs", "cluster", name) }

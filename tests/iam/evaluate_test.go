@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // texts is a member of a policy: one string or a list of them.

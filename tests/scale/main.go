@@ -14,7 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // Where the figures are kept, and the page that shows them.

@@ -19,7 +19,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/settings"
 )
 

@@ -15,7 +15,7 @@ import (
 	"text/template"
 
 	db "threetier/components/database"
-	"threetier/internal/planner"
+	"threetier/gate/plan"
 )
 
 //go:embed scale.md.tmpl
@@ -92,11 +92,11 @@ func render(root string) (string, error) {
 	}
 	var stacks []stack
 	for _, name := range []string{"dev", "prod"} {
-		plan, err := planner.Build(root, name)
+		planned, err := plan.Build(root, name)
 		if err != nil {
 			return "", err
 		}
-		s, err := read(plan)
+		s, err := read(planned)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
@@ -112,10 +112,10 @@ func render(root string) (string, error) {
 }
 
 // read takes from the plan what bounds a stack.
-func read(plan *planner.Plan) (stack, error) {
-	s := stack{Name: plan.Stack, Tiers: map[string]tier{}, Connections: plan.Connections}
+func read(planned *plan.Plan) (stack, error) {
+	s := stack{Name: planned.Stack, Tiers: map[string]tier{}, Connections: planned.Connections}
 	most := map[string]int{}
-	for _, res := range plan.Resources {
+	for _, res := range planned.Resources {
 		switch res.Type {
 		case "aws:rds/instance:Instance":
 			if res.Inputs["replicateSourceDb"] == nil {
@@ -132,7 +132,7 @@ func read(plan *planner.Plan) (stack, error) {
 	if _, known := classes[s.Class]; !known {
 		return stack{}, fmt.Errorf("instance class is %s, want one of %s: add its processors", s.Class, strings.Join(slices.Sorted(maps.Keys(classes)), ", "))
 	}
-	for _, res := range plan.Resources {
+	for _, res := range planned.Resources {
 		name, isTier := strings.CutPrefix(res.Name, "app-")
 		if res.Type != "kubernetes:apps/v1:Deployment" || !isTier {
 			continue

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func TestThePageFollowsTheStackConfigs(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
+	"threetier/gate/plan"
+	"threetier/gate/recorder"
 )
 
 // sample is the organisation of the samples. Written in one word, bin/names would replace it here too.
@@ -76,7 +76,7 @@ func upstream(t *testing.T) string {
 }
 
 // blocks are the commands of the page, with a folder as the repository, and without the builds of make plan: what it
-// accepts is asked of the planner.
+// accepts is asked of gate/plan.
 func blocks(t *testing.T, repository string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "upgrading.md"))
@@ -104,13 +104,13 @@ func made(t *testing.T, repository string) string {
 // plans builds the plan of each stack of a project, as make plan does.
 func plans(t *testing.T, root string) map[string]string {
 	t.Helper()
-	stacks, err := planner.Stacks(root)
+	stacks, err := plan.Stacks(root)
 	require.NoError(t, err)
 	all := map[string]string{}
 	for _, stack := range stacks {
-		plan, err := planner.Build(root, stack)
+		planned, err := plan.Build(root, stack)
 		require.NoError(t, err)
-		text, err := plan.Text()
+		text, err := planned.Text()
 		require.NoError(t, err)
 		all[stack] = string(text)
 	}
@@ -191,9 +191,9 @@ func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	must(t, root, "make names "+names)
 	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/upgrading.md'`)
 	assert.Empty(t, left)
-	plan := plans(t, root)["prod"]
-	assert.Contains(t, plan, "image: ghcr.io/initech/backend:1.0.0")
-	assert.Contains(t, plan, "arn:aws:sns:eu-west-1:210987654321:initech-prod-alerts")
+	planned := plans(t, root)["prod"]
+	assert.Contains(t, planned, "image: ghcr.io/initech/backend:1.0.0")
+	assert.Contains(t, planned, "arn:aws:sns:eu-west-1:210987654321:initech-prod-alerts")
 	trust, err := os.ReadFile(filepath.Join(root, "docs", "iam", "trust-deploy-prod.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(trust), `"token.actions.githubusercontent.com:sub": "repo:hooli@12/store@345:environment:prod"`)
