@@ -103,13 +103,13 @@ test-rehearse: ## rehearsals of changes that cost something: each cost is found 
 	go test -tags rehearse -count=1 -timeout 60m -v ./tests/rehearsal
 
 bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
-	go run ./tests/nginx/bench
+	go run ./cmd/bench-nginx
 
 bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
 	tests/first-up
 
 scale: ## measure on the local node what a request costs each tier, and write docs/scale.md (Debian package wrk)
-	go run ./tests/scale
+	go run ./cmd/scale
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...

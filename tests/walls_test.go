@@ -61,9 +61,9 @@ var rooms = map[string][]string{
 	"cmd/scorecard":         {"gate/plan", "gate/recorder", "gate/scorecard", "internal/stack"},
 	"tests/cloudwatch":      nil,
 	"tests/nginx":           nil,
-	"tests/nginx/bench":     {"components/app/nginx", "tests/nginx"},
+	"cmd/bench-nginx":       {"components/app/nginx", "tests/nginx"},
 	"tests/postgres":        nil,
-	"tests/scale":           {"components/database", "gate/plan", "gate/recorder", "internal/settings"},
+	"cmd/scale":             {"components/database", "gate/plan", "gate/recorder", "internal/settings"},
 }
 
 // module is how the project's own packages begin.

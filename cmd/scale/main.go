@@ -19,7 +19,7 @@ import (
 
 // Where the figures are kept, and the page that shows them.
 const (
-	figuresFile = "tests/scale/figures.json"
+	figuresFile = "cmd/scale/figures.json"
 	pageFile    = "docs/scale.md"
 )
 

@@ -16,7 +16,7 @@ func TestThePageFollowsTheStackConfigs(t *testing.T) {
 	require.NoError(t, err)
 	have, err := os.ReadFile(filepath.Join(recorder.Root(), pageFile))
 	require.NoError(t, err)
-	assert.Equal(t, want, string(have), "run go run ./tests/scale -page, and look whether its prose still holds")
+	assert.Equal(t, want, string(have), "run go run ./cmd/scale -page, and look whether its prose still holds")
 }
 
 func TestTheTierWithTheLeastRoomIsTheFirst(t *testing.T) {
