@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/gate/project"
 	"threetier/gate/recorder"
 )
 
@@ -32,8 +33,8 @@ func may(actions, resources []string, waive map[string]string) map[string]any {
 }
 
 // withPermissions is dev's stack config with a role for its backend.
-func withPermissions(t *testing.T, statements ...any) *recorder.Config {
-	return recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissions", statements)
+func withPermissions(t *testing.T, statements ...any) *project.Config {
+	return project.StackConfig(t, "dev").Set(t, "threetier:backend.permissions", statements)
 }
 
 var readUploads = may([]string{"s3:GetObject", "s3:PutObject"}, []string{"arn:aws:s3:::acme-uploads/*"}, nil)
@@ -189,7 +190,7 @@ func TestWrongPermissionsAreALineEach(t *testing.T) {
 	}, refusals(t, withPermissions(t, map[string]any{"resources": []string{}}, may([]string{"GetObject"}, []string{"acme-uploads"}, nil)).
 		Set(t, "threetier:backend.permissionsBoundary", "apps")))
 	assert.Equal(t, []string{`threetier:backend.permissionsBoundary is "` + boundary + `", want none without permissions`},
-		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissionsBoundary", boundary)))
+		refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:backend.permissionsBoundary", boundary)))
 	var resources []string
 	for i := range 250 {
 		resources = append(resources, fmt.Sprintf("arn:aws:s3:::uploads-%03d-%s/*", i, strings.Repeat("x", 21)))

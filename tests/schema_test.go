@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"threetier/gate/plan"
+	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
@@ -26,7 +27,7 @@ import (
 // editorSchema is the schema that editors read, as it stands in docs.
 func editorSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs/config.schema.json"))
+	text, err := os.ReadFile(filepath.Join(project.Root(), "docs/config.schema.json"))
 	require.NoError(t, err)
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
@@ -39,7 +40,7 @@ func editorSchema(t *testing.T) *jsonschema.Schema {
 
 // refusedByEditor is where an editor would underline the stack config: "threetier:database.port". Of an object with a
 // missing or surplus key it is the object.
-func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.Config) []string {
+func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *project.Config) []string {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(config.JSON(t)))
 	require.NoError(t, err)
@@ -70,7 +71,7 @@ func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.C
 }
 
 // refusedByProgram are the lines of the error that reading the stack config ends in.
-func refusedByProgram(config *recorder.Config) []string {
+func refusedByProgram(config *project.Config) []string {
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
 		_, err := settings.Load(ctx)
 		return err
@@ -88,12 +89,12 @@ func refusedByProgram(config *recorder.Config) []string {
 
 func TestEditorSchemaAcceptsTheStackConfigs(t *testing.T) {
 	for _, stack := range []string{"dev", "prod", "full"} {
-		assert.Empty(t, refusedByEditor(t, editorSchema(t), recorder.StackConfig(t, stack)), stack)
+		assert.Empty(t, refusedByEditor(t, editorSchema(t), project.StackConfig(t, stack)), stack)
 	}
 }
 
 func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		SetSecret(t, "threetier:database.password", "long-enough").
 		SetSecret(t, "threetier:backend.env.KEY", "x").
 		SetSecret(t, "threetier:backend.secretEnv.OTHER", "x")
@@ -105,8 +106,8 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 }
 
 // sampleConfig has the required keys, a skipped migration and one object of each list to set the keys of, and room for any number of requests.
-func sampleConfig(t *testing.T) *recorder.Config {
-	return recorder.YAML(t, `config:
+func sampleConfig(t *testing.T) *project.Config {
+	return project.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:database: {lifecycle: disposable}
@@ -133,7 +134,7 @@ var besides = map[string]map[string]any{
 }
 
 // sampleOf is the sampleConfig with a value for a key.
-func sampleOf(t *testing.T, path string, value any) *recorder.Config {
+func sampleOf(t *testing.T, path string, value any) *project.Config {
 	config := sampleConfig(t)
 	for path, value := range besides[path] {
 		config.Set(t, path, value)
@@ -257,7 +258,7 @@ var ofTheProgramAlone = map[string]string{
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.
-func editorRefusesToo(t *testing.T, config *recorder.Config, lines []string) {
+func editorRefusesToo(t *testing.T, config *project.Config, lines []string) {
 	t.Helper()
 	places := refusedByEditor(t, editorSchema(t), config)
 	for _, line := range lines {
@@ -327,7 +328,7 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte(c.text), 0o600))
 			said := map[string]error{}
 			_, said["plan"] = plan.Build(root, "dev")
-			config, err := recorder.Parse(root, []byte(c.text))
+			config, err := project.Parse(root, []byte(c.text))
 			if err == nil {
 				_, err = recorder.Run(stack.Deploy, recorder.Options{Project: "shop", Config: config})
 			}

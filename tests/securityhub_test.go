@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/database"
+	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/gate/scorecard"
 	"threetier/internal/settings"
@@ -27,7 +28,7 @@ func deployed(t *testing.T, name string) (scorecard.Evidence, map[string]string)
 		}
 		waive = config.Database.Waive
 		return stack.Deploy(ctx)
-	}, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name), Network: network})
+	}, recorder.Options{Stack: name, Config: project.StackConfig(t, name), Network: network})
 	return scorecard.Of(recording, network), waive
 }
 
@@ -68,7 +69,7 @@ func TestSecurityHubControlsOfDev(t *testing.T) {
 func TestSecurityHubControlsOfReadReplicas(t *testing.T) {
 	network := recorder.TwoZones()
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
-		Stack: "prod", Network: network, Config: recorder.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 2),
+		Stack: "prod", Network: network, Config: project.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 2),
 	})
 	require.Len(t, recording.All("aws:rds/instance:Instance"), 3)
 	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), nil) {
@@ -80,7 +81,7 @@ func TestUnprotectedReplicasOfADurableDatabaseAreWaivedAndNothingElseIs(t *testi
 	network := recorder.TwoZones()
 	waive := map[string]string{"RDS.8": "one is being removed"}
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
-		Stack: "prod", Network: network, Config: recorder.StackConfig(t, "prod").
+		Stack: "prod", Network: network, Config: project.StackConfig(t, "prod").
 			Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:database.waive", waive),
 	})
 	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), waive) {
@@ -153,16 +154,16 @@ func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
 		"unneeded":   {"RDS.5", `threetier:database.waive.RDS.5 is "why", want no waiver: the control is met`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := recorder.StackConfig(t, "prod").Set(t, "threetier:database.waive", map[string]string{test.waive: "why"})
+			config := project.StackConfig(t, "prod").Set(t, "threetier:database.waive", map[string]string{test.waive: "why"})
 			assert.Equal(t, []string{test.want}, refusals(t, config))
 		})
 	}
-	config := recorder.StackConfig(t, "dev").Set(t, `threetier:database.waive["RDS.5"]`, " ")
+	config := project.StackConfig(t, "dev").Set(t, `threetier:database.waive["RDS.5"]`, " ")
 	assert.Equal(t, []string{`threetier:database.waive.RDS.5 is " ", want a reason`}, refusals(t, config))
 }
 
 func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
-	config := recorder.StackConfig(t, "prod").
+	config := project.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
 		Set(t, "threetier:database.port", database.PortConstraint.Default).
 		Set(t, "threetier:database.username", "postgres").

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // tools are small shared packages that every room of the program may use.
@@ -46,28 +46,29 @@ var rooms = map[string][]string{
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
-	"gate/recorder":         {"internal/kube"},
-	"gate/plan":             {"components/database", "gate/plan/replacement", "gate/costs", "gate/recorder", "internal/settings", "internal/stack"},
-	"gate/plan/replacement": nil,
+	// One way: project, recorder, costs, plan, scorecard, rehearse.
+	"gate/project":          {"internal/settings"},
+	"gate/recorder":         {"gate/project", "internal/kube"},
 	"gate/costs":            nil,
-	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/recorder", "internal/settings"},
+	"gate/plan":             {"components/database", "gate/costs", "gate/plan/replacement", "gate/project", "gate/recorder", "internal/settings", "internal/stack"},
+	"gate/plan/replacement": nil,
 	"gate/scorecard":        {"gate/recorder"},
-	"gate/project":          nil,
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/project", "internal/settings"},
+	"cmd/bench-nginx":       {"components/app/nginx", "tests/nginx"},
 	"cmd/images":            {"components/app/pods", "gate/project"},
-	"cmd/plan":              {"gate/plan", "gate/costs", "gate/recorder"},
+	"cmd/plan":              {"gate/costs", "gate/plan", "gate/project"},
 	"cmd/promises":          {"gate/costs", "gate/rehearse"},
 	"cmd/reference":         {"internal/settings"},
 	"cmd/rehearse":          {"gate/rehearse"},
-	"cmd/scorecard":         {"gate/plan", "gate/recorder", "gate/scorecard", "internal/stack"},
+	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "internal/settings"},
+	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},
 	"tests/cloudwatch":      nil,
 	"tests/nginx":           nil,
-	"cmd/bench-nginx":       {"components/app/nginx", "tests/nginx"},
 	"tests/postgres":        nil,
-	"cmd/scale":             {"components/database", "gate/plan", "gate/recorder", "internal/settings"},
 }
 
 // module is how the project's own packages begin.
-var module = strings.TrimSuffix(reflect.TypeFor[recorder.Config]().PkgPath(), "gate/recorder")
+var module = strings.TrimSuffix(reflect.TypeFor[project.Config]().PkgPath(), "gate/project")
 
 // imports are the project's own packages that a file imports, without the module's name.
 func imports(t *testing.T, file string) []string {
@@ -84,7 +85,7 @@ func imports(t *testing.T, file string) []string {
 }
 
 func TestDoorsLeadOneWay(t *testing.T) {
-	root := recorder.Root()
+	root := project.Root()
 	seen := map[string]bool{}
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -99,11 +100,14 @@ func TestDoorsLeadOneWay(t *testing.T) {
 		folder, err := filepath.Rel(root, filepath.Dir(path))
 		require.NoError(t, err)
 		isTest := strings.HasSuffix(path, "_test.go")
+		isProduct := folder == "." || strings.HasPrefix(folder, "components") || strings.HasPrefix(folder, "internal")
 		for _, imported := range imports(t, path) {
 			local := strings.HasPrefix(folder, "local")
 			switch {
 			case local || strings.HasPrefix(imported, "local"):
 				assert.Equal(t, local, strings.HasPrefix(imported, "local"), "%s imports %s", path, imported)
+			case isProduct && !isTest && strings.HasPrefix(imported, "gate"):
+				assert.Fail(t, "the product must stand without the gate", "%s imports %s", path, imported)
 			case !isTest:
 				assert.Contains(t, slices.Concat(tools, rooms[folder]), imported, "%s imports %s", path, imported)
 			}

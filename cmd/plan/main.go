@@ -18,7 +18,7 @@ import (
 
 	"threetier/gate/costs"
 	"threetier/gate/plan"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 const folder = "tests/plan"
@@ -60,7 +60,7 @@ func run(out io.Writer, root, base string) error {
 
 // write puts every stack's plan into the folder, and removes those of stacks that are gone.
 func write(root string) ([]*plan.Plan, error) {
-	stacks, err := plan.Stacks(root)
+	stacks, err := project.Stacks(root)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func costsOf(root, base, stack string) (plan.Costs, error) {
 	} else if err != nil {
 		return plan.Costs{}, fmt.Errorf("read what changes cost: %w", err)
 	}
-	file := recorder.ConfigFile(root, stack)
+	file := project.File(root, stack)
 	after, err := os.ReadFile(file)
 	if err != nil {
 		return plan.Costs{}, fmt.Errorf("read stack config: %w", err)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/gate/costs"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // checkout is a repository with the stack configs and their plans, committed.
@@ -20,7 +20,7 @@ func checkout(t *testing.T) string {
 	require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o700))
 	for _, stack := range []string{"dev", "prod"} {
 		name := "Pulumi." + stack + ".yaml"
-		config, err := os.ReadFile(filepath.Join(recorder.Root(), name))
+		config, err := os.ReadFile(filepath.Join(project.Root(), name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), config, 0o600))
 	}

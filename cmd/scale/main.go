@@ -14,7 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // Where the figures are kept, and the page that shows them.
@@ -33,7 +33,7 @@ func main() {
 }
 
 func run(pageOnly bool) error {
-	root := recorder.Root()
+	root := project.Root()
 	if !pageOnly {
 		measured, err := measure(root)
 		if err != nil {

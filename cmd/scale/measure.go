@@ -17,9 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 	"threetier/internal/settings"
 )
 
@@ -75,11 +73,11 @@ func (n node) inside(args ...string) (string, error) {
 
 // measure brings the stack up, measures, and destroys it whatever happens.
 func measure(root string) (measured figures, err error) {
-	project, err := recorder.ProjectName(root)
+	name, err := project.Name(root)
 	if err != nil {
 		return figures{}, err
 	}
-	n := node{root, settings.DefaultNamespace(project, stackName)}
+	n := node{root, settings.DefaultNamespace(name, stackName)}
 	config, err := onePodEach(root)
 	if err != nil {
 		return figures{}, err
@@ -117,20 +115,14 @@ func onePodEach(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var content struct {
-		Config map[string]any `yaml:"config"`
-	}
-	if err := yaml.Unmarshal(text, &content); err != nil {
-		return "", fmt.Errorf("read Pulumi.dev.yaml: %w", err)
+	values, err := project.ReadValues(text)
+	if err != nil {
+		return "", err
 	}
 	for _, tier := range []string{nginx, frontend, backend} {
-		args, ok := content.Config["threetier:"+tier].(map[string]any)
-		if !ok {
-			return "", fmt.Errorf("threetier:%s is missing in Pulumi.dev.yaml, want it", tier)
-		}
-		args["replicas"] = map[string]any{"min": 1, "max": 1}
+		values.Set("threetier:"+tier+".replicas", map[string]any{"min": 1, "max": 1})
 	}
-	if text, err = yaml.Marshal(content); err != nil {
+	if text, err = values.Text(); err != nil {
 		return "", err
 	}
 	file, err := os.CreateTemp("", "Pulumi.scale-*.yaml")

@@ -8,13 +8,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 func TestThePageFollowsTheStackConfigs(t *testing.T) {
-	want, err := render(recorder.Root())
+	want, err := render(project.Root())
 	require.NoError(t, err)
-	have, err := os.ReadFile(filepath.Join(recorder.Root(), pageFile))
+	have, err := os.ReadFile(filepath.Join(project.Root(), pageFile))
 	require.NoError(t, err)
 	assert.Equal(t, want, string(have), "run go run ./cmd/scale -page, and look whether its prose still holds")
 }

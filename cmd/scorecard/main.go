@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"threetier/gate/plan"
+	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/gate/scorecard"
 	"threetier/internal/stack"
@@ -47,7 +47,7 @@ func run() error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Println("\n" + lastDrill(recorder.Root(), "prod", time.Now()))
+	fmt.Println("\n" + lastDrill(project.Root(), "prod", time.Now()))
 	if wrong > 0 {
 		return fmt.Errorf("%d controls are neither met nor, in dev, waived", wrong)
 	}
@@ -56,30 +56,19 @@ func run() error {
 
 // judge deploys a stack on record.
 func judge(name string) (map[string]scorecard.Verdict, error) {
-	config, err := recorder.ReadStackConfig(name)
+	options, _, err := plan.Input(project.Root(), name)
 	if err != nil {
 		return nil, err
 	}
-	project, err := recorder.ProjectName(recorder.Root())
-	if err != nil {
-		return nil, fmt.Errorf("read the project's name: %w", err)
-	}
-	network := recorder.TwoZones()
-	recording, err := recorder.Run(stack.Deploy, recorder.Options{
-		Project: project, Stack: name, Config: config, Network: network, RDS: plan.RDSOf(config, project, name),
-	})
+	recording, err := recorder.Run(stack.Deploy, options)
 	if err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}
 	var database struct {
 		Waive map[string]string `json:"waive"`
 	}
-	text, err := config.Text("threetier:database")
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal([]byte(text), &database); err != nil {
+	if err := options.Config.Decode("threetier:database", &database); err != nil {
 		return nil, fmt.Errorf("read the waivers of %s: %w", name, err)
 	}
-	return scorecard.Judge(scorecard.Of(recording, network), database.Waive), nil
+	return scorecard.Judge(scorecard.Of(recording, options.Network), database.Waive), nil
 }

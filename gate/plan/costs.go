@@ -1,16 +1,14 @@
 package plan
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
-
 	"threetier/gate/costs"
 	"threetier/gate/plan/replacement"
+	"threetier/gate/project"
 )
 
 // Costs are what was measured of the keys that a stack config changes.
@@ -53,13 +51,8 @@ func CostsOf(page string, before, after []byte) (Costs, error) {
 
 // configPaths are the values of a stack config by path.
 func configPaths(text []byte) (map[string]any, error) {
-	var file struct {
-		Config map[string]any `yaml:"config"`
-	}
-	if err := encoding.YAML.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read stack config: %w", err)
-	}
-	return flatten(file.Config), nil
+	values, err := project.ReadValues(text)
+	return flatten(values), err
 }
 
 var configKey = regexp.MustCompile(`^threetier:[^.[]+(\.[^.[]+)?`)

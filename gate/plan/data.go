@@ -202,7 +202,7 @@ func Gate(plan *Plan, changes []Change) error {
 			if !slices.Contains(names, loss.Name) {
 				names = append(names, loss.Name)
 			}
-			if !slices.Contains(plan.Meant, loss.Name) {
+			if !slices.Contains(plan.Allowed, loss.Name) {
 				problems = append(problems, fmt.Sprintf("%s: %s, and %s", plan.Stack, loss.What, loss.Text))
 			}
 		}
@@ -210,7 +210,7 @@ func Gate(plan *Plan, changes []Change) error {
 	if len(problems) > 0 {
 		problems[len(problems)-1] += fmt.Sprintf("; if that is meant, put into Pulumi.%s.yaml: %s: [%s]", plan.Stack, dataLossKey, strings.Join(names, ", "))
 	}
-	for _, name := range plan.Meant {
+	for _, name := range plan.Allowed {
 		if !slices.Contains(names, name) {
 			problems = append(problems, fmt.Sprintf("%s: %s names %s, which loses no data: take it out", plan.Stack, dataLossKey, name))
 		}

@@ -12,7 +12,7 @@ import (
 
 	"threetier/gate/plan"
 	"threetier/gate/plan/replacement"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // rich is prod with all that can be lost.
@@ -82,15 +82,15 @@ func losesOnly(t *testing.T, before, after *plan.Plan, lines map[string]string) 
 		assert.ErrorContains(t, err, "prod: "+what)
 		assert.ErrorContains(t, err, ", and "+lost)
 		assert.Contains(t, top, lost)
-		after.Meant = slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == name })
+		after.Allowed = slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == name })
 		assert.ErrorContains(t, plan.Gate(after, changes), "prod: "+what)
 	}
-	after.Meant = all
+	after.Allowed = all
 	require.NoError(t, plan.Gate(after, changes))
 	for _, name := range all {
 		assert.ErrorContains(t, plan.Gate(after, nil), "plan:dataLoss names "+name+", which loses no data: take it out")
 	}
-	after.Meant = nil
+	after.Allowed = nil
 }
 
 func TestWhatHoldsDataOrLeadsToTheAppIsNeitherDeletedNorReplacedUnlessNamed(t *testing.T) {
@@ -255,14 +255,14 @@ func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 			if len(names) > 0 {
 				assert.ErrorContains(t, plan.Gate(after, changes), "if that is meant, put into Pulumi.prod.yaml: plan:dataLoss: ["+strings.Join(names, ", ")+"]")
 			}
-			after.Meant = names
+			after.Allowed = names
 			assert.NoError(t, plan.Gate(after, changes))
 		})
 	}
 }
 
 func TestUpgradeIsToldOfAndLosesNothing(t *testing.T) {
-	before := build(t, recorder.Root(), "prod")
+	before := build(t, project.Root(), "prod")
 	after := build(t, edited(t, "prod", "port: 5433", "engineVersion: 18\n    allowMajorVersionUpgrade: true\n    port: 5433"), "prod")
 	changes := plan.Compare(before, after)
 	require.NoError(t, plan.Gate(after, changes))
@@ -298,7 +298,7 @@ func TestEveryTypeOfThePlansIsDecidedUpon(t *testing.T) {
 		"kubernetes:core/v1:ServiceAccount", "kubernetes:networking.k8s.io/v1:NetworkPolicy", "kubernetes:policy/v1:PodDisruptionBudget",
 	}
 	for _, stack := range []string{"dev", "prod", "full"} {
-		planned := build(t, recorder.Root(), stack)
+		planned := build(t, project.Root(), stack)
 		for _, res := range planned.Resources {
 			changes := plan.Compare(planned, without(t, planned, res.Label()))
 			loses := slices.ContainsFunc(changes, func(c plan.Change) bool { return len(c.Losses) > 0 && c.Resource.Type == res.Type })
@@ -312,10 +312,10 @@ func TestEveryInputThatTheProgramReplacesOnIsKnownToThePlan(t *testing.T) {
 }
 
 func TestStackThatIsGoneMayHaveNothingProtected(t *testing.T) {
-	prod := build(t, recorder.Root(), "prod")
+	prod := build(t, project.Root(), "prod")
 	assert.EqualError(t, plan.GateGone(prod), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; "+
 		`want lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/runbook.md`)
 	assert.Contains(t, plan.Markdown("main", []plan.Comparison{{Stack: "prod", Gone: true, Before: prod}}),
 		"> [!CAUTION]\n> This touches data, or what leads to the app.\n> - **prod** has no config any more, and `Instance database` is protected\n")
-	assert.NoError(t, plan.GateGone(build(t, recorder.Root(), "dev")))
+	assert.NoError(t, plan.GateGone(build(t, project.Root(), "dev")))
 }

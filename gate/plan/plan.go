@@ -27,8 +27,8 @@ type Plan struct {
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
-	// Meant are the losses that the stack config allows, by name.
-	Meant []string `yaml:"-"`
+	// Allowed are the losses that the stack config allows, by name.
+	Allowed []string `yaml:"-"`
 }
 
 // Resource is one that the stack registers.
@@ -59,24 +59,27 @@ func label(typ, name string) string {
 
 // Build is the plan of the stack whose config is in the folder.
 func Build(root, name string) (*Plan, error) {
-	from, err := readConfig(root, name)
+	options, allowed, err := Input(root, name)
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Stack: name, Meant: from.meant}
+	region, err := options.Config.Text("aws:region")
+	if err != nil {
+		return nil, fmt.Errorf("read aws:region: %w", err)
+	}
+	options.ID, options.Answer = reference, references
+	plan := &Plan{Stack: name, Allowed: allowed}
 	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
 		if config, err := settings.Load(ctx); err == nil {
 			plan.Connections = config.Connections()
 		}
 		return stack.Deploy(ctx)
-	}, recorder.Options{
-		Project: from.project, Stack: name, Config: from.config, Network: from.network, RDS: from.rds, ID: reference, Answer: references,
-	})
+	}, options)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", name, err)
 	}
 	plan.Resources = append(plan.Resources, Resource{
-		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": from.region},
+		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": region},
 	})
 	flow := newFlow(recording.Resources)
 	for _, res := range flow.inOrder() {

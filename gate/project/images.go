@@ -1,5 +1,3 @@
-// Package project changes single values in the text of a stack config, and leaves every other byte as it is: comments,
-// order and style are their author's.
 package project
 
 import (
@@ -77,7 +75,7 @@ func offset(text []byte, line, column int) int {
 	return len(text)
 }
 
-// Replace gives images of the text other names.
+// Replace gives images of the text other names. Every other byte stays as it is: comments, order and style are their author's.
 func Replace(text []byte, images []Image, ref func(Image) (string, error)) ([]byte, error) {
 	var out []byte
 	from := 0

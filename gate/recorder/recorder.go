@@ -12,13 +12,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-	"github.com/stretchr/testify/require"
 
+	"threetier/gate/project"
 	"threetier/internal/kube"
 )
 
@@ -59,7 +58,7 @@ type Options struct {
 	// Stack is the stack's name. Default: dev.
 	Stack string
 	// Config is the stack config. Default: empty.
-	Config *Config
+	Config *project.Config
 	// Network is what the lookups find. Default: TwoZones.
 	Network *Network
 	// NoAPIs are the Kubernetes APIs that the cluster doesn't serve, as v1beta1.metrics.k8s.io. Default: it serves all.
@@ -107,7 +106,7 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 	var given map[string]string
 	configure := func(info *pulumi.RunInfo) {
 		if options.Config != nil {
-			given, info.ConfigSecretKeys, configError = options.Config.program()
+			given, info.ConfigSecretKeys, configError = options.Config.Program()
 			info.Config = given
 		}
 	}
@@ -147,10 +146,12 @@ func (l listener) Warn(message string, args *pulumi.LogArgs) error {
 }
 
 // MustRun fails the test where the program fails.
-func MustRun(t testing.TB, program pulumi.RunFunc, options Options) *Recording {
+func MustRun(t project.Test, program pulumi.RunFunc, options Options) *Recording {
 	t.Helper()
 	recording, err := Run(program, options)
-	require.NoError(t, err)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
 	return recording
 }
 
@@ -223,10 +224,12 @@ func urn(options Options, parent, typ, name string) string {
 }
 
 // One is the only resource of a type; anything else fails the test.
-func (r *Recording) One(t testing.TB, typ string) Resource {
+func (r *Recording) One(t project.Test, typ string) Resource {
 	t.Helper()
 	found := r.All(typ)
-	require.Len(t, found, 1, "resources of type %s", typ)
+	if len(found) != 1 {
+		t.Fatalf("%d resources are of type %s, want one", len(found), typ)
+	}
 	return found[0]
 }
 
@@ -236,14 +239,14 @@ func (r *Recording) All(typ string) []Resource {
 }
 
 // Named is the resource of that type and name; none fails the test.
-func (r *Recording) Named(t testing.TB, typ, name string) Resource {
+func (r *Recording) Named(t project.Test, typ, name string) Resource {
 	t.Helper()
 	for _, res := range r.All(typ) {
 		if res.Name == name {
 			return res
 		}
 	}
-	require.Failf(t, "not registered", "%s %s, among %s", typ, name, strings.Join(r.Names(), ", "))
+	t.Fatalf("not registered: %s %s, among %s", typ, name, strings.Join(r.Names(), ", "))
 	return Resource{}
 }
 
@@ -270,10 +273,9 @@ func (r *Recording) Children(parent Resource) []string {
 }
 
 // Input is an input by its path, as "spec.template.spec"; nil where there is none. Secrets are opened.
-func (res Resource) Input(t testing.TB, path string) any {
+func (res Resource) Input(t project.Test, path string) any {
 	t.Helper()
-	parsed, err := resource.ParsePropertyPath(path)
-	require.NoError(t, err)
+	parsed := parsePath(t, path)
 	value, found := parsed.Get(open(resource.NewProperty(res.Inputs)))
 	if !found {
 		return nil
@@ -281,25 +283,34 @@ func (res Resource) Input(t testing.TB, path string) any {
 	return value.Mappable()
 }
 
+func parsePath(t project.Test, path string) resource.PropertyPath {
+	t.Helper()
+	parsed, err := resource.ParsePropertyPath(path)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return parsed
+}
+
 // SecretData are the values that a Kubernetes Secret holds. One that isn't marked as a secret fails the test.
-func (res Resource) SecretData(t testing.TB) map[string]string {
+func (res Resource) SecretData(t project.Test) map[string]string {
 	t.Helper()
 	values := map[string]string{}
 	for key := range open(res.Inputs["data"]).ObjectValue() {
 		path := fmt.Sprintf("data[%q]", key)
-		require.True(t, res.IsSecret(t, path), "%s of %s", path, res.Name)
 		decoded, err := base64.StdEncoding.DecodeString(fmt.Sprint(res.Input(t, path)))
-		require.NoError(t, err)
+		if err != nil || !res.IsSecret(t, path) {
+			t.Fatalf("%s of %s is no secret in base64: %v", path, res.Name, err)
+		}
 		values[string(key)] = string(decoded)
 	}
 	return values
 }
 
 // IsSecret tells whether the input at the path, or what holds it, is a secret.
-func (res Resource) IsSecret(t testing.TB, path string) bool {
+func (res Resource) IsSecret(t project.Test, path string) bool {
 	t.Helper()
-	parsed, err := resource.ParsePropertyPath(path)
-	require.NoError(t, err)
+	parsed := parsePath(t, path)
 	for i := 1; i <= len(parsed); i++ {
 		if value, found := parsed[:i].Get(resource.NewProperty(res.Inputs)); found && value.IsSecret() {
 			return true

@@ -3,7 +3,6 @@ package rehearse
 import (
 	"bytes"
 	"slices"
-	"strings"
 )
 
 // change is one whose cost is measured.
@@ -38,8 +37,8 @@ var changes = []change{
 	{"threetier:nginx.drainSeconds", "11", set("threetier:nginx.drainSeconds", drainSeconds+1), drains},
 	{"threetier:nginx.resources", "`memory: 160Mi`", set("threetier:nginx.resources.memory", "160Mi"), drains},
 	{"threetier:domain", "a first name, with `nginx.redirect: false`", func(c *stackConfig) {
-		c.set("threetier:domain", map[string]any{"name": "shop.example.org", "zone": "example.org"})
-		c.set("threetier:nginx.redirect", false)
+		c.Set("threetier:domain", map[string]any{"name": "shop.example.org", "zone": "example.org"})
+		c.Set("threetier:nginx.redirect", false)
 	}, "the same; ACM takes minutes to issue the certificate"},
 	{"threetier:database.passwordVersion", "2", set("threetier:database.passwordVersion", 2), same},
 	{"threetier:database.parameters", "a dynamic one: `work_mem`", set("threetier:database.parameters.work_mem", "8192"), same},
@@ -47,8 +46,8 @@ var changes = []change{
 	{"threetier:database.storageGiB", "25", set("threetier:database.storageGiB", 25), "[no interruption](" + settingsPage + "); RDS takes the next change of the volume six hours later"},
 	{"threetier:database.instanceClass", "db.t4g.small", set("threetier:database.instanceClass", "db.t4g.small"), restarts},
 	{"threetier:database.engineVersion", "18, with `allowMajorVersionUpgrade`", func(c *stackConfig) {
-		c.set("threetier:database.engineVersion", "18")
-		c.set(upgradeKey, true)
+		c.Set("threetier:database.engineVersion", "18")
+		c.Set(upgradeKey, true)
 	}, "the instance is down during [the upgrade](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html)"},
 	{"threetier:database.readReplicas", "1", set("threetier:database.readReplicas", 1),
 		"[I/O pauses for about a second without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
@@ -60,26 +59,26 @@ const upgradeKey = "threetier:database.allowMajorVersionUpgrade"
 
 // apply changes the config, and tells whether that made another one of it.
 func (c change) apply(to *stackConfig) (bool, error) {
-	to.remove(upgradeKey) // of the change before: it is refused once the upgrade is through
-	before, err := to.text()
+	to.Remove(upgradeKey) // of the change before: it is refused once the upgrade is through
+	before, err := to.Text()
 	if err != nil {
 		return false, err
 	}
 	c.edit(to)
-	after, err := to.text()
+	after, err := to.Text()
 	return !bytes.Equal(before, after), err
 }
 
 // set is a change of one value, by path.
 func set(path string, to any) func(*stackConfig) {
-	return func(c *stackConfig) { c.set(path, to) }
+	return func(c *stackConfig) { c.Set(path, to) }
 }
 
 // anotherImage is the same content by another name: to Kubernetes a new version.
 func anotherImage(tier string) func(*stackConfig) {
 	return func(c *stackConfig) {
-		if name, hasTier := c.part(tier)["image"].(string); hasTier {
-			c.set("threetier:"+tier+".image", name+"-again")
+		if name, hasTier := c.Part(tier)["image"].(string); hasTier {
+			c.Set("threetier:"+tier+".image", name+"-again")
 		}
 	}
 }
@@ -93,28 +92,13 @@ func oneMorePod(c *stackConfig) {
 }
 
 func oneMoreRoute(c *stackConfig) {
-	routes, given := c.part("nginx")["routes"].([]any)
+	routes, given := c.Part("nginx")["routes"].([]any)
 	switch {
 	case given:
-	case c.part("frontend") != nil:
+	case c.Part("frontend") != nil:
 		routes = []any{map[string]any{"path": "/api", "to": "backend"}, map[string]any{"path": "/", "to": "frontend"}}
 	default:
 		routes = []any{map[string]any{"path": "/", "to": "backend"}}
 	}
-	c.set("threetier:nginx.routes", append(slices.Clip(routes), map[string]any{"path": "/promise", "to": "backend"}))
-}
-
-// set sets a value by path: threetier:backend.env.KEY.
-func (c *stackConfig) set(path string, value any) {
-	within := c.values
-	keys := strings.Split(path, ".")
-	for _, key := range keys[:len(keys)-1] {
-		next, isObject := within[key].(map[string]any)
-		if !isObject {
-			next = map[string]any{}
-			within[key] = next
-		}
-		within = next
-	}
-	within[keys[len(keys)-1]] = value
+	c.Set("threetier:nginx.routes", append(slices.Clip(routes), map[string]any{"path": "/promise", "to": "backend"}))
 }

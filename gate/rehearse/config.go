@@ -11,17 +11,16 @@ import (
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"threetier/components/app"
 	"threetier/components/app/nginx"
 	"threetier/components/database"
+	"threetier/gate/project"
 )
 
 // stackConfig is a stack config on its way to one that can be rehearsed.
 type stackConfig struct {
-	values map[string]any
-	notes  []string
+	project.Values
+	notes []string
 }
 
 // leftOut are keys, by path, that have no sense on the local node: names that lead to the real stack, what only exists in
@@ -34,106 +33,42 @@ var leftOut = []string{
 // drainSeconds is the local load balancer's: it forgets a pod at once.
 const drainSeconds = 10
 
-// readConfig takes the text of a stack config.
-func readConfig(text []byte) (*stackConfig, error) {
-	var file struct {
-		Config map[string]any `yaml:"config"`
-	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read the stack config: %w", err)
-	}
-	if file.Config == nil {
-		file.Config = map[string]any{} // what is missing, the program says
-	}
-	return &stackConfig{values: file.Config}, nil
-}
-
-// text is the stack config's file.
-func (c *stackConfig) text() ([]byte, error) {
-	text, err := yaml.Marshal(map[string]any{"config": c.values})
-	if err != nil {
-		return nil, fmt.Errorf("write the stack config: %w", err)
-	}
-	return text, nil
-}
-
 func (c *stackConfig) note(format string, args ...any) {
 	c.notes = append(c.notes, fmt.Sprintf(format, args...))
-}
-
-// part is an object of the config; a nil one is absent, or isn't an object: then the program says what is wrong.
-func (c *stackConfig) part(key string) map[string]any {
-	part, _ := c.values["threetier:"+key].(map[string]any)
-	return part
 }
 
 // rehearsable makes the config one of a stack that comes and goes.
 func (c *stackConfig) rehearsable(secrets map[string]string) {
 	for _, path := range leftOut {
-		if c.remove(path) {
+		if c.Remove(path) {
 			c.note("%s is left out.", path)
 		}
 	}
-	if db := c.part("database"); db != nil && db["lifecycle"] != string(database.Disposable) {
+	if db := c.Part("database"); db != nil && db["lifecycle"] != string(database.Disposable) {
 		c.note("threetier:database.lifecycle is disposable instead of %v: the rehearsal removes its database.", db["lifecycle"])
 		db["lifecycle"] = string(database.Disposable)
-		c.remove("threetier:allowTags") // is refused beside a disposable database
+		c.Remove("threetier:allowTags") // is refused beside a disposable database
 	}
-	if front := c.part("nginx"); whole(front["drainSeconds"], nginx.DefaultDrainSeconds) > drainSeconds {
+	if front := c.Part("nginx"); whole(front["drainSeconds"], nginx.DefaultDrainSeconds) > drainSeconds {
 		c.note("threetier:nginx.drainSeconds is %d instead of %d: the local load balancer forgets a pod at once.",
 			drainSeconds, whole(front["drainSeconds"], nginx.DefaultDrainSeconds))
-		if front == nil {
-			front = map[string]any{}
-			c.values["threetier:nginx"] = front
-		}
-		front["drainSeconds"] = drainSeconds
+		c.Set("threetier:nginx.drainSeconds", drainSeconds)
 	}
 	stoodIn := 0
-	for _, key := range slices.Sorted(maps.Keys(c.values)) {
-		c.values[key] = standIns(c.values[key], key, secrets, &stoodIn)
-	}
+	c.ReplaceSecrets(func(path string) any { // with the same in both versions
+		stoodIn++
+		sum := sha256.Sum256([]byte(path))
+		return cmp.Or(secrets[path], hex.EncodeToString(sum[:])[:40])
+	})
 	if stoodIn > 0 {
 		c.note("%d secret values are stand-ins.", stoodIn)
 	}
 }
 
-// remove takes a path out, and tells whether it was there.
-func (c *stackConfig) remove(path string) bool {
-	key, field, nested := strings.Cut(path, ".")
-	within := c.values
-	if nested {
-		within, _ = c.values[key].(map[string]any)
-		key = field
-	}
-	_, there := within[key]
-	delete(within, key)
-	return there
-}
-
-// standIns replaces each {secure: …}, which only the stack's own key opens. Both versions get the same.
-func standIns(value any, path string, secrets map[string]string, n *int) any {
-	switch value := value.(type) {
-	case map[string]any:
-		if _, secure := value["secure"]; secure && len(value) == 1 {
-			*n++
-			sum := sha256.Sum256([]byte(path))
-			return cmp.Or(secrets[path], hex.EncodeToString(sum[:])[:40])
-		}
-		for key, field := range value {
-			value[key] = standIns(field, path+"."+key, secrets, n)
-		}
-	case []any:
-		for i, item := range value {
-			value[i] = standIns(item, fmt.Sprintf("%s[%d]", path, i), secrets, n)
-		}
-	}
-	return value
-}
-
 // image gives a tier the image that is built of the commit, by a name that says of what: then a rollout has a reason, and
 // none where nothing changed.
 func (c *stackConfig) image(tier, tree string) {
-	part := c.part(tier)
+	part := c.Part(tier)
 	name, _ := part["image"].(string)
 	if name == "" {
 		return
@@ -182,16 +117,16 @@ func (c *stackConfig) pods() []tierPods {
 		all = append(all, pods)
 	}
 	for _, tier := range []string{"backend", "frontend", "nginx"} {
-		part := c.part(tier)
+		part := c.Part(tier)
 		if part == nil && tier == "nginx" {
 			part = map[string]any{}
-			c.values["threetier:nginx"] = part
+			c.Values["threetier:nginx"] = part
 		}
 		if part != nil {
 			add(tier, tier, part)
 		}
 	}
-	workers := c.part("workers")
+	workers := c.Part("workers")
 	for _, name := range slices.Sorted(maps.Keys(workers)) {
 		if part, isObject := workers[name].(map[string]any); isObject {
 			add("workers."+name, "worker", part)

@@ -7,19 +7,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
+
+	"threetier/gate/project"
 )
 
 func configOf(t *testing.T, text string) *stackConfig {
 	t.Helper()
-	c, err := readConfig([]byte(text))
+	c, err := project.ReadValues([]byte(text))
 	require.NoError(t, err)
-	return c
+	return &stackConfig{Values: c}
 }
 
 // at is a value of a config by path.
 func at(t *testing.T, c *stackConfig, keys ...string) any {
 	t.Helper()
-	text, err := c.text()
+	text, err := c.Text()
 	require.NoError(t, err)
 	var file map[string]any
 	require.NoError(t, yaml.Unmarshal(text, &file))
@@ -154,6 +156,6 @@ func TestEmptyStackConfigIsOneThatTheProgramRefuses(t *testing.T) {
 		c := configOf(t, text)
 		c.rehearsable(nil)
 		c.fixReplicas()
-		assert.NotNil(t, c.values, text)
+		assert.NotNil(t, c.Values, text)
 	}
 }

@@ -42,7 +42,7 @@ func TestChangesMakeValidConfigs(t *testing.T) {
 			}
 			applied++
 			folder := t.TempDir()
-			text, err := c.text()
+			text, err := c.Text()
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(folder, "Pulumi.changed.yaml"), text, 0o600))
 			_, err = plan.Build(folder, "changed")

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"threetier/components/database"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 	"threetier/internal/settings"
 )
 
@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 }
 
 func newRehearsal(o Options) (*rehearsal, error) {
-	project, err := recorder.ProjectName(o.Root)
+	project, err := project.Name(o.Root)
 	if err != nil {
 		return nil, fmt.Errorf("read the project's name: %w", err)
 	}
@@ -148,7 +148,7 @@ func (r *rehearsal) ready(ctx context.Context) error {
 		}
 	}
 	if r.head == nil {
-		r.base.config.remove(upgradeKey)
+		r.base.config.Remove(upgradeKey)
 	} else {
 		allowOnlyTheUpgradeOf(r.head.config, r.base.config)
 	}
@@ -337,14 +337,14 @@ func (r *rehearsal) steps(ctx context.Context) error {
 // version. A stack may need it that isn't upgraded yet.
 func allowOnlyTheUpgradeOf(head, base *stackConfig) {
 	version := func(c *stackConfig) string {
-		if given, isGiven := c.part("database")["engineVersion"]; isGiven {
+		if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
 			return fmt.Sprint(given)
 		}
 		return database.EngineVersionConstraint.Default
 	}
-	taken := base.remove(upgradeKey)
+	taken := base.Remove(upgradeKey)
 	if version(head) == version(base) {
-		taken = head.remove(upgradeKey) || taken
+		taken = head.Remove(upgradeKey) || taken
 	}
 	if taken {
 		head.note("%s is left out where nothing is upgraded.", upgradeKey)
@@ -354,7 +354,7 @@ func allowOnlyTheUpgradeOf(head, base *stackConfig) {
 // withoutUpgrade takes back the permission of an upgrade that is through: no way back undoes it, and the program refuses a
 // permission that nothing needs.
 func (r *rehearsal) withoutUpgrade() error {
-	if !r.head.config.remove(upgradeKey) {
+	if !r.head.config.Remove(upgradeKey) {
 		return nil
 	}
 	r.report.Notes = append(r.report.Notes, upgradeKey+" is left out on the second way to the new version: the instance is upgraded by then.")

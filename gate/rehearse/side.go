@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"threetier/gate/project"
 )
 
 // side is one of the two versions: a worktree of its commit, with a stack config that can be rehearsed.
@@ -74,9 +76,11 @@ func (s *side) configure(ctx context.Context, stack, scratch string, secrets map
 	} else if err != nil {
 		return fmt.Errorf("read the stack config: %w", err)
 	}
-	if s.config, err = readConfig(text); err != nil {
+	values, err := project.ReadValues(text)
+	if err != nil {
 		return err
 	}
+	s.config = &stackConfig{Values: values}
 	s.config.rehearsable(secrets)
 	for _, tier := range []string{"backend", "frontend"} {
 		if _, err := os.Stat(filepath.Join(s.dir, "apps", tier, "Dockerfile")); err != nil {
@@ -92,7 +96,7 @@ func (s *side) configure(ctx context.Context, stack, scratch string, secrets map
 }
 
 func (s *side) write(scratch string) error {
-	text, err := s.config.text()
+	text, err := s.config.Text()
 	if err != nil {
 		return err
 	}

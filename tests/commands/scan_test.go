@@ -12,7 +12,7 @@ import (
 
 	"threetier/components/app/images"
 	"threetier/gate/plan"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // scanned runs bin/scan with a scanner that refuses an image, and returns what it was asked for.
@@ -51,7 +51,7 @@ func imagesIn(value any) (images []string) {
 
 func TestScanAsksForEveryImageOfAPlanOnceAndForNothingElse(t *testing.T) {
 	for _, stack := range []string{"dev", "prod", "full"} {
-		text, err := os.ReadFile(filepath.Join(recorder.Root(), "tests", "plan", stack+".yaml"))
+		text, err := os.ReadFile(filepath.Join(project.Root(), "tests", "plan", stack+".yaml"))
 		require.NoError(t, err)
 		planned, err := plan.Parse(text)
 		require.NoError(t, err)

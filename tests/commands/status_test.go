@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // run runs a script of bin, with scripts in the place of the named commands.
@@ -25,7 +25,7 @@ func run(t *testing.T, script string, env []string, commands map[string]string, 
 	for name, body := range commands {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body), 0o700))
 	}
-	cmd := exec.Command(filepath.Join(recorder.Root(), "bin", script), args...)
+	cmd := exec.Command(filepath.Join(project.Root(), "bin", script), args...)
 	// What the local node runs isn't asked for: its stacks have other names.
 	cmd.Env = append([]string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir}, env...)
 	out, err := cmd.CombinedOutput()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/gate/plan"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // pages are README, its neighbours and docs, by their path from the root.
@@ -20,13 +20,13 @@ func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "local/*.md"} {
-		files, err := filepath.Glob(filepath.Join(recorder.Root(), pattern))
+		files, err := filepath.Glob(filepath.Join(project.Root(), pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			name, err := filepath.Rel(recorder.Root(), file)
+			name, err := filepath.Rel(project.Root(), file)
 			require.NoError(t, err)
 			all[name] = string(text)
 		}
@@ -62,7 +62,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if path != "" {
 				to = filepath.Join(filepath.Dir(name), path)
 			}
-			if _, err := os.Stat(filepath.Join(recorder.Root(), to)); !assert.NoError(t, err, "%s links to %s", name, match[1]) {
+			if _, err := os.Stat(filepath.Join(project.Root(), to)); !assert.NoError(t, err, "%s links to %s", name, match[1]) {
 				continue
 			}
 			if anchor != "" {
@@ -95,7 +95,7 @@ func TestEveryPageIsReachedFromTheReadme(t *testing.T) {
 }
 
 func TestMakefileHasTheTargetsThatThePagesName(t *testing.T) {
-	makefile, err := os.ReadFile(filepath.Join(recorder.Root(), "Makefile"))
+	makefile, err := os.ReadFile(filepath.Join(project.Root(), "Makefile"))
 	require.NoError(t, err)
 	for name, text := range pages(t) {
 		for _, match := range target.FindAllStringSubmatch(text, -1) {

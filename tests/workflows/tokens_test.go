@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 // workflows are all of them, by the name of their file.
@@ -137,7 +137,7 @@ func subject(t *testing.T, each workflow, job job) string {
 }
 
 func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	page, err := os.ReadFile(filepath.Join(project.Root(), "docs", "from-zero-to-production.md"))
 	require.NoError(t, err)
 	// The page says of which role a variable is, and with which document each role is made.
 	roleOf := map[string]string{}
@@ -164,7 +164,7 @@ func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
 					role = "deploy-" + job.Environment
 				}
 				assumed = append(assumed, role)
-				text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "iam", "trust-"+role+".json"))
+				text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "iam", "trust-"+role+".json"))
 				require.NoError(t, err, "%s, %s: %s", name, id, variable)
 				assert.Contains(t, string(text), `@REPO_ID:`+subject(t, each, job)+`"`, "%s, %s", name, id)
 			}

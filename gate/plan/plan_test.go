@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/gate/plan"
-	"threetier/gate/recorder"
+	"threetier/gate/project"
 )
 
 func build(t *testing.T, root, stack string) *plan.Plan {
@@ -33,7 +33,7 @@ func text(t *testing.T, planned *plan.Plan) string {
 func edited(t *testing.T, stack string, replace ...string) string {
 	t.Helper()
 	name := "Pulumi." + stack + ".yaml"
-	config, err := os.ReadFile(filepath.Join(recorder.Root(), name))
+	config, err := os.ReadFile(filepath.Join(project.Root(), name))
 	require.NoError(t, err)
 	for i := 0; i < len(replace); i += 2 {
 		require.Contains(t, string(config), replace[i])
@@ -48,7 +48,7 @@ func edited(t *testing.T, stack string, replace ...string) string {
 func changes(t *testing.T, stack string, replace ...string) []string {
 	t.Helper()
 	var lines []string
-	for _, change := range plan.Compare(build(t, recorder.Root(), stack), build(t, edited(t, stack, replace...), stack)) {
+	for _, change := range plan.Compare(build(t, project.Root(), stack), build(t, edited(t, stack, replace...), stack)) {
 		paths := make([]string, len(change.Details))
 		for i, detail := range change.Details {
 			paths[i] = detail.Path
@@ -59,27 +59,27 @@ func changes(t *testing.T, stack string, replace ...string) []string {
 }
 
 func TestCommittedPlansAreFresh(t *testing.T) {
-	stacks, err := plan.Stacks(recorder.Root())
+	stacks, err := project.Stacks(project.Root())
 	require.NoError(t, err)
 	require.Contains(t, stacks, "prod")
 	for _, stack := range stacks {
-		committed, err := os.ReadFile(filepath.Join(recorder.Root(), "tests", "plan", stack+".yaml"))
+		committed, err := os.ReadFile(filepath.Join(project.Root(), "tests", "plan", stack+".yaml"))
 		require.NoError(t, err, "run make plan")
-		if text(t, build(t, recorder.Root(), stack)) != string(committed) {
+		if text(t, build(t, project.Root(), stack)) != string(committed) {
 			t.Errorf("tests/plan/%s.yaml isn't what Pulumi.%s.yaml leads to: run make plan, and look at the difference", stack, stack)
 		}
 	}
 }
 
 func TestPlanIsTheSameInEveryRun(t *testing.T) {
-	first := text(t, build(t, recorder.Root(), "prod"))
+	first := text(t, build(t, project.Root(), "prod"))
 	for range 20 {
-		require.True(t, first == text(t, build(t, recorder.Root(), "prod")), "two runs differ")
+		require.True(t, first == text(t, build(t, project.Root(), "prod")), "two runs differ")
 	}
 }
 
 func TestPlanThatWasWrittenReadsAsTheSame(t *testing.T) {
-	planned := build(t, recorder.Root(), "prod")
+	planned := build(t, project.Root(), "prod")
 	read, err := plan.Parse([]byte(text(t, planned)))
 	require.NoError(t, err)
 	assert.Empty(t, plan.Compare(read, planned))
@@ -87,7 +87,7 @@ func TestPlanThatWasWrittenReadsAsTheSame(t *testing.T) {
 }
 
 func TestPlanFollowsTheFlow(t *testing.T) {
-	written := text(t, build(t, recorder.Root(), "dev"))
+	written := text(t, build(t, project.Root(), "dev"))
 	last := -1
 	for _, step := range []string{
 		"name: cluster\n", "name: database\n", "name: database-password-v1\n", "type: aws:rds/instance:Instance\n",
@@ -160,7 +160,7 @@ func TestRestoreWithAKeyIsPlanned(t *testing.T) {
 }
 
 func TestDataLossFailsUnlessTheStackConfigNamesIt(t *testing.T) {
-	before := build(t, recorder.Root(), "dev")
+	before := build(t, project.Root(), "dev")
 	for _, c := range []struct {
 		name, from, to, meant, want string
 	}{
@@ -210,7 +210,7 @@ func TestNameThatGoesDarkFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 
 func TestReplicaMayGoButThePrimaryMayNot(t *testing.T) {
 	with := build(t, edited(t, "prod", "port: 5433", "port: 5433\n    readReplicas: 1"), "prod")
-	without := build(t, recorder.Root(), "prod")
+	without := build(t, project.Root(), "prod")
 	changes := plan.Compare(with, without)
 	require.NoError(t, plan.Gate(without, changes))
 	assert.Contains(t, plan.Markdown("main", []plan.Comparison{{Stack: "prod", Changes: changes}}),
@@ -219,7 +219,7 @@ func TestReplicaMayGoButThePrimaryMayNot(t *testing.T) {
 
 func TestWeakerProtectionIsToldOfOnTop(t *testing.T) {
 	after := build(t, edited(t, "prod", "lifecycle: durable", "lifecycle: retiring\n    waive: {RDS.8: it goes}"), "prod")
-	changes := plan.Compare(build(t, recorder.Root(), "prod"), after)
+	changes := plan.Compare(build(t, project.Root(), "prod"), after)
 	summary := plan.Markdown("main", []plan.Comparison{{Stack: "prod", Changes: changes}})
 	top, _, _ := strings.Cut(summary, "| stack |")
 	assert.Contains(t, top, "**prod**: `Instance database` is **changed**")
