@@ -59,13 +59,13 @@ func run(ctx context.Context, out io.Writer, o rehearse.Options, folder string) 
 	return nil
 }
 
-// write puts the report into the folder, for people and for programs, and its picture.
+// write puts the report into the folder, for people and for programs.
 func write(folder string, report *rehearse.Report) error {
 	data, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	for name, text := range map[string]string{"rehearsal.md": report.Markdown(), "rehearsal.json": string(data) + "\n", "rehearsal.svg": report.SVG()} {
+	for name, text := range map[string]string{"rehearsal.md": report.Markdown(), "rehearsal.json": string(data) + "\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}

@@ -1,14 +1,10 @@
 package rehearse
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 func TestReportBeginsWithTheVerdict(t *testing.T) {
@@ -71,32 +67,8 @@ func TestLongTimelineFitsTheTextsWidth(t *testing.T) {
 	}
 }
 
-func TestSVGIsWellFormedAndKnowsBothThemes(t *testing.T) {
-	r := quiet()
-	r.Stack = "<prod> & more"
-	r.Timeline[15].Lost = 3
-	svg := r.SVG()
-	decoder := xml.NewDecoder(strings.NewReader(svg))
-	elements := map[string]int{}
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		require.NoError(t, err)
-		if start, isStart := token.(xml.StartElement); isStart {
-			elements[start.Name.Local]++
-		}
-	}
-	assert.Equal(t, 2, elements["polyline"])
-	assert.Equal(t, 3, elements["rect"], "one for each up")
-	assert.Equal(t, 1, elements["circle"], "one for the second with losses")
-	assert.Contains(t, svg, "prefers-color-scheme: dark")
-}
-
 func TestPictureOfNothingIsNone(t *testing.T) {
 	b := &strings.Builder{}
 	(&Report{}).writePicture(b)
 	assert.Empty(t, b.String())
-	assert.NotContains(t, (&Report{}).SVG(), "NaN")
 }
