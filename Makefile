@@ -6,7 +6,7 @@ given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SIN
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -47,8 +47,8 @@ plan: ## write the resources of each stack to tests/plan; compare with a commit 
 rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
 	@go run ./cmd/rehearse -base "$$BASE" -stack "$$STACK" $${HEAD:+-head "$$HEAD"} $${OUT:+-out "$$OUT"}
 
-promises: ## change one key after the other under load, and write what each costs to docs/promises.md (KEYS=key,key)
-	@go run ./cmd/promises -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
+costs: ## change one key after the other under load, and write what each costs to docs/cost-of-changes.md (KEYS=key,key)
+	@go run ./cmd/rehearse -costs -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference

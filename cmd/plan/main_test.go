@@ -73,7 +73,7 @@ func TestChangedKeysAreQuotedWithWhatTheyCost(t *testing.T) {
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "drainSeconds: 10", "drainSeconds: 10\n    hosts: [a.example.org, b.example.org]")
 	var out strings.Builder
 	require.NoError(t, run(&out, root, "HEAD"))
-	assert.Contains(t, out.String(), "by docs/promises.md:\n\n"+costs.Head+row("backend.env")+"\nNot measured there: `threetier:nginx.hosts`.\n")
+	assert.Contains(t, out.String(), "by docs/cost-of-changes.md:\n\n"+costs.Head+row("backend.env")+"\nNot measured there: `threetier:nginx.hosts`.\n")
 	assert.Equal(t, 1, strings.Count(out.String(), costs.Head), "prod hasn't changed")
 }
 

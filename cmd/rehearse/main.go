@@ -1,5 +1,6 @@
 // Command rehearse deploys a commit on the local node, changes it to the checkout's version and back under load, and
 // reports what that cost. It fails where the change loses requests or rows, can't be taken back, or holds a lock for long.
+// With -costs it changes one key of a stack config after the other, and writes what each change cost.
 package main
 
 import (
@@ -24,9 +25,16 @@ func main() {
 	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is rehearsed")
 	flag.StringVar(&o.Root, "root", ".", "the project's folder")
 	out := flag.String("out", "", "the folder of the report (default: .local/rehearsal)")
+	costs := flag.Bool("costs", false, "measure what a change of each key costs instead, for the page of costs")
+	keys := flag.String("keys", "", "with -costs: some keys with commas between them (default: all, into the page)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, o, *out)
+	var err error
+	if *costs {
+		err = measure(ctx, os.Stdout, o, *keys)
+	} else {
+		err = run(ctx, os.Stdout, o, *out)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n", err)

@@ -1,4 +1,4 @@
-// Package costs is docs/promises.md: what the change of one key of a stack config costs, as it was measured.
+// Package costs is docs/cost-of-changes.md: what the change of one key of a stack config costs, as it was measured.
 package costs
 
 import (
@@ -7,7 +7,7 @@ import (
 )
 
 // File is the page, from the project's folder.
-const File = "docs/promises.md"
+const File = "docs/cost-of-changes.md"
 
 // Row is what one change has cost.
 type Row struct {

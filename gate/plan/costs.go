@@ -13,7 +13,7 @@ import (
 
 // Costs are what was measured of the keys that a stack config changes.
 type Costs struct {
-	// Lines are the rows of docs/promises.md, Unknown the keys that it has none of.
+	// Lines are the rows of docs/cost-of-changes.md, Unknown the keys that it has none of.
 	Lines, Unknown []string
 }
 

@@ -27,8 +27,8 @@ const (
 // changes are in an order in which each is possible after those before it.
 var changes = []change{
 	{"threetier:backend.image", "another image", anotherImage("backend"), "the same, and the nodes pull the image"},
-	{"threetier:backend.env", "one more variable", set("threetier:backend.env.PROMISE", "kept"), same},
-	{"threetier:backend.secretEnv", "one more secret", set("threetier:backend.secretEnv.PROMISE_KEY", "kept"), same},
+	{"threetier:backend.env", "one more variable", set("threetier:backend.env.COST", "kept"), same},
+	{"threetier:backend.secretEnv", "one more secret", set("threetier:backend.secretEnv.COST_KEY", "kept"), same},
 	{"threetier:backend.replicas", "one more pod", oneMorePod, "the same, unless a node must start first"},
 	{"threetier:backend.resources", "`memory: 320Mi`", set("threetier:backend.resources.memory", "320Mi"), same},
 	{"threetier:frontend.image", "another image", anotherImage("frontend"), "the same, and the nodes pull the image"},
@@ -100,5 +100,5 @@ func oneMoreRoute(c *stackConfig) {
 	default:
 		routes = []any{map[string]any{"path": "/", "to": "backend"}}
 	}
-	c.Set("threetier:nginx.routes", append(slices.Clip(routes), map[string]any{"path": "/promise", "to": "backend"}))
+	c.Set("threetier:nginx.routes", append(slices.Clip(routes), map[string]any{"path": "/cost", "to": "backend"}))
 }

@@ -62,7 +62,7 @@ func TestPageHasRowsOfTheseChangesAlone(t *testing.T) {
 	for _, line := range lines {
 		assert.True(t, slices.ContainsFunc(changes, func(c change) bool {
 			return strings.HasPrefix(line.Text, "| `"+c.key+"` | "+c.text+" | ") && strings.HasSuffix(line.Text, " | "+c.aws+" |\n")
-		}), "run make promises: %s", line.Text)
+		}), "run make costs: %s", line.Text)
 	}
 }
 

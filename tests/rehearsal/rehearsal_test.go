@@ -342,14 +342,14 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 	leavesNothing(t)
 }
 
-// Rows of docs/promises.md, as whoever measures them again finds them.
-func TestPromisesOfThePageStillHold(t *testing.T) {
+// Rows of docs/cost-of-changes.md, as whoever measures them again finds them.
+func TestCostsOfThePageStillHold(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root, costs.File))
 	if err != nil {
 		t.Fatal(err)
 	}
 	keys := []string{"threetier:backend.env", "threetier:database.parameters", "threetier:database.port"}
-	cmd := exec.Command("make", "--silent", "promises", "KEYS="+strings.Join(keys, ","))
+	cmd := exec.Command("make", "--silent", "costs", "KEYS="+strings.Join(keys, ","))
 	cmd.Dir = root
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -14,14 +14,14 @@ import (
 )
 
 func TestUnknownKeyIsRefusedBeforeAnythingStarts(t *testing.T) {
-	err := run(t.Context(), io.Discard, rehearse.Options{Root: "no-such-folder"}, "threetier:backend.env,backend.port")
+	err := measure(t.Context(), io.Discard, rehearse.Options{Root: "no-such-folder"}, "threetier:backend.env,backend.port")
 	assert.ErrorContains(t, err, `KEYS has "backend.port", want some of threetier:backend.image,threetier:backend.env,`)
 }
 
 func TestPageSaysWhenAndOfWhatItWasMeasured(t *testing.T) {
 	rows := []costs.Row{{Key: "threetier:backend.env", Change: "one more variable", Sent: 700}}
 	var out bytes.Buffer
-	require.NoError(t, write(&out, "dev", time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), rehearse.Measured{Rows: rows, Rate: 20, Load: "GET / → 200 (1)"}))
+	require.NoError(t, writePage(&out, "dev", time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), rehearse.Measured{Rows: rows, Rate: 20, Load: "GET / → 200 (1)"}))
 	assert.Contains(t, out.String(), "measured this page on 25 November 2026")
 	assert.Contains(t, out.String(), "deployed `Pulumi.dev.yaml` with its minimum of replicas and sent 20 requests per second: GET / → 200 (1), with their shares.")
 	assert.Contains(t, out.String(), "\n\n"+costs.Table(rows)+"\n")
