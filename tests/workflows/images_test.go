@@ -221,6 +221,15 @@ func TestProposeAsksForTheImagesInOnePullRequest(t *testing.T) {
 	assert.Contains(t, s.git("--git-dir origin show images-dev:Pulumi.dev.yaml"), newer)
 }
 
+func TestProposeSaysWhereAPersonOpensThePullRequest(t *testing.T) {
+	s := project(t)
+	s.command("gh", `[ "$2" != create ] || { echo "GitHub Actions is not permitted to create or approve pull requests" >&2; exit 1; }`)
+	s.pinned(":" + tag + "@" + built)
+	require.Zero(t, s.run("propose", "dev", "in", backend+":"+tag+"@"+built))
+	assert.Equal(t, "Open the pull request of these images: https://github.com/acme/shop/compare/main...images-dev?expand=1\n", s.text("step-summary"))
+	assert.NotEmpty(t, s.git("--git-dir origin rev-parse images-dev"))
+}
+
 func TestProposeAsksForNothingWhereTheStackHasTheImages(t *testing.T) {
 	s := projectStage(t)
 	s.pinned(":1.0.0")
