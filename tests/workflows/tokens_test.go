@@ -86,7 +86,7 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 	}
 	runs := []string{
 		".github/scripts/preview dev plan", ".github/scripts/preview dev summaries", ".github/scripts/apply dev plan",
-		".github/scripts/preview prod plan", ".github/scripts/apply prod plan",
+		".github/scripts/preview prod plan", ".github/scripts/approved prod", ".github/scripts/apply prod plan",
 		`aws eks update-kubeconfig --name "$(pulumi config get --stack prod --path threetier:cluster.eks)"`, "make drill STACK=prod",
 		`cat drill-prod.md >>"$GITHUB_STEP_SUMMARY"`,
 		`.github/scripts/push "$FOLDER" "$REPOSITORY" image/image.tar`, `.github/scripts/propose dev pinned "$BACKEND" "$FRONTEND"`,
