@@ -197,6 +197,9 @@ func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	trust, err := os.ReadFile(filepath.Join(root, "docs", "iam", "trust-deploy-prod.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(trust), `"token.actions.githubusercontent.com:sub": "repo:hooli@12/store@345:environment:prod"`)
+	owners, err := os.ReadFile(filepath.Join(root, ".github", "CODEOWNERS"))
+	require.NoError(t, err)
+	assert.Contains(t, string(owners), "\n* @hooli/maintainers\n", "a team of the repository's owner")
 	for _, module := range []string{".", "local"} {
 		packages := must(t, filepath.Join(root, module), "GOFLAGS=-mod=mod go list -deps -test ./... | grep -c ^initech.example/shop")
 		assert.NotEqual(t, "0", strings.TrimSpace(packages))
