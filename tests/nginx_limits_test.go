@@ -126,8 +126,8 @@ func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
 	for memory, atLeast := range map[string]int{"128Mi": 64, nginx.DefaultMemory: 128} {
 		config := renderNginx(t, nginx.Args{Resources: pods.ResourceArgs{Memory: memory}})
 		require.GreaterOrEqual(t, every(t, config, "limit_conn requests"), atLeast, "%s: so many requests at once are ordinary", memory)
-		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/2, "%s: an office behind one address", memory)
-		require.GreaterOrEqual(t, every(t, config, "limit_conn client_uploads"), 16, "%s", memory)
+		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/8, "%s: a browser and more", memory)
+		require.GreaterOrEqual(t, every(t, config, "limit_conn client_uploads"), atLeast/8, "%s", memory)
 	}
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
 	for i, name := range []string{"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"} {
