@@ -11,34 +11,6 @@ import (
 	"time"
 )
 
-// call is one request: who asks for what, and what is to be said about it beside the answer.
-type call struct {
-	ctx      context.Context
-	region   string
-	owner    string
-	inputs   map[string]any
-	warnings []string
-}
-
-func (c *call) warn(warnings ...string) {
-	for _, warning := range warnings {
-		if warning != "" {
-			c.warnings = append(c.warnings, warning)
-		}
-	}
-}
-
-func (c *call) record(kind, id string) *record {
-	rec := newRecord(kind, id, c.region, c.owner)
-	rec.Inputs = c.inputs
-	return rec
-}
-
-func newRecord(kind, id, region, owner string) *record {
-	return &record{Kind: kind, ID: id, Region: region, Owner: owner, Created: time.Now().UTC(),
-		Inputs: map[string]any{}, Outputs: map[string]any{}}
-}
-
 // Request is the body of the API's calls.
 type Request struct {
 	// Region is where the resource is or the lookup looks, such as eu-west-1. Required for creation and lookups.
@@ -107,11 +79,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("POST /pod-identity", a.handle(a.assumeForPod))
 	mux.HandleFunc("GET /instances", a.listInstances)
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
-	actions := map[string]func(*call, *record) error{
-		"reboot": a.reboot, "stop": a.stopInstance, "start": a.startStopped, "maintenance": a.maintain,
-		"snapshots": a.takeSnapshot, "backups": a.takeBackup, "certificate": a.swapCertificate, "storage": a.grow,
-	}
-	for name, action := range actions {
+	for name, action := range a.rds.actions() {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
 	}
 	mux.HandleFunc("POST /certificates/{name}/renew", a.handle(a.renew))
@@ -159,7 +127,7 @@ func writeJSON(w http.ResponseWriter, value any) {
 func (a *Account) onInstance(action func(*call, *record) error) func(*http.Request, *call) (*Response, error) {
 	return func(r *http.Request, c *call) (*Response, error) {
 		a.mu.Lock()
-		rec := a.instanceByName(r.PathValue("id"))
+		rec := a.rds.instanceByName(r.PathValue("id"))
 		a.mu.Unlock()
 		if rec == nil {
 			return nil, refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
@@ -175,27 +143,14 @@ func (a *Account) removeSnapshot(r *http.Request, c *call) (*Response, error) {
 	if snap == nil {
 		return nil, refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
 	}
-	return nil, a.deleteSnapshot(c, snap)
-}
-
-// swapCertificate gives the server a certificate of an authority that nobody trusts, or a good one again: to test
-// that clients verify.
-func (a *Account) swapCertificate(c *call, rec *record) error {
-	defer a.hold(rec)()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	rec.Instance.Untrusted = fallback(c.inputs, "trusted", true) == false
-	if err := a.store.put(rec); err != nil {
-		return err
-	}
-	return a.refresh(c, rec)
+	return nil, a.rds.deleteSnapshot(c, snap)
 }
 
 func (a *Account) listInstances(w http.ResponseWriter, _ *http.Request) {
 	a.mu.Lock()
 	out := []description{}
 	for _, rec := range a.store.all(kindInstance) {
-		out = append(out, a.describe(rec))
+		out = append(out, a.rds.describe(rec))
 	}
 	a.mu.Unlock()
 	writeJSON(w, out)
@@ -209,4 +164,11 @@ func (a *Account) listSnapshots(w http.ResponseWriter, _ *http.Request) {
 	}
 	a.mu.Unlock()
 	writeJSON(w, out)
+}
+
+func (a *Account) assumeForPod(_ *http.Request, c *call) (*Response, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	outputs, err := assumeForPod(a.shared, c)
+	return &Response{Outputs: outputs}, err
 }

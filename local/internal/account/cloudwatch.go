@@ -18,7 +18,7 @@ const (
 // retentions are the numbers of days that CloudWatch keeps logs for; 0 is for ever.
 var retentions = []int{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-func createLogGroup(a *Account, c *call) (*record, error) {
+func createLogGroup(a *shared, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	if a.store.get(kindLogGroup, name) != nil {
 		return nil, refuse("ResourceAlreadyExistsException", "The specified log group already exists: %s", name)
@@ -30,7 +30,7 @@ func createLogGroup(a *Account, c *call) (*record, error) {
 	return rec, updateLogGroup(a, c, rec)
 }
 
-func updateLogGroup(_ *Account, c *call, _ *record) error {
+func updateLogGroup(_ *shared, c *call, _ *record) error {
 	if days := number(c.inputs, "retentionInDays"); !slices.Contains(retentions, days) {
 		return refuse("InvalidParameterException", "retentionInDays is %d, want one of %v", days, retentions)
 	}
@@ -39,7 +39,7 @@ func updateLogGroup(_ *Account, c *call, _ *record) error {
 
 // createLogGroups makes those that RDS makes by itself, without retention, where nobody did before. The caller holds
 // a.mu.
-func (a *Account) createLogGroups(rec *record) {
+func createLogGroups(a *shared, rec *record) {
 	for _, export := range list(rec.Inputs, "enabledCloudwatchLogsExports") {
 		name := "/aws/rds/instance/" + rec.Instance.Identifier + "/" + export
 		if a.store.get(kindLogGroup, name) != nil {
@@ -59,7 +59,7 @@ var comparisons = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshol
 	"LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"}
 
 // createAlarm replaces an alarm of the same name, as CloudWatch does.
-func createAlarm(a *Account, c *call) (*record, error) {
+func createAlarm(a *shared, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	rec := c.record(kindAlarm, name)
 	rec.Outputs = map[string]any{
@@ -69,7 +69,7 @@ func createAlarm(a *Account, c *call) (*record, error) {
 	return rec, updateAlarm(a, c, rec)
 }
 
-func updateAlarm(_ *Account, c *call, _ *record) error {
+func updateAlarm(_ *shared, c *call, _ *record) error {
 	in := c.inputs
 	switch {
 	case !slices.Contains(comparisons, text(in, "comparisonOperator")):
@@ -155,13 +155,13 @@ func checkQueries(in map[string]any, queries []any) error {
 }
 
 // hasLogGroup also knows the cluster's own: EKS makes one, and the CloudWatch Observability add-on the other.
-func (a *Account) hasLogGroup(name string) bool {
+func hasLogGroup(a *shared, name string) bool {
 	return a.store.get(kindLogGroup, name) != nil || clusterLogGroup.MatchString(name)
 }
 
 var clusterLogGroup = regexp.MustCompile(`^(/aws/eks/[^/]+/cluster|/aws/containerinsights/[^/]+/application)$`)
 
-func createMetricFilter(a *Account, c *call) (*record, error) {
+func createMetricFilter(a *shared, c *call) (*record, error) {
 	rec := c.record(kindMetricFilter, text(c.inputs, "name"))
 	rec.Outputs = map[string]any{}
 	return rec, updateMetricFilter(a, c, rec)
@@ -170,12 +170,12 @@ func createMetricFilter(a *Account, c *call) (*record, error) {
 // longestPattern is in letters.
 const longestPattern = 1024
 
-func updateMetricFilter(a *Account, c *call, _ *record) error {
+func updateMetricFilter(a *shared, c *call, _ *record) error {
 	transformation, _ := c.inputs["metricTransformation"].(map[string]any)
 	dimensions, _ := transformation["dimensions"].(map[string]any)
 	pattern := text(c.inputs, "pattern")
 	switch {
-	case !a.hasLogGroup(text(c.inputs, "logGroupName")):
+	case !hasLogGroup(a, text(c.inputs, "logGroupName")):
 		return refuse("ResourceNotFoundException", "The specified log group does not exist: %s", text(c.inputs, "logGroupName"))
 	case len(pattern) > longestPattern || strings.HasPrefix(pattern, "{") != strings.HasSuffix(pattern, "}"):
 		return refuse("InvalidParameterException", "Invalid metric filter pattern: %s", pattern)
@@ -188,7 +188,7 @@ func updateMetricFilter(a *Account, c *call, _ *record) error {
 }
 
 // createDashboard replaces a dashboard of the same name, as CloudWatch does.
-func createDashboard(a *Account, c *call) (*record, error) {
+func createDashboard(a *shared, c *call) (*record, error) {
 	rec := c.record(kindDashboard, text(c.inputs, "dashboardName"))
 	rec.Outputs = map[string]any{"dashboardArn": arn("cloudwatch", "", "dashboard/"+rec.ID)}
 	return rec, updateDashboard(a, c, rec)
@@ -196,7 +196,7 @@ func createDashboard(a *Account, c *call) (*record, error) {
 
 var dashboardName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
-func updateDashboard(_ *Account, c *call, _ *record) error {
+func updateDashboard(_ *shared, c *call, _ *record) error {
 	if name := text(c.inputs, "dashboardName"); !dashboardName.MatchString(name) {
 		return refuse("InvalidParameterValue", "dashboardName is %q, want letters, digits, - and _", name)
 	}
@@ -223,13 +223,13 @@ func updateDashboard(_ *Account, c *call, _ *record) error {
 	return nil
 }
 
-func createHealthCheck(a *Account, c *call) (*record, error) {
+func createHealthCheck(a *shared, c *call) (*record, error) {
 	rec := c.record(kindHealthCheck, randomHex(16))
 	rec.Outputs = map[string]any{"arn": "arn:aws:route53:::healthcheck/" + rec.ID}
 	return rec, updateHealthCheck(a, c, rec)
 }
 
-func updateHealthCheck(_ *Account, c *call, _ *record) error {
+func updateHealthCheck(_ *shared, c *call, _ *record) error {
 	in := c.inputs
 	switch {
 	case !slices.Contains([]string{"HTTP", "HTTPS", "TCP"}, text(in, "type")):

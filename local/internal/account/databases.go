@@ -8,7 +8,7 @@ import (
 )
 
 // getInstances finds all, or those with the tags.
-func getInstances(a *Account, c *call) (map[string]any, error) {
+func (a *service) getInstances(c *call) (map[string]any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids, arns := []string{}, []string{}
@@ -31,7 +31,7 @@ func getInstances(a *Account, c *call) (map[string]any, error) {
 }
 
 // getInstance answers with what runs: the full version, and the size that the storage has.
-func getInstance(a *Account, c *call) (map[string]any, error) {
+func (a *service) getInstance(c *call) (map[string]any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	rec := a.instanceByName(text(c.inputs, "dbInstanceIdentifier"))
@@ -54,7 +54,7 @@ func getInstance(a *Account, c *call) (map[string]any, error) {
 }
 
 // getSnapshot finds one by its name, or by its ARN in this account.
-func getSnapshot(a *Account, c *call) (map[string]any, error) {
+func (a *service) getSnapshot(c *call) (map[string]any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	asked := text(c.inputs, "dbSnapshotIdentifier")
@@ -66,17 +66,17 @@ func getSnapshot(a *Account, c *call) (map[string]any, error) {
 	return map[string]any{
 		"id": snap.ID, "dbSnapshotIdentifier": snap.ID, "dbSnapshotArn": arn("rds", c.region, "snapshot:"+snap.ID),
 		"dbInstanceIdentifier": snap.Snapshot.Source, "allocatedStorage": number(snap.Inputs, "allocatedStorage"),
-		"encrypted": truth(snap.Inputs, "storageEncrypted"), "engine": "postgres", "engineVersion": snap.version(),
+		"encrypted": truth(snap.Inputs, "storageEncrypted"), "engine": "postgres", "engineVersion": snapshotVersion(snap),
 		"kmsKeyId": text(snap.Inputs, "kmsKeyId"), "iops": number(snap.Inputs, "iops"), "licenseModel": "postgresql-license",
 		"port": number(snap.Inputs, "port"), "status": snap.Snapshot.Status, "snapshotType": snap.Snapshot.Type,
 		"storageType": fallback(snap.Inputs, "storageType", "gp2"), "vpcId": vpcID, "snapshotCreateTime": created,
 		"originalSnapshotCreateTime": created, "sourceRegion": "", "sourceDbSnapshotIdentifier": "", "availabilityZone": "",
-		"optionGroupName": fmt.Sprintf("default:postgres-%d", majorOf(snap.version())), "tags": tagsOf(snap.Inputs),
+		"optionGroupName": fmt.Sprintf("default:postgres-%d", majorOf(snapshotVersion(snap))), "tags": tagsOf(snap.Inputs),
 	}, nil
 }
 
 // getEngineVersion tells where a version can be upgraded to.
-func getEngineVersion(_ *Account, c *call) (map[string]any, error) {
+func getEngineVersion(c *call) (map[string]any, error) {
 	version := resolve(text(c.inputs, "version"), "")
 	if text(c.inputs, "engine") != "postgres" || version == "" {
 		return nil, refuse("InvalidParameterCombination", "Cannot find version %s for %s", text(c.inputs, "version"),
@@ -93,7 +93,7 @@ func getEngineVersion(_ *Account, c *call) (map[string]any, error) {
 }
 
 // getOrderableDbInstance offers every class that there is, in its newest version.
-func getOrderableDbInstance(_ *Account, c *call) (map[string]any, error) {
+func getOrderableDbInstance(c *call) (map[string]any, error) {
 	class := text(c.inputs, "instanceClass")
 	if text(c.inputs, "engine") != "postgres" || classMemory(class) == 0 {
 		return nil, refuse("InvalidParameterValue", "no RDS DB Instance Classes match the criteria; try a different search")
@@ -101,16 +101,4 @@ func getOrderableDbInstance(_ *Account, c *call) (map[string]any, error) {
 	return map[string]any{
 		"id": class, "engine": "postgres", "instanceClass": class, "storageType": text(c.inputs, "storageType"), "multiAzCapable": true,
 	}, nil
-}
-
-func getSecurityGroup(a *Account, c *call) (map[string]any, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	id := text(c.inputs, "id")
-	vpc := a.vpcOf(id)
-	if vpc == "" {
-		return nil, refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
-	}
-	return map[string]any{"id": id, "vpcId": vpc, "arn": arn("ec2", c.region, "security-group/"+id), "name": id, "description": "",
-		"tags": map[string]string{}}, nil
 }

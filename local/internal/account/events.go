@@ -16,7 +16,7 @@ var eventCategories = map[string][]string{
 	"db-snapshot":        {"creation", "deletion", "notification", "restoration"},
 }
 
-func createEventSubscription(a *Account, c *call) (*record, error) {
+func createEventSubscription(a *service, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	if a.store.get(kindEventSubscription, name) != nil {
 		return nil, refuse("SubscriptionAlreadyExist", "Event Subscription already exists with name: %s", name)
@@ -26,7 +26,7 @@ func createEventSubscription(a *Account, c *call) (*record, error) {
 	return rec, updateEventSubscription(a, c, rec)
 }
 
-func updateEventSubscription(a *Account, c *call, _ *record) error {
+func updateEventSubscription(a *service, c *call, _ *record) error {
 	if topic := text(c.inputs, "snsTopic"); !strings.HasPrefix(topic, "arn:aws:sns:") {
 		return refuse("SNSTopicArnNotFound", "SNS topic ARN does not exist: %s", topic)
 	}

@@ -11,7 +11,7 @@ const (
 	kindParameterGroup = "rds/parameterGroup"
 )
 
-func createSubnetGroup(a *Account, c *call) (*record, error) {
+func createSubnetGroup(a *service, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	if a.store.get(kindSubnetGroup, name) != nil {
 		return nil, refuse("DBSubnetGroupAlreadyExists", "The DB subnet group '%s' already exists.", name)
@@ -24,7 +24,7 @@ func createSubnetGroup(a *Account, c *call) (*record, error) {
 	return rec, updateSubnetGroup(a, c, rec)
 }
 
-func updateSubnetGroup(_ *Account, c *call, rec *record) error {
+func updateSubnetGroup(_ *service, c *call, rec *record) error {
 	zones, vpc := []string{}, ""
 	for _, id := range list(c.inputs, "subnetIds") {
 		s := findSubnet(id)
@@ -50,26 +50,15 @@ func updateSubnetGroup(_ *Account, c *call, rec *record) error {
 	return nil
 }
 
-// users are the instances with an input of that value.
-func (a *Account) users(input, value string) []string {
-	var out []string
-	for _, rec := range a.store.all(kindInstance) {
-		if rec.Inputs[input] == value || slices.Contains(list(rec.Inputs, input), value) {
-			out = append(out, rec.Instance.Identifier)
-		}
-	}
-	return out
-}
-
-func removeSubnetGroup(a *Account, _ *call, rec *record) error {
-	if users := a.users("dbSubnetGroupName", rec.ID); len(users) > 0 {
+func removeSubnetGroup(a *service, _ *call, rec *record) error {
+	if users := a.store.users("dbSubnetGroupName", rec.ID); len(users) > 0 {
 		return refuse("InvalidDBSubnetGroupStateFault", "Cannot delete the subnet group '%s' because at least one database "+
 			"instance: %s is still using it.", rec.ID, users[0])
 	}
 	return nil
 }
 
-func createParameterGroup(a *Account, c *call) (*record, error) {
+func createParameterGroup(a *service, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	if a.store.get(kindParameterGroup, name) != nil {
 		return nil, refuse("DBParameterGroupAlreadyExists", "Parameter group %s already exists", name)
@@ -85,7 +74,7 @@ func createParameterGroup(a *Account, c *call) (*record, error) {
 }
 
 // updateParameterGroup puts what may be changed at once into effect; the rest waits for each instance's reboot.
-func updateParameterGroup(a *Account, c *call, rec *record) error {
+func updateParameterGroup(a *service, c *call, rec *record) error {
 	next, err := a.readParameters(c.ctx, c.inputs)
 	if err != nil {
 		return err
@@ -102,7 +91,7 @@ func updateParameterGroup(a *Account, c *call, rec *record) error {
 	return nil
 }
 
-func (a *Account) applyParameters(c *call, rec *record, next map[string]parameter) error {
+func (a *service) applyParameters(c *call, rec *record, next map[string]parameter) error {
 	applied, waiting := map[string]string{}, []string{}
 	for name, old := range rec.Instance.Applied {
 		known := a.setting(name, newestMajor)
@@ -136,8 +125,8 @@ func (a *Account) applyParameters(c *call, rec *record, next map[string]paramete
 	return a.refresh(c, rec)
 }
 
-func removeParameterGroup(a *Account, _ *call, rec *record) error {
-	if len(a.users("parameterGroupName", rec.ID)) > 0 {
+func removeParameterGroup(a *service, _ *call, rec *record) error {
+	if len(a.store.users("parameterGroupName", rec.ID)) > 0 {
 		return refuse("InvalidDBParameterGroupState", "One or more database instances are still members of this parameter "+
 			"group %s, so the group cannot be deleted", rec.ID)
 	}

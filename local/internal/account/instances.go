@@ -23,25 +23,8 @@ const (
 	statusDeleting  = "deleting"
 )
 
-// instance is what a record of an RDS instance holds beside its inputs.
-type instance struct {
-	Identifier    string            `json:"identifier"`
-	Version       string            `json:"version,omitempty"` // RDS's full one, such as 16.10
-	Grown         int               `json:"grown,omitempty"`   // the storage in GiB where it has grown by itself
-	Status        string            `json:"status"`
-	IP            string            `json:"ip"`
-	Zone          string            `json:"zone"`
-	Port          int               `json:"port"`
-	Applied       map[string]string `json:"applied"`           // the parameters in effect
-	PendingReboot bool              `json:"pendingReboot"`     // the parameter group has changes that wait
-	Pending       map[string]any    `json:"pending,omitempty"` // modifications that wait for the maintenance window
-	Source        string            `json:"source,omitempty"`  // resource id of the instance that it replicates
-	Untrusted     bool              `json:"untrusted,omitempty"`
-	FinalSnapshot string            `json:"finalSnapshot,omitempty"` // while it is being deleted
-}
-
 // createInstance answers when the instance takes connections. A caller who goes away meanwhile changes nothing.
-func (a *Account) createInstance(c *call) (*record, error) {
+func (a *service) createInstance(c *call) (*record, error) {
 	a.mu.Lock()
 	rec, err := a.planInstance(c)
 	a.mu.Unlock()
@@ -61,7 +44,7 @@ func (a *Account) createInstance(c *call) (*record, error) {
 }
 
 // modifyRestored asks at once for what a restore can't be asked for.
-func (a *Account) modifyRestored(c *call, rec *record) error {
+func (a *service) modifyRestored(c *call, rec *record) error {
 	asked := c.inputs["applyImmediately"]
 	c.inputs = merge(c.inputs, map[string]any{"applyImmediately": true, "username": rec.Inputs["username"],
 		"dbName": rec.Inputs["dbName"]})
@@ -75,30 +58,30 @@ func (a *Account) modifyRestored(c *call, rec *record) error {
 }
 
 // storage is the size in GiB that the instance has.
-func (rec *record) storage() int {
+func storage(rec *record) int {
 	return max(number(rec.Inputs, "allocatedStorage"), rec.Instance.Grown)
 }
 
 // versionOf is RDS's full version of an instance.
-func (a *Account) versionOf(rec *record) string {
+func (a *service) versionOf(rec *record) string {
 	return cmp.Or(rec.Instance.Version, resolve(text(rec.Inputs, "engineVersion"), ""))
 }
 
 // grow is what RDS does by itself when the storage is nearly full.
-func (a *Account) grow(c *call, rec *record) error {
+func (a *service) grow(c *call, rec *record) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	size := number(c.inputs, "allocatedStorage")
-	if most := number(rec.Inputs, "maxAllocatedStorage"); size <= rec.storage() || size > most {
-		return refuse("InvalidParameterValue", "allocatedStorage is %d, want %d to %d", size, rec.storage()+1, most)
+	if most := number(rec.Inputs, "maxAllocatedStorage"); size <= storage(rec) || size > most {
+		return refuse("InvalidParameterValue", "allocatedStorage is %d, want %d to %d", size, storage(rec)+1, most)
 	}
 	rec.Instance.Grown = size
 	return a.store.put(rec)
 }
 
 // finishCreation makes what was planned. Only the account's own end interrupts it, and its next start takes it up.
-func (a *Account) finishCreation(rec *record) (warnings []string, err error) {
+func (a *service) finishCreation(rec *record) (warnings []string, err error) {
 	warnings, err = a.buildInstance(a.life, rec)
 	if err == nil {
 		a.log.Info("instance created", "instance", rec.Instance.Identifier, "address", rec.Instance.IP)
@@ -113,7 +96,7 @@ func (a *Account) finishCreation(rec *record) (warnings []string, err error) {
 }
 
 // planInstance reserves the identifier and the address. The caller holds a.mu.
-func (a *Account) planInstance(c *call) (*record, error) {
+func (a *service) planInstance(c *call) (*record, error) {
 	inputs := maps.Clone(c.inputs)
 	if err := a.inherit(inputs); err != nil {
 		return nil, err
@@ -135,7 +118,7 @@ func (a *Account) planInstance(c *call) (*record, error) {
 		Port: portOf(inputs), Applied: a.desired(inputs), Version: resolve(text(inputs, "engineVersion"), ""),
 	}
 	if snap := a.store.get(kindSnapshot, text(inputs, "snapshotIdentifier")); snap != nil {
-		rec.Instance.Version = snap.version()
+		rec.Instance.Version = snapshotVersion(snap)
 	}
 	if source := a.instanceByName(text(inputs, "replicateSourceDb")); source != nil {
 		rec.Instance.Source, rec.Instance.Version = source.ID, a.versionOf(source)
@@ -145,7 +128,7 @@ func (a *Account) planInstance(c *call) (*record, error) {
 }
 
 // zoneFor keeps a replica out of its source's zone.
-func (a *Account) zoneFor(inputs map[string]any) string {
+func (a *service) zoneFor(inputs map[string]any) string {
 	if zone := text(inputs, "availabilityZone"); zone != "" {
 		return zone[len(zone)-1:]
 	}
@@ -163,7 +146,7 @@ func portOf(inputs map[string]any) int {
 	return 5432
 }
 
-func (a *Account) versionWarning(inputs map[string]any) string {
+func (a *service) versionWarning(inputs map[string]any) string {
 	asked := text(inputs, "engineVersion")
 	if majorOf(asked) == a.pg.Major || asked == "" {
 		return ""
@@ -173,7 +156,7 @@ func (a *Account) versionWarning(inputs map[string]any) string {
 }
 
 // buildInstance makes the data, starts the server and lets the master user in. What an earlier try left goes first.
-func (a *Account) buildInstance(ctx context.Context, rec *record) (warnings []string, err error) {
+func (a *service) buildInstance(ctx context.Context, rec *record) (warnings []string, err error) {
 	password, err := a.sealer.open(rec.Sealed)
 	if err != nil {
 		return nil, err
@@ -196,7 +179,7 @@ func (a *Account) buildInstance(ctx context.Context, rec *record) (warnings []st
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	rec.Instance.Status, rec.Sealed = statusAvailable, nil
-	a.createLogGroups(rec)
+	createLogGroups(a.shared, rec)
 	if err := a.store.put(rec); err != nil {
 		return nil, err
 	}
@@ -204,7 +187,7 @@ func (a *Account) buildInstance(ctx context.Context, rec *record) (warnings []st
 }
 
 // fillData gives the instance its data directory: new, from a snapshot, or from the instance that it replicates.
-func (a *Account) fillData(ctx context.Context, rec *record) error {
+func (a *service) fillData(ctx context.Context, rec *record) error {
 	srv := a.serverOf(rec)
 	if rec.Instance.Source != "" {
 		a.mu.Lock()
@@ -223,7 +206,7 @@ func (a *Account) fillData(ctx context.Context, rec *record) error {
 
 // provision lets the master user in. A replica has it all from its source, a restored instance only gets the new
 // password.
-func (a *Account) provision(ctx context.Context, rec *record, password string) error {
+func (a *service) provision(ctx context.Context, rec *record, password string) error {
 	srv, username := a.serverOf(rec), text(rec.Inputs, "username")
 	switch {
 	case rec.Instance.Source != "":
@@ -235,7 +218,7 @@ func (a *Account) provision(ctx context.Context, rec *record, password string) e
 }
 
 // erase removes an instance without a trace.
-func (a *Account) erase(rec *record) error {
+func (a *service) erase(rec *record) error {
 	a.serverOf(rec).Stop()
 	if err := os.RemoveAll(a.instanceDir(rec)); err != nil {
 		return err
@@ -255,7 +238,7 @@ func (a *Account) erase(rec *record) error {
 	return err
 }
 
-func (a *Account) instanceByName(identifier string) *record {
+func (a *service) instanceByName(identifier string) *record {
 	for _, rec := range a.store.all(kindInstance) {
 		if rec.Instance.Identifier == identifier && identifier != "" {
 			return rec
@@ -265,7 +248,7 @@ func (a *Account) instanceByName(identifier string) *record {
 }
 
 // tidy ends what a killed account left half-done: servers, deletions, copies, folders that nothing knows.
-func (a *Account) tidy() error {
+func (a *service) tidy() error {
 	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
 	for _, data := range running {
 		err = errors.Join(err, postgres.ClearStale(data))

@@ -39,11 +39,11 @@ var instanceDefaults = map[string]any{
 
 // viewInstance is what the API answers: the inputs in effect, AWS's defaults, and what was computed. The caller holds
 // a.mu.
-func (a *Account) viewInstance(rec *record) map[string]any {
+func (a *service) viewInstance(rec *record) map[string]any {
 	name, region := a.dnsName(rec), rec.Region
 	actual := a.versionOf(rec)
 	version := cmp.Or(text(rec.Inputs, "engineVersion"), actual)
-	iops, throughput := storageSpeed(rec.Inputs, rec.storage())
+	iops, throughput := storageSpeed(rec.Inputs, storage(rec))
 	defaults := maps.Clone(instanceDefaults)
 	defaults["engineVersion"], defaults["iops"] = version, iops
 	defaults["backupWindow"], defaults["maintenanceWindow"] = windows(rec.Inputs)
@@ -63,7 +63,7 @@ func (a *Account) viewInstance(rec *record) map[string]any {
 		"arn":                  arn("rds", region, "db:"+rec.Instance.Identifier),
 		"availabilityZone":     region + rec.Instance.Zone,
 		"endpoint":             fmt.Sprintf("%s:%d", name, rec.Instance.Port),
-		"allocatedStorage":     rec.storage(),
+		"allocatedStorage":     storage(rec),
 		"engineVersionActual":  actual,
 		"hostedZoneId":         hostedZoneID,
 		"identifier":           rec.Instance.Identifier,
@@ -102,7 +102,7 @@ type description struct {
 }
 
 // describe needs a.mu held.
-func (a *Account) describe(rec *record) description {
+func (a *service) describe(rec *record) description {
 	d := description{
 		Identifier: rec.Instance.Identifier, ResourceID: rec.ID, Status: rec.Instance.Status,
 		IP: rec.Instance.IP, Address: a.dnsName(rec), Port: rec.Instance.Port,

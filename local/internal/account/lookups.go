@@ -2,7 +2,6 @@ package account
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"os"
 	"slices"
@@ -10,30 +9,29 @@ import (
 	"strings"
 )
 
-// lookups by service and name: RDS and EC2 both have a getInstances.
+// lookups by service and name, beside those of RDS.
 var lookups = map[string]func(*Account, *call) (map[string]any, error){
-	"eks.getCluster":             getCluster,
-	"eks.getAddon":               getAddon,
-	"ec2.getSubnets":             getSubnets,
-	"ec2.getSubnet":              getSubnet,
-	"ec2.getRouteTables":         getRouteTables,
-	"ec2.getRouteTable":          getRouteTable,
-	"ec2.getSecurityGroup":       getSecurityGroup,
-	"ec2.getInstances":           getNodes,
-	"rds.getInstances":           getInstances,
-	"rds.getInstance":            getInstance,
-	"rds.getSnapshot":            getSnapshot,
-	"rds.getEngineVersion":       getEngineVersion,
-	"rds.getOrderableDbInstance": getOrderableDbInstance,
-	"acm.getCertificate":         getCertificate,
-	"route53.getZone":            getZone,
-	"lb.getHostedZoneId":         always(getBalancersZone),
-	"getPartition":               always(getPartition),
-	"getCallerIdentity":          always(getCallerIdentity),
-	"getRegion":                  always(getRegion),
+	"eks.getCluster":       getCluster,
+	"eks.getAddon":         getAddon,
+	"ec2.getSubnets":       getSubnets,
+	"ec2.getSubnet":        getSubnet,
+	"ec2.getRouteTables":   getRouteTables,
+	"ec2.getRouteTable":    getRouteTable,
+	"ec2.getSecurityGroup": getSecurityGroup,
+	"ec2.getInstances":     getNodes,
+	"acm.getCertificate":   getCertificate,
+	"route53.getZone":      getZone,
+	"lb.getHostedZoneId":   always(getBalancersZone),
+	"getPartition":         always(getPartition),
+	"getCallerIdentity":    always(getCallerIdentity),
+	"getRegion":            always(getRegion),
 }
 
 func (a *Account) lookup(r *http.Request, c *call) (*Response, error) {
+	if find, ok := a.rds.lookups()[r.PathValue("name")]; ok {
+		outputs, err := find(c)
+		return &Response{Outputs: outputs}, err
+	}
 	find, ok := lookups[r.PathValue("name")]
 	if !ok {
 		return nil, refuse("UnknownLookup", "the stand-in for AWS doesn't know the lookup %s", r.PathValue("name"))
@@ -104,36 +102,6 @@ func getAddon(_ *Account, c *call) (map[string]any, error) {
 		"createdAt":           "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z",
 		"podIdentityAssociations": []any{}, "serviceAccountRoleArn": "", "tags": map[string]any{},
 	}, nil
-}
-
-// filterBy checks every filter of a lookup against what the thing has under the filters' names.
-func filterBy(c *call, have map[string][]string) (bool, error) {
-	for key, value := range tagsOf(c.inputs) {
-		if !slices.Contains(have["tag:"+key], value) {
-			return false, nil
-		}
-	}
-	for _, filter := range objects(c.inputs, "filters") {
-		name := text(filter, "name")
-		values, known := have[name]
-		if !known && !strings.HasPrefix(name, "tag:") {
-			return false, refuse("InvalidParameterValue",
-				"The filter '%s' is invalid (or the stand-in for AWS doesn't know it)", name)
-		}
-		if !slices.ContainsFunc(list(filter, "values"), func(v string) bool { return slices.Contains(values, v) }) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func tagsOf(inputs map[string]any) map[string]string {
-	out := map[string]string{}
-	tags, _ := inputs["tags"].(map[string]any)
-	for key, value := range tags {
-		out[key] = fmt.Sprint(value)
-	}
-	return out
 }
 
 func (s *subnet) filters(region string) map[string][]string {
@@ -358,4 +326,16 @@ func getCallerIdentity(*call) map[string]any {
 func getRegion(c *call) map[string]any {
 	name, _ := fallback(c.inputs, "name", c.region).(string)
 	return map[string]any{"id": name, "name": name, "endpoint": "ec2." + name + ".amazonaws.com", "description": name}
+}
+
+func getSecurityGroup(a *Account, c *call) (map[string]any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	id := text(c.inputs, "id")
+	vpc := vpcOf(a.shared, id)
+	if vpc == "" {
+		return nil, refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+	}
+	return map[string]any{"id": id, "vpcId": vpc, "arn": arn("ec2", c.region, "security-group/"+id), "name": id, "description": "",
+		"tags": map[string]string{}}, nil
 }

@@ -16,13 +16,13 @@ var deferrable = []string{"allocatedStorage", "caCertIdentifier", "engineVersion
 var restarting = []string{"engineVersion", "identifier", "instanceClass", "port"}
 
 // modifyInstance answers when the changes are in effect, or are kept for the maintenance window.
-func (a *Account) modifyInstance(c *call, rec *record) error {
+func (a *service) modifyInstance(c *call, rec *record) error {
 	defer a.hold(rec)()
 	return a.modify(c, rec)
 }
 
 // modify wants the instance held.
-func (a *Account) modify(c *call, rec *record) error {
+func (a *service) modify(c *call, rec *record) error {
 	ctx := context.WithoutCancel(c.ctx) // a half-done modification helps nobody
 	a.mu.Lock()
 	changed, err := a.planModification(c, rec)
@@ -45,7 +45,7 @@ func (a *Account) modify(c *call, rec *record) error {
 }
 
 // planModification checks and records what changes. The caller holds a.mu.
-func (a *Account) planModification(c *call, rec *record) (changed []string, err error) {
+func (a *service) planModification(c *call, rec *record) (changed []string, err error) {
 	if rec.Instance.Status != statusAvailable {
 		return nil, refuse("InvalidDBInstanceState", "Database instance is not in available state.")
 	}
@@ -84,7 +84,7 @@ func (a *Account) planModification(c *call, rec *record) (changed []string, err 
 }
 
 // take makes the inputs those of the record, and what follows from them.
-func (a *Account) take(c *call, rec *record, next map[string]any, changed []string) {
+func (a *service) take(c *call, rec *record, next map[string]any, changed []string) {
 	rec.Inputs = next
 	rec.Instance.Identifier = text(next, "identifier")
 	rec.Instance.Port = portOf(next)
@@ -101,11 +101,11 @@ func (a *Account) take(c *call, rec *record, next map[string]any, changed []stri
 	} else if slices.Contains(changed, "parameterGroupName") {
 		rec.Instance.PendingReboot = !maps.Equal(rec.Instance.Applied, a.desired(next))
 	}
-	a.createLogGroups(rec)
+	createLogGroups(a.shared, rec)
 }
 
 // keep writes the instance and its replicas, to which a change may have spread.
-func (a *Account) keep(rec *record) error {
+func (a *service) keep(rec *record) error {
 	err := a.store.put(rec)
 	for _, replica := range a.replicas(rec) {
 		err = errors.Join(err, a.store.put(replica))
@@ -114,7 +114,7 @@ func (a *Account) keep(rec *record) error {
 }
 
 // applyModification restarts only where it must; the rest is read at a reload.
-func (a *Account) applyModification(ctx context.Context, c *call, rec *record, changed []string) error {
+func (a *service) applyModification(ctx context.Context, c *call, rec *record, changed []string) error {
 	srv := a.serverOf(rec)
 	restart := slices.ContainsFunc(changed, func(key string) bool { return slices.Contains(restarting, key) })
 	if restart || !srv.Running() || srv.Port() != rec.Instance.Port {
@@ -129,7 +129,7 @@ func (a *Account) applyModification(ctx context.Context, c *call, rec *record, c
 }
 
 // refresh brings the server's files up to date and lets it read them. The caller holds a.mu.
-func (a *Account) refresh(c *call, rec *record) error {
+func (a *service) refresh(c *call, rec *record) error {
 	missing, err := a.configure(rec)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (a *Account) refresh(c *call, rec *record) error {
 }
 
 // maintain applies what waits for the maintenance window, and the newest minor.
-func (a *Account) maintain(c *call, rec *record) error {
+func (a *service) maintain(c *call, rec *record) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	changed := slices.Sorted(maps.Keys(rec.Instance.Pending))
@@ -161,7 +161,7 @@ func (a *Account) maintain(c *call, rec *record) error {
 }
 
 // reboot puts the parameter group's waiting changes into effect.
-func (a *Account) reboot(c *call, rec *record) error {
+func (a *service) reboot(c *call, rec *record) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	err := a.mustBe(rec, statusAvailable)
@@ -176,7 +176,7 @@ func (a *Account) reboot(c *call, rec *record) error {
 	return a.restartInstance(c.ctx, rec)
 }
 
-func (a *Account) stopInstance(_ *call, rec *record) error {
+func (a *service) stopInstance(_ *call, rec *record) error {
 	defer a.hold(rec)()
 	if err := a.setStatus(rec, statusAvailable, statusStopped); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (a *Account) stopInstance(_ *call, rec *record) error {
 	return nil
 }
 
-func (a *Account) startStopped(c *call, rec *record) error {
+func (a *service) startStopped(c *call, rec *record) error {
 	defer a.hold(rec)()
 	if err := a.setStatus(rec, statusStopped, statusAvailable); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (a *Account) startStopped(c *call, rec *record) error {
 	return a.startInstance(c.ctx, rec)
 }
 
-func (a *Account) setStatus(rec *record, from, to string) error {
+func (a *service) setStatus(rec *record, from, to string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.mustBe(rec, from); err != nil {
@@ -210,7 +210,7 @@ func (a *Account) setStatus(rec *record, from, to string) error {
 	return a.store.put(rec)
 }
 
-func (a *Account) mustBe(rec *record, status string) error {
+func (a *service) mustBe(rec *record, status string) error {
 	if rec.Instance.Status != status {
 		return refuse("InvalidDBInstanceState", "Instance %s is not in %s state.", rec.Instance.Identifier, status)
 	}
@@ -218,7 +218,7 @@ func (a *Account) mustBe(rec *record, status string) error {
 }
 
 // desired are the values of the instance's parameter group.
-func (a *Account) desired(inputs map[string]any) map[string]string {
+func (a *service) desired(inputs map[string]any) map[string]string {
 	out := map[string]string{}
 	if group := a.store.get(kindParameterGroup, text(inputs, "parameterGroupName")); group != nil {
 		for _, entry := range objects(group.Inputs, "parameters") {
@@ -228,7 +228,7 @@ func (a *Account) desired(inputs map[string]any) map[string]string {
 	return out
 }
 
-func (a *Account) missingParameters(rec *record) []string {
+func (a *service) missingParameters(rec *record) []string {
 	_, missing := a.pg.ConfigLines(a.parameters(rec))
 	return missing
 }

@@ -266,3 +266,12 @@ func getBalancersZone(c *call) map[string]any {
 	}
 	return map[string]any{"id": id, "loadBalancerType": kind, "region": text(c.inputs, "region")}
 }
+
+// names are the kinds that concern names in DNS.
+func (a *Account) names() map[string]kind {
+	return map[string]kind{
+		kindCertificate: newKind(a, "", createCertificate, updateCertificate, removeCertificate).locksItself(),
+		kindValidation:  newKind(a, "", createValidation),
+		kindRecordSet:   newKind(a, "", createRecordSet, updateRecordSet),
+	}
+}

@@ -44,7 +44,7 @@ var rdsParameters = map[string]postgres.Setting{
 var extensionParameter = regexp.MustCompile(`^(pg_stat_statements|auto_explain|pgaudit|cron|pg_hint_plan|plpgsql|pglogical|pg_prewarm|pg_bigm)\.[a-z_]+$`)
 
 // setting is nil where RDS doesn't know the parameter for that family.
-func (a *Account) setting(name string, major int) *postgres.Setting {
+func (a *service) setting(name string, major int) *postgres.Setting {
 	found, ok := a.pg.Setting(name)
 	switch {
 	case ok:
@@ -88,7 +88,7 @@ func checkAllowed(name, value string) error {
 }
 
 // readParameters turns a parameter group's inputs into its entries, refusing what RDS refuses.
-func (a *Account) readParameters(ctx context.Context, inputs map[string]any) (map[string]parameter, error) {
+func (a *service) readParameters(ctx context.Context, inputs map[string]any) (map[string]parameter, error) {
 	major, err := familyMajor(text(inputs, "family"))
 	if err != nil {
 		return nil, err

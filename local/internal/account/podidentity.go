@@ -3,7 +3,6 @@ package account
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +13,8 @@ const (
 	podsService     = "pods.eks.amazonaws.com"
 )
 
-func createAssociation(a *Account, c *call) (*record, error) {
-	if existing := a.association(text(c.inputs, "clusterName"), text(c.inputs, "namespace"), text(c.inputs, "serviceAccount")); existing != nil {
+func createAssociation(a *shared, c *call) (*record, error) {
+	if existing := findAssociation(a, text(c.inputs, "clusterName"), text(c.inputs, "namespace"), text(c.inputs, "serviceAccount")); existing != nil {
 		return nil, refuse("ResourceInUseException", "Association already exists: %s", existing.ID)
 	}
 	rec := c.record(kindAssociation, "a-"+randomHex(8))
@@ -26,15 +25,15 @@ func createAssociation(a *Account, c *call) (*record, error) {
 	return rec, updateAssociation(a, c, rec)
 }
 
-func updateAssociation(a *Account, c *call, _ *record) error {
-	if a.roleByARN(text(c.inputs, "roleArn")) == nil {
+func updateAssociation(a *shared, c *call, _ *record) error {
+	if roleByARN(a, text(c.inputs, "roleArn")) == nil {
 		return refuse("InvalidParameterException", "Role provided in the request does not exist.")
 	}
 	return nil
 }
 
-// association is the one of a service account, in one cluster or, where none is named, in any: the node is all of them.
-func (a *Account) association(cluster, namespace, serviceAccount string) *record {
+// findAssociation is the one of a service account, in one cluster or, where none is named, in any: the node is all of them.
+func findAssociation(a *shared, cluster, namespace, serviceAccount string) *record {
 	for _, rec := range a.store.all(kindAssociation) {
 		if text(rec.Inputs, "namespace") == namespace && text(rec.Inputs, "serviceAccount") == serviceAccount &&
 			(cluster == "" || text(rec.Inputs, "clusterName") == cluster) {
@@ -44,7 +43,7 @@ func (a *Account) association(cluster, namespace, serviceAccount string) *record
 	return nil
 }
 
-func (a *Account) roleByARN(arn string) *record {
+func roleByARN(a *shared, arn string) *record {
 	for _, rec := range a.store.all(kindRole) {
 		if text(rec.Outputs, "arn") == arn {
 			return rec
@@ -54,16 +53,14 @@ func (a *Account) roleByARN(arn string) *record {
 }
 
 // assumeForPod is what EKS does for a pod's token: it finds the association of the pod's service account, and assumes its
-// role with the tags that the role's trust policy may ask for.
-func (a *Account) assumeForPod(_ *http.Request, c *call) (*Response, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// role with the tags that the role's trust policy may ask for. The caller holds a.mu.
+func assumeForPod(a *shared, c *call) (map[string]any, error) {
 	namespace, serviceAccount := text(c.inputs, "namespace"), text(c.inputs, "serviceAccount")
-	rec := a.association("", namespace, serviceAccount)
+	rec := findAssociation(a, "", namespace, serviceAccount)
 	if rec == nil {
 		return nil, refuse("ResourceNotFoundException", "No association found for service account %s in namespace %s", serviceAccount, namespace)
 	}
-	role, cluster := a.roleByARN(text(rec.Inputs, "roleArn")), text(rec.Inputs, "clusterName")
+	role, cluster := roleByARN(a, text(rec.Inputs, "roleArn")), text(rec.Inputs, "clusterName")
 	tags := map[string]string{
 		"eks-cluster-name": cluster, "eks-cluster-arn": arn("eks", rec.Region, "cluster/"+cluster),
 		"kubernetes-namespace": namespace, "kubernetes-service-account": serviceAccount,
@@ -74,10 +71,10 @@ func (a *Account) assumeForPod(_ *http.Request, c *call) (*Response, error) {
 	expiration := time.Now().UTC().Add(6 * time.Hour).Truncate(time.Second)
 	// A session's token is opaque in AWS; here it says whose it is.
 	session, err := json.Marshal(map[string]any{"role": text(role.Outputs, "arn"), "tags": tags})
-	return &Response{Outputs: map[string]any{
+	return map[string]any{
 		"AccessKeyId": "ASIA" + randomUpper(16), "SecretAccessKey": randomHex(20), "Token": base64.StdEncoding.EncodeToString(session),
 		"AccountId": ID, "Expiration": expiration.Format(time.RFC3339),
-	}}, err
+	}, err
 }
 
 // trusts says whether a trust policy lets EKS assume the role with these tags. Of conditions it knows the one that EKS's

@@ -3,6 +3,7 @@ package account
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 )
@@ -102,4 +103,23 @@ func (a *Account) hosts() string {
 		}
 	}
 	return out.String()
+}
+
+// writeHosts tells the DNS server the instances' names, and those that lead to load balancers. In place: the file may be one that is mounted, which a
+// rename would leave behind.
+func (a *Account) writeHosts() error {
+	if a.cfg.HostsFile == "" {
+		return nil
+	}
+	var out strings.Builder
+	for _, rec := range a.store.all(kindInstance) {
+		if rec.Instance.Status != statusCreating {
+			fmt.Fprintf(&out, "%s %s\n", rec.Instance.IP, a.rds.dnsName(rec))
+		}
+	}
+	out.WriteString(a.hosts())
+	if have, err := os.ReadFile(a.cfg.HostsFile); err == nil && string(have) == out.String() {
+		return nil
+	}
+	return os.WriteFile(a.cfg.HostsFile, []byte(out.String()), 0o644)
 }

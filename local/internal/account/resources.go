@@ -8,49 +8,9 @@ import (
 	"slices"
 )
 
-// kind is how one type of resource behaves. Where a function works with servers it takes a.mu itself; those of the
-// recorded kinds are called with a.mu held.
-type kind struct {
-	create func(*Account, *call) (*record, error)
-	update func(*Account, *call, *record) error
-	remove func(*Account, *call, *record) error
-	// name is the input that has the physical name; empty for a kind that has none.
-	name string
-	// busy marks the kinds whose functions take a.mu themselves.
-	busy bool
-}
-
-var kinds map[string]kind
-
-func init() { // not a literal: the functions refer to the map's keys
-	kinds = map[string]kind{
-		kindInstance: {name: "identifier", busy: true, create: (*Account).createInstance,
-			update: (*Account).modifyInstance, remove: (*Account).deleteInstance},
-		kindSubnetGroup:       {name: "name", create: createSubnetGroup, update: updateSubnetGroup, remove: removeSubnetGroup},
-		kindParameterGroup:    {name: "name", create: createParameterGroup, update: updateParameterGroup, remove: removeParameterGroup},
-		kindEventSubscription: {name: "name", create: createEventSubscription, update: updateEventSubscription},
-		kindSecurityGroup:     {name: "name", create: createSecurityGroup, remove: removeSecurityGroup},
-		kindIngressRule:       {create: createIngressRule, update: updateIngressRule},
-		kindRole:              {name: "name", create: createRole, update: updateRole, remove: removeRole},
-		kindAttachment:        {create: createAttachment},
-		kindRolePolicy:        {name: "name", create: createRolePolicy, update: updateRolePolicy},
-		kindAssociation:       {create: createAssociation, update: updateAssociation},
-		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
-		kindAlarm:             {name: "name", create: createAlarm, update: updateAlarm},
-		kindMetricFilter:      {name: "name", create: createMetricFilter, update: updateMetricFilter},
-		kindDashboard:         {name: "dashboardName", create: createDashboard, update: updateDashboard},
-		kindHealthCheck:       {create: createHealthCheck, update: updateHealthCheck},
-		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},
-		kindSecretVersion:     {create: createSecretVersion},
-		kindCertificate:       {busy: true, create: createCertificate, update: updateCertificate, remove: removeCertificate},
-		kindValidation:        {create: createValidation},
-		kindRecordSet:         {create: createRecordSet, update: updateRecordSet},
-	}
-}
-
-func kindOf(r *http.Request) (string, kind, error) {
+func (a *Account) kindOf(r *http.Request) (string, kind, error) {
 	name := r.PathValue("service") + "/" + r.PathValue("type")
-	k, ok := kinds[name]
+	k, ok := a.kinds[name]
 	if !ok {
 		return "", kind{}, refuse("UnknownResourceType", "the stand-in for AWS doesn't know resources of type %s", name)
 	}
@@ -59,7 +19,7 @@ func kindOf(r *http.Request) (string, kind, error) {
 
 // create adopts what an earlier, interrupted run made for the same resource, so that a second try succeeds.
 func (a *Account) create(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +33,14 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 		if rec.Instance == nil || rec.Instance.Status != statusCreating {
 			return a.adopt(c, k, rec)
 		}
-		a.hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
+		a.rds.hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
 	}
 	if k.busy {
-		rec, err := k.create(a, c)
+		rec, err := k.create(c)
 		return a.answer(rec), err
 	}
 	a.mu.Lock()
-	rec, err := k.create(a, c)
+	rec, err := k.create(c)
 	if err == nil {
 		err = a.store.put(rec)
 	}
@@ -108,7 +68,7 @@ func (a *Account) orphans(kind, owner string) []*record {
 
 // know takes note that the engine holds what was made for a URN, under the name that it says.
 func (a *Account) know(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +85,7 @@ func (a *Account) know(r *http.Request, c *call) (*Response, error) {
 
 // nameOrphan answers with the name of the newest, so that an automatic name can be that one again.
 func (a *Account) nameOrphan(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -160,12 +120,12 @@ func (a *Account) adopt(c *call, k kind, rec *record) (*Response, error) {
 
 func (a *Account) change(c *call, k kind, rec *record) error {
 	if k.busy {
-		return k.update(a, c, rec)
+		return k.update(c, rec)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if k.update != nil {
-		if err := k.update(a, c, rec); err != nil {
+		if err := k.update(c, rec); err != nil {
 			return err
 		}
 	}
@@ -179,7 +139,7 @@ func (a *Account) change(c *call, k kind, rec *record) error {
 }
 
 func (a *Account) found(r *http.Request) (*record, kind, error) {
-	name, k, err := kindOf(r)
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, k, err
 	}
@@ -188,7 +148,7 @@ func (a *Account) found(r *http.Request) (*record, kind, error) {
 	id := r.URL.Query().Get("id")
 	rec := a.store.get(name, id)
 	if rec == nil && name == kindInstance {
-		rec = a.instanceByName(id) // what one imports by
+		rec = a.rds.instanceByName(id) // what one imports by
 	}
 	if rec == nil || rec.Deleted != nil {
 		return nil, k, refuse("NotFound", "%s %s does not exist", name, id)
@@ -231,12 +191,12 @@ func (a *Account) remove(r *http.Request, c *call) (*Response, error) {
 		return nil, nil
 	}
 	if k.busy {
-		return nil, k.remove(a, c, rec)
+		return nil, k.remove(c, rec)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if k.remove != nil {
-		if err := k.remove(a, c, rec); err != nil {
+		if err := k.remove(c, rec); err != nil {
 			return nil, err
 		}
 	}
@@ -260,7 +220,7 @@ func (a *Account) changed(c *call, rec *record) error {
 	for _, other := range a.store.all(kindInstance) {
 		uses := slices.Contains(list(other.Inputs, "vpcSecurityGroupIds"), text(rec.Inputs, "securityGroupId"))
 		if uses && other.Instance.Status == statusAvailable {
-			if err := a.refresh(c, other); err != nil {
+			if err := a.rds.refresh(c, other); err != nil {
 				return err
 			}
 		}
@@ -275,7 +235,7 @@ func (a *Account) answer(rec *record) *Response {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if rec.Kind == kindInstance {
-		return &Response{ID: rec.ID, Outputs: a.viewInstance(rec)}
+		return &Response{ID: rec.ID, Outputs: a.rds.viewInstance(rec)}
 	}
 	outputs := merge(rec.Outputs, rec.Inputs)
 	maps.DeleteFunc(outputs, func(_ string, v any) bool { return v == nil })

@@ -13,7 +13,7 @@ const (
 	kindRolePolicy = "iam/rolePolicy"
 )
 
-func createRole(a *Account, c *call) (*record, error) {
+func createRole(a *shared, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	if a.store.get(kindRole, name) != nil {
 		return nil, refuse("EntityAlreadyExists", "Role with name %s already exists.", name)
@@ -28,7 +28,7 @@ func createRole(a *Account, c *call) (*record, error) {
 	return rec, updateRole(a, c, rec)
 }
 
-func updateRole(_ *Account, c *call, _ *record) error { return checkPolicy(c, "assumeRolePolicy") }
+func updateRole(_ *shared, c *call, _ *record) error { return checkPolicy(c, "assumeRolePolicy") }
 
 func checkPolicy(c *call, input string) error {
 	var policy struct{ Statement []any }
@@ -38,7 +38,7 @@ func checkPolicy(c *call, input string) error {
 	return nil
 }
 
-func removeRole(a *Account, _ *call, rec *record) error {
+func removeRole(a *shared, _ *call, rec *record) error {
 	if a.store.find(kindAttachment, "role", rec.ID) != nil {
 		return refuse("DeleteConflict", "Cannot delete entity, must detach all policies first.")
 	}
@@ -50,7 +50,7 @@ func removeRole(a *Account, _ *call, rec *record) error {
 
 var policyPattern = regexp.MustCompile(`^arn:aws:iam::(aws|\d{12}):policy/[\w+=,.@/-]+$`)
 
-func createAttachment(a *Account, c *call) (*record, error) {
+func createAttachment(a *shared, c *call) (*record, error) {
 	role, policy := text(c.inputs, "role"), text(c.inputs, "policyArn")
 	if a.store.get(kindRole, role) == nil {
 		return nil, refuse("NoSuchEntity", "The role with name %s cannot be found.", role)
@@ -64,7 +64,7 @@ func createAttachment(a *Account, c *call) (*record, error) {
 // maxInlinePolicies is IAM's limit for the policies that stand in one role, without spaces.
 const maxInlinePolicies = 10240
 
-func createRolePolicy(a *Account, c *call) (*record, error) {
+func createRolePolicy(a *shared, c *call) (*record, error) {
 	role := text(c.inputs, "role")
 	if a.store.get(kindRole, role) == nil {
 		return nil, refuse("NoSuchEntity", "The role with name %s cannot be found.", role)
@@ -73,7 +73,7 @@ func createRolePolicy(a *Account, c *call) (*record, error) {
 	return rec, updateRolePolicy(a, c, rec)
 }
 
-func updateRolePolicy(a *Account, c *call, rec *record) error {
+func updateRolePolicy(a *shared, c *call, rec *record) error {
 	if err := checkPolicy(c, "policy"); err != nil {
 		return err
 	}

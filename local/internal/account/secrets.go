@@ -13,7 +13,7 @@ const (
 )
 
 // createSecret refuses a name that a deleted secret still holds, as Secrets Manager does.
-func createSecret(a *Account, c *call) (*record, error) {
+func createSecret(a *shared, c *call) (*record, error) {
 	name := text(c.inputs, "name")
 	for _, rec := range a.store.all(kindSecret) {
 		if text(rec.Inputs, "name") != name {
@@ -27,7 +27,7 @@ func createSecret(a *Account, c *call) (*record, error) {
 			return nil, refuse("InvalidRequestException", "You can't create this secret because a secret with this name is "+
 				"already scheduled for deletion.")
 		}
-		if err := a.eraseSecret(rec); err != nil {
+		if err := eraseSecret(a, rec); err != nil {
 			return nil, err
 		}
 	}
@@ -49,27 +49,27 @@ func validWindow(days any) bool {
 }
 
 // removeSecret keeps the secret for its recovery window; its name stays taken meanwhile.
-func removeSecret(a *Account, _ *call, rec *record) error {
+func removeSecret(a *shared, _ *call, rec *record) error {
 	days := number(rec.Inputs, "recoveryWindowInDays")
 	if _, given := rec.Inputs["recoveryWindowInDays"]; !given {
 		days = defaultRecoveryDays
 	}
 	if days == 0 {
-		return a.eraseVersions(rec)
+		return eraseVersions(a, rec)
 	}
 	until := time.Now().UTC().AddDate(0, 0, days)
 	rec.Deleted = &until
 	return nil
 }
 
-func (a *Account) eraseSecret(rec *record) error {
-	if err := a.eraseVersions(rec); err != nil {
+func eraseSecret(a *shared, rec *record) error {
+	if err := eraseVersions(a, rec); err != nil {
 		return err
 	}
 	return a.store.remove(rec)
 }
 
-func (a *Account) eraseVersions(secret *record) error {
+func eraseVersions(a *shared, secret *record) error {
 	for _, version := range a.store.all(kindSecretVersion) {
 		if text(version.Inputs, "secretId") == secret.ID {
 			if err := a.store.remove(version); err != nil {
@@ -81,7 +81,7 @@ func (a *Account) eraseVersions(secret *record) error {
 }
 
 // createSecretVersion makes the value the current one. It is sealed before it is written.
-func createSecretVersion(a *Account, c *call) (*record, error) {
+func createSecretVersion(a *shared, c *call) (*record, error) {
 	secret := a.store.get(kindSecret, text(c.inputs, "secretId"))
 	if secret == nil {
 		secret = a.store.find(kindSecret, "name", text(c.inputs, "secretId"))

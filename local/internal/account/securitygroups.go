@@ -14,7 +14,7 @@ const (
 
 const defaultSecurityGroupID = "sg-0local0000default"
 
-func createSecurityGroup(a *Account, c *call) (*record, error) {
+func createSecurityGroup(a *shared, c *call) (*record, error) {
 	name, vpc := text(c.inputs, "name"), fallback(c.inputs, "vpcId", vpcID)
 	if vpc != vpcID && vpc != otherVPCID {
 		return nil, refuse("InvalidVpcID.NotFound", "The vpc ID '%v' does not exist", vpc)
@@ -30,8 +30,8 @@ func createSecurityGroup(a *Account, c *call) (*record, error) {
 	return rec, nil
 }
 
-func removeSecurityGroup(a *Account, _ *call, rec *record) error {
-	used := len(a.users("vpcSecurityGroupIds", rec.ID)) > 0 ||
+func removeSecurityGroup(a *shared, _ *call, rec *record) error {
+	used := len(a.store.users("vpcSecurityGroupIds", rec.ID)) > 0 ||
 		slices.ContainsFunc(a.store.all(kindIngressRule), func(rule *record) bool {
 			return text(rule.Inputs, "referencedSecurityGroupId") == rec.ID && text(rule.Inputs, "securityGroupId") != rec.ID
 		})
@@ -50,7 +50,7 @@ func removeSecurityGroup(a *Account, _ *call, rec *record) error {
 
 var ruleSources = []string{"cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId"}
 
-func createIngressRule(a *Account, c *call) (*record, error) {
+func createIngressRule(a *shared, c *call) (*record, error) {
 	rec := c.record(kindIngressRule, hexID("sgr"))
 	rec.Outputs = map[string]any{
 		"arn": arn("ec2", c.region, "security-group-rule/"+rec.ID), "securityGroupRuleId": rec.ID,
@@ -58,8 +58,8 @@ func createIngressRule(a *Account, c *call) (*record, error) {
 	return rec, updateIngressRule(a, c, rec)
 }
 
-func updateIngressRule(a *Account, c *call, rec *record) error {
-	vpc := a.vpcOf(text(c.inputs, "securityGroupId"))
+func updateIngressRule(a *shared, c *call, rec *record) error {
+	vpc := vpcOf(a, text(c.inputs, "securityGroupId"))
 	if vpc == "" {
 		return refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", text(c.inputs, "securityGroupId"))
 	}
@@ -68,7 +68,7 @@ func updateIngressRule(a *Account, c *call, rec *record) error {
 		return refuse("InvalidParameterCombination", "exactly one of %s must be given", strings.Join(ruleSources, ", "))
 	}
 	source := text(c.inputs, given[0])
-	if given[0] == "referencedSecurityGroupId" && a.vpcOf(source) != vpc {
+	if given[0] == "referencedSecurityGroupId" && vpcOf(a, source) != vpc {
 		return refuse("InvalidGroup.NotFound", "You have specified two resources that belong to different networks, or "+
 			"the security group '%s' does not exist", source)
 	}

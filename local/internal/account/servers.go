@@ -31,20 +31,20 @@ func CA(dir string) (string, error) {
 	return string(authority.PEM), nil
 }
 
-func (a *Account) instanceDir(rec *record) string {
+func (a *service) instanceDir(rec *record) string {
 	return filepath.Join(a.cfg.Dir, "instances", folder(rec))
 }
 
 func folder(rec *record) string { return strings.ToLower(rec.ID) }
 
-func (a *Account) serverOf(rec *record) *postgres.Server {
+func (a *service) serverOf(rec *record) *postgres.Server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.server(rec)
 }
 
 // server is the instance's, running or not. The caller holds a.mu.
-func (a *Account) server(rec *record) *postgres.Server {
+func (a *service) server(rec *record) *postgres.Server {
 	srv := a.servers[rec.ID]
 	if srv == nil {
 		srv = a.pg.Server(a.instanceDir(rec), filepath.Join(a.serverRoot(), folder(rec)),
@@ -56,7 +56,7 @@ func (a *Account) server(rec *record) *postgres.Server {
 
 // configure writes all that the server reads at its start. It returns the parameters that this PostgreSQL can't do.
 // The caller holds a.mu.
-func (a *Account) configure(rec *record) (missing []string, err error) {
+func (a *service) configure(rec *record) (missing []string, err error) {
 	settings := &postgres.Settings{
 		Name: rec.Instance.Identifier, Address: rec.Instance.IP, Port: rec.Instance.Port,
 		Connections: defaultConnections(text(rec.Inputs, "instanceClass")), Parameters: a.parameters(rec),
@@ -74,7 +74,7 @@ func (a *Account) configure(rec *record) (missing []string, err error) {
 }
 
 // parameters are the values in effect, with RDS's formulas worked out for the instance.
-func (a *Account) parameters(rec *record) map[string]string {
+func (a *service) parameters(rec *record) map[string]string {
 	out := map[string]string{}
 	for name, value := range rec.Instance.Applied {
 		worked, err := evaluate(value, variables(rec))
@@ -87,7 +87,7 @@ func (a *Account) parameters(rec *record) map[string]string {
 }
 
 // connections is the instance's max_connections.
-func (a *Account) connections(rec *record) int {
+func (a *service) connections(rec *record) int {
 	if n, err := strconv.Atoi(a.parameters(rec)["max_connections"]); err == nil {
 		return n
 	}
@@ -95,7 +95,7 @@ func (a *Account) connections(rec *record) int {
 }
 
 // forcesTLS follows RDS: on by default since PostgreSQL 15.
-func (a *Account) forcesTLS(rec *record) bool {
+func (a *service) forcesTLS(rec *record) bool {
 	if value, set := rec.Instance.Applied["rds.force_ssl"]; set {
 		return value == "1"
 	}
@@ -103,7 +103,7 @@ func (a *Account) forcesTLS(rec *record) bool {
 }
 
 // certify issues nothing where the certificate is still good, so that a restart changes nothing.
-func (a *Account) certify(rec *record, have []byte) (certPEM, keyPEM []byte, err error) {
+func (a *service) certify(rec *record, have []byte) (certPEM, keyPEM []byte, err error) {
 	name, issuer := a.dnsName(rec), a.ca
 	switch {
 	case rec.Instance.Untrusted:
@@ -124,7 +124,7 @@ func (a *Account) certify(rec *record, have []byte) (certPEM, keyPEM []byte, err
 }
 
 // startInstance brings up the address and the server.
-func (a *Account) startInstance(ctx context.Context, rec *record) error {
+func (a *service) startInstance(ctx context.Context, rec *record) error {
 	a.mu.Lock()
 	if a.closing {
 		a.mu.Unlock()
@@ -150,19 +150,19 @@ func (a *Account) startInstance(ctx context.Context, rec *record) error {
 	return nil
 }
 
-func (a *Account) restartInstance(ctx context.Context, rec *record) error {
+func (a *service) restartInstance(ctx context.Context, rec *record) error {
 	a.serverOf(rec).Stop()
 	return a.startInstance(ctx, rec)
 }
 
-func (a *Account) replicasOf(rec *record) []*record {
+func (a *service) replicasOf(rec *record) []*record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.replicas(rec)
 }
 
 // replicas needs a.mu held.
-func (a *Account) replicas(rec *record) []*record {
+func (a *service) replicas(rec *record) []*record {
 	var out []*record
 	for _, other := range a.store.all(kindInstance) {
 		if other.Instance.Source == rec.ID {
@@ -173,7 +173,7 @@ func (a *Account) replicas(rec *record) []*record {
 }
 
 // promote makes a replica an instance of its own.
-func (a *Account) promote(ctx context.Context, rec *record) error {
+func (a *service) promote(ctx context.Context, rec *record) error {
 	if err := a.serverOf(rec).Promote(ctx); err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (a *Account) promote(ctx context.Context, rec *record) error {
 
 // dropSlots frees the log that a source keeps for replicas that are no more. A source that is down does so when it
 // starts.
-func (a *Account) dropSlots(ctx context.Context, source *record) {
+func (a *service) dropSlots(ctx context.Context, source *record) {
 	if source == nil {
 		return
 	}
@@ -214,7 +214,7 @@ func (a *Account) dropSlots(ctx context.Context, source *record) {
 }
 
 // followers point the replicas at what they follow, after its port has changed.
-func (a *Account) followers(rec *record) error {
+func (a *service) followers(rec *record) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, replica := range a.replicas(rec) {
@@ -223,4 +223,17 @@ func (a *Account) followers(rec *record) error {
 		}
 	}
 	return nil
+}
+
+// swapCertificate gives the server a certificate of an authority that nobody trusts, or a good one again: to test
+// that clients verify.
+func (a *service) swapCertificate(c *call, rec *record) error {
+	defer a.hold(rec)()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	rec.Instance.Untrusted = fallback(c.inputs, "trusted", true) == false
+	if err := a.store.put(rec); err != nil {
+		return err
+	}
+	return a.refresh(c, rec)
 }

@@ -20,27 +20,18 @@ const (
 	backupPrefix = typeBackup + ":"
 )
 
-// snapshot is what a record of a snapshot holds: the inputs of the record are those of the instance.
-type snapshot struct {
-	Identifier string `json:"identifier"`
-	Status     string `json:"status"`
-	Source     string `json:"source"` // the instance's identifier
-	Type       string `json:"type"`   // manual or awsbackup
-	Version    string `json:"version"`
-}
-
 // describedSnapshot is a snapshot, as the account lists it.
 type describedSnapshot struct {
 	snapshot
 	Created time.Time `json:"created"`
 }
 
-// version is RDS's full one of a snapshot.
-func (rec *record) version() string {
+// snapshotVersion is RDS's full one of a snapshot.
+func snapshotVersion(rec *record) string {
 	return cmp.Or(rec.Snapshot.Version, resolve(text(rec.Inputs, "engineVersion"), ""))
 }
 
-func (a *Account) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
+func (a *service) snapshotDir(id string) string { return filepath.Join(a.cfg.Dir, "snapshots", id) }
 
 // typeOf is what RDS wants to be told of a snapshot that is asked for by its identifier, where nobody took it by hand.
 func typeOf(id string) string {
@@ -51,7 +42,7 @@ func typeOf(id string) string {
 }
 
 // planSnapshot reserves the identifier. The caller holds a.mu.
-func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
+func (a *service) planSnapshot(rec *record, id string) (*record, error) {
 	kind := cmp.Or(typeOf(id), "manual")
 	if err := checkIdentifier("DBSnapshotIdentifier", strings.TrimPrefix(id, backupPrefix), 255); err != nil {
 		return nil, err
@@ -62,14 +53,14 @@ func (a *Account) planSnapshot(rec *record, id string) (*record, error) {
 	}
 	snap := newRecord(kindSnapshot, id, rec.Region, "")
 	snap.Inputs = maps.Clone(rec.Inputs)
-	snap.Inputs["port"], snap.Inputs["allocatedStorage"] = rec.Instance.Port, rec.storage()
+	snap.Inputs["port"], snap.Inputs["allocatedStorage"] = rec.Instance.Port, storage(rec)
 	snap.Snapshot = &snapshot{Identifier: id, Status: statusCreating, Source: rec.Instance.Identifier,
 		Type: kind, Version: a.versionOf(rec)}
 	return snap, a.store.put(snap)
 }
 
 // takeSnapshot copies a running instance, under a name that a person may give.
-func (a *Account) takeSnapshot(c *call, rec *record) error {
+func (a *service) takeSnapshot(c *call, rec *record) error {
 	id := text(c.inputs, "snapshotIdentifier")
 	if err := checkIdentifier("DBSnapshotIdentifier", id, 255); err != nil {
 		return err
@@ -78,11 +69,11 @@ func (a *Account) takeSnapshot(c *call, rec *record) error {
 }
 
 // takeBackup is AWS Backup's job.
-func (a *Account) takeBackup(c *call, rec *record) error {
+func (a *service) takeBackup(c *call, rec *record) error {
 	return a.copyInstance(rec, backupPrefix+"job-"+text(c.inputs, "job"))
 }
 
-func (a *Account) copyInstance(rec *record, id string) error {
+func (a *service) copyInstance(rec *record, id string) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	err := a.mustBe(rec, statusAvailable)
@@ -105,7 +96,7 @@ func (a *Account) copyInstance(rec *record, id string) error {
 }
 
 // keepData moves a data directory into a snapshot, which then is complete.
-func (a *Account) keepData(data string, snap *record) error {
+func (a *service) keepData(data string, snap *record) error {
 	dir := a.snapshotDir(snap.ID)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -124,7 +115,7 @@ func (a *Account) keepData(data string, snap *record) error {
 	return a.store.put(snap)
 }
 
-func (a *Account) deleteSnapshot(_ *call, snap *record) error {
+func (a *service) deleteSnapshot(_ *call, snap *record) error {
 	a.mu.Lock()
 	status := snap.Snapshot.Status
 	a.mu.Unlock()
@@ -134,7 +125,7 @@ func (a *Account) deleteSnapshot(_ *call, snap *record) error {
 	return a.eraseSnapshot(snap)
 }
 
-func (a *Account) eraseSnapshot(snap *record) error {
+func (a *service) eraseSnapshot(snap *record) error {
 	if err := os.RemoveAll(a.snapshotDir(snap.ID)); err != nil {
 		return err
 	}
@@ -145,7 +136,7 @@ func (a *Account) eraseSnapshot(snap *record) error {
 
 // tidySnapshots removes copies that were interrupted. A final snapshot's data is moved, not copied: its deletion was
 // finished before.
-func (a *Account) tidySnapshots() error {
+func (a *service) tidySnapshots() error {
 	for _, snap := range a.store.all(kindSnapshot) {
 		if snap.Snapshot.Status == statusCreating {
 			if err := a.eraseSnapshot(snap); err != nil {
@@ -161,7 +152,7 @@ func (a *Account) tidySnapshots() error {
 }
 
 // deleteInstance refuses as RDS does, then lets the data go, or become the final snapshot.
-func (a *Account) deleteInstance(c *call, rec *record) error {
+func (a *service) deleteInstance(c *call, rec *record) error {
 	defer a.hold(rec)()
 	a.mu.Lock()
 	err := a.planDeletion(c, rec)
@@ -173,7 +164,7 @@ func (a *Account) deleteInstance(c *call, rec *record) error {
 }
 
 // planDeletion checks, and reserves the final snapshot. The caller holds a.mu.
-func (a *Account) planDeletion(c *call, rec *record) error {
+func (a *service) planDeletion(c *call, rec *record) error {
 	final, skip := text(c.inputs, "finalSnapshotIdentifier"), truth(c.inputs, "skipFinalSnapshot")
 	switch {
 	case truth(rec.Inputs, "deletionProtection"):
@@ -195,7 +186,7 @@ func (a *Account) planDeletion(c *call, rec *record) error {
 }
 
 // finishDeletion can be interrupted anywhere and called again.
-func (a *Account) finishDeletion(ctx context.Context, rec *record) error {
+func (a *service) finishDeletion(ctx context.Context, rec *record) error {
 	for _, replica := range a.replicasOf(rec) {
 		release := a.hold(replica)
 		err := a.promote(ctx, replica)

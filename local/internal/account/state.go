@@ -33,6 +33,32 @@ type record struct {
 	Snapshot *snapshot  `json:"snapshot,omitempty"`
 }
 
+// instance is what a record of an RDS instance holds beside its inputs.
+type instance struct {
+	Identifier    string            `json:"identifier"`
+	Version       string            `json:"version,omitempty"` // RDS's full one, such as 16.10
+	Grown         int               `json:"grown,omitempty"`   // the storage in GiB where it has grown by itself
+	Status        string            `json:"status"`
+	IP            string            `json:"ip"`
+	Zone          string            `json:"zone"`
+	Port          int               `json:"port"`
+	Applied       map[string]string `json:"applied"`           // the parameters in effect
+	PendingReboot bool              `json:"pendingReboot"`     // the parameter group has changes that wait
+	Pending       map[string]any    `json:"pending,omitempty"` // modifications that wait for the maintenance window
+	Source        string            `json:"source,omitempty"`  // resource id of the instance that it replicates
+	Untrusted     bool              `json:"untrusted,omitempty"`
+	FinalSnapshot string            `json:"finalSnapshot,omitempty"` // while it is being deleted
+}
+
+// snapshot is what a record of a snapshot holds: the inputs of the record are those of the instance.
+type snapshot struct {
+	Identifier string `json:"identifier"`
+	Status     string `json:"status"`
+	Source     string `json:"source"` // the instance's identifier
+	Type       string `json:"type"`   // manual or awsbackup
+	Version    string `json:"version"`
+}
+
 // store keeps the records in memory and each as a file, so that a crash loses none that was put.
 type store struct {
 	dir     string
@@ -116,4 +142,15 @@ func (s *store) file(rec *record) string {
 	name := notFileName.ReplaceAllString(rec.ID, "_")
 	name = name[:min(len(name), 80)] + "-" + hex.EncodeToString(sum[:4]) + ".json"
 	return filepath.Join(s.dir, filepath.FromSlash(rec.Kind), name)
+}
+
+// users are the instances with an input of that value.
+func (s *store) users(input, value string) []string {
+	var out []string
+	for _, rec := range s.all(kindInstance) {
+		if rec.Inputs[input] == value || slices.Contains(list(rec.Inputs, input), value) {
+			out = append(out, rec.Instance.Identifier)
+		}
+	}
+	return out
 }

@@ -35,7 +35,7 @@ var inherited = slices.Clip([]string{"engine", "engineVersion", "username", "dbN
 
 // inherit fills in what a replica has from its source and a restored instance from its snapshot. The caller holds
 // a.mu.
-func (a *Account) inherit(inputs map[string]any) error {
+func (a *service) inherit(inputs map[string]any) error {
 	keys := inherited
 	var from map[string]any
 	if name := text(inputs, "replicateSourceDb"); name != "" {
@@ -67,7 +67,7 @@ func (a *Account) inherit(inputs map[string]any) error {
 }
 
 // checkNewInstance needs a.mu held.
-func (a *Account) checkNewInstance(c *call, inputs map[string]any) error {
+func (a *service) checkNewInstance(c *call, inputs map[string]any) error {
 	identifier := text(inputs, "identifier")
 	if err := checkIdentifier("DBInstanceIdentifier", identifier, 63); err != nil {
 		return err
@@ -110,7 +110,7 @@ func checkKey(c *call, inputs map[string]any) error {
 }
 
 // checkReplica sees what the caller gave, before anything was inherited.
-func (a *Account) checkReplica(given map[string]any) error {
+func (a *service) checkReplica(given map[string]any) error {
 	source := a.instanceByName(text(given, "replicateSourceDb"))
 	for _, key := range []string{"username", "password", "dbName", "allocatedStorage"} {
 		if given[key] != nil {
@@ -161,7 +161,7 @@ func checkMaster(inputs map[string]any) error {
 }
 
 // checkInstance holds the rules for new and for modified instances. The caller holds a.mu.
-func (a *Account) checkInstance(c *call, inputs map[string]any) error {
+func (a *service) checkInstance(c *call, inputs map[string]any) error {
 	for _, check := range []func(map[string]any) error{checkEngine, checkStorage, checkSpeed, checkOperation, a.checkNetwork,
 		a.checkMonitoring, a.checkParameterGroup} {
 		if err := check(inputs); err != nil {
@@ -280,7 +280,7 @@ func checkOperation(inputs map[string]any) error {
 	return nil
 }
 
-func (a *Account) checkNetwork(inputs map[string]any) error {
+func (a *service) checkNetwork(inputs map[string]any) error {
 	vpc := vpcID
 	if name := text(inputs, "dbSubnetGroupName"); name != "" {
 		group := a.store.get(kindSubnetGroup, name)
@@ -290,7 +290,7 @@ func (a *Account) checkNetwork(inputs map[string]any) error {
 		vpc = text(group.Outputs, "vpcId")
 	}
 	for _, id := range list(inputs, "vpcSecurityGroupIds") {
-		switch other := a.vpcOf(id); other {
+		switch other := vpcOf(a.shared, id); other {
 		case vpc:
 		case "":
 			return refuse("InvalidParameterValue", "Invalid security group , groupId= %s, groupName=.", id)
@@ -302,7 +302,7 @@ func (a *Account) checkNetwork(inputs map[string]any) error {
 	return nil
 }
 
-func (a *Account) checkMonitoring(inputs map[string]any) error {
+func (a *service) checkMonitoring(inputs map[string]any) error {
 	interval, role := number(inputs, "monitoringInterval"), text(inputs, "monitoringRoleArn")
 	switch {
 	case !slices.Contains([]int{0, 1, 5, 10, 15, 30, 60}, interval):
@@ -320,7 +320,7 @@ func (a *Account) checkMonitoring(inputs map[string]any) error {
 	return nil
 }
 
-func (a *Account) checkParameterGroup(inputs map[string]any) error {
+func (a *service) checkParameterGroup(inputs map[string]any) error {
 	name := text(inputs, "parameterGroupName")
 	if name == "" || strings.HasPrefix(name, "default.postgres") {
 		return nil
@@ -338,7 +338,7 @@ func (a *Account) checkParameterGroup(inputs map[string]any) error {
 }
 
 // checkModification needs a.mu held.
-func (a *Account) checkModification(c *call, rec *record, next map[string]any) error {
+func (a *service) checkModification(c *call, rec *record, next map[string]any) error {
 	if other := a.instanceByName(text(next, "identifier")); other != nil && other != rec {
 		return refuse("DBInstanceAlreadyExists", "DB instance already exists")
 	}
@@ -394,7 +394,7 @@ func checkPassword(password string) error {
 // checkGrowth compares with the size that the storage has, which may be more than was asked for. As the provider does,
 // a size that hasn't changed isn't asked for again.
 func checkGrowth(rec *record, next map[string]any) error {
-	present, asked := rec.storage(), number(next, "allocatedStorage")
+	present, asked := storage(rec), number(next, "allocatedStorage")
 	resized := !same(rec.Inputs["allocatedStorage"], next["allocatedStorage"])
 	if resized && asked < present {
 		return refuse("InvalidParameterCombination", "Invalid storage size for engine name postgres and storage type %v: %d",

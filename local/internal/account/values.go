@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // Inputs come as decoded JSON. These read one value; a value of another type counts as absent, since the plugin
@@ -71,6 +73,36 @@ func merge(parts ...map[string]any) map[string]any {
 	out := map[string]any{}
 	for _, part := range parts {
 		maps.Copy(out, part)
+	}
+	return out
+}
+
+// filterBy checks every filter of a lookup against what the thing has under the filters' names.
+func filterBy(c *call, have map[string][]string) (bool, error) {
+	for key, value := range tagsOf(c.inputs) {
+		if !slices.Contains(have["tag:"+key], value) {
+			return false, nil
+		}
+	}
+	for _, filter := range objects(c.inputs, "filters") {
+		name := text(filter, "name")
+		values, known := have[name]
+		if !known && !strings.HasPrefix(name, "tag:") {
+			return false, refuse("InvalidParameterValue",
+				"The filter '%s' is invalid (or the stand-in for AWS doesn't know it)", name)
+		}
+		if !slices.ContainsFunc(list(filter, "values"), func(v string) bool { return slices.Contains(values, v) }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func tagsOf(inputs map[string]any) map[string]string {
+	out := map[string]string{}
+	tags, _ := inputs["tags"].(map[string]any)
+	for key, value := range tags {
+		out[key] = fmt.Sprint(value)
 	}
 	return out
 }
