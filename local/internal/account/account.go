@@ -12,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 	"threetier/local/internal/files"
 )
 
@@ -67,7 +70,7 @@ func (c *Config) setDefaults() error {
 		}
 	}
 	if c.ClusterCIDRs == nil {
-		c.ClusterCIDRs = []string{vpcCIDR}
+		c.ClusterCIDRs = []string{recorded.VPCCIDR}
 		if c.Bridge == "" {
 			c.ClusterCIDRs = []string{"127.0.0.0/8"}
 		}
@@ -125,40 +128,40 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("open the account: %w", err)
 	}
-	if err := a.rds.resume(ctx); err != nil {
+	if err := a.rds.Resume(ctx); err != nil {
 		return fmt.Errorf("resume the account: %w", err)
 	}
-	a.mu.Lock()
+	a.Mu.Lock()
 	err = a.writeHosts()
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	if err == nil {
 		err = a.serve(ctx)
 	}
-	a.rds.stopAll()
+	a.rds.StopAll()
 	return err
 }
 
 // Account is the account while it runs.
 type Account struct {
-	*shared
+	*state.Shared
 	cfg   Config
-	rds   *service
-	kinds map[string]kind
+	rds   *rds.Service
+	kinds map[string]state.Kind
 }
 
 func open(ctx context.Context, cfg Config) (*Account, error) {
-	all, err := openShared(cfg.Dir, cfg.Log)
+	all, err := state.Open(cfg.Dir, cfg.Log)
 	if err != nil {
 		return nil, err
 	}
-	a := &Account{shared: all, cfg: cfg}
-	a.rds, err = openService(ctx, serviceConfig{Dir: cfg.Dir, Checkout: cfg.Checkout, Bridge: cfg.Bridge, MountPoint: cfg.MountPoint,
+	a := &Account{Shared: all, cfg: cfg}
+	a.rds, err = rds.Open(ctx, rds.Config{Dir: cfg.Dir, Checkout: cfg.Checkout, Bridge: cfg.Bridge, MountPoint: cfg.MountPoint,
 		Networks: cfg.Networks, ClusterCIDRs: cfg.ClusterCIDRs}, all, a.writeHosts)
 	if err != nil {
 		return nil, err
 	}
 	a.kinds = a.names()
-	maps.Copy(a.kinds, recordedKinds(all))
-	maps.Copy(a.kinds, a.rds.kinds())
+	maps.Copy(a.kinds, recorded.Kinds(all))
+	maps.Copy(a.kinds, a.rds.Kinds())
 	return a, nil
 }

@@ -9,6 +9,10 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
 
 // Request is the body of the API's calls.
@@ -20,6 +24,9 @@ type Request struct {
 	// Inputs are the resource's properties, or the lookup's arguments, by their Pulumi names.
 	Inputs map[string]any `json:"inputs,omitempty"`
 }
+
+// Error is a refusal with the code and the words that AWS would use.
+type Error = state.Error
 
 // Response is the body of the API's answers.
 type Response struct {
@@ -51,7 +58,7 @@ func (a *Account) serve(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(listener) }()
-	a.log.Info("account is open", "socket", a.cfg.Socket)
+	a.Log.Info("account is open", "socket", a.cfg.Socket)
 	select {
 	case err := <-done:
 		return err
@@ -61,7 +68,7 @@ func (a *Account) serve(ctx context.Context) error {
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
 		err = srv.Close()
-		a.log.Warn("calls were cut off", "error", err)
+		a.Log.Warn("calls were cut off", "error", err)
 	}
 	return nil
 }
@@ -79,7 +86,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("POST /pod-identity", a.handle(a.assumeForPod))
 	mux.HandleFunc("GET /instances", a.listInstances)
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
-	for name, action := range a.rds.actions() {
+	for name, action := range a.rds.Actions() {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
 	}
 	mux.HandleFunc("POST /certificates/{name}/renew", a.handle(a.renew))
@@ -89,7 +96,7 @@ func (a *Account) routes() http.Handler {
 }
 
 // handle decodes the request and encodes what came of it; a refusal is status 400.
-func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.HandlerFunc {
+func (a *Account) handle(do func(*http.Request, *state.Call) (*Response, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body Request
 		err := json.NewDecoder(r.Body).Decode(&body)
@@ -99,7 +106,7 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 		if body.Inputs == nil {
 			body.Inputs = map[string]any{}
 		}
-		c := &call{ctx: r.Context(), region: body.Region, owner: body.Owner, inputs: body.Inputs}
+		c := &state.Call{Ctx: r.Context(), Region: body.Region, Owner: body.Owner, Inputs: body.Inputs}
 		var answer *Response
 		if err == nil {
 			answer, err = do(r, c)
@@ -111,9 +118,9 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 			answer = &Response{}
 		}
 		if err != nil {
-			answer.Error = asError(err)
+			answer.Error = state.AsError(err)
 		}
-		answer.Warnings = c.warnings
+		answer.Warnings = c.Warnings
 		writeJSON(w, answer)
 	}
 }
@@ -124,51 +131,51 @@ func writeJSON(w http.ResponseWriter, value any) {
 	_ = encoder.Encode(value) // a caller who is gone can't be told
 }
 
-func (a *Account) onInstance(action func(*call, *record) error) func(*http.Request, *call) (*Response, error) {
-	return func(r *http.Request, c *call) (*Response, error) {
-		a.mu.Lock()
-		rec := a.rds.instanceByName(r.PathValue("id"))
-		a.mu.Unlock()
+func (a *Account) onInstance(action func(*state.Call, *state.Record) error) func(*http.Request, *state.Call) (*Response, error) {
+	return func(r *http.Request, c *state.Call) (*Response, error) {
+		a.Mu.Lock()
+		rec := a.rds.InstanceByName(r.PathValue("id"))
+		a.Mu.Unlock()
 		if rec == nil {
-			return nil, refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
+			return nil, state.Refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
 		}
 		return nil, action(c, rec)
 	}
 }
 
-func (a *Account) removeSnapshot(r *http.Request, c *call) (*Response, error) {
-	a.mu.Lock()
-	snap := a.store.get(kindSnapshot, r.PathValue("id"))
-	a.mu.Unlock()
+func (a *Account) removeSnapshot(r *http.Request, c *state.Call) (*Response, error) {
+	a.Mu.Lock()
+	snap := a.Store.Get(rds.KindSnapshot, r.PathValue("id"))
+	a.Mu.Unlock()
 	if snap == nil {
-		return nil, refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
+		return nil, state.Refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
 	}
-	return nil, a.rds.deleteSnapshot(c, snap)
+	return nil, a.rds.DeleteSnapshot(c, snap)
 }
 
 func (a *Account) listInstances(w http.ResponseWriter, _ *http.Request) {
-	a.mu.Lock()
-	out := []description{}
-	for _, rec := range a.store.all(kindInstance) {
-		out = append(out, a.rds.describe(rec))
+	a.Mu.Lock()
+	out := []rds.Description{}
+	for _, rec := range a.Store.All(state.KindInstance) {
+		out = append(out, a.rds.Describe(rec))
 	}
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	writeJSON(w, out)
 }
 
 func (a *Account) listSnapshots(w http.ResponseWriter, _ *http.Request) {
-	a.mu.Lock()
-	out := []describedSnapshot{}
-	for _, rec := range a.store.all(kindSnapshot) {
-		out = append(out, describedSnapshot{*rec.Snapshot, rec.Created})
+	a.Mu.Lock()
+	out := []rds.DescribedSnapshot{}
+	for _, rec := range a.Store.All(rds.KindSnapshot) {
+		out = append(out, rds.DescribedSnapshot{Snapshot: *rec.Snapshot, Created: rec.Created})
 	}
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	writeJSON(w, out)
 }
 
-func (a *Account) assumeForPod(_ *http.Request, c *call) (*Response, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	outputs, err := assumeForPod(a.shared, c)
+func (a *Account) assumeForPod(_ *http.Request, c *state.Call) (*Response, error) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	outputs, err := recorded.AssumeForPod(a.Shared, c)
 	return &Response{Outputs: outputs}, err
 }

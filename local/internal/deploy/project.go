@@ -12,7 +12,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"threetier/local/internal/account"
+	"threetier/local/internal/account/rds"
 	"threetier/local/internal/files"
 	"threetier/local/internal/home"
 )
@@ -40,7 +40,7 @@ func Prepare(h home.Home) error {
 			return fmt.Errorf("keep the passphrase: %w", err)
 		}
 	}
-	if _, err := account.CA(h.Path("account")); err != nil {
+	if _, err := rds.CA(h.Path("account")); err != nil {
 		return fmt.Errorf("make the account's CA: %w", err)
 	}
 	return nil
