@@ -218,7 +218,7 @@ func TestServerOfAKilledAccountIsTakenDownFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := pg.Command(context.Background(), "postgres", "-D", d.DataDir)
+	left := pg.Newest().Command(context.Background(), "postgres", "-D", d.DataDir)
 	if err := left.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -474,10 +474,10 @@ func TestDataOfAnotherMajorIsNamedBeforeAnythingStarts(t *testing.T) {
 	f.create(state.KindInstance, f.instanceInputs("shop", nil))
 	file := filepath.Join(f.describe("shop").DataDir, "PG_VERSION")
 	f.stop()
-	if err := os.WriteFile(file, []byte("15\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("9\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), f.cfg); err == nil || !strings.Contains(err.Error(), file+" is 15, want 17: make clean") {
+	if err := Run(t.Context(), f.cfg); err == nil || !strings.Contains(err.Error(), file+" is 9, want 15 or 17: make clean") {
 		t.Errorf("got %v, want the file, its version and what to do", err)
 	}
 }

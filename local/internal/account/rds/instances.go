@@ -148,11 +148,12 @@ func portOf(inputs map[string]any) int {
 
 func (a *Service) versionWarning(inputs map[string]any) string {
 	asked := state.Text(inputs, "engineVersion")
-	if majorOf(asked) == a.pg.Major || asked == "" {
+	runs := a.majors.For(majorOf(asked))
+	if majorOf(asked) == runs.Major || asked == "" {
 		return ""
 	}
-	return fmt.Sprintf("PostgreSQL %s was asked for, and PostgreSQL %s runs in its place: this stand-in has no other",
-		asked, a.pg.Version)
+	return fmt.Sprintf("PostgreSQL %s was asked for, and PostgreSQL %s runs in its place: this stand-in has %s",
+		asked, runs.Version, a.majors)
 }
 
 // buildInstance makes the data, starts the server and lets the master user in. What an earlier try left goes first.
@@ -249,6 +250,9 @@ func (a *Service) InstanceByName(identifier string) *state.Record {
 
 // tidy ends what a killed account left half-done: servers, deletions, copies, folders that nothing knows.
 func (a *Service) tidy() error {
+	if err := postgres.Settle(filepath.Join(a.cfg.Dir, "instances")); err != nil {
+		return err
+	}
 	running, err := filepath.Glob(filepath.Join(a.cfg.Dir, "instances", "*", "data"))
 	for _, data := range running {
 		err = errors.Join(err, postgres.ClearStale(data))

@@ -109,7 +109,7 @@ func (a *Service) Describe(rec *state.Record) Description {
 	d := Description{
 		Identifier: rec.Instance.Identifier, ResourceID: rec.ID, Status: rec.Instance.Status,
 		IP: rec.Instance.IP, Address: a.DNSName(rec), Port: rec.Instance.Port,
-		Database: state.Text(rec.Inputs, "dbName"), Username: state.Text(rec.Inputs, "username"), Version: a.pg.Version,
+		Database: state.Text(rec.Inputs, "dbName"), Username: state.Text(rec.Inputs, "username"), Version: a.server(rec).Version(),
 		PendingReboot: rec.Instance.PendingReboot, Pending: rec.Instance.Pending,
 		DataDir: a.server(rec).Data(), LogFile: a.server(rec).Log(),
 		Owner: rec.Owner, Created: rec.Created, DeletionProtection: state.Truth(rec.Inputs, "deletionProtection"),

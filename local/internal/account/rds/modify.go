@@ -8,6 +8,7 @@ import (
 
 	"threetier/local/internal/account/recorded"
 	"threetier/local/internal/account/state"
+	"threetier/local/internal/postgres"
 )
 
 // deferrable are the changes that RDS keeps for the maintenance window unless they are to be applied immediately. The
@@ -28,6 +29,7 @@ func (a *Service) modifyInstance(c *state.Call, rec *state.Record) error {
 func (a *Service) modify(c *state.Call, rec *state.Record) error {
 	ctx := context.WithoutCancel(c.Ctx) // a half-done modification helps nobody
 	a.Mu.Lock()
+	before, inputs := *rec.Instance, rec.Inputs
 	changed, err := a.planModification(c, rec)
 	a.Mu.Unlock()
 	if err != nil {
@@ -38,13 +40,32 @@ func (a *Service) modify(c *state.Call, rec *state.Record) error {
 			return err
 		}
 	}
-	if err := a.applyModification(ctx, c, rec, changed); err != nil {
+	err = a.applyModification(ctx, c, rec, changed)
+	if failed := (*postgres.UpgradeError)(nil); errors.As(err, &failed) {
+		return a.takeBack(ctx, rec, before, inputs, failed)
+	}
+	if err != nil {
 		return err
 	}
 	if password := state.Text(c.Inputs, "password"); password != "" && rec.Instance.Source == "" {
 		return a.serverOf(rec).SetPassword(ctx, state.Text(rec.Inputs, "username"), password)
 	}
 	return nil
+}
+
+// takeBack is what RDS does where pg_upgrade fails: the instance runs what it ran.
+func (a *Service) takeBack(ctx context.Context, rec *state.Record, before state.Instance, inputs map[string]any, failed error) error {
+	a.Mu.Lock()
+	rec.Inputs, *rec.Instance = inputs, before
+	for _, replica := range a.replicas(rec) {
+		replica.Inputs["engineVersion"], replica.Instance.Version = inputs["engineVersion"], before.Version
+	}
+	err := a.keep(rec)
+	a.Mu.Unlock()
+	if err == nil {
+		err = a.startInstance(ctx, rec)
+	}
+	return errors.Join(state.Refuse("UpgradeFailure", "%s runs PostgreSQL %s again: %v", before.Identifier, a.versionOf(rec), failed), err)
 }
 
 // planModification checks and records what changes. The caller holds a.Mu.
@@ -95,8 +116,14 @@ func (a *Service) take(c *state.Call, rec *state.Record, next map[string]any, ch
 		rec.Instance.Grown = 0
 	}
 	if slices.Contains(changed, "engineVersion") {
-		rec.Instance.Version = resolve(state.Text(next, "engineVersion"), a.versionOf(rec))
+		before := a.versionOf(rec)
+		rec.Instance.Version = resolve(state.Text(next, "engineVersion"), before)
 		rec.Instance.Applied, rec.Instance.PendingReboot = a.desired(next), false
+		if majorOf(rec.Instance.Version) != majorOf(before) && slices.Contains(changed, "parameterGroupName") {
+			// A new group waits for "a customer-initiated database reboot after the upgrade completes", says RDS's user guide:
+			// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html
+			rec.Instance.Applied, rec.Instance.PendingReboot = map[string]string{}, true
+		}
 		c.Warn(a.versionWarning(next))
 		for _, replica := range a.replicas(rec) { // RDS upgrades them with their source
 			replica.Inputs["engineVersion"], replica.Instance.Version = next["engineVersion"], rec.Instance.Version
@@ -123,6 +150,13 @@ func (a *Service) applyModification(ctx context.Context, c *state.Call, rec *sta
 	if restart || !srv.Running() || srv.Port() != rec.Instance.Port {
 		if err := a.restartInstance(ctx, rec); err != nil {
 			return err
+		}
+		for _, replica := range a.replicasOf(rec) {
+			if a.outgrown(replica) {
+				if err := a.restartInstance(ctx, replica); err != nil {
+					return err
+				}
+			}
 		}
 		return a.followers(rec)
 	}
@@ -232,6 +266,6 @@ func (a *Service) desired(inputs map[string]any) map[string]string {
 }
 
 func (a *Service) missingParameters(rec *state.Record) []string {
-	_, missing := a.pg.ConfigLines(a.parameters(rec))
+	_, missing := a.majors.For(majorOf(a.versionOf(rec))).ConfigLines(a.parameters(rec))
 	return missing
 }

@@ -46,7 +46,7 @@ var extensionParameter = regexp.MustCompile(`^(pg_stat_statements|auto_explain|p
 
 // setting is nil where RDS doesn't know the parameter for that family.
 func (a *Service) setting(name string, major int) *postgres.Setting {
-	found, ok := a.pg.Setting(name)
+	found, ok := a.majors.For(major).Setting(name)
 	switch {
 	case ok:
 		ok = found.Since <= major
@@ -126,7 +126,7 @@ func (a *Service) readParameters(ctx context.Context, inputs map[string]any) (ma
 		values[name] = evaluated
 	}
 	var bad *postgres.BadValue
-	if err := a.pg.Try(ctx, values); errors.As(err, &bad) {
+	if err := a.majors.For(major).Try(ctx, values); errors.As(err, &bad) {
 		return nil, state.Refuse("InvalidParameterValue", "Invalid parameter value: %s for: %s (%s)", bad.Value, bad.Name, bad.Reason)
 	} else if err != nil {
 		return nil, err

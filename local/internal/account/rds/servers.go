@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,7 +49,7 @@ func (a *Service) serverOf(rec *state.Record) *postgres.Server {
 func (a *Service) server(rec *state.Record) *postgres.Server {
 	srv := a.servers[rec.ID]
 	if srv == nil {
-		srv = a.pg.Server(a.instanceDir(rec), filepath.Join(a.serverRoot(), folder(rec)),
+		srv = a.majors.Server(majorOf(a.versionOf(rec)), a.instanceDir(rec), filepath.Join(a.serverRoot(), folder(rec)),
 			a.Log.With("instance", rec.Instance.Identifier))
 		a.servers[rec.ID] = srv
 	}
@@ -124,21 +125,29 @@ func (a *Service) certify(rec *state.Record, have []byte) (certPEM, keyPEM []byt
 	return slices.Concat(certPEM, issuer.PEM), keyPEM, err
 }
 
-// startInstance brings up the address and the server.
+// startInstance brings up the address and the server, whose data it first brings to the instance's major.
 func (a *Service) startInstance(ctx context.Context, rec *state.Record) error {
 	a.Mu.Lock()
 	if a.closing {
 		a.Mu.Unlock()
 		return postgres.ErrStopped
 	}
-	_, err := a.configure(rec)
 	srv := a.server(rec)
 	port, ip := rec.Instance.Port, rec.Instance.IP
 	a.Mu.Unlock()
-	if err != nil {
+	if err := a.addAddress(ip); err != nil {
 		return err
 	}
-	if err := a.addAddress(ip); err != nil {
+	outgrown := a.outgrown(rec)
+	if outgrown {
+		if err := a.upgrade(ctx, rec, srv); err != nil {
+			return err
+		}
+	}
+	a.Mu.Lock()
+	_, err := a.configure(rec)
+	a.Mu.Unlock()
+	if err != nil {
 		return err
 	}
 	began := time.Now()
@@ -148,7 +157,35 @@ func (a *Service) startInstance(ctx context.Context, rec *state.Record) error {
 	a.Log.Info("PostgreSQL is ready", "instance", rec.Instance.Identifier, "address", ip+":"+strconv.Itoa(port),
 		"took", time.Since(began).Round(time.Millisecond))
 	a.dropSlots(ctx, rec)
+	if outgrown && rec.Instance.Source == "" {
+		return srv.GiveExtensions(ctx, state.Text(rec.Inputs, "username"))
+	}
 	return nil
+}
+
+// outgrown tells whether the instance's data is of an older major than the instance.
+func (a *Service) outgrown(rec *state.Record) bool {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	return a.server(rec).Upgrades(majorOf(a.versionOf(rec)))
+}
+
+// upgrade gives a replica the data of its source again, which comes first.
+func (a *Service) upgrade(ctx context.Context, rec *state.Record, srv *postgres.Server) error {
+	a.Mu.Lock()
+	major, source := majorOf(a.versionOf(rec)), a.Store.Get(state.KindInstance, rec.Instance.Source)
+	a.Mu.Unlock()
+	began := time.Now()
+	var err error
+	if source == nil {
+		err = srv.Upgrade(ctx, major, rec.Instance.Port)
+	} else if err = os.RemoveAll(srv.Data()); err == nil {
+		err = srv.Replicate(ctx, a.serverOf(source))
+	}
+	if err == nil {
+		a.Log.Info("PostgreSQL is upgraded", "instance", rec.Instance.Identifier, "to", srv.Version(), "took", time.Since(began).Round(time.Millisecond))
+	}
+	return err
 }
 
 func (a *Service) restartInstance(ctx context.Context, rec *state.Record) error {

@@ -33,7 +33,7 @@ type Service struct {
 	cfg Config
 	// writeHosts tells the DNS server that an instance came or went.
 	writeHosts func() error
-	pg         *postgres.Installation
+	majors     postgres.Majors
 	ca         *certificates.Authority
 	suffix     string // what all instances' DNS names share
 	// life ends with the account. Long work lasts as long: RDS goes on too when its caller is gone.
@@ -49,11 +49,11 @@ func Open(ctx context.Context, cfg Config, all *state.Shared, writeHosts func() 
 	a := &Service{Shared: all, cfg: cfg, writeHosts: writeHosts, life: ctx,
 		servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
 	var err error
-	if a.pg, err = postgres.Find(ctx, a.cfg.Checkout); err != nil {
+	if a.majors, err = postgres.Find(ctx, a.cfg.Checkout); err != nil {
 		return nil, err
 	}
 	instances := filepath.Join(cfg.Dir, "instances")
-	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.Reaches(instances) != nil {
+	if cfg.MountPoint == "" && cfg.Bridge != "" && a.majors.Newest().Reaches(instances) != nil {
 		a.cfg.MountPoint = "/run/postgresql" // on the node, /run is its own
 		if err := os.MkdirAll(a.cfg.MountPoint, 0o755); err != nil {
 			return nil, err
@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config, all *state.Shared, writeHosts func() 
 			return nil, fmt.Errorf("mount the instances at %s: %w", a.cfg.MountPoint, err)
 		}
 	}
-	if err := a.pg.Reaches(a.serverRoot()); err != nil {
+	if err := a.majors.Newest().Reaches(a.serverRoot()); err != nil {
 		return nil, err
 	}
 	if a.ca, err = certificates.Open(cfg.Dir, caName); err != nil {
@@ -98,7 +98,7 @@ func (a *Service) Resume(ctx context.Context) error {
 	if err := a.tidy(); err != nil {
 		return err
 	}
-	if err := a.pg.CanRead(filepath.Join(a.cfg.Dir, "instances")); err != nil {
+	if err := a.majors.CanRead(filepath.Join(a.cfg.Dir, "instances")); err != nil {
 		return err
 	}
 	var replicas []*state.Record
