@@ -6,7 +6,7 @@ given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SIN
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -31,6 +31,9 @@ status: ## show versions, pods, rollouts, database, certificate and alarms of a 
 
 logs: ## show one request in all tiers, or the last lines (REQUEST=id, TIER=backend, SINCE=1h)
 	@bin/logs "$$STACK"
+
+after-upgrade: ## after a major upgrade of PostgreSQL: reboot where parameters wait, update extensions, gather statistics
+	@bin/after-upgrade "$$STACK"
 
 drill: ## prove that the backup restores, into a scratch stack that is removed again (SNAPSHOT=name)
 	@bin/drill "$$STACK" $${SNAPSHOT:+"$$SNAPSHOT"}

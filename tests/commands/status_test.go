@@ -56,15 +56,17 @@ func onAWS(url string) map[string]string {
 		"pulumi": `case "$*" in
 "stack output --stack cloud --json") echo '{"url": "` + url + `", "namespace": "shop", "databaseIdentifier": "shop-database"}' ;;
 "config get --stack cloud aws:region") echo eu-west-1 ;;
-"stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1"}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1"}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
+"stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:cpu-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:lag-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "outside-1", "outputs": {"arn": "arn:aws:cloudwatch:us-east-1:1:alarm:outside-1"}}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
 *) exit 9 ;;
 esac`,
 		"kubectl": `[ "$*" = "--namespace shop get deployments,pods --output json" ] && echo '{"items": [` + items + `]}'`,
 		"aws": `case "$*" in
 "rds describe-db-instances --region eu-west-1 --db-instance-identifier shop-database --output json")
-	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
+	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "DBParameterGroups": [{"ParameterApplyStatus": "pending-reboot"}], "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
 "cloudwatch describe-alarms --region eu-west-1 --alarm-names "*)
 	[ "$6" = '["cpu-1","lag-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "cpu-1", "StateValue": "ALARM", "StateReason": "Threshold Crossed"}, {"AlarmName": "lag-1", "StateValue": "OK"}]}' ;;
+"cloudwatch describe-alarms --region us-east-1 --alarm-names "*)
+	[ "$6" = '["outside-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "outside-1", "StateValue": "OK"}]}' ;;
 *) exit 9 ;;
 esac`,
 	}
@@ -81,8 +83,8 @@ func TestStatusOfAStackOnAWSIsOneScreen(t *testing.T) {
 		"tier           pods    restarts  last rollout  image",
 		"backend        1 of 2  3         3 h ago       ghcr.io/acme/backend:2@sha256:0123456789ab…",
 		"worker-mailer  1 of 2  0         under way     ghcr.io/acme/backend:2",
-		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, pending: {"DBInstanceClass":"db.t4g.medium"}`,
-		"alarms       1 ALARM, 1 OK",
+		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, parameters: pending-reboot, pending: {"DBInstanceClass":"db.t4g.medium"}`,
+		"alarms       1 ALARM, 2 OK",
 		"             cpu-1: Threshold Crossed",
 	} {
 		assert.Contains(t, lines, want)
