@@ -112,7 +112,14 @@ func copyConfig(h home.Home, name, file string, anew bool) error {
 	if last, readErr := os.ReadFile(original); !anew && err == nil && readErr == nil && bytes.Equal(last, data) {
 		return nil
 	}
-	if err := write(target, keepSalt(data, old)); err != nil {
+	ours, others, err := readable(data)
+	if err != nil {
+		return fmt.Errorf("copy the config: %w", err)
+	}
+	if others > 0 {
+		fmt.Fprintf(os.Stderr, "  stand-ins for the %d secret values of %s: their secrets provider isn't here\n", others, filepath.Base(file))
+	}
+	if err := write(target, keepSalt(ours, old)); err != nil {
 		return fmt.Errorf("copy the config: %w", err)
 	}
 	return write(original, data)
