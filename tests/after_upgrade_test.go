@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/database"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 	"threetier/tests/postgres"
 )
 
@@ -18,7 +18,7 @@ func (s *rolesServer) updateExtensions(t *testing.T) string {
 	t.Helper()
 	r := s.app(t, 1)
 	env := environmentOf(t, r, r.Named(t, cronJobType, "shop-psql-write").Input(t, "spec.jobTemplate.spec.template.spec.initContainers[0]").(map[string]any))
-	sql, err := os.ReadFile(filepath.Join(recorder.Root(), "bin/extensions.sql"))
+	sql, err := os.ReadFile(filepath.Join(project.Root(), "bin/extensions.sql"))
 	require.NoError(t, err)
 	env["PGHOST"], env["SQL"] = s.host, string(sql)
 	said, err := s.script(t, r.Named(t, configMapType, "shop-psql"),
@@ -39,7 +39,7 @@ func TestAfterAnUpgradeExtensionsAndStatisticsAreRenewed(t *testing.T) {
 
 	said, err := s.open(t, "psql-after-upgrade", true, 60)
 	require.NoError(t, err, said)
-	said, err = s.Psql("psql-after-upgrade", "persons-own", nil, "--file="+filepath.Join(recorder.Root(), "bin/analyze.sql"))
+	said, err = s.Psql("psql-after-upgrade", "persons-own", nil, "--file="+filepath.Join(project.Root(), "bin/analyze.sql"))
 	require.NoError(t, err, said)
 	assert.Equal(t, "statistics: 2 tables analyzed", said)
 	s.as(t, postgres.Admin, postgres.AdminPassword, "1", "SELECT count(*) FROM pg_stats WHERE tablename = 'items'")

@@ -255,6 +255,7 @@ var ofTheProgramAlone = map[string]string{
 	"want logGroup beside it":             "the same",
 	"given with nginx.internal":           "the same",
 	"group of the stack's cluster":        "which cluster it is, another key says",
+	"which gets the cluster's token":      "the same",
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.
@@ -287,7 +288,7 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 		// want is in the refusals of plan and program; alone says who else refuses nothing, and why.
 		want, alone string
 	}{
-		"nothing is wrong":    {text: whole + "  aws:profile: acme\n  kubernetes:namespace: x\n  kubernetes:cluster: x\n  plan:other: x\n  drill:rows: {items: 1}\n  shop:greeting: hello\n  other:backend: x\n  pulumi:tags: {a: b}\n"},
+		"nothing is wrong":    {text: whole + "  aws:skipMetadataApiCheck: true\n  kubernetes:namespace: x\n  kubernetes:cluster: x\n  plan:other: x\n  drill:rows: {items: 1}\n  shop:greeting: hello\n  other:backend: x\n  pulumi:tags: {a: b}\n"},
 		"the file's own keys": {text: "secretsprovider: awskms://x\nencryptedkey: x\nencryptionsalt: x\n" + whole},
 
 		"an unknown key":          {text: whole + "  threetier:fronted: {image: x}\n", want: "threetier:fronted is unknown, want one of "},
@@ -345,6 +346,15 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Pulumi hands the program an environment's values, and plan can't open it.
+func TestPlanRefusesAnEnvironmentOfPulumiCloud(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: shop\nruntime: go\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte("environment: [shop/dev]\nconfig: {aws:region: eu-west-1}\n"), 0o600))
+	_, err := plan.Build(root, "dev")
+	require.ErrorContains(t, err, "environment is given, want none: only Pulumi Cloud opens it")
 }
 
 // editorSays is an editor's refusal of a file's text.

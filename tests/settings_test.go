@@ -117,19 +117,28 @@ const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace,
 	"threetier:registry, threetier:placement"
 
 func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
-	config := project.StackConfig(t, "dev").Set(t, "threetier:databse", "{}").Set(t, "aws:profile", "acme").Set(t, "other:key", "x")
+	config := project.StackConfig(t, "dev").Set(t, "threetier:databse", "{}").Set(t, "aws:skipMetadataApiCheck", "true").Set(t, "other:key", "x")
 	assert.Equal(t, []string{"threetier:databse is unknown, want " + topLevelKeys + ": did you mean threetier:database?"}, refusals(t, config))
+}
+
+// The kubeconfig's token is the AWS CLI's, which doesn't read the stack config.
+func TestOtherCredentialsThanTheAWSCLIsAreRefused(t *testing.T) {
+	for _, name := range []string{"aws:profile", "aws:assumeRole", "aws:assumeRoleWithWebIdentity", "aws:secretKey"} {
+		lines := refusals(t, project.StackConfig(t, "dev").Set(t, name, "acme"))
+		assert.Equal(t, []string{name + " is given, want none: the AWS CLI, which gets the cluster's token, doesn't read it. " +
+			"Set AWS_PROFILE instead, to a profile that may have a role_arn"}, lines)
+	}
 }
 
 // The engine hands the config to a program by a variable; the Context can't list it.
 func TestUnknownTopLevelKeyIsRefusedWhereTheEngineRunsTheProgram(t *testing.T) {
-	t.Setenv(pulumi.EnvConfig, `{"threetier:fronted": "{}", "aws:profile": "acme"}`)
+	t.Setenv(pulumi.EnvConfig, `{"threetier:fronted": "{}", "aws:skipMetadataApiCheck": "true"}`)
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := settings.Load(ctx)
 		return err
 	}, pulumi.WithMocks("shop", "dev", &recorder.Recording{}))
 	assert.ErrorContains(t, err, "threetier:fronted is unknown, want "+topLevelKeys+": did you mean threetier:frontend?")
-	assert.NotContains(t, err.Error(), "aws:profile")
+	assert.NotContains(t, err.Error(), "aws:skip")
 }
 
 func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {

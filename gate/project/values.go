@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,10 +14,14 @@ type Values map[string]any
 // ReadValues are those of a file's text.
 func ReadValues(text []byte) (Values, error) {
 	var file struct {
-		Config map[string]any `yaml:"config"`
+		Config      map[string]any `yaml:"config"`
+		Environment any            `yaml:"environment"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("read the stack config: %w", err)
+	}
+	if file.Environment != nil {
+		return nil, errors.New("environment is given, want none: only Pulumi Cloud opens it, so its values would be missing here. Write them below config")
 	}
 	if file.Config == nil {
 		file.Config = map[string]any{} // what is missing, the program says

@@ -159,3 +159,8 @@ func TestEmptyStackConfigIsOneThatTheProgramRefuses(t *testing.T) {
 		assert.NotNil(t, c.Values, text)
 	}
 }
+
+func TestEnvironmentOfPulumiCloudIsRefused(t *testing.T) {
+	_, err := project.ReadValues([]byte("environment: [shop/prod]\nconfig: {aws:region: eu-west-1}\n"))
+	require.ErrorContains(t, err, "environment is given, want none: ")
+}

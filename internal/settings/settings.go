@@ -49,6 +49,7 @@ func Load(ctx *pulumi.Context) (*Settings, error) {
 	for _, key := range keys(settings) {
 		ps = append(ps, load(ctx, key)...)
 	}
+	ps = append(ps, credentials(configNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
 	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
 	if len(ps) == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // github runs bin/github against a repository, which it may change.
@@ -203,9 +203,9 @@ func TestVariablesEnvironmentsAndChecksAreThoseOfTheWorkflows(t *testing.T) {
 		Environment string
 		Strategy    struct{ Matrix map[string][]string }
 	}
-	files, err := filepath.Glob(filepath.Join(recorder.Root(), ".github", "workflows", "*.yml"))
+	files, err := filepath.Glob(filepath.Join(project.Root(), ".github", "workflows", "*.yml"))
 	require.NoError(t, err)
-	files = append(files, filepath.Join(recorder.Root(), ".github", "actions", "pulumi", "action.yml"))
+	files = append(files, filepath.Join(project.Root(), ".github", "actions", "pulumi", "action.yml"))
 	var environments, checks, variables []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // The last line that matches has the word. https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
@@ -33,7 +33,7 @@ func TestWhatRunsWithARoleHasOwners(t *testing.T) {
 		".github/CODEOWNERS", ".github/workflows/deploy.yml", ".github/scripts/approved", "bin/drill", "docs/iam/deploy.json", "Pulumi.yaml",
 		"Pulumi.prod.yaml", "go.mod", "go.sum", "main.go", "Makefile", "components/app/roles.sql", "internal/stack/stack.go",
 	} {
-		assert.FileExists(t, filepath.Join(recorder.Root(), path))
+		assert.FileExists(t, filepath.Join(project.Root(), path))
 		assert.NotEmpty(t, owned(path), path)
 	}
 }
