@@ -28,6 +28,7 @@ var awsCalls = map[string]func(h home.Home, flags map[string]string) (any, error
 	"backup start-backup-job":    startBackup,
 	"cloudwatch describe-alarms": describeAlarms,
 	"eks get-token":              getToken,
+	"logs delete-log-group":      deleteLogGroup,
 	"rds create-db-snapshot":     createSnapshot,
 	"rds describe-db-instances":  describeInstances,
 	"rds describe-db-snapshots":  describeSnapshots,
@@ -249,6 +250,14 @@ func describeAlarms(h home.Home, flags map[string]string) (any, error) {
 		found = append(found, metricAlarm{name, "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation"})
 	}
 	return map[string]any{"MetricAlarms": found}, nil
+}
+
+func deleteLogGroup(h home.Home, flags map[string]string) (any, error) {
+	err := askAccount(h, http.MethodDelete, "/resources/cloudwatch/logGroup?id="+url.QueryEscape(flags["log-group-name"]), nil, nil)
+	if err != nil && strings.HasPrefix(err.Error(), "NotFound: ") {
+		return nil, errors.New("ResourceNotFoundException: the log group does not exist")
+	}
+	return nil, err
 }
 
 // askAccount is a call to the account at the door that looks after it.

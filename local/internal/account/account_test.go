@@ -81,6 +81,7 @@ func (f *fixture) run() {
 	f.eventually("the account opens", func() error {
 		select {
 		case err := <-f.done:
+			f.cancel = nil // there is nothing left to stop
 			f.Fatal("account ended: ", err)
 		default:
 		}
