@@ -36,6 +36,7 @@ type target struct {
 	configFile string
 	port       int
 	plan       string
+	rebuilt    []string // images that were loaded before, with other content
 	// noConfig lets the config's file be absent.
 	noConfig bool
 }
@@ -367,7 +368,7 @@ func ensureImages(h home.Home, pid int, t *target) error {
 		return err
 	}
 	store := images.Store{Home: h, PID: pid}
-	if err := store.Ensure(own); err != nil {
+	if t.rebuilt, err = store.Ensure(own); err != nil {
 		return err
 	}
 	loaded, err := store.Loaded()
@@ -455,7 +456,7 @@ func ownImage(h home.Home, tier, image string, defaults map[string]string) (bool
 
 // inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
 func inside(h home.Home, pid int, t *target, verb string) error {
-	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan)
+	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan, "--rebuilt", strings.Join(t.rebuilt, ","))
 	cmd.Env = append(cmd.Env, deploy.Mark(t.name))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// An interrupt from the keyboard reaches the whole group: the engine finishes what it has begun, and this waits.
@@ -482,7 +483,10 @@ func deployCommand() *cobra.Command {
 		}
 		switch args[0] {
 		case "up":
-			return s.Up(ctx, t.plan)
+			if err := s.Up(ctx, t.plan); err != nil {
+				return err
+			}
+			return s.Restart(ctx, t.rebuilt)
 		case "preview":
 			return s.Preview(ctx, t.plan)
 		case "destroy":
@@ -498,5 +502,6 @@ func deployCommand() *cobra.Command {
 	}}
 	t.flags(cmd)
 	cmd.Flags().StringVar(&t.plan, "plan", "", "the plan's file")
+	cmd.Flags().StringSliceVar(&t.rebuilt, "rebuilt", nil, "the images that were built again under the same name")
 	return cmd
 }

@@ -151,33 +151,39 @@ func (i Image) wanted() (name, want string, err error) {
 
 // Ensure builds and loads what is missing, or is no longer what its sources
 // say. An image that somebody loaded under the same name is theirs, and stays.
-func (s Store) Ensure(list []Image) error {
+// It returns the names that were loaded before, with other content.
+func (s Store) Ensure(list []Image) (rebuilt []string, err error) {
 	loaded, err := s.Loaded()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, image := range list {
 		name, want, err := image.wanted()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		stampFile := s.stampFile(name)
 		have, err := os.ReadFile(stampFile)
-		if present := slices.Contains(loaded, name); present && (err != nil || string(have) == want) {
+		present := slices.Contains(loaded, name)
+		if present && (err != nil || string(have) == want) {
 			continue
 		}
 		what := "build the image "
 		if made[name] {
 			what = "load the image "
 		}
+		if present {
+			rebuilt = append(rebuilt, name)
+			fmt.Fprintf(os.Stderr, "  %s has changed\n", image.Dir)
+		}
 		if err := step.Run(what+name, func() error { return s.build(name, image.Dir) }); err != nil {
-			return err
+			return rebuilt, err
 		}
 		if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
-			return fmt.Errorf("note the build of %s: %w", name, err)
+			return rebuilt, fmt.Errorf("note the build of %s: %w", name, err)
 		}
 	}
-	return nil
+	return rebuilt, nil
 }
 
 // Prepare builds what Ensure will load: it needs no node.
@@ -218,7 +224,8 @@ func (s Store) EnsurePause() error {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
 		return fmt.Errorf("write the pause image's Dockerfile: %w", err)
 	}
-	return s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
+	_, err = s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
+	return err
 }
 
 // made holds the images that this command has built.
