@@ -110,6 +110,17 @@ func TestStatusFailsWhereTheDatabaseCannotBeAsked(t *testing.T) {
 	assert.Contains(t, said, "AccessDenied")
 }
 
+func TestStatusFailsWhereOneRegionsAlarmsCannotBeAsked(t *testing.T) {
+	for _, region := range []string{"eu-west-1", "us-east-1"} {
+		commands := onAWS("http://lb")
+		commands["aws"] = `case "$*" in *"describe-alarms --region ` + region + `"*) echo 'An error occurred (AccessDenied)' >&2; exit 254 ;; esac
+` + commands["aws"]
+		said, err := run(t, "status", nil, commands, "cloud")
+		assert.Error(t, err, region)
+		assert.Contains(t, said, "AccessDenied")
+	}
+}
+
 func TestLogsOfARequestAreSortedByTime(t *testing.T) {
 	commands := map[string]string{
 		"pulumi": "echo shop",

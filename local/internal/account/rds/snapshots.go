@@ -147,10 +147,18 @@ func (a *Service) tidySnapshots() error {
 	}
 	leftovers, err := postgres.Backups(filepath.Join(a.cfg.Dir, "instances"))
 	for _, path := range leftovers {
-		err = errors.Join(err, os.RemoveAll(path))
+		removed := os.RemoveAll(path)
+		// A killed account's pg_basebackup writes until it notices that its server is gone.
+		for deadline := time.Now().Add(leftoverPatience); removed != nil && time.Now().Before(deadline); removed = os.RemoveAll(path) {
+			time.Sleep(100 * time.Millisecond)
+		}
+		err = errors.Join(err, removed)
 	}
 	return err
 }
+
+// leftoverPatience is how long a copy that was interrupted may go on.
+const leftoverPatience = 30 * time.Second
 
 // deleteInstance refuses as RDS does, then lets the data go, or become the final snapshot.
 func (a *Service) deleteInstance(c *state.Call, rec *state.Record) error {
