@@ -75,7 +75,7 @@ func findings(t *testing.T, tool string, recording *recorder.Recording) []findin
 		require.NoError(t, err)
 		manifests.WriteString("---\n" + string(text) + "\n")
 	}
-	score := exec.Command(tool, "score", "--kubernetes-version", "v1.34", "--output-format", "json",
+	score := exec.Command(tool, "score", "--kubernetes-version", "v1.35", "--output-format", "json",
 		// What runs is what the config names; a registry that is down must not keep pods from starting.
 		"--ignore-test", "container-image-pull-policy", "-")
 	score.Stdin = strings.NewReader(manifests.String())

@@ -20,7 +20,7 @@ type Network struct {
 	Elsewhere map[string]string
 	// Peered are the VPCs that this one is peered with.
 	Peered []string
-	// Version and Status are the cluster's: 1.34 and ACTIVE where empty.
+	// Version and Status are the cluster's: 1.35 and ACTIVE where empty.
 	Version, Status string
 	// AutoMode is EKS Auto Mode's.
 	AutoMode bool
@@ -159,7 +159,7 @@ func (n *Network) cluster(name string) fields {
 	}
 	return fields{
 		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": cmp.Or(n.Status, "ACTIVE"),
-		"version": cmp.Or(n.Version, "1.34"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
+		"version": cmp.Or(n.Version, "1.35"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
 		"kubernetesNetworkConfigs": []any{fields{"ipFamily": "ipv4", "elasticLoadBalancings": []any{fields{"enabled": n.AutoMode}}}},
 		"certificateAuthorities":   []any{fields{"data": "Y2VydGlmaWNhdGU="}},
 		"vpcConfig":                fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
@@ -104,7 +104,7 @@ func previewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return inside(h, pid, t, "preview")
+		return inside(new(step.Step), h, pid, t, "preview")
 	})
 }
 
@@ -114,7 +114,7 @@ func destroyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := inside(h, pid, t, "destroy"); err != nil {
+		if err := inside(new(step.Step), h, pid, t, "destroy"); err != nil {
 			return err
 		}
 		return node.Connect(h).RemoveForward(t.name)
@@ -205,7 +205,7 @@ func startLocked(h home.Home, lock *os.File, wanted []images.Image) (int, error)
 	if err != nil || pid != 0 {
 		return pid, err
 	}
-	if err := step.Run("start the node", func() error { return node.Start(h, lock) }); err != nil {
+	if err := step.Run("start the node", func(*step.Step) error { return node.Start(h, lock) }); err != nil {
 		return 0, err
 	}
 	if pid, err = node.PID(h); err != nil {
@@ -215,6 +215,8 @@ func startLocked(h home.Home, lock *os.File, wanted []images.Image) (int, error)
 }
 
 func up(h home.Home, t *target) error {
+	begun := time.Now()
+	defer func() { step.Sum(begun) }()
 	var pid int
 	var forward node.Forward
 	err := settingUp(h, func(lock *os.File) (err error) {
@@ -234,7 +236,7 @@ func up(h home.Home, t *target) error {
 	if err != nil {
 		return err
 	}
-	if err := step.Run("pulumi up", func() error { return inside(h, pid, t, "up") }); err != nil {
+	if err := step.Run("pulumi up", func(s *step.Step) error { return inside(s, h, pid, t, "up") }); err != nil {
 		return err
 	}
 	site, err := findSite(h, pid, t.name)
@@ -249,15 +251,21 @@ func up(h home.Home, t *target) error {
 		return err
 	}
 	if !site.tls() {
+		if err := waitForAnswer(localURL(forward.Port), &http.Transport{}); err != nil {
+			return err
+		}
 		fmt.Println(localURL(forward.Port))
-		return waitForAnswer(localURL(forward.Port), &http.Transport{})
+		return nil
 	}
 	transport, err := site.transport(h, forward.Port)
 	if err != nil {
 		return err
 	}
+	if err := waitForAnswer(site.url, transport); err != nil {
+		return err
+	}
 	fmt.Printf("%s\ncurl --cacert %s --connect-to ::127.0.0.1:%d %s\n", site.url, rootFile(h), forward.Port, site.url)
-	return waitForAnswer(site.url, transport)
+	return nil
 }
 
 // waitForAnswer waits for the pods of a stack that was up before the node was started: an up that changes nothing doesn't.
@@ -455,7 +463,7 @@ func ownImage(h home.Home, tier, image string, defaults map[string]string) (bool
 }
 
 // inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
-func inside(h home.Home, pid int, t *target, verb string) error {
+func inside(s *step.Step, h home.Home, pid int, t *target, verb string) error {
 	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan, "--rebuilt", strings.Join(t.rebuilt, ","))
 	cmd.Env = append(cmd.Env, deploy.Mark(t.name))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -463,7 +471,9 @@ func inside(h home.Home, pid int, t *target, verb string) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt)
 	defer signal.Stop(signals)
-	return exitAs(cmd.Run())
+	err := cmd.Run()
+	s.Ran(cmd)
+	return exitAs(err)
 }
 
 func deployCommand() *cobra.Command {

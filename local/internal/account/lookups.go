@@ -64,7 +64,7 @@ func getCluster(a *Account, c *state.Call) (map[string]any, error) {
 		"arn":                    state.ARN("eks", c.Region, "cluster/"+name),
 		"endpoint":               a.cfg.ClusterEndpoint,
 		"certificateAuthorities": []any{map[string]any{"data": base64.StdEncoding.EncodeToString(ca)}},
-		"version":                "1.34",
+		"version":                "1.35",
 		"platformVersion":        "eks.1",
 		"status":                 "ACTIVE",
 		"createdAt":              "2026-01-01T00:00:00Z",

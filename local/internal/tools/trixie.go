@@ -45,13 +45,13 @@ func Trixie(h home.Home) error {
 	if have, err := os.ReadFile(note); err == nil && string(have) == want {
 		return nil
 	}
-	return step.Run("install Debian's PostgreSQL, NGINX and FastAPI", func() error {
+	return step.Run("install Debian's PostgreSQL, NGINX and FastAPI", func(s *step.Step) error {
 		// A running node uses the old one until the new one is complete.
 		fresh := root + ".new"
 		if err := os.RemoveAll(fresh); err != nil {
 			return fmt.Errorf("clear %s: %w", fresh, err)
 		}
-		if err := step.Command(h.Path("logs", "trixie.log"), exec.Command("mmdebstrap", append(bootstrap, fresh)...)); err != nil {
+		if err := s.Command(h.Path("logs", "trixie.log"), exec.Command("mmdebstrap", append(bootstrap, fresh)...)); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(root); err != nil {
