@@ -88,7 +88,7 @@ func TestEveryModuleHasOneVersionInAllThatIsCompiled(t *testing.T) {
 			if !ok {
 				first[r.Path] = have
 			} else if want.version != have.version {
-				t.Errorf("%s is %s in %s and %s in %s, want one version", r.Path, want.version, want.module, have.version, have.module)
+				t.Errorf("%s is %s in %s and %s in %s, want one version: go work sync raises the lower in a workspace of all", r.Path, want.version, want.module, have.version, have.module)
 			}
 		}
 	}
