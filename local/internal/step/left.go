@@ -15,15 +15,15 @@ import (
 
 // weights are about how many seconds of CPU the long steps take on a first start. A step that isn't here is short.
 var weights = map[string]float64{
-	"build hyperkube":                  420,
-	"build pulumi":                     270,
-	"build pulumi-resource-kubernetes": 240,
-	"compile the program":              240,
-	"build etcd":                       40,
-	"build kube-router":                40,
-	"build pulumi-language-go":         30,
-	"build metrics-server":             25,
-	"build coredns":                    20,
+	"build hyperkube":                  240,
+	"build pulumi":                     90,
+	"compile the program":              90,
+	"build pulumi-resource-kubernetes": 60,
+	"build etcd":                       30,
+	"build kube-router":                20,
+	"build metrics-server":             20,
+	"build pulumi-language-go":         20,
+	"build coredns":                    15,
 }
 
 // display shows the steps: line by line, and on a terminal what is left below them, in place.

@@ -258,6 +258,7 @@ func (t tool) build(h home.Home, s *step.Step) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.RemoveAll(filepath.Dir(modfile)) }()
 	// What changes how a package is compiled, as -trimpath or cgo, is the same for all that is built: they share packages.
 	cmd := exec.Command("go", "build", "-modfile", modfile, "-buildvcs=false", "-ldflags", strings.TrimSpace("-s -w "+t.set), "-o", h.Bin(t.name), t.pkg)
 	cmd.Dir = h.Source("local/tools", t.module)
