@@ -111,7 +111,7 @@ bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a 
 bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
 	tests/first-up
 
-scale: ## measure on the local node what a request costs each tier, and write docs/scale.md (Debian package wrk)
+scale: ## measure on the local node what a request costs each tier, and write docs/reference/scale.md (Debian package wrk)
 	go run ./tests/scale
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale

@@ -19,7 +19,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "local/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "local/*.md"} {
 		files, err := filepath.Glob(filepath.Join(recorder.Root(), pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
@@ -113,7 +113,7 @@ func plan(t *testing.T, config string) (*planner.Plan, error) {
 }
 
 func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
-	page := pages(t)["docs/bring-your-own-app.md"]
+	page := pages(t)["docs/tutorials/your-app.md"]
 	_, rest, _ := strings.Cut(page, "```yaml\n")
 	example, _, found := strings.Cut(rest, "```")
 	require.True(t, found)
@@ -144,7 +144,7 @@ func TestExampleOfTheREADMEIsPlanned(t *testing.T) {
 }
 
 func TestExampleOfEachShapeIsPlanned(t *testing.T) {
-	page := pages(t)["docs/bring-your-own-app.md"]
+	page := pages(t)["docs/tutorials/your-app.md"]
 	_, shapes, found := strings.Cut(page, "\n## Shapes of apps\n")
 	require.True(t, found)
 	shapes, _, _ = strings.Cut(shapes, "\n## ")

@@ -36,7 +36,7 @@ func commandBlocks(t *testing.T, page string) []string {
 // The commands of the pages that edit a stack config are run by Pulumi's own command line, and the program takes what
 // they write.
 func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
-	for page, want := range map[string]int{"runbook.md": 10, "from-zero-to-production.md": 1} {
+	for page, want := range map[string]int{"operate/README.md": 10, "tutorials/first-deploy-to-aws.md": 1} {
 		t.Run(page, func(t *testing.T) {
 			dir := t.TempDir()
 			must(t, "mkdir %[1]s/state && cp Pulumi.yaml Pulumi.*.yaml %[1]s", dir)

@@ -18,7 +18,7 @@ import (
 
 func page(t testing.TB) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "tutorials", "first-deploy-to-aws.md"))
 	require.NoError(t, err)
 	return string(text)
 }

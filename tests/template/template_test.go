@@ -1,5 +1,5 @@
 // Package template tests the way of the program into a project of one's own: pulumi new, the names, an upgrade. Its
-// commands are those of docs/upgrading.md.
+// commands are those of docs/how-to/new-project.md.
 package template
 
 import (
@@ -79,7 +79,7 @@ func upstream(t *testing.T) string {
 // accepts is asked of the planner.
 func blocks(t *testing.T, repository string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "upgrading.md"))
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "how-to", "new-project.md"))
 	require.NoError(t, err)
 	var all []string
 	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
@@ -189,7 +189,7 @@ const names = "ORG=initech REPO=hooli/store SUBJECT=repo:hooli@12/store@345 ACCO
 func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	root := upstream(t)
 	must(t, root, "make names "+names)
-	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/upgrading.md'`)
+	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/how-to/new-project.md'`)
 	assert.Empty(t, left)
 	plan := plans(t, root)["prod"]
 	assert.Contains(t, plan, "image: ghcr.io/initech/backend:1.0.0")
@@ -269,7 +269,7 @@ func TestUpgradeKeepsWhatBothHaveChanged(t *testing.T) {
 	replace(t, repository, "tests/plan/dev.yaml", "stack: dev\n", "stack: dev # newer\n")
 	replace(t, repository, "Pulumi.yaml", "displayName: ", "displayName: newer, ")
 	require.NoError(t, os.WriteFile(filepath.Join(repository, "docs", "new.md"), []byte("the clusters of "+sample+"\n"), 0o600))
-	must(t, repository, "git rm --quiet docs/costs.md && git add --all && git commit --quiet --message newer")
+	must(t, repository, "git rm --quiet docs/explanation/costs.md && git add --all && git commit --quiet --message newer")
 	must(t, root, commands[2])
 
 	after := files(t, root)
@@ -277,7 +277,7 @@ func TestUpgradeKeepsWhatBothHaveChanged(t *testing.T) {
 	assert.Contains(t, after["Pulumi.prod.yaml"], "backupRetentionDays: 21")
 	assert.Contains(t, after["Pulumi.dev.yaml"], "ghcr.io/initech/backend:1.1.0")
 	assert.Equal(t, "the clusters of initech\n", after["docs/new.md"])
-	assert.NotContains(t, after, "docs/costs.md")
+	assert.NotContains(t, after, "docs/explanation/costs.md")
 	assert.Equal(t, before["tests/plan/dev.yaml"], after["tests/plan/dev.yaml"], "make plan writes it")
 	assert.Equal(t, before["Pulumi.yaml"], after["Pulumi.yaml"])
 	assert.Contains(t, plans(t, root)["prod"], "backupRetentionPeriod: 21\n")

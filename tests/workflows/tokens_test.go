@@ -137,7 +137,7 @@ func subject(t *testing.T, each workflow, job job) string {
 }
 
 func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	page, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "tutorials", "first-deploy-to-aws.md"))
 	require.NoError(t, err)
 	// The page says of which role a variable is, and with which document each role is made.
 	roleOf := map[string]string{}
