@@ -314,7 +314,7 @@ func TestEveryInputThatTheProgramReplacesOnIsKnownToThePlan(t *testing.T) {
 func TestStackThatIsGoneMayHaveNothingProtected(t *testing.T) {
 	prod := build(t, recorder.Root(), "prod")
 	assert.EqualError(t, planner.GateGone(prod), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; "+
-		`want lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/operate/README.md`)
+		`want lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/how-to/delete.md`)
 	assert.Contains(t, planner.Markdown("main", []planner.Comparison{{Stack: "prod", Gone: true, Before: prod}}),
 		"> [!CAUTION]\n> This touches data, or what leads to the app.\n> - **prod** has no config any more, and `Instance database` is protected\n")
 	assert.NoError(t, planner.GateGone(build(t, recorder.Root(), "dev")))

@@ -90,7 +90,7 @@ func keys(s *Settings) []Key {
 			Name: "threetier:adopt", Kind: text(&s.App.Adopt), Default: "none: the stack makes its namespace, and refuses one that is there",
 			Example: "shop-shared",
 			Doc: "The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
-				"[Run in a namespace of others](how-to/cluster.md#run-in-a-namespace-of-others) lists the differences.",
+				"[Run in a namespace of others](how-to/shared-namespace.md) lists the differences.",
 		},
 		{
 			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,

@@ -18,7 +18,7 @@ import (
 
 func page(t testing.TB) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "tutorials", "first-deploy-to-aws.md"))
+	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "how-to", "roles.md"))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -33,10 +33,6 @@ func (c command) of(flag string) string { return c.Args[slices.Index(c.Args, fla
 // called with. All stacks have the names of the stack full.
 func commands(t testing.TB) (all []command) {
 	t.Helper()
-	_, section, found := strings.Cut(page(t), "\n### The roles\n")
-	require.True(t, found)
-	section, _, found = strings.Cut(section, "\n### ")
-	require.True(t, found)
 	script := `set -euo pipefail
 		noted() { jq --null-input --compact-output --arg stdin "$stdin" '{args: $ARGS.positional, stdin: [$stdin]}' --args -- "$@" >>"$NOTES"; }
 		aws() { stdin= noted aws "$@"; }
@@ -45,7 +41,7 @@ func commands(t testing.TB) (all []command) {
 		make() { :; } # names, which tests/template runs
 		pulumi() { printf %s "$DOMAIN"; }
 	`
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(section, -1) {
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(page(t), -1) {
 		script += block[1]
 	}
 	domain, err := recorder.StackConfig(t, "full").Text("threetier:domain")

@@ -1,5 +1,5 @@
 // Package template tests the way of the program into a project of one's own: pulumi new, the names, an upgrade. Its
-// commands are those of docs/how-to/new-project.md.
+// commands are those of docs/how-to/new-project.md and upgrade.md.
 package template
 
 import (
@@ -75,14 +75,18 @@ func upstream(t *testing.T) string {
 	return dir
 }
 
-// blocks are the commands of the page, with a folder as the repository, and without the builds of make plan: what it
+// blocks are the commands of the two pages, with a folder as the repository, and without the builds of make plan: what it
 // accepts is asked of the planner.
 func blocks(t *testing.T, repository string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "how-to", "new-project.md"))
-	require.NoError(t, err)
+	var text string
+	for _, name := range []string{"new-project.md", "upgrade.md"} {
+		page, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "how-to", name))
+		require.NoError(t, err)
+		text += string(page)
+	}
 	var all []string
-	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(text, -1) {
 		script := strings.ReplaceAll(match[1], "https://github.com/OWNER/threetier", repository)
 		all = append(all, `make() { [ "$1" = plan ] && date >tests/plan/made || command make --no-print-directory "$@"; }`+"\n"+script)
 	}
