@@ -112,44 +112,36 @@ func plan(t *testing.T, config string) (*planner.Plan, error) {
 	return planner.Build(dir, "shop")
 }
 
-func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
+func TestExampleOfAnOwnAppIsPlannedAndItsMistakeIsSaid(t *testing.T) {
 	page := pages(t)["docs/tutorials/your-app.md"]
 	_, rest, _ := strings.Cut(page, "```yaml\n")
 	example, _, found := strings.Cut(rest, "```")
 	require.True(t, found)
-	_, rest, _ = strings.Cut(rest, "```\n")
-	_, rest, _ = strings.Cut(rest, "```\n")
-	message, _, _ := strings.Cut(rest, "\n")
-
-	_, err := plan(t, example)
-	require.ErrorContains(t, err, ":\n"+message+"\n")
-	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
-
-	mended, err := plan(t, strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
+	planned, err := plan(t, example)
 	require.NoError(t, err)
-	text, err := mended.Text()
+	text, err := planned.Text()
 	require.NoError(t, err)
 	for _, want := range []string{"name: PG_READ_DSN", "mountPath: /var/cache/shop", "containerPort: 3000", "runAsUser: 1000", "location /v1/"} {
 		assert.Contains(t, string(text), want)
 	}
-}
 
-func TestExampleOfTheREADMEIsPlanned(t *testing.T) {
-	_, rest, _ := strings.Cut(pages(t)["README.md"], "```yaml\n")
-	example, _, found := strings.Cut(rest, "```")
-	require.True(t, found)
-	example = strings.ReplaceAll(example, "sha256:…", "sha256:"+strings.Repeat("0a", 32))
-	_, err := plan(t, strings.ReplaceAll(example, "secure: …", "secure: c2VjcmV0"))
-	require.NoError(t, err)
+	_, rest, _ = strings.Cut(page, "## Make a mistake\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	message, _, _ := strings.Cut(rest, "\n")
+	wrong := strings.Replace(example, "port: 8081", "port: 80801", 1)
+	require.NotEqual(t, example, wrong)
+	_, err = plan(t, wrong)
+	require.ErrorContains(t, err, ":\n"+message+"\n")
+	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
 }
 
 func TestExampleOfEachShapeIsPlanned(t *testing.T) {
-	page := pages(t)["docs/tutorials/your-app.md"]
-	_, shapes, found := strings.Cut(page, "\n## Shapes of apps\n")
-	require.True(t, found)
-	shapes, _, _ = strings.Cut(shapes, "\n## ")
+	shapes := ""
+	for _, name := range []string{"app-shapes", "workers-and-jobs", "egress-and-permissions"} {
+		shapes += pages(t)["docs/how-to/"+name+".md"]
+	}
 	examples := map[string]string{}
-	for _, section := range strings.Split(shapes, "\n### ")[1:] {
+	for _, section := range strings.Split(shapes, "\n## ")[1:] {
 		title, text, _ := strings.Cut(section, "\n")
 		_, config, hasExample := strings.Cut(text, "```yaml\n")
 		require.True(t, hasExample, "%s has no example", title)
