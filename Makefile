@@ -1,4 +1,4 @@
-# Every command of the project. CI runs these and nothing else.
+# Every command of the project. CI checks a change by these alone.
 STACK ?= dev
 PORT ?=
 BASE ?=

@@ -52,7 +52,7 @@ func TestMachineOfTheReadmeIsThatOfTheProgram(t *testing.T) {
 		assert.Contains(t, readme, row)
 	}
 	assert.Contains(t, source(t, "bin/local"), "want Go "+first(t, "go.mod", `(?m)^go (\d+\.\d+)`)+" or later")
-	assert.LessOrEqual(t, len(strings.Fields(readme)), 650, "words")
+	assert.LessOrEqual(t, len(strings.Fields(readme)), 600, "words")
 }
 
 // Each package that make up may install is one of those that the first tutorial counts.

@@ -88,7 +88,7 @@ var rules = map[string][]rule{
 	},
 	"kubectl": {
 		{pattern: `^--namespace \S+ logs `, says: "a line of REQUEST-ID"},
-		{pattern: `^(--context \S+ )?(--namespace \S+ )?(apply|get|describe|logs|events|top|wait|exec|create job|delete (job|pod)|drain|rollout restart|run|label|cluster-info|auth)\b`},
+		{pattern: `^(--context \S+ )?(--namespace \S+ )?(apply|get|describe|logs|events|top|wait|exec|scale|patch|create job|delete (job|pod)|drain|rollout restart|run|label|cluster-info|auth)\b`},
 	},
 	"pulumi": {
 		{pattern: `^login s3://([^?]+)`, needs: []string{"bucket $1"}, gives: []string{"state"}},
