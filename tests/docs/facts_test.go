@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"threetier/internal/recorder"
 )
@@ -203,4 +205,70 @@ func TestAddressesInTheCodeLeadToAPage(t *testing.T) {
 			assert.Contains(t, all[path], "\n## "+strings.Trim(title, `"`)+"\n", address)
 		}
 	}
+}
+
+// A schema is as much of one as tells which keys an object may have.
+type schema struct {
+	Ref        string             `json:"$ref"`
+	Properties map[string]*schema `json:"properties"`
+	Additional json.RawMessage    `json:"additionalProperties"`
+	Items      *schema            `json:"items"`
+	AnyOf      []*schema          `json:"anyOf"`
+	OneOf      []*schema          `json:"oneOf"`
+}
+
+// unknown are the paths of a value that the schema has no key for.
+func (s *schema) unknown(path string, value any) (paths []string) {
+	for _, choice := range slices.Concat(s.AnyOf, s.OneOf) {
+		if len(choice.unknown(path, value)) == 0 && (choice.Properties != nil || choice.Items != nil) {
+			return nil
+		}
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for key, each := range value {
+			var additional schema
+			switch sub := s.Properties[key]; {
+			case sub != nil:
+				paths = append(paths, sub.unknown(path+"."+key, each)...)
+			case s.Properties != nil && string(s.Additional) == "false":
+				paths = append(paths, path+"."+key)
+			case json.Unmarshal(s.Additional, &additional) == nil:
+				paths = append(paths, additional.unknown(path+"."+key, each)...)
+			}
+		}
+	case []any:
+		if s.Items != nil {
+			for _, each := range value {
+				paths = append(paths, s.Items.unknown(path+"[]", each)...)
+			}
+		}
+	}
+	return paths
+}
+
+// Each example of a config, whole or a part, names keys that the program knows.
+func TestKeysInTheExamplesAreKnown(t *testing.T) {
+	var config schema
+	require.NoError(t, json.Unmarshal([]byte(source(t, "docs/config.schema.json")), &config))
+	keys := config.Properties["config"]
+	require.NotNil(t, keys)
+	require.NotEmpty(t, keys.unknown("", map[string]any{"threetier:backend": map[string]any{"imag": "x"}}))
+	examples := 0
+	for name, text := range pages(t) {
+		for _, block := range regexp.MustCompile("(?ms)^ *```yaml\n(.*?)^ *```").FindAllStringSubmatch(text, -1) {
+			var example map[string]any
+			require.NoError(t, yaml.Unmarshal([]byte(block[1]), &example), "%s: %s", name, block[1])
+			if inner, isWhole := example["config"].(map[string]any); isWhole {
+				example = inner
+			}
+			for key, value := range example {
+				if strings.HasPrefix(key, "threetier:") {
+					examples++
+					assert.Empty(t, keys.unknown("", map[string]any{key: value}), "%s: %s", name, key)
+				}
+			}
+		}
+	}
+	assert.Greater(t, examples, 30)
 }
