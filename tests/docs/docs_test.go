@@ -170,3 +170,29 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 	}
 	assert.Empty(t, examples, "examples that nothing is expected of")
 }
+
+// The sample of a summary is what the planner says of the change that the page tells.
+func TestSampleOfASummaryIsThePlanners(t *testing.T) {
+	_, sample, found := strings.Cut(pages(t)["docs/how-to/review.md"], "<!-- a summary -->\n")
+	require.True(t, found)
+	sample, rest, found := strings.Cut(sample, "<!-- its end -->")
+	require.True(t, found)
+	_, rest, _ = strings.Cut(rest, "```\nprod: ")
+	refusal, _, _ := strings.Cut(rest, "\n```")
+
+	config := source(t, "Pulumi.prod.yaml")
+	changed := strings.NewReplacer("max: 10 }", "max: 8 }", "backupRetentionDays: 14", "backupRetentionDays: 7").Replace(config)
+	before, err := planner.Build(recorder.Root(), "prod")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.prod.yaml"), []byte(changed), 0o600))
+	after, err := planner.Build(dir, "prod")
+	require.NoError(t, err)
+	comparison := planner.Comparison{Stack: "prod", Changes: planner.Compare(before, after)}
+	said := planner.Markdown("HEAD", []planner.Comparison{comparison})
+	for line := range strings.Lines(sample) {
+		line = strings.TrimSpace(strings.TrimLeft(strings.ReplaceAll(line, "**CAUTION**: ", ""), "> "))
+		assert.Contains(t, said, line)
+	}
+	assert.ErrorContains(t, planner.Gate(after, comparison.Changes), refusal)
+}
