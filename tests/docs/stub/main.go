@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -169,7 +170,7 @@ func stub(name string, args []string) error {
 		}
 		return os.WriteFile(file, text, 0o600)
 	}
-	return fmt.Errorf("no such command is known")
+	return errors.New("no such command is known")
 }
 
 var (
@@ -179,26 +180,15 @@ var (
 
 // check is what a table can't say: who asks, and what is in files and documents.
 func (known world) check(name string, args []string) error {
-	line := strings.Join(args, " ")
-	for _, arg := range args {
-		path, isFile := strings.CutPrefix(arg, "file://")
-		if !isFile {
-			continue
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if bucket := inBucket.FindStringSubmatch(line); bucket != nil && !strings.Contains(string(text), "arn:aws:s3:::"+bucket[1]+"/") {
-			return fmt.Errorf("%s is the policy of another bucket", path)
-		}
+	if err := checkFiles(args); err != nil {
+		return err
 	}
 	switch name {
 	case "aws":
 		if os.Getenv("AWS_PROFILE") == "" || os.Getenv("AWS_REGION") == "" {
-			return fmt.Errorf("no profile or no region is set")
+			return errors.New("no profile or no region is set")
 		}
-		if found := placeholder.FindString(line); found != "" && !strings.Contains(line, "STACK-") {
+		if found := placeholder.FindString(strings.Join(args, " ")); found != "" {
 			return fmt.Errorf("a document still has %s", found)
 		}
 	case "docker":
@@ -211,39 +201,72 @@ func (known world) check(name string, args []string) error {
 			return os.WriteFile(args[i+1], []byte(`{"deployment": {"resources": []}}`), 0o600)
 		}
 	case "kubectl":
-		if !slices.ContainsFunc(known.all(), func(fact string) bool { return strings.HasPrefix(fact, "context ") }) {
-			return fmt.Errorf("no kubeconfig leads to a cluster")
-		}
-		if i := slices.Index(args, "--context"); i >= 0 && !known["context "+args[i+1]] {
-			return fmt.Errorf("want the context %s", args[i+1])
-		}
-		if i := slices.Index(args, "--filename"); i >= 0 {
-			text, err := []byte(nil), error(nil)
-			if args[i+1] == "-" {
-				text, err = io.ReadAll(os.Stdin)
-			} else {
-				text, err = os.ReadFile(args[i+1])
-			}
-			if err != nil || len(text) == 0 || placeholder.Match(text) {
-				return fmt.Errorf("%s is empty or has a placeholder: %w", args[i+1], err)
-			}
-		}
+		return known.checkKubectl(args)
 	case "make":
-		makefile, err := os.ReadFile("Makefile")
+		return checkMake(args)
+	}
+	return nil
+}
+
+func checkFiles(args []string) error {
+	for _, arg := range args {
+		path, isFile := strings.CutPrefix(arg, "file://")
+		if !isFile {
+			continue
+		}
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		if !regexp.MustCompile(`(?m)^` + args[0] + `:.*##`).Match(makefile) {
-			return fmt.Errorf("the Makefile has no such target")
+		bucket := inBucket.FindStringSubmatch(strings.Join(args, " "))
+		if bucket != nil && !strings.Contains(string(text), "arn:aws:s3:::"+bucket[1]+"/") {
+			return fmt.Errorf("%s is the policy of another bucket", path)
 		}
-		if args[0] == "names" {
-			cmd := exec.Command("bin/names")
-			cmd.Env = append(os.Environ(), "PATH=/usr/bin:/bin")
-			cmd.Env = append(cmd.Env, args[1:]...)
-			if said, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("%w: %s", err, said)
-			}
-		}
+	}
+	return nil
+}
+
+func (known world) checkKubectl(args []string) error {
+	if !slices.ContainsFunc(known.all(), func(fact string) bool { return strings.HasPrefix(fact, "context ") }) {
+		return errors.New("no kubeconfig leads to a cluster")
+	}
+	if i := slices.Index(args, "--context"); i >= 0 && !known["context "+args[i+1]] {
+		return fmt.Errorf("want the context %s", args[i+1])
+	}
+	i := slices.Index(args, "--filename")
+	if i < 0 {
+		return nil
+	}
+	file := args[i+1]
+	if file == "-" {
+		file = "/dev/stdin"
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 || placeholder.Match(text) {
+		return fmt.Errorf("%s is empty or has a placeholder", file)
+	}
+	return nil
+}
+
+// checkMake runs make names: the commands after it read files that have the names.
+func checkMake(args []string) error {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		return err
+	}
+	if !regexp.MustCompile(`(?m)^` + args[0] + `:.*##`).Match(makefile) {
+		return errors.New("the Makefile has no such target")
+	}
+	if args[0] != "names" {
+		return nil
+	}
+	cmd := exec.Command("bin/names")
+	cmd.Env = append(os.Environ(), append(args[1:], "PATH=/usr/bin:/bin")...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, said)
 	}
 	return nil
 }
