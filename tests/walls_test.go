@@ -54,6 +54,7 @@ var rooms = map[string][]string{
 	"cmd/rehearse":                 {"internal/rehearsal"},
 	"cmd/scorecard":                {"internal/planner", "internal/recorder", "internal/securityhub", "internal/stack"},
 	"tests/cloudwatch":             nil,
+	"tests/docs/stub":              nil,
 	"tests/nginx":                  nil,
 	"tests/nginx/bench":            {"components/app", "tests/nginx"},
 	"tests/postgres":               nil,
