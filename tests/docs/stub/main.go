@@ -162,13 +162,19 @@ func stub(name string, args []string) error {
 		for _, removes := range rule.removes {
 			delete(known, fill(removes))
 		}
-		if text, err = json.Marshal(known); err != nil {
-			return err
-		}
 		if rule.says != "" {
 			fmt.Println(fill(rule.says))
 		}
-		return os.WriteFile(file, text, 0o600)
+		if len(rule.gives)+len(rule.removes) == 0 {
+			return nil // the other end of a pipe may write
+		}
+		if text, err = json.Marshal(known); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(file+".new", file)
 	}
 	return errors.New("no such command is known")
 }
