@@ -180,7 +180,7 @@ func TestProcessWithItsOwnWaysOutHasNoneOfTheBackends(t *testing.T) {
 }
 
 func TestSchedulesAreThoseThatKubernetesTakes(t *testing.T) {
-	for _, schedule := range app.ScheduleConstraint.Valid {
+	for _, schedule := range schedules {
 		_, err := cron.ParseStandard(schedule)
 		require.NoError(t, err, schedule)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
+	"threetier/internal/keys"
 	"threetier/internal/planner"
 	"threetier/internal/recorder"
 	"threetier/internal/settings"
@@ -147,13 +148,13 @@ var inLists = regexp.MustCompile(`\b(routes|egress|permissions|tolerations)\.`)
 func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 	schema := editorSchema(t)
 	accepted, byProgram, byEditor := 0, 0, 0
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
-		if key.Constraint == nil {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
+		if len(key.Constraint.Schema()) == 0 {
 			return
 		}
 		path = inLists.ReplaceAllString(path, "$1[0].")
 		place := strings.NewReplacer("[", ".", "]", "").Replace(path)
-		valid, invalid := key.Constraint.Samples()
+		valid, invalid := samplesOf(key)
 		assert.NotEmpty(t, invalid, "%s has a sample that is refused", path)
 		for _, sample := range valid {
 			config := sampleOf(t, path, sample)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/internal/keys"
 	"threetier/internal/rdsca"
 	"threetier/internal/recorder"
 	"threetier/internal/settings"
@@ -178,7 +179,6 @@ func TestZeroIsAnotherValueThanNone(t *testing.T) {
 	require.NotNil(t, loaded.Database.MaxStorageGiB)
 	assert.Zero(t, *loaded.Database.MaxStorageGiB)
 	require.NotNil(t, loaded.Database.MultiAZ)
-	assert.Nil(t, loaded.App.Backend.Port, "the sample config leaves it to the default")
 }
 
 func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
@@ -204,26 +204,26 @@ func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
 }
 
 // eachKey visits every key, with its path.
-func eachKey(prefix string, keys []settings.Key, visit func(path string, key settings.Key)) {
-	for _, key := range keys {
+func eachKey(prefix string, table keys.Table, visit func(path string, key *keys.Key)) {
+	for _, key := range table {
 		visit(prefix+key.Name, key)
 		below := prefix + key.Name + "."
-		if key.Kind.Map {
+		if key.IsMap() {
 			below += "sample."
 		}
-		eachKey(below, key.Kind.Keys, visit)
+		eachKey(below, key.Keys, visit)
 	}
 }
 
 func TestEveryKeyIsDocumented(t *testing.T) {
 	seen := map[string]bool{}
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
 		assert.False(t, seen[path], "%s is there twice", path)
 		seen[path] = true
-		assert.NotEmpty(t, key.Kind.Name, path)
+		assert.NotEmpty(t, key.Type, path)
 		assert.NotEmpty(t, key.ByDefault(), "%s has a default, or says that it is required", path)
 		assert.True(t, strings.HasSuffix(key.Doc, "."), "%s: %q is a sentence", path, key.Doc)
-		assert.Equal(t, len(key.Kind.Keys) == 0 || key.Kind.List, key.Example != "", "%s has an example unless its keys have", path)
+		assert.Equal(t, len(key.Keys) == 0 || key.IsList(), key.Example != "", "%s has an example unless its keys have", path)
 	})
 	assert.Greater(t, len(seen), 60)
 }
@@ -244,7 +244,7 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 	require.NoError(t, err)
 	var parsed any
 	require.NoError(t, json.Unmarshal(schema, &parsed))
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
 		assert.Contains(t, reference, key.Doc, path)
 		assert.Contains(t, string(schema), string(mustJSON(t, key.Name)), path)
 	})

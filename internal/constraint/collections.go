@@ -26,7 +26,7 @@ func (l List) Problems(path string, values []string) problems.List {
 	if values == nil {
 		return nil
 	}
-	ps := l.lengthProblems(path, values)
+	ps := l.Length(path, len(values), fmt.Sprintf("%q", values))
 	seen := map[string]bool{}
 	for i, value := range values {
 		item := fmt.Sprintf("%s[%d]", path, i)
@@ -48,13 +48,13 @@ func (l List) Required(path string, values []string) problems.List {
 	return l.Problems(path, values)
 }
 
-func (l List) lengthProblems(path string, values []string) problems.List {
-	if len(values) >= l.Min {
+// Length is the problem of a list that is too short; shown is the list in words.
+func (l List) Length(path string, items int, shown string) problems.List {
+	if items >= l.Min {
 		return nil
 	}
-	shown := "empty"
-	if len(values) > 0 {
-		shown = fmt.Sprintf("%q", values)
+	if items == 0 {
+		shown = "empty"
 	}
 	return problems.List{{Path: path, Value: shown, Want: l.Want}}
 }

@@ -138,7 +138,7 @@ func (t Text) Check(path, value string) problems.List {
 // Required are the problems of a string that can't be left out.
 func (t Text) Required(path, value string) problems.List {
 	if value == "" {
-		return problems.List{{Path: path, Want: t.want()}}
+		return problems.List{{Path: path, Want: t.Wanted()}}
 	}
 	return t.Problems(path, value)
 }
@@ -147,7 +147,7 @@ func (t Text) Required(path, value string) problems.List {
 func (t Text) refusal(value string) string {
 	switch {
 	case len(t.OneOf) > 0 && !slices.Contains(t.OneOf, value), !matches(t.Pattern, value):
-		return t.want()
+		return t.Wanted()
 	case t.Except != "" && matches(t.Except, value):
 		return t.instead()
 	}
@@ -156,7 +156,8 @@ func (t Text) refusal(value string) string {
 
 func matches(pattern, value string) bool { return regexp.MustCompile(pattern).MatchString(value) }
 
-func (t Text) want() string {
+// Wanted says in words what is accepted.
+func (t Text) Wanted() string {
 	if t.Want != "" || len(t.OneOf) == 0 {
 		return t.Want
 	}
@@ -168,7 +169,7 @@ func (t Text) instead() string {
 	if t.Instead != "" {
 		return t.Instead
 	}
-	return t.want()
+	return t.Wanted()
 }
 
 // Accepted is the set or what is wanted, in words.

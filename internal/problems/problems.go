@@ -40,6 +40,11 @@ func (ps List) Err() error {
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
 
+// Has tells whether one of the paths has a problem.
+func (ps List) Has(paths ...string) bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool { return slices.Contains(paths, p.Path) })
+}
+
 // Under puts the problems below a key: "min" under "replicas" is "replicas.min".
 func (ps List) Under(key string) List {
 	out := make(List, len(ps))

@@ -1,12 +1,10 @@
 package settings
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 
 	"threetier/components/app"
-	"threetier/components/database"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -26,6 +24,6 @@ func (s *Settings) connectionProblems() problems.List {
 	return problems.List{{
 		Path: "backend.connectionsPerPod", Value: strconv.Itoa(*optional.Or(s.App.Backend.ConnectionsPerPod, app.DefaultConnectionsPerPod)),
 		Want: fmt.Sprintf("less, a lower replicas.max or a larger instanceClass: in a rollout the pods open %s = %d connections, and %s has %d for them",
-			sum, pods, cmp.Or(s.Database.InstanceClass, database.InstanceClassConstraint.Default), s.Database.Connections()),
+			sum, pods, s.Database.InstanceClass, s.Database.Connections()),
 	}}
 }
