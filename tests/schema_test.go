@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/planner"
 	"threetier/internal/recorder"
@@ -168,8 +169,12 @@ func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 		}
 		for _, sample := range invalid {
 			config := sampleOf(t, path, sample)
-			if assert.NotEmpty(t, at(path, refusedByProgram(config)), "%s: the program takes %v", path, sample) {
+			lines := at(path, refusedByProgram(config))
+			if assert.NotEmpty(t, lines, "%s: the program takes %v", path, sample) {
 				byProgram++
+			}
+			if text, isText := key.Constraint.(*constraint.Text); isText && len(lines) > 0 {
+				assert.True(t, strings.HasSuffix(lines[0], ", want "+text.Wanted()) || strings.HasSuffix(lines[0], ", want "+text.Instead), lines[0])
 			}
 			if assert.NotEmpty(t, at(place, refusedByEditor(t, schema, config)), "%s: the editor takes %v", path, sample) {
 				byEditor++

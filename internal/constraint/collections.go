@@ -86,24 +86,6 @@ func (l List) Schema() Schema {
 	return schema
 }
 
-// Samples are lists of the items' samples: too short, with an item that is refused, and with one item twice.
-func (l List) Samples() (valid, invalid []any) {
-	fine, bad := l.Items.Samples()
-	if l.Min > 0 {
-		invalid = append(invalid, []any{})
-	}
-	if len(fine) < max(l.Min, 1) {
-		return nil, invalid
-	}
-	for _, item := range bad {
-		invalid = append(invalid, append([]any{item}, fine...))
-	}
-	if l.Once != "" {
-		invalid = append(invalid, append([]any{fine[0]}, fine...))
-	}
-	return []any{fine}, invalid
-}
-
 // Map constrains a map of strings.
 type Map struct {
 	// Names is what each name must be.
@@ -112,7 +94,7 @@ type Map struct {
 	Values Text
 	// Groups are names whose values must be something of their own.
 	Groups []Group
-	// Sample is a value for the samples of names, where the values aren't strings.
+	// Sample is what a test reads.
 	Sample any
 }
 
@@ -175,39 +157,6 @@ func quoted(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
 		out[i] = regexp.QuoteMeta(name)
-	}
-	return out
-}
-
-// Samples are maps of one name and one value each.
-func (m Map) Samples() (valid, invalid []any) {
-	names, badNames := m.Names.Samples()
-	for _, group := range m.Groups {
-		fine, bad := group.Values.Samples()
-		valid = append(valid, singles(group.Names[0], fine)...)
-		invalid = append(invalid, singles(group.Names[0], bad)...)
-		names = slices.DeleteFunc(names, func(name any) bool { return slices.Contains(group.Names, name.(string)) })
-	}
-	fine, bad := m.Values.Samples()
-	switch {
-	case m.Sample != nil:
-		fine = []any{m.Sample}
-	case len(fine) == 0:
-		fine = []any{"x"}
-	}
-	valid = append(valid, singles(names[0], fine)...)
-	invalid = append(invalid, singles(names[0], bad)...)
-	for _, name := range badNames {
-		invalid = append(invalid, singles(name, fine[:1])...)
-	}
-	return valid, invalid
-}
-
-// singles are maps of a name and one of the values each.
-func singles(name any, values []any) []any {
-	out := make([]any, len(values))
-	for i, value := range values {
-		out[i] = map[string]any{name.(string): value}
 	}
 	return out
 }

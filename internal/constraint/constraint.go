@@ -21,8 +21,6 @@ type Constraint interface {
 	ByDefault() any
 	// Schema are the keywords of a JSON schema, beyond the type of the key.
 	Schema() Schema
-	// Samples are values that the constraint accepts, and values that it refuses.
-	Samples() (valid, invalid []any)
 }
 
 // Schema is a part of a JSON schema.
@@ -70,15 +68,6 @@ func (n Number) Schema() Schema {
 	return bounds
 }
 
-// Samples are the bounds, and the numbers just outside.
-func (n Number) Samples() (valid, invalid []any) {
-	valid = []any{n.Min, n.Max}
-	if n.OrZero {
-		valid = append(valid, 0)
-	}
-	return valid, []any{n.Min - 1, n.Max + 1}
-}
-
 // WithDefault is the same constraint with another default.
 func (n Number) WithDefault(value int) Number {
 	n.Default = value
@@ -107,7 +96,7 @@ type Text struct {
 	Secret bool
 	// Numbers is the JSON schema of the numbers that are read as if they were quoted; empty where none is.
 	Numbers Schema
-	// Valid and Invalid are samples of what the patterns accept and refuse.
+	// Valid and Invalid are what a test reads.
 	Valid, Invalid []string
 }
 
@@ -221,23 +210,6 @@ func (t Text) Schema() Schema {
 		schema["enum"] = t.OneOf
 	}
 	return schema
-}
-
-// Samples are the declared ones, and those of the set.
-func (t Text) Samples() (valid, invalid []any) {
-	for _, choice := range t.OneOf {
-		valid = append(valid, choice)
-	}
-	if len(t.OneOf) > 0 {
-		invalid = append(invalid, t.OneOf[0]+"?")
-	}
-	for _, sample := range t.Valid {
-		valid = append(valid, sample)
-	}
-	for _, sample := range t.Invalid {
-		invalid = append(invalid, sample)
-	}
-	return valid, invalid
 }
 
 // WithDefault is the same constraint with another default.

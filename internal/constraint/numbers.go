@@ -45,19 +45,3 @@ func (n Numbers) Schema() Schema {
 	items["type"] = "integer"
 	return Schema{"minItems": 1, "maxItems": n.Max, "items": items}
 }
-
-// Samples are lists of one of the items' samples, and lists that are too short and too long.
-func (n Numbers) Samples() (valid, invalid []any) {
-	fine, bad := n.Items.Samples()
-	for _, item := range fine {
-		valid = append(valid, []any{item})
-	}
-	for _, item := range bad {
-		invalid = append(invalid, []any{item})
-	}
-	long := make([]any, n.Max+1)
-	for i := range long {
-		long[i] = fine[0]
-	}
-	return valid, append(invalid, []any{}, long)
-}
