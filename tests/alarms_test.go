@@ -17,6 +17,7 @@ import (
 
 	"threetier/components/alarms"
 	"threetier/components/app"
+	"threetier/components/app/nginx"
 	"threetier/internal/recorder"
 	"threetier/tests/cloudwatch"
 )
@@ -289,7 +290,7 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 			silent: data{"for a minute": points(metric("outside"), time.Minute, 1, 1, 1, 0), "it answers": points(metric("outside"), time.Minute, 1, 1, 1)},
 		},
 	}
-	for tier, most := range map[string]float64{"nginx": app.DefaultNginxMaxReplicas, "backend": app.DefaultBackendMaxReplicas, "worker-mailer": 4} {
+	for tier, most := range map[string]float64{"nginx": nginx.DefaultMaxReplicas, "backend": app.DefaultBackendMaxReplicas, "worker-mailer": 4} {
 		restarts, maximum := metric("restarts-"+tier), metric("maximum-"+tier)
 		rules["restarts-"+tier] = struct{ fires, silent data }{
 			fires: data{"a pod that never comes up": points(restarts, 5*time.Minute, 1, 1, 1)},
@@ -324,7 +325,7 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 
 // The lines are NGINX's own, by the config as it is rendered.
 func TestFiltersReadWhatNginxLogs(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/api/broken":
 			w.WriteHeader(http.StatusInternalServerError)
@@ -332,7 +333,7 @@ func TestFiltersReadWhatNginxLogs(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	}))
-	paths := []string{"/", "/api/fine", "/api/broken", "/api/missing", app.NginxHealthPath}
+	paths := []string{"/", "/api/fine", "/api/broken", "/api/missing", nginx.HealthPath}
 	for _, path := range paths {
 		resp, err := http.Get(s.URL + path)
 		require.NoError(t, err)
@@ -395,7 +396,7 @@ func TestCheckFromOutsideAsksNginxByTheSitesURL(t *testing.T) {
 	named := check(func(c *recorder.Config) *recorder.Config { return c })
 	assert.Equal(t, []any{"HTTPS", 443.0, "shop.example.org"}, []any{named.Input(t, "type"), named.Input(t, "port"), named.Input(t, "fqdn")})
 	plain := check(func(c *recorder.Config) *recorder.Config { return c.Remove(t, "threetier:domain") })
-	assert.Equal(t, []any{"HTTP", 80.0, "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com", app.NginxHealthPath},
+	assert.Equal(t, []any{"HTTP", 80.0, "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com", nginx.HealthPath},
 		[]any{plain.Input(t, "type"), plain.Input(t, "port"), plain.Input(t, "fqdn"), plain.Input(t, "resourcePath")})
 	secured := check(func(c *recorder.Config) *recorder.Config {
 		return c.Remove(t, "threetier:domain").Set(t, "threetier:nginx.certificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c")

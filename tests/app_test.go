@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 )
@@ -32,11 +34,24 @@ const (
 
 const testPassword = "p%ss/w@rd:?#&+ "
 
+// appStack is an app, and what it needs of its stack.
+type appStack struct {
+	app.AppArgs
+	app.Wiring
+}
+
 // appArgs are the least that an app can be made of, with a migration.
-func appArgs() app.AppArgs {
-	return app.AppArgs{
-		Namespace: "shop-test",
-		Database: database.Connection{
+func appArgs() appStack {
+	return appStack{
+		app.AppArgs{
+			Namespace: "shop-test",
+			Backend: app.BackendArgs{
+				WorkloadArgs: app.WorkloadArgs{Image: "registry.example/backend:1"},
+				Migrate:      []string{"alembic", "upgrade", "head"},
+			},
+			Frontend: &app.FrontendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/frontend:1"}},
+		},
+		app.Wiring{Database: database.Connection{
 			Host:       pulumi.String("db.example"),
 			ReaderHost: pulumi.String("reader.example"),
 			Port:       pulumi.Int(5433),
@@ -44,24 +59,19 @@ func appArgs() app.AppArgs {
 			Username:   pulumi.String("app_admin"),
 			Password:   pulumi.ToSecret(pulumi.String(testPassword)).(pulumi.StringOutput),
 			CABundle:   pulumi.String("-----BEGIN CERTIFICATE-----"),
-		},
-		Backend: app.BackendArgs{
-			WorkloadArgs: app.WorkloadArgs{Image: "registry.example/backend:1"},
-			Migrate:      []string{"alembic", "upgrade", "head"},
-		},
-		Frontend: &app.FrontendArgs{WorkloadArgs: app.WorkloadArgs{Image: "registry.example/frontend:1"}},
+		}},
 	}
 }
 
 // runApp records an app in a cluster's provider; change edits its args first.
-func runApp(t *testing.T, change func(*app.AppArgs)) *recorder.Recording {
+func runApp(t *testing.T, change func(*appStack)) *recorder.Recording {
 	t.Helper()
 	recording, err := tryApp(change, recorder.Options{})
 	require.NoError(t, err)
 	return recording
 }
 
-func tryApp(change func(*app.AppArgs), options recorder.Options) (*recorder.Recording, error) {
+func tryApp(change func(*appStack), options recorder.Options) (*recorder.Recording, error) {
 	return recorder.Run(func(ctx *pulumi.Context) error {
 		provider, err := kubernetes.NewProvider(ctx, "cluster", &kubernetes.ProviderArgs{})
 		if err != nil {
@@ -71,7 +81,7 @@ func tryApp(change func(*app.AppArgs), options recorder.Options) (*recorder.Reco
 		if change != nil {
 			change(&args)
 		}
-		app, err := app.NewApp(ctx, "shop", &args, pulumi.Providers(provider))
+		app, err := app.NewApp(ctx, "shop", &args.AppArgs, args.Wiring, pulumi.Providers(provider))
 		if err != nil {
 			return err
 		}
@@ -107,21 +117,21 @@ func environment(t *testing.T, res recorder.Resource) map[string]string {
 	return env
 }
 
-func pods(r *recorder.Recording) []recorder.Resource {
+func podsOf(r *recorder.Recording) []recorder.Resource {
 	return append(r.All(deploymentType), r.All(jobType)...)
 }
 
 func TestAppIsMadeOfExactlyThese(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
-		a.Nginx.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)}
 	})
 	require.Equal(t, []string{
 		policyType + " shop-backend-in", policyType + " shop-backend-out", policyType + " shop-deny",
 		policyType + " shop-frontend-in", policyType + " shop-migration-out",
 		policyType + " shop-nginx-in", policyType + " shop-nginx-out",
 		appNamespaceType + " shop",
-		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", app.NginxType + " shop-nginx",
+		app.BackendType + " shop-backend", app.FrontendType + " shop-frontend", nginx.Type + " shop-nginx",
 	}, sortedAs(r.Children(r.One(t, app.AppType)),
 		policyType, appNamespaceType, secretType, "threetier:"))
 	require.Equal(t, []string{
@@ -133,7 +143,7 @@ func TestAppIsMadeOfExactlyThese(t *testing.T) {
 	}, r.Children(r.One(t, app.FrontendType)))
 	require.Equal(t, []string{
 		deploymentType + " shop-nginx", rolloutType + " shop-nginx", configMapType + " shop-nginx-config", serviceType + " shop-nginx", budgetType + " shop-nginx",
-	}, r.Children(r.One(t, app.NginxType)))
+	}, r.Children(r.One(t, nginx.Type)))
 }
 
 // sortedAs orders names by the first prefix that fits, then by name.
@@ -184,7 +194,7 @@ func TestTwoAppsFitInOneStack(t *testing.T) {
 		for _, name := range []string{"one", "two"} {
 			args := appArgs()
 			args.Namespace = name
-			if _, err := app.NewApp(ctx, name, &args); err != nil {
+			if _, err := app.NewApp(ctx, name, &args.AppArgs, args.Wiring); err != nil {
 				return err
 			}
 		}
@@ -200,10 +210,10 @@ func TestTwoAppsFitInOneStack(t *testing.T) {
 
 func TestComponentsLeaveTheirArgsAsTheyWere(t *testing.T) {
 	password := pulumi.ToSecret(pulumi.String(testPassword)).(pulumi.StringOutput)
-	full := func() *app.AppArgs {
+	full := func() *appStack {
 		args := appArgs()
 		args.Database.Password = password
-		args.Nginx.Routes = []app.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}, {Path: "/", To: "frontend"}}
+		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/b", To: "backend"}, {Path: "/a", To: "backend"}, {Path: "/", To: "frontend"}}
 		args.Nginx.LoadBalancer.Annotations = map[string]string{"a": "", "b": "1"}
 		args.Backend.WritablePaths = []string{"/var/cache/app"}
 		args.Backend.DatabaseEnv = map[string]string{"HOST": "{host}"}
@@ -213,31 +223,10 @@ func TestComponentsLeaveTheirArgsAsTheyWere(t *testing.T) {
 	}
 	args := full()
 	recorder.MustRun(t, func(ctx *pulumi.Context) error {
-		_, err := app.NewApp(ctx, "shop", args)
+		_, err := app.NewApp(ctx, "shop", &args.AppArgs, args.Wiring)
 		return err
 	}, recorder.Options{})
 	require.Equal(t, full(), args)
-}
-
-func TestTwoBackendsFitInOneStack(t *testing.T) {
-	r := recorder.MustRun(t, func(ctx *pulumi.Context) error {
-		for _, name := range []string{"shop", "blog"} {
-			args := appArgs().Backend
-			args.Namespace, args.Database = pulumi.String(name), appArgs().Database
-			if _, err := app.NewBackend(ctx, name, &args); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, recorder.Options{})
-	for _, name := range []string{"shop", "blog"} {
-		for _, typ := range []string{deploymentType, serviceType, budgetType, autoscalerType} {
-			require.Equal(t, name, r.Named(t, typ, name).Input(t, "metadata.namespace"), "%s %s", typ, name)
-		}
-		require.Equal(t, name, r.Named(t, jobType, name+"-migrate").Input(t, "metadata.namespace"))
-		env := environment(t, r.Named(t, deploymentType, name))
-		require.Regexp(t, `^secret `+name+`-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"], "its own")
-	}
 }
 
 // The Secret was App's own before it was the backend's: by its alias it stays the same object, and no pod rolls.
@@ -248,7 +237,7 @@ func TestDatabaseSecretIsKnownByItsFormerName(t *testing.T) {
 }
 
 func TestWithoutAFrontendNothingOfOneIsThere(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Frontend = nil })
+	r := runApp(t, func(a *appStack) { a.Frontend = nil })
 	for _, res := range r.Resources {
 		require.NotContains(t, res.Name, "frontend")
 		require.NotContains(t, fmt.Sprint(res.Plain()), "frontend", "%s %s", res.Type, res.Name)
@@ -264,9 +253,9 @@ func TestWithoutAFrontendNothingOfOneIsThere(t *testing.T) {
 }
 
 func TestWithoutAFrontendNoRouteLeadsToOne(t *testing.T) {
-	r, err := tryApp(func(a *app.AppArgs) {
+	r, err := tryApp(func(a *appStack) {
 		a.Frontend = nil
-		a.Nginx.Routes = []app.RouteArgs{{Path: "/v1", To: app.ToBackend}, {Path: "/", To: app.ToFrontend}}
+		a.Nginx.Routes = []nginx.RouteArgs{{Path: "/v1", To: nginx.ToBackend}, {Path: "/", To: nginx.ToFrontend}}
 	}, recorder.Options{})
 	require.ErrorContains(t, err, `nginx.routes[1].to is "frontend", want backend: the stack has no frontend`)
 	require.Equal(t, 1, strings.Count(err.Error(), ", want "))
@@ -274,11 +263,11 @@ func TestWithoutAFrontendNoRouteLeadsToOne(t *testing.T) {
 }
 
 func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
-	r, err := tryApp(func(a *app.AppArgs) {
+	r, err := tryApp(func(a *appStack) {
 		a.Namespace = "Shop"
 		a.Backend.Image = ""
 		a.Backend.Port = number(70000)
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(0)}
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(0)}
 		a.Nginx.MaxBodySize = "10 MB"
 	}, recorder.Options{})
 	require.Error(t, err)
@@ -295,35 +284,20 @@ func TestAppNamesEveryProblemAtOnceAndRegistersNothing(t *testing.T) {
 	require.Len(t, r.Resources, 1, "the provider alone")
 }
 
-func TestComponentsRefuseMissingArgs(t *testing.T) {
-	for name, create := range map[string]func(*pulumi.Context) error{
-		"app":      func(ctx *pulumi.Context) error { _, err := app.NewApp(ctx, "x", nil); return err },
-		"backend":  func(ctx *pulumi.Context) error { _, err := app.NewBackend(ctx, "x", nil); return err },
-		"frontend": func(ctx *pulumi.Context) error { _, err := app.NewFrontend(ctx, "x", nil); return err },
-		"nginx":    func(ctx *pulumi.Context) error { _, err := app.NewNginx(ctx, "x", nil); return err },
-		"a database password": func(ctx *pulumi.Context) error {
-			a := appArgs()
+func TestAppRefusesMissingArgs(t *testing.T) {
+	for name, take := range map[string]func(*appStack) *app.AppArgs{
+		"args": func(*appStack) *app.AppArgs { return nil },
+		"a database password": func(a *appStack) *app.AppArgs {
 			a.Database.Password = nil
-			_, err := app.NewApp(ctx, "x", &a)
-			return err
-		},
-		"a backend's namespace": func(ctx *pulumi.Context) error {
-			a := appArgs().Backend
-			_, err := app.NewBackend(ctx, "x", &a)
-			return err
-		},
-		"a frontend's namespace": func(ctx *pulumi.Context) error {
-			a := appArgs().Frontend
-			_, err := app.NewFrontend(ctx, "x", a)
-			return err
-		},
-		"nginx's upstreams": func(ctx *pulumi.Context) error {
-			_, err := app.NewNginx(ctx, "x", &app.NginxArgs{Namespace: pulumi.String("x")})
-			return err
+			return &a.AppArgs
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(create, recorder.Options{})
+			r, err := recorder.Run(func(ctx *pulumi.Context) error {
+				a := appArgs()
+				_, err := app.NewApp(ctx, "x", take(&a), a.Wiring)
+				return err
+			}, recorder.Options{})
 			require.Error(t, err)
 			require.Empty(t, r.Resources)
 		})
@@ -337,12 +311,12 @@ func TestNamespaceEnforcesRestrictedPods(t *testing.T) {
 }
 
 func TestEveryPodIsRestrictedAndReadOnly(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.RunAsUser = number(1000)
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 	})
-	require.Len(t, pods(r), 4)
-	for _, res := range pods(r) {
+	require.Len(t, podsOf(r), 4)
+	for _, res := range podsOf(r) {
 		spec := func(path string) any { return res.Input(t, "spec.template.spec."+path) }
 		require.Equal(t, true, spec("securityContext.runAsNonRoot"), res.Name)
 		require.Equal(t, "RuntimeDefault", spec("securityContext.seccompProfile.type"), res.Name)
@@ -370,7 +344,7 @@ func TestEveryPodIsRestrictedAndReadOnly(t *testing.T) {
 
 func TestOnlyTheseWaysAreOpenInTheNamespace(t *testing.T) {
 	certificate := "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.Port = number(3000)
 		a.Nginx.CertificateArn = certificate
 	})
@@ -435,7 +409,7 @@ func podLabel(selector any) string {
 func TestSelectorsFindTheirOwnPodsAndNoOthers(t *testing.T) {
 	r := runApp(t, nil)
 	labels := map[string]int{}
-	for _, res := range pods(r) {
+	for _, res := range podsOf(r) {
 		labels[podLabel(map[string]any{"matchLabels": res.Input(t, "spec.template.metadata.labels")})]++
 	}
 	require.Equal(t, map[string]int{"backend": 1, "backend-migration": 1, "frontend": 1, "nginx": 1}, labels)
@@ -457,8 +431,8 @@ func TestOnlyNginxHasALoadBalancer(t *testing.T) {
 }
 
 func TestDrainsAreNeverBlockedForEver(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(1), Max: number(1)}
+	r := runApp(t, func(a *appStack) {
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(1), Max: number(1)}
 	})
 	for _, budget := range r.All(budgetType) {
 		require.EqualValues(t, 1, budget.Input(t, "spec.maxUnavailable"), budget.Name)
@@ -474,7 +448,7 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 		sleep := deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds").(float64)
 		grace := deployment.Input(t, "spec.template.spec.terminationGracePeriodSeconds").(float64)
 		require.Greater(t, sleep, 0.0, deployment.Name)
-		require.Greater(t, grace, sleep+app.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
+		require.Greater(t, grace, sleep+nginx.DefaultTimeoutSeconds, "%s: the longest request may end", deployment.Name)
 		spread := deployment.Input(t, "spec.template.spec.topologySpreadConstraints").([]any)
 		require.Len(t, spread, 2, deployment.Name)
 		for _, constraint := range spread {
@@ -484,12 +458,12 @@ func TestRolloutsNeverHaveAPodTooFew(t *testing.T) {
 }
 
 func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Nginx.DrainSeconds = number(20)
-		a.Nginx.Routes = []app.RouteArgs{
-			{Path: "/", To: app.ToFrontend, TimeoutSeconds: number(5)},
-			{Path: "/api", To: app.ToBackend},
-			{Path: "/report", To: app.ToBackend, TimeoutSeconds: number(900)},
+		a.Nginx.Routes = []nginx.RouteArgs{
+			{Path: "/", To: nginx.ToFrontend, TimeoutSeconds: number(5)},
+			{Path: "/api", To: nginx.ToBackend},
+			{Path: "/report", To: nginx.ToBackend, TimeoutSeconds: number(900)},
 		}
 	})
 	grace := func(name string) any {
@@ -501,10 +475,10 @@ func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 }
 
 func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
-		a.Backend.Replicas = app.ReplicaArgs{Min: number(2), Max: number(8)}
-		a.Frontend.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)}
-		a.Nginx.Replicas = app.ReplicaArgs{Min: number(12)}
+	r := runApp(t, func(a *appStack) {
+		a.Backend.Replicas = pods.ReplicaArgs{Min: number(2), Max: number(8)}
+		a.Frontend.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)}
+		a.Nginx.Replicas = pods.ReplicaArgs{Min: number(12)}
 	})
 	require.Nil(t, r.Named(t, deploymentType, "shop-backend").Input(t, "spec.replicas"), "the autoscaler's own")
 	require.EqualValues(t, 3, r.Named(t, deploymentType, "shop-frontend").Input(t, "spec.replicas"))
@@ -523,7 +497,7 @@ func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {
 }
 
 func TestPasswordNeverAppearsOutsideSecrets(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.Env = map[string]pulumi.StringInput{"FROM_CONFIG": pulumi.ToSecret(pulumi.String("hidden-env")).(pulumi.StringOutput)}
 		a.Frontend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("hidden-key")}
 	})
@@ -538,7 +512,7 @@ func TestPasswordNeverAppearsOutsideSecrets(t *testing.T) {
 }
 
 func TestSecretsAndConfigAreNewObjectsWhenTheyChange(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Frontend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
 	})
 	for _, res := range append(r.All(secretType), r.All(configMapType)...) {
@@ -554,7 +528,7 @@ func urlOf(t *testing.T, certificate string, ingress ...any) (string, error) {
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
 		args := appArgs()
 		args.Nginx.CertificateArn = certificate
-		app, err := app.NewApp(ctx, "shop", &args)
+		app, err := app.NewApp(ctx, "shop", &args.AppArgs, args.Wiring)
 		if err != nil {
 			return err
 		}
@@ -594,7 +568,7 @@ func TestALoadBalancerWithoutAnAddressIsAClearError(t *testing.T) {
 
 // The API server answers without an empty value, and a saved plan is held to the answer.
 func TestEmptyVariableHasNoValue(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Backend.Env = map[string]pulumi.StringInput{"EMPTY": pulumi.String("")} })
+	r := runApp(t, func(a *appStack) { a.Backend.Env = map[string]pulumi.StringInput{"EMPTY": pulumi.String("")} })
 	for _, variable := range r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].env").([]any) {
 		if variable.(map[string]any)["name"] == "EMPTY" {
 			require.NotContains(t, variable, "value")

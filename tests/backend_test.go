@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 )
 
@@ -20,9 +22,9 @@ func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {
 	require.Equal(t, "app", env["DB_NAME"])
 	require.Equal(t, "app_admin", env["DB_USER"])
 	require.Equal(t, "verify-full", env["DB_SSLMODE"])
-	require.Equal(t, app.DatabaseCAFile, env["DB_SSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["DB_SSLROOTCERT"])
 	require.Equal(t, "verify-full", env["PGSSLMODE"], "for drivers whose connection string says nothing of TLS")
-	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["PGSSLROOTCERT"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DB_PASSWORD$`, env["DB_PASSWORD"])
 	require.Regexp(t, `^secret shop-backend-database-\w+ DATABASE_URL$`, env["DATABASE_URL"])
 	require.Equal(t, testPassword, secret.SecretData(t)["DB_PASSWORD"], "verbatim")
@@ -41,7 +43,7 @@ func TestBackendFindsTheCertificatesWhereCAFileSays(t *testing.T) {
 		require.Equal(t, volume["name"], mount["name"])
 		item := volume["secret"].(map[string]any)["items"].([]any)[0].(map[string]any)
 		require.Equal(t, "ca.pem", item["key"])
-		require.Equal(t, app.DatabaseCAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
+		require.Equal(t, logins.CAFile, mount["mountPath"].(string)+"/"+item["path"].(string))
 	}
 }
 
@@ -59,7 +61,7 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 		"CA_URL":  {"file://{caFile}", "file:///etc/database/ca.pem", false},
 		"DB_NAME": {"{name}", "app", false},
 	}
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.DatabaseEnv = map[string]string{}
 		for name, c := range templates {
 			a.Backend.DatabaseEnv[name] = c.template
@@ -79,23 +81,23 @@ func TestDatabaseEnvTemplatesReplaceTheDefaultSet(t *testing.T) {
 }
 
 func TestEnvWinsOverWhatServersAndDriversReadThemselves(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.Env = map[string]pulumi.StringInput{"PGSSLMODE": pulumi.String("require"), "FORWARDED_ALLOW_IPS": pulumi.String("10.0.0.0/8")}
 	})
 	env := environment(t, r.Named(t, deploymentType, "shop-backend"))
 	require.Equal(t, "require", env["PGSSLMODE"])
 	require.Equal(t, "10.0.0.0/8", env["FORWARDED_ALLOW_IPS"])
-	require.Equal(t, app.DatabaseCAFile, env["PGSSLROOTCERT"])
+	require.Equal(t, logins.CAFile, env["PGSSLROOTCERT"])
 	require.NotContains(t, environment(t, r.Named(t, deploymentType, "shop-frontend")), "FORWARDED_ALLOW_IPS", "nobody but the backend runs uvicorn")
 }
 
 func TestDatabaseEnvCanBeEmpty(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Backend.DatabaseEnv = map[string]string{} })
+	r := runApp(t, func(a *appStack) { a.Backend.DatabaseEnv = map[string]string{} })
 	require.Equal(t, map[string]string{"HOME": "/tmp", "FORWARDED_ALLOW_IPS": "*"}, environment(t, r.Named(t, deploymentType, "shop-backend")))
 }
 
 func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Database.ReaderHost = nil
 		a.Backend.DatabaseEnv = map[string]string{"READER": "{readerHost}"}
 	})
@@ -103,7 +105,7 @@ func TestReadsGoToThePrimaryWhereThereIsNoReplica(t *testing.T) {
 }
 
 func TestMigrationRunsBeforeThePodsInTheirImageWithTheirEnvironment(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info")}
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("x")}
 		a.Backend.Command = []string{"serve"}
@@ -129,12 +131,12 @@ func TestMigrationRunsOncePerChangeAndShowsWhyItFailed(t *testing.T) {
 }
 
 func TestThereIsNoMigrationWithoutACommand(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Backend.Migrate = nil })
+	r := runApp(t, func(a *appStack) { a.Backend.Migrate = nil })
 	require.Empty(t, r.All(jobType))
 }
 
 func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.DatabaseEnv = map[string]string{}
 		a.Backend.Env = map[string]pulumi.StringInput{
 			"LOG_LEVEL": pulumi.String("info"),
@@ -153,7 +155,7 @@ func TestPlainEnvironmentIsInThePodSpecAndTheRestInTheSecret(t *testing.T) {
 }
 
 func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.HealthPath = "/readyz"
 		a.Frontend.LivePath = "/alive"
 	})
@@ -168,13 +170,13 @@ func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
 	require.NotNil(t, container("shop-backend", "livenessProbe.tcpSocket"))
 	require.Equal(t, "/alive", container("shop-frontend", "livenessProbe.httpGet.path"))
 	startup := container("shop-backend", "startupProbe.failureThreshold").(float64) * container("shop-backend", "startupProbe.periodSeconds").(float64)
-	require.GreaterOrEqual(t, startup, float64(app.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
+	require.GreaterOrEqual(t, startup, float64(pods.DefaultRolloutSeconds), "the rollout gives up before the pod is restarted")
 	back := container("shop-backend", "readinessProbe.periodSeconds").(float64)
 	require.Less(t, back, 5.0, "back in the Service soon after the database is back")
 }
 
 func TestServicePortIsThePodsPort(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Backend.Port = number(3000) })
+	r := runApp(t, func(a *appStack) { a.Backend.Port = number(3000) })
 	service := r.Named(t, serviceType, "shop-backend")
 	require.EqualValues(t, 3000, service.Input(t, "spec.ports[0].port"))
 	require.Equal(t, "http", service.Input(t, "spec.ports[0].targetPort"))
@@ -183,7 +185,7 @@ func TestServicePortIsThePodsPort(t *testing.T) {
 }
 
 func TestWorkloadsMayServeOnAnyPortWithoutBeingRoot(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Frontend.Port = number(80) })
+	r := runApp(t, func(a *appStack) { a.Frontend.Port = number(80) })
 	for _, name := range []string{"shop-backend", "shop-frontend"} {
 		spec := "spec.template.spec.securityContext."
 		require.Equal(t, "net.ipv4.ip_unprivileged_port_start", r.Named(t, deploymentType, name).Input(t, spec+"sysctls[0].name"))
@@ -193,19 +195,19 @@ func TestWorkloadsMayServeOnAnyPortWithoutBeingRoot(t *testing.T) {
 }
 
 func TestNewPodMustStayReadyBeforeARolloutGoesOn(t *testing.T) {
-	seconds := func(change func(*app.AppArgs), name string) any {
+	seconds := func(change func(*appStack), name string) any {
 		return runApp(t, change).Named(t, deploymentType, name).Input(t, "spec.minReadySeconds")
 	}
 	require.EqualValues(t, app.DefaultMinReadySeconds, seconds(nil, "shop-backend"))
-	require.EqualValues(t, 30, seconds(func(a *app.AppArgs) { a.Frontend.MinReadySeconds = number(30) }, "shop-frontend"))
-	require.EqualValues(t, 6, seconds(func(a *app.AppArgs) { a.Backend.RolloutSeconds = number(20) }, "shop-backend"), "less where a rollout has little time")
-	require.Nil(t, seconds(func(a *app.AppArgs) { a.Backend.MinReadySeconds = number(0) }, "shop-backend"))
+	require.EqualValues(t, 30, seconds(func(a *appStack) { a.Frontend.MinReadySeconds = number(30) }, "shop-frontend"))
+	require.EqualValues(t, 6, seconds(func(a *appStack) { a.Backend.RolloutSeconds = number(20) }, "shop-backend"), "less where a rollout has little time")
+	require.Nil(t, seconds(func(a *appStack) { a.Backend.MinReadySeconds = number(0) }, "shop-backend"))
 	require.Nil(t, seconds(nil, "shop-nginx"), "a pod behind a network load balancer takes minutes anyway")
 }
 
 func TestCPULimitIsTheNextWholeCore(t *testing.T) {
 	for cpu, limit := range map[string]string{"": "1", "250m": "1", "1": "1", "1500m": "2", "0.5": "1", "4": "4"} {
-		r := runApp(t, func(a *app.AppArgs) { a.Backend.Resources.CPU = cpu })
+		r := runApp(t, func(a *appStack) { a.Backend.Resources.CPU = cpu })
 		got := r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0].resources.limits.cpu")
 		require.Equal(t, limit, got, "cpu %q", cpu)
 	}

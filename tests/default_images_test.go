@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/internal/recorder"
 )
 
@@ -18,8 +18,8 @@ const oldAfter = 120 * 24 * time.Hour
 
 func TestDefaultImagesHaveADigestAndAreNotOld(t *testing.T) {
 	pinned := regexp.MustCompile(`^[a-z0-9./-]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$`)
-	require.Regexp(t, pinned, app.DefaultNginxImage)
-	require.Regexp(t, pinned, app.DefaultClientImage)
+	require.Regexp(t, pinned, images.Nginx)
+	require.Regexp(t, pinned, images.Client)
 
 	const file = "components/app/images/Dockerfile"
 	text, err := os.ReadFile(filepath.Join(recorder.Root(), file))

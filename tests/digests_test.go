@@ -6,14 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/internal/recorder"
 )
 
 func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {
-	given := app.DefaultNginxImage
-	t.Cleanup(func() { app.DefaultNginxImage = given })
-	app.DefaultNginxImage = "docker.io/acme/nginx:1"
+	given := images.Nginx
+	t.Cleanup(func() { images.Nginx = given })
+	images.Nginx = "docker.io/acme/nginx:1"
 	digest := "@sha256:" + strings.Repeat("0a", 32)
 	prod := recorder.StackConfig(t, "prod").Remove(t, "threetier:allowTags").
 		Set(t, "threetier:backend.image", "ghcr.io/acme/backend"+digest).Set(t, "threetier:frontend.image", "ghcr.io/acme/frontend"+digest)

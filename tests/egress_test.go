@@ -45,7 +45,7 @@ var (
 )
 
 func TestInternetIsEveryPublicAddressAndNoOther(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Backend.Egress = []app.EgressArgs{{To: "internet", Ports: []int{443, 587}}}
 	})
 	for _, name := range []string{"shop-backend-egress", "shop-migration-egress"} {
@@ -73,7 +73,7 @@ func TestNoNetworkOpensTheMetadataServices(t *testing.T) {
 		"fc00::/7":       {"fd00::1", "fd00:ec1:ffff::1", "fd00:ec3::"},
 		"fd00:ec2::/31":  {"fd00:ec3::"},
 	} {
-		r := runApp(t, func(a *app.AppArgs) { a.Frontend.Egress = []app.EgressArgs{{To: network, Ports: []int{80}}} })
+		r := runApp(t, func(a *appStack) { a.Frontend.Egress = []app.EgressArgs{{To: network, Ports: []int{80}}} })
 		policy := r.Named(t, policyType, "shop-frontend-egress")
 		for _, address := range metadata {
 			assert.False(t, opens(t, policy, address, 80), "%s: %s", network, address)
@@ -85,7 +85,7 @@ func TestNoNetworkOpensTheMetadataServices(t *testing.T) {
 }
 
 func TestFrontendThatMayCallOutMayLookUpNames(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.Frontend.Egress = []app.EgressArgs{{To: "10.20.0.0/16", Ports: []int{6379}}, {To: "203.0.113.7/32", Ports: []int{443}}}
 	})
 	policy := r.Named(t, policyType, "shop-frontend-egress")
@@ -99,7 +99,7 @@ func TestFrontendThatMayCallOutMayLookUpNames(t *testing.T) {
 }
 
 func TestFrontendMayCallTheBackend(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) { a.Frontend.Egress = []app.EgressArgs{{To: "backend"}} })
+	r := runApp(t, func(a *appStack) { a.Frontend.Egress = []app.EgressArgs{{To: "backend"}} })
 	clients := func() (labels []any) {
 		for _, peer := range r.Named(t, policyType, "shop-backend-in").Input(t, "spec.ingress[0].from").([]any) {
 			labels = append(labels, peer.(map[string]any)["podSelector"].(map[string]any)["matchLabels"].(map[string]any)["app.kubernetes.io/name"])
@@ -112,7 +112,7 @@ func TestFrontendMayCallTheBackend(t *testing.T) {
 		"to":    []any{map[string]any{"podSelector": map[string]any{"matchLabels": map[string]any{"app.kubernetes.io/name": "backend"}}}},
 		"ports": []any{map[string]any{"protocol": "TCP", "port": float64(app.DefaultBackendPort)}},
 	}, out.Input(t, "spec.egress[1]"))
-	r = runApp(t, func(a *app.AppArgs) { a.Frontend.Egress = []app.EgressArgs{{To: "internet", Ports: []int{443}}} })
+	r = runApp(t, func(a *appStack) { a.Frontend.Egress = []app.EgressArgs{{To: "internet", Ports: []int{443}}} })
 	require.Equal(t, []any{"nginx"}, clients())
 }
 

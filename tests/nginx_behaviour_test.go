@@ -23,13 +23,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
-	"threetier/tests/nginx"
+	"threetier/components/app/nginx"
+	realnginx "threetier/tests/nginx"
 )
 
 // site is a rendered config in a real nginx, before two stubs that say what reached them.
 type site struct {
-	*nginx.Server
+	*realnginx.Server
 	log               *lockedBuffer
 	backend, frontend *httptest.Server
 }
@@ -40,7 +40,7 @@ type seen struct {
 	Header                      http.Header
 }
 
-func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
+func startSite(t *testing.T, args nginx.Args, backend http.Handler) *site {
 	t.Helper()
 	t.Parallel()
 	requireNginx(t)
@@ -51,9 +51,9 @@ func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 	t.Cleanup(s.backend.Close)
 	t.Cleanup(s.frontend.Close)
 	require.NoError(t, args.Problems().Err())
-	config, err := app.RenderNginxConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
+	config, err := nginx.RenderConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
 	require.NoError(t, err)
-	s.Server, err = nginx.Start(config, t.TempDir(), s.log)
+	s.Server, err = realnginx.Start(config, t.TempDir(), s.log)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -64,9 +64,9 @@ func startSite(t *testing.T, args app.NginxArgs, backend http.Handler) *site {
 }
 
 // startNginxArgs runs one more before the stubs of a site.
-func startNginxArgs(t *testing.T, s *site, args app.NginxArgs) string {
+func startNginxArgs(t *testing.T, s *site, args nginx.Args) string {
 	t.Helper()
-	config, err := app.RenderNginxConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
+	config, err := nginx.RenderConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
 	require.NoError(t, err)
 	return startNginx(t, config)
 }
@@ -74,7 +74,7 @@ func startNginxArgs(t *testing.T, s *site, args app.NginxArgs) string {
 // startNginx runs one config more, and returns its URL.
 func startNginx(t *testing.T, config string) string {
 	t.Helper()
-	server, err := nginx.Start(config, t.TempDir(), &lockedBuffer{})
+	server, err := realnginx.Start(config, t.TempDir(), &lockedBuffer{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })
 	return server.URL
@@ -130,12 +130,12 @@ func ask(t *testing.T, base, method, uri, body string, header map[string]string)
 }
 
 func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend},
-		{Path: "/api", To: app.ToBackend},
-		{Path: "/api/docs", To: app.ToFrontend},
-		{Path: "/svc", To: app.ToBackend, StripPrefix: true},
-		{Path: "/svc/v2", To: app.ToBackend},
+	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{
+		{Path: "/", To: nginx.ToFrontend},
+		{Path: "/api", To: nginx.ToBackend},
+		{Path: "/api/docs", To: nginx.ToFrontend},
+		{Path: "/svc", To: nginx.ToBackend, StripPrefix: true},
+		{Path: "/svc/v2", To: nginx.ToBackend},
 	}}, nil)
 	for uri, want := range map[string]seen{
 		"/":                       {Upstream: "frontend", URI: "/"},
@@ -169,8 +169,8 @@ func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 }
 
 func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
-	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8", "10.0.0.0/8"}, Routes: []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend}, {Path: "/svc", To: app.ToBackend, StripPrefix: true},
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8", "10.0.0.0/8"}, Routes: []nginx.RouteArgs{
+		{Path: "/", To: nginx.ToFrontend}, {Path: "/svc", To: nginx.ToBackend, StripPrefix: true},
 	}}, nil)
 	for name, c := range map[string]struct {
 		uri  string
@@ -207,7 +207,7 @@ func TestNginxTellsTheUpstreamWhoAsks(t *testing.T) {
 }
 
 func TestNginxPassesHeadersWithAnUnderscoreThatForgeNothing(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	sent := map[string]string{"access_token": "x", "X_Custom": "y", "X_Request_ID": "0af7651916cd43dd8448eb211c80319c"}
 	for _, header := range []string{
 		"X_Forwarded_For", "X-Forwarded_For", "x_forwarded-for", "X_FORWARDED_PROTO", "X_Forwarded_Host", "X-Forwarded_Prefix", "X_Forwarded_Port",
@@ -228,14 +228,14 @@ func TestNginxPassesHeadersWithAnUnderscoreThatForgeNothing(t *testing.T) {
 }
 
 func TestNginxBelievesNobodyUnlessTold(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	got := ask(t, s.URL, http.MethodGet, "/", "", map[string]string{"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}).seen(t)
 	require.Equal(t, "127.0.0.1", got.Header.Get("X-Forwarded-For"))
 	require.Equal(t, "http", got.Header.Get("X-Forwarded-Proto"))
 }
 
 func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	for sent, kept := range map[string]bool{
 		"0af7651916cd43dd8448eb211c80319c": true,
 		"2f1b0c9e-1d7a-4c55-9d0e-6a1f.b_2": true,
@@ -258,9 +258,9 @@ func TestNginxMakesARequestIdOrPassesASaneOneOn(t *testing.T) {
 }
 
 func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
-	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	s := startSite(t, nginx.Args{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	for _, base := range []string{s.URL, s.TLSURL} {
-		got := ask(t, base, http.MethodGet, app.NginxHealthPath, "", nil)
+		got := ask(t, base, http.MethodGet, nginx.HealthPath, "", nil)
 		require.Equal(t, http.StatusOK, got.status)
 		require.Equal(t, "ok\n", got.body)
 	}
@@ -271,7 +271,7 @@ func TestNginxAnswersItsHealthCheckWithoutALogLine(t *testing.T) {
 }
 
 func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
-	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8"}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}}, nil)
 	got := ask(t, s.URL, http.MethodPost, "/api/items?token=secret", "0123456789", map[string]string{
 		"User-Agent": `quote " backslash \ end`, "X-Forwarded-For": "203.0.113.7",
 	})
@@ -293,7 +293,7 @@ func TestNginxLogsEachRequestAsOneJSONObject(t *testing.T) {
 }
 
 func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	s.backend.Close()
 	ask(t, s.URL, http.MethodGet, "/api?token=secret", "", map[string]string{"Referer": "https://shop.example/?token=secret"})
 	line := s.logLines(t, 1)[0]
@@ -304,7 +304,7 @@ func TestNginxLogsWhichUpstreamFailed(t *testing.T) {
 }
 
 func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
-	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	s := startSite(t, nginx.Args{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	got := ask(t, s.URL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": "shop.example:80"})
 	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
 	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
@@ -316,8 +316,8 @@ func TestNginxRedirectsPlainHTTPWhereThereIsACertificate(t *testing.T) {
 
 func TestNginxRedirectsOtherNamesToTheAppsOwn(t *testing.T) {
 	www := "www." + strings.Repeat("long-name-", 6) + ".example"
-	names := app.DomainArgs{Name: "shop.example", RedirectFrom: []string{www}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
-	s := startSite(t, app.NginxArgs{Domain: names}, nil)
+	names := nginx.DomainArgs{Name: "shop.example", RedirectFrom: []string{www}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
+	s := startSite(t, nginx.Args{Domain: names}, nil)
 	got := ask(t, s.TLSURL, http.MethodPost, "/a%20b?c=d", "", map[string]string{"Host": www})
 	require.Equal(t, http.StatusPermanentRedirect, got.status, "a POST stays one")
 	require.Equal(t, "https://shop.example/a%20b?c=d", got.header.Get("Location"))
@@ -330,11 +330,11 @@ func TestNginxRedirectsOtherNamesToTheAppsOwn(t *testing.T) {
 	} {
 		require.Equal(t, status, ask(t, s.TLSURL, http.MethodGet, "/x", "", map[string]string{"Host": host}).status, host)
 	}
-	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, app.NginxHealthPath, "", map[string]string{"Host": www}).status)
+	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, nginx.HealthPath, "", map[string]string{"Host": www}).status)
 }
 
 func TestNginxRedirectsOtherNamesBeforeThereIsACertificate(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Domain: app.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.shop.example"}}}, nil)
+	s := startSite(t, nginx.Args{Domain: nginx.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.shop.example"}}}, nil)
 	require.Equal(t, "http://shop.example/x", ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "www.shop.example"}).header.Get("Location"))
 	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "shop.example"}).status)
 	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/x", "", map[string]string{"Host": "lb.example"}).status,
@@ -342,8 +342,8 @@ func TestNginxRedirectsOtherNamesBeforeThereIsACertificate(t *testing.T) {
 }
 
 func TestNginxServesWhatATrustedProxyGotByTLS(t *testing.T) {
-	names := app.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.example"}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
-	s := startSite(t, app.NginxArgs{Domain: names, TrustedProxies: []string{"127.0.0.0/8"}}, nil)
+	names := nginx.DomainArgs{Name: "shop.example", RedirectFrom: []string{"www.example"}, CertificateARNs: []pulumi.StringInput{pulumi.String("arn")}}
+	s := startSite(t, nginx.Args{Domain: names, TrustedProxies: []string{"127.0.0.0/8"}}, nil)
 	for _, c := range []struct{ host, scheme, location string }{
 		{"shop.example", "https", ""},
 		{"shop.example", "http", "https://shop.example/x"},
@@ -357,13 +357,13 @@ func TestNginxServesWhatATrustedProxyGotByTLS(t *testing.T) {
 			require.Equal(t, "https", got.seen(t).Header.Get("X-Forwarded-Proto"))
 		}
 	}
-	others := startNginxArgs(t, s, app.NginxArgs{Domain: names})
+	others := startNginxArgs(t, s, nginx.Args{Domain: names})
 	got := ask(t, others, http.MethodGet, "/x", "", map[string]string{"Host": "shop.example", "X-Forwarded-Proto": "https"})
 	require.Equal(t, http.StatusPermanentRedirect, got.status, "nobody else is believed")
 }
 
 func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Frame-Options", "DENY")
 		w.Header().Set("X-Powered-By", "stub")
 		w.WriteHeader(http.StatusTeapot)
@@ -381,8 +381,8 @@ func TestNginxAddsSecurityHeadersThatTheAppDidNotSet(t *testing.T) {
 }
 
 func TestNginxAnswersItsOwnErrorsInJSONOnAPIRoutes(t *testing.T) {
-	s := startSite(t, app.NginxArgs{MaxBodySize: "1k", Routes: []app.RouteArgs{
-		{Path: "/api", To: app.ToBackend}, {Path: "/big", To: app.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: app.ToFrontend},
+	s := startSite(t, nginx.Args{MaxBodySize: "1k", Routes: []nginx.RouteArgs{
+		{Path: "/api", To: nginx.ToBackend}, {Path: "/big", To: nginx.ToBackend, MaxBodySize: "2k"}, {Path: "/ui", To: nginx.ToFrontend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprint(w, "the app's own words")
@@ -425,7 +425,7 @@ func requireProblem(t *testing.T, got answer, status int, detail string) {
 func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 	one := 1
 	release := make(chan struct{})
-	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: &one}}},
+	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: &one}}},
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-release:
@@ -439,7 +439,7 @@ func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 func TestNginxKeepsItsConnectionsToTheUpstream(t *testing.T) {
 	clients := map[string]int{}
 	var mutex sync.Mutex
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		mutex.Lock()
 		defer mutex.Unlock()
 		clients[r.RemoteAddr]++
@@ -452,7 +452,7 @@ func TestNginxKeepsItsConnectionsToTheUpstream(t *testing.T) {
 
 func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T) {
 	var requests atomic.Int32
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1)%3 == 1 {
 			connection, _, _ := http.NewResponseController(w).Hijack()
 			_ = connection.Close()
@@ -472,7 +472,7 @@ func TestNginxTriesAgainWhenTheUpstreamDiesUnderAnIdempotentRequest(t *testing.T
 // README names the number among the sharp edges.
 func TestNginxSendsARequestThatKillsNineTimesAtMost(t *testing.T) {
 	var requests atomic.Int32
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/api/kills" {
 			return
 		}
@@ -488,7 +488,7 @@ func TestNginxSendsARequestThatKillsNineTimesAtMost(t *testing.T) {
 
 func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
 	release := make(chan struct{})
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		w.Header().Set("X-Accel-Buffering", "no")
 		fmt.Fprint(w, "data: one\n\n")
@@ -514,7 +514,7 @@ func TestNginxPassesAnAnswerOnAsItComesWhereTheAppAsksForThat(t *testing.T) {
 
 // Browsers ask for gzip, which would hold back what comes in small pieces.
 func TestNginxPassesAStreamOnAsItComes(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		fmt.Fprintln(w, "one")
 		_ = http.NewResponseController(w).Flush()
@@ -535,7 +535,7 @@ func TestNginxPassesAStreamOnAsItComes(t *testing.T) {
 }
 
 func TestNginxUpgradesWebSockets(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "websocket" || r.Header.Get("Connection") != "upgrade" {
 			w.WriteHeader(http.StatusUpgradeRequired)
 			return
@@ -567,7 +567,7 @@ func TestNginxUpgradesWebSockets(t *testing.T) {
 
 func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 	text := strings.Repeat("all work and no play ", 200)
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		fmt.Fprint(w, text)
 	}))
@@ -589,8 +589,8 @@ func TestNginxCompressesTextAndLeavesTheRest(t *testing.T) {
 }
 
 func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Routes: []app.RouteArgs{
-		{Path: "/svc", To: app.ToBackend, StripPrefix: true}, {Path: "/api", To: app.ToBackend},
+	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{
+		{Path: "/svc", To: nginx.ToBackend, StripPrefix: true}, {Path: "/api", To: nginx.ToBackend},
 	}}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", r.URL.Query().Get("to"))
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -625,14 +625,14 @@ func TestNginxShowsTheAppsRedirectsAsSeenFromOutside(t *testing.T) {
 		got := ask(t, s.URL, http.MethodGet, c.route+"/items?to="+url.QueryEscape(port.Replace(c.to)), "", map[string]string{"Host": "shop.example:8443"})
 		require.Equal(t, port.Replace(c.want), got.header.Get("Location"), "%s → %s", c.route, c.to)
 	}
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, "backend-service:8000", "frontend-service:80")
+	config, err := nginx.RenderConfig(nginx.Args{}, "backend-service:8000", "frontend-service:80")
 	require.NoError(t, err)
 	require.Contains(t, config, "proxy_redirect http://$host/ /;", "nobody names port 80")
 }
 
 // Otherwise a tier that somebody got into would have nginx ask another one, at a path without a route.
 func TestNginxTakesNoOrdersFromTheApp(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, header := range []string{"X-Accel-Redirect", "X-Accel-Limit-Rate", "X-Accel-Expires", "X-Accel-Charset"} {
 			w.Header().Set(header, map[string]string{"X-Accel-Redirect": "/elsewhere", "X-Accel-Limit-Rate": "100"}[header])
 		}
@@ -646,7 +646,7 @@ func TestNginxTakesNoOrdersFromTheApp(t *testing.T) {
 }
 
 func TestNginxLogsALineOfBoundedSizeAndCleanText(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	s.backend.Close() // each try is in the line
 	quotes := strings.Repeat(`"\`, 7000)
 	for i, head := range []string{
@@ -684,9 +684,9 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 	t.Cleanup(backend.Close)
 	t.Parallel()
 	requireNginx(t)
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, upstreamAt(backend), "127.0.0.1:1")
+	config, err := nginx.RenderConfig(nginx.Args{}, upstreamAt(backend), "127.0.0.1:1")
 	require.NoError(t, err)
-	server, err := nginx.Start(config, t.TempDir(), io.Discard)
+	server, err := realnginx.Start(config, t.TempDir(), io.Discard)
 	require.NoError(t, err)
 	body := make(chan string)
 	go func() {
@@ -715,7 +715,7 @@ func TestNginxFinishesRequestsBeforeItStops(t *testing.T) {
 }
 
 func TestNginxCutsOffSlowAndOversizedRequests(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	long := ask(t, s.URL, http.MethodGet, "/api?x="+strings.Repeat("a", 20000), "", nil)
 	require.Equal(t, http.StatusRequestURITooLong, long.status)
 	large := ask(t, s.URL, http.MethodGet, "/api", "", map[string]string{"Cookie": strings.Repeat("a", 20000)})

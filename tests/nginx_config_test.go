@@ -11,27 +11,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 	"threetier/internal/stack"
-	"threetier/tests/nginx"
+	realnginx "threetier/tests/nginx"
 )
 
 // requireNginx fails where the checks of the config could run but nginx is missing, and
 // skips where the project's own tools can't install it.
 func requireNginx(t *testing.T) {
 	t.Helper()
-	err := nginx.Command("-v").Run()
+	err := realnginx.Command("-v").Run()
 	if err != nil && (runtime.GOOS != "linux" || os.Getuid() != 0) {
 		t.Skipf("SKIPPED: wants nginx, or root to run that of bin/trixie: %v", err)
 	}
 	require.NoError(t, err, "bin/local install makes what bin/trixie runs")
 }
 
-func renderNginx(t *testing.T, args app.NginxArgs) string {
+func renderNginx(t *testing.T, args nginx.Args) string {
 	t.Helper()
 	require.NoError(t, args.Problems().Err())
-	config, err := app.RenderNginxConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
+	config, err := nginx.RenderConfig(args, "127.0.0.1:8000", "127.0.0.1:8001")
 	require.NoError(t, err)
 	return config
 }
@@ -39,21 +40,21 @@ func renderNginx(t *testing.T, args app.NginxArgs) string {
 func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 	requireNginx(t)
 	timeout := 5
-	for name, args := range map[string]app.NginxArgs{
+	for name, args := range map[string]nginx.Args{
 		"defaults":            {},
 		"with a certificate":  {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
 		"internal":            {Internal: true},
 		"proxies and hosts":   {TrustedProxies: []string{"10.0.0.0/8", "2600:9000::/28"}, Hosts: []string{"shop.example.org", "*.example.org"}},
-		"a rate":              {Limits: app.LimitArgs{RatePerClient: number(50)}},
-		"names":               {Domain: app.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
+		"a rate":              {Limits: nginx.LimitArgs{RatePerClient: number(50)}},
+		"names":               {Domain: nginx.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
 		"no redirect yet":     {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
-		"several cores":       {Resources: app.ResourceArgs{CPU: "2500m"}},
-		"no route for /":      {Routes: []app.RouteArgs{{Path: "/api", To: app.ToBackend}}},
-		"one route":           {Routes: []app.RouteArgs{{Path: "/", To: app.ToBackend, StripPrefix: true}}},
-		"route's own numbers": {Routes: []app.RouteArgs{{Path: "/up", To: app.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
+		"several cores":       {Resources: pods.ResourceArgs{CPU: "2500m"}},
+		"no route for /":      {Routes: []nginx.RouteArgs{{Path: "/api", To: nginx.ToBackend}}},
+		"one route":           {Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, StripPrefix: true}}},
+		"route's own numbers": {Routes: []nginx.RouteArgs{{Path: "/up", To: nginx.ToBackend, MaxBodySize: "1g", TimeoutSeconds: &timeout}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()))
+			require.NoError(t, realnginx.Test(renderNginx(t, args), t.TempDir()))
 		})
 	}
 }
@@ -65,7 +66,7 @@ func TestNginxAcceptsTheConfigOfEachStack(t *testing.T) {
 		config := r.Named(t, configMapType, "app-nginx-config").Input(t, `data["nginx.conf"]`).(string)
 		// Service names resolve in the cluster alone.
 		config = regexp.MustCompile(`server (backend|frontend)-service:`).ReplaceAllString(config, "server 127.0.0.1:")
-		require.NoError(t, nginx.Test(config, t.TempDir()), name)
+		require.NoError(t, realnginx.Test(config, t.TempDir()), name)
 	}
 }
 
@@ -74,20 +75,20 @@ func TestNginxAcceptsTheConfigOfEveryGeneratedRouteTable(t *testing.T) {
 	const tables = 40
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range tables {
-		args := app.NginxArgs{Routes: generatedRoutes(random), Internal: random.IntN(2) == 0}
+		args := nginx.Args{Routes: generatedRoutes(random), Internal: random.IntN(2) == 0}
 		if random.IntN(2) == 0 {
 			args.CertificateArn = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
 		}
-		require.NoError(t, nginx.Test(renderNginx(t, args), t.TempDir()), "table %d: %+v", i, args.Routes)
+		require.NoError(t, realnginx.Test(renderNginx(t, args), t.TempDir()), "table %d: %+v", i, args.Routes)
 	}
 }
 
 // generatedRoutes is a valid table of 1 to 12 routes, deep ones and ones below each other among them.
-func generatedRoutes(random *rand.Rand) []app.RouteArgs {
+func generatedRoutes(random *rand.Rand) []nginx.RouteArgs {
 	segments := []string{"api", "v1", "v2", "apix", "a.b", "~me", "files", "_x", "0", strings.Repeat("long", 20)}
-	to := []string{app.ToBackend, app.ToFrontend}
+	to := []string{nginx.ToBackend, nginx.ToFrontend}
 	sizes := []string{"", "1", "512k", "25M", "1g"}
-	byPath := map[string]app.RouteArgs{}
+	byPath := map[string]nginx.RouteArgs{}
 	for range 1 + random.IntN(12) {
 		path := ""
 		for range random.IntN(4) {
@@ -97,13 +98,13 @@ func generatedRoutes(random *rand.Rand) []app.RouteArgs {
 			path = "/"
 		}
 		seconds := 1 + random.IntN(350)
-		route := app.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
+		route := nginx.RouteArgs{Path: path, To: to[random.IntN(2)], StripPrefix: random.IntN(2) == 0, MaxBodySize: sizes[random.IntN(len(sizes))]}
 		if random.IntN(2) == 0 {
 			route.TimeoutSeconds = &seconds
 		}
 		byPath[path] = route
 	}
-	var routes []app.RouteArgs
+	var routes []nginx.RouteArgs
 	for _, route := range byPath {
 		routes = append(routes, route)
 	}
@@ -112,7 +113,7 @@ func generatedRoutes(random *rand.Rand) []app.RouteArgs {
 
 func TestNginxHasAWorkerForEachCoreOfItsLimit(t *testing.T) {
 	for cpu, workers := range map[string]string{"": "1", "50m": "1", "1": "1", "1001m": "2", "2": "2", "3.5": "4"} {
-		config := renderNginx(t, app.NginxArgs{Resources: app.ResourceArgs{CPU: cpu}})
+		config := renderNginx(t, nginx.Args{Resources: pods.ResourceArgs{CPU: cpu}})
 		require.Contains(t, config, "worker_processes "+workers+";", "cpu %q", cpu)
 	}
 }
@@ -120,15 +121,15 @@ func TestNginxHasAWorkerForEachCoreOfItsLimit(t *testing.T) {
 func TestNginxConfigIsTheSameInEveryRun(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	routes := generatedRoutes(random)
-	reversed := make([]app.RouteArgs, len(routes))
+	reversed := make([]nginx.RouteArgs, len(routes))
 	for i, route := range routes {
 		reversed[len(routes)-1-i] = route
 	}
-	require.Equal(t, renderNginx(t, app.NginxArgs{Routes: routes}), renderNginx(t, app.NginxArgs{Routes: reversed}))
+	require.Equal(t, renderNginx(t, nginx.Args{Routes: routes}), renderNginx(t, nginx.Args{Routes: reversed}))
 }
 
 func TestNginxWritesNothingOutsideTmp(t *testing.T) {
-	config := renderNginx(t, app.NginxArgs{})
+	config := renderNginx(t, nginx.Args{})
 	for _, match := range regexp.MustCompile(`(?m)^\s*(pid|error_log|access_log|\w+_temp_path) (\S+?);?(\s|$)`).FindAllStringSubmatch(config, -1) {
 		path := match[2]
 		fine := strings.HasPrefix(path, "/tmp/") || path == "stderr" || path == "/dev/stdout" || path == "off"
@@ -137,22 +138,22 @@ func TestNginxWritesNothingOutsideTmp(t *testing.T) {
 }
 
 func TestNginxRefusesWhatItCannotServe(t *testing.T) {
-	route := func(r app.RouteArgs) app.NginxArgs {
-		return app.NginxArgs{Routes: []app.RouteArgs{r}}
+	route := func(r nginx.RouteArgs) nginx.Args {
+		return nginx.Args{Routes: []nginx.RouteArgs{r}}
 	}
-	for want, args := range map[string]app.NginxArgs{
-		`routes is empty, want at least one route`:          {Routes: []app.RouteArgs{}},
-		`routes[0].path is missing, want a path, like /api`: route(app.RouteArgs{To: "backend"}),
-		`routes[0].path is "api", want / or segments`:       route(app.RouteArgs{Path: "api", To: "backend"}),
-		`routes[0].path is "/api/", want / or segments`:     route(app.RouteArgs{Path: "/api/", To: "backend"}),
-		`routes[0].path is "/a;b", want / or segments`:      route(app.RouteArgs{Path: "/a;b", To: "backend"}),
-		`routes[0].path is "/a/../b", want / or segments`:   route(app.RouteArgs{Path: "/a/../b", To: "backend"}),
-		`routes[0].path is "/-/x", want one that isn't`:     route(app.RouteArgs{Path: "/-/x", To: "backend"}),
-		`routes[0].to is missing, want backend or frontend`: route(app.RouteArgs{Path: "/"}),
-		`routes[0].to is "db", want backend or frontend`:    route(app.RouteArgs{Path: "/", To: "db"}),
-		`routes[0].timeoutSeconds is 0, want 1 to 3600`:     route(app.RouteArgs{Path: "/", To: "backend", TimeoutSeconds: number(0)}),
-		`routes[0].maxBodySize is "10mb", want a size`:      route(app.RouteArgs{Path: "/", To: "backend", MaxBodySize: "10mb"}),
-		`routes[1].path is "/", want each path once`: {Routes: []app.RouteArgs{
+	for want, args := range map[string]nginx.Args{
+		`routes is empty, want at least one route`:          {Routes: []nginx.RouteArgs{}},
+		`routes[0].path is missing, want a path, like /api`: route(nginx.RouteArgs{To: "backend"}),
+		`routes[0].path is "api", want / or segments`:       route(nginx.RouteArgs{Path: "api", To: "backend"}),
+		`routes[0].path is "/api/", want / or segments`:     route(nginx.RouteArgs{Path: "/api/", To: "backend"}),
+		`routes[0].path is "/a;b", want / or segments`:      route(nginx.RouteArgs{Path: "/a;b", To: "backend"}),
+		`routes[0].path is "/a/../b", want / or segments`:   route(nginx.RouteArgs{Path: "/a/../b", To: "backend"}),
+		`routes[0].path is "/-/x", want one that isn't`:     route(nginx.RouteArgs{Path: "/-/x", To: "backend"}),
+		`routes[0].to is missing, want backend or frontend`: route(nginx.RouteArgs{Path: "/"}),
+		`routes[0].to is "db", want backend or frontend`:    route(nginx.RouteArgs{Path: "/", To: "db"}),
+		`routes[0].timeoutSeconds is 0, want 1 to 3600`:     route(nginx.RouteArgs{Path: "/", To: "backend", TimeoutSeconds: number(0)}),
+		`routes[0].maxBodySize is "10mb", want a size`:      route(nginx.RouteArgs{Path: "/", To: "backend", MaxBodySize: "10mb"}),
+		`routes[1].path is "/", want each path once`: {Routes: []nginx.RouteArgs{
 			{Path: "/", To: "backend"}, {Path: "/", To: "frontend"},
 		}},
 		`maxBodySize is "2g", want a size up to 1024m`:          {MaxBodySize: "2g"},
@@ -163,15 +164,15 @@ func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 		`trustedProxies[0] is "10.0.0.1", want a network`:       {TrustedProxies: []string{"10.0.0.1"}},
 		`hosts[0] is "Shop.example.org", want a name`:           {Hosts: []string{"Shop.example.org"}},
 		`hosts[0] is "shop.example.org:80", want a name`:        {Hosts: []string{"shop.example.org:80"}},
-		`limits.requests is 500, want 12 to `:                   {Limits: app.LimitArgs{Requests: number(500)}},
-		`limits.requestsPerClient is 90, want 1 to 80`:          {Limits: app.LimitArgs{Requests: number(80), RequestsPerClient: number(90)}},
-		`limits.uploads is 1, want 2 to 4096`:                   {Limits: app.LimitArgs{Uploads: number(1)}},
-		`limits.ratePerClient is -1, want 0 to 100000`:          {Limits: app.LimitArgs{RatePerClient: number(-1)}},
-		`resources.memory is "32Mi", want at least 42Mi`:        {Resources: app.ResourceArgs{Memory: "32Mi"}},
+		`limits.requests is 500, want 12 to `:                   {Limits: nginx.LimitArgs{Requests: number(500)}},
+		`limits.requestsPerClient is 90, want 1 to 80`:          {Limits: nginx.LimitArgs{Requests: number(80), RequestsPerClient: number(90)}},
+		`limits.uploads is 1, want 2 to 4096`:                   {Limits: nginx.LimitArgs{Uploads: number(1)}},
+		`limits.ratePerClient is -1, want 0 to 100000`:          {Limits: nginx.LimitArgs{RatePerClient: number(-1)}},
+		`resources.memory is "32Mi", want at least 42Mi`:        {Resources: pods.ResourceArgs{Memory: "32Mi"}},
 		`timeoutSeconds is 351, want at most 350`:               {TimeoutSeconds: number(351), CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
-		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: app.LoadBalancerArgs{Class: "a b"}},
-		`replicas.max is 1, want min (3) or more`:               {Replicas: app.ReplicaArgs{Min: number(3), Max: number(1)}},
-		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: app.ResourceArgs{Memory: "128M"}},
+		`loadBalancer.class is "a b", want a class`:             {LoadBalancer: nginx.LoadBalancerArgs{Class: "a b"}},
+		`replicas.max is 1, want min (3) or more`:               {Replicas: pods.ReplicaArgs{Min: number(3), Max: number(1)}},
+		`resources.memory is "128M", want a size, like "256Mi"`: {Resources: pods.ResourceArgs{Memory: "128M"}},
 		`image is "Not An Image", want an image`:                {Image: "Not An Image"},
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 )
 
 // directive is a directive's values, each in bytes where it has a unit.
@@ -60,7 +61,7 @@ func worstMemory(t *testing.T, config string) int {
 	const (
 		process = 8 << 20 // a worker without clients; twice that is the master with its libraries and zones
 		note    = 4 << 10 // what nginx and the kernel note of a connection, an event, a request
-		socket  = app.NginxSocketBytes + 32<<10
+		socket  = nginx.SocketBytes + 32<<10
 	)
 	first, large := directive(t, config, "client_header_buffer_size")[0], directive(t, config, "large_client_header_buffers")
 	headers := first + large[0]*large[1]
@@ -101,14 +102,14 @@ func worstDisk(t *testing.T, config string) int {
 }
 
 func TestAllThatClientsCanTakeFitsIntoNginxsPod(t *testing.T) {
-	routes := []app.RouteArgs{
-		{Path: "/", To: app.ToFrontend}, {Path: "/api", To: app.ToBackend},
-		{Path: "/api/photos", To: app.ToBackend, MaxBodySize: "50m"}, {Path: "/api/notes", To: app.ToBackend, MaxBodySize: "64k"},
+	routes := []nginx.RouteArgs{
+		{Path: "/", To: nginx.ToFrontend}, {Path: "/api", To: nginx.ToBackend},
+		{Path: "/api/photos", To: nginx.ToBackend, MaxBodySize: "50m"}, {Path: "/api/notes", To: nginx.ToBackend, MaxBodySize: "64k"},
 	}
 	for _, memory := range []string{"48Mi", "64Mi", "128Mi", "200Mi", "256Mi", "512Mi", "1Gi", "8Gi", "64Gi"} {
 		for _, cpu := range []string{"50m", "2", "4", "8"} {
-			for name, limits := range map[string]app.LimitArgs{"defaults": {}, "few": {Requests: number(12)}, "many": {Requests: number(60)}} {
-				args := app.NginxArgs{Resources: app.ResourceArgs{CPU: cpu, Memory: memory}, Limits: limits, Routes: routes}
+			for name, limits := range map[string]nginx.LimitArgs{"defaults": {}, "few": {Requests: number(12)}, "many": {Requests: number(60)}} {
+				args := nginx.Args{Resources: pods.ResourceArgs{CPU: cpu, Memory: memory}, Limits: limits, Routes: routes}
 				if len(args.Problems()) > 0 {
 					continue // too little memory for the workers: refused
 				}
@@ -122,8 +123,8 @@ func TestAllThatClientsCanTakeFitsIntoNginxsPod(t *testing.T) {
 }
 
 func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
-	for memory, atLeast := range map[string]int{"128Mi": 64, app.DefaultNginxMemory: 128} {
-		config := renderNginx(t, app.NginxArgs{Resources: app.ResourceArgs{Memory: memory}})
+	for memory, atLeast := range map[string]int{"128Mi": 64, nginx.DefaultMemory: 128} {
+		config := renderNginx(t, nginx.Args{Resources: pods.ResourceArgs{Memory: memory}})
 		require.GreaterOrEqual(t, every(t, config, "limit_conn requests"), atLeast, "%s: so many requests at once are ordinary", memory)
 		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/2, "%s: an office behind one address", memory)
 		require.GreaterOrEqual(t, every(t, config, "limit_conn client_uploads"), 16, "%s", memory)
@@ -132,7 +133,7 @@ func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
 	for i, name := range []string{"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"} {
 		at := fmt.Sprintf("spec.template.spec.securityContext.sysctls[%d].", i)
 		require.Equal(t, name, deployment.Input(t, at+"name"))
-		require.Regexp(t, fmt.Sprintf("^[0-9]+ [0-9]+ %d$", app.NginxSocketBytes), deployment.Input(t, at+"value"), "the most is the last")
+		require.Regexp(t, fmt.Sprintf("^[0-9]+ [0-9]+ %d$", nginx.SocketBytes), deployment.Input(t, at+"value"), "the most is the last")
 	}
 }
 
@@ -158,7 +159,7 @@ func stalled(t *testing.T, s *site, count int, request string) (statuses map[str
 }
 
 func TestNginxGivesOneClientItsShareOfTheUploads(t *testing.T) {
-	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8"}, Limits: app.LimitArgs{Uploads: number(10)}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Uploads: number(10)}}, nil)
 	post := func(client, headers string) string {
 		return "POST /api/items HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: " + client + "\r\n" + headers + "\r\n\r\nx"
 	}
@@ -177,7 +178,7 @@ func TestNginxGivesOneClientItsShareOfTheUploads(t *testing.T) {
 func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 	release := make(chan struct{})
 	var waiting atomic.Int32
-	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8"}, Limits: app.LimitArgs{Requests: number(20), RequestsPerClient: number(12)}},
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: number(20), RequestsPerClient: number(12)}},
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			waiting.Add(1)
 			select {
@@ -195,7 +196,7 @@ func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 	page := ask(t, s.URL, http.MethodGet, "/", "", nil)
 	require.Equal(t, http.StatusServiceUnavailable, page.status)
 	require.Equal(t, "text/html", page.header.Get("Content-Type"))
-	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, app.NginxHealthPath, "", nil).status, "busy isn't unhealthy")
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, nginx.HealthPath, "", nil).status, "busy isn't unhealthy")
 	close(release)
 	require.Eventually(t, func() bool {
 		return ask(t, s.URL, http.MethodGet, "/", "", nil).status == http.StatusOK
@@ -203,7 +204,7 @@ func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 }
 
 func TestNginxLimitsAClientsRateWhereItIsTold(t *testing.T) {
-	s := startSite(t, app.NginxArgs{TrustedProxies: []string{"127.0.0.0/8"}, Limits: app.LimitArgs{RatePerClient: number(5)}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{RatePerClient: number(5)}}, nil)
 	statuses := map[int]int{}
 	for range 30 {
 		statuses[ask(t, s.URL, http.MethodGet, "/api", "", nil).status]++
@@ -211,13 +212,13 @@ func TestNginxLimitsAClientsRateWhereItIsTold(t *testing.T) {
 	require.Positive(t, statuses[http.StatusTooManyRequests])
 	require.GreaterOrEqual(t, statuses[http.StatusOK], 6, "the burst")
 	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", map[string]string{"X-Forwarded-For": "192.0.2.9"}).status, "another client")
-	require.NotContains(t, renderNginx(t, app.NginxArgs{}), "limit_req", "off by default")
+	require.NotContains(t, renderNginx(t, nginx.Args{}), "limit_req", "off by default")
 }
 
 func TestASlowReaderHoldsNoWorkerOfTheApp(t *testing.T) {
 	const bytes = 2 << 20
 	done := make(chan struct{}, 1)
-	s := startSite(t, app.NginxArgs{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "image/png")
 		_, _ = w.Write(make([]byte, bytes))
 		_ = http.NewResponseController(w).Flush()
@@ -238,7 +239,7 @@ func TestASlowReaderHoldsNoWorkerOfTheApp(t *testing.T) {
 
 func TestNginxAnswersForItsHostsAlone(t *testing.T) {
 	certificate := "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
-	s := startSite(t, app.NginxArgs{Hosts: []string{"shop.example", "*.shop.example"}, CertificateArn: certificate}, nil)
+	s := startSite(t, nginx.Args{Hosts: []string{"shop.example", "*.shop.example"}, CertificateArn: certificate}, nil)
 	for host, want := range map[string]int{
 		"shop.example": 200, "shop.example:443": 200, "SHOP.example": 200, "eu.shop.example": 200,
 		"evil.example": 421, "shop.example.evil.example": 421, "127.0.0.1": 421,
@@ -248,13 +249,13 @@ func TestNginxAnswersForItsHostsAlone(t *testing.T) {
 		require.Equal(t, map[int]int{200: 308, 421: 421}[want], redirected.status, host)
 	}
 	for _, base := range []string{s.URL, s.TLSURL} {
-		require.Equal(t, http.StatusOK, ask(t, base, http.MethodGet, app.NginxHealthPath, "", nil).status, "the kubelet asks by address")
+		require.Equal(t, http.StatusOK, ask(t, base, http.MethodGet, nginx.HealthPath, "", nil).status, "the kubelet asks by address")
 	}
 	requireProblem(t, ask(t, s.TLSURL, http.MethodGet, "/api/x", "", map[string]string{"Host": "evil.example"}), http.StatusMisdirectedRequest, "This service doesn't answer for that host")
 }
 
 func TestTheAppIsToldTheHostThatNginxWentBy(t *testing.T) {
-	s := startSite(t, app.NginxArgs{Hosts: []string{"shop.example"}}, nil)
+	s := startSite(t, nginx.Args{Hosts: []string{"shop.example"}}, nil)
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 	require.NoError(t, err)
 	defer connection.Close()
@@ -268,7 +269,7 @@ func TestTheAppIsToldTheHostThatNginxWentBy(t *testing.T) {
 
 func TestNginxServesPlainHTTPUntilTLSWorks(t *testing.T) {
 	no := false
-	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: &no}, nil)
+	s := startSite(t, nginx.Args{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: &no}, nil)
 	require.Equal(t, "http", ask(t, s.URL, http.MethodGet, "/", "", nil).seen(t).Header.Get("X-Forwarded-Proto"))
 	require.Equal(t, "https", ask(t, s.TLSURL, http.MethodGet, "/", "", nil).seen(t).Header.Get("X-Forwarded-Proto"))
 }
@@ -279,9 +280,9 @@ func TestNginxListensOnIPv6Too(t *testing.T) {
 	} else {
 		listener.Close()
 	}
-	s := startSite(t, app.NginxArgs{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
+	s := startSite(t, nginx.Args{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"}, nil)
 	for _, base := range []string{s.URL, s.TLSURL} {
-		require.Equal(t, http.StatusOK, ask(t, strings.Replace(base, "127.0.0.1", "[::1]", 1), http.MethodGet, app.NginxHealthPath, "", nil).status)
+		require.Equal(t, http.StatusOK, ask(t, strings.Replace(base, "127.0.0.1", "[::1]", 1), http.MethodGet, nginx.HealthPath, "", nil).status)
 	}
 }
 
@@ -312,9 +313,9 @@ func silentAddress(t *testing.T) string {
 }
 
 func TestNginxFindsALivingPodBehindSilentOnes(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	silent, live := silentAddress(t), s.backend.Listener.Addr().String()
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, upstreamAt(s.backend), upstreamAt(s.frontend))
+	config, err := nginx.RenderConfig(nginx.Args{}, upstreamAt(s.backend), upstreamAt(s.frontend))
 	require.NoError(t, err)
 	// Of eight tries all but the last meet the dead pod: the worst that a Service's choice can be.
 	tries := strings.Count(config, "server "+live+" max_fails=0;")
@@ -330,18 +331,18 @@ func TestNginxFindsALivingPodBehindSilentOnes(t *testing.T) {
 }
 
 func TestNginxLetsGoOfAConnectionBeforeGunicornDoes(t *testing.T) {
-	s := startSite(t, app.NginxArgs{}, nil)
+	s := startSite(t, nginx.Args{}, nil)
 	s.backend.Config.IdleTimeout = 2 * time.Second // gunicorn's keepalive, its default
 	for range 4 {
 		require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodPost, "/api", "x", nil).status)
 		time.Sleep(2 * time.Second) // the moment at which the app closes what is silent
 	}
-	require.Less(t, directiveSeconds(t, renderNginx(t, app.NginxArgs{}), "keepalive_timeout")[1], 2)
+	require.Less(t, directiveSeconds(t, renderNginx(t, nginx.Args{}), "keepalive_timeout")[1], 2)
 }
 
 func TestAClientsIdleConnectionIsGoneBeforeThePod(t *testing.T) {
 	for drain, want := range map[int]int{5: 2, 10: 5, 60: 30, 300: 65} {
-		require.Equal(t, want, directiveSeconds(t, renderNginx(t, app.NginxArgs{DrainSeconds: &drain}), "keepalive_timeout")[0], "a drain of %d s", drain)
+		require.Equal(t, want, directiveSeconds(t, renderNginx(t, nginx.Args{DrainSeconds: &drain}), "keepalive_timeout")[0], "a drain of %d s", drain)
 	}
 }
 

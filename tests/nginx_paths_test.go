@@ -21,23 +21,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
 	"threetier/internal/recorder"
 )
 
 // pathRoutes lead a part of the backend's paths to it. /api/admin belongs to the frontend, and /svc is the backend without a prefix.
-var pathRoutes = []app.RouteArgs{
-	{Path: "/", To: app.ToFrontend},
-	{Path: "/api", To: app.ToBackend},
-	{Path: "/api/admin", To: app.ToFrontend},
-	{Path: "/svc", To: app.ToBackend, StripPrefix: true},
-	{Path: "/v1.2/~x", To: app.ToBackend},
+var pathRoutes = []nginx.RouteArgs{
+	{Path: "/", To: nginx.ToFrontend},
+	{Path: "/api", To: nginx.ToBackend},
+	{Path: "/api/admin", To: nginx.ToFrontend},
+	{Path: "/svc", To: nginx.ToBackend, StripPrefix: true},
+	{Path: "/v1.2/~x", To: nginx.ToBackend},
 }
 
 // startPaths is a rendered config in a real nginx before two upstreams; it returns nginx's address.
 func startPaths(t *testing.T, backend, frontend string) string {
 	t.Helper()
-	config, err := app.RenderNginxConfig(app.NginxArgs{Routes: pathRoutes}, backend, frontend)
+	config, err := nginx.RenderConfig(nginx.Args{Routes: pathRoutes}, backend, frontend)
 	require.NoError(t, err)
 	return strings.TrimPrefix(startNginx(t, config), "http://")
 }
@@ -251,7 +251,7 @@ func routeOf(p string) string {
 func TestNginxLeadsGeneratedPathsWhereEveryReaderWould(t *testing.T) {
 	t.Parallel()
 	requireNginx(t)
-	address := startPaths(t, rawEcho(t, app.ToBackend), rawEcho(t, app.ToFrontend))
+	address := startPaths(t, rawEcho(t, nginx.ToBackend), rawEcho(t, nginx.ToFrontend))
 	random := rand.New(rand.NewPCG(5, 6))
 	pieces := []string{
 		"/", "/", "/", "//", "%2f", "%2F", "..", ".", "%2e", "%2E%2e", "%5c", "%61", "%20", "%25", "#", "~", "%7e", "x",

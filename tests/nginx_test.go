@@ -5,14 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
 )
 
 const awsPrefix = "service.beta.kubernetes.io/aws-load-balancer-"
 
-func loadBalancer(t *testing.T, change func(*app.NginxArgs)) (annotations map[string]any, spec func(string) any) {
+func loadBalancer(t *testing.T, change func(*nginx.Args)) (annotations map[string]any, spec func(string) any) {
 	t.Helper()
-	service := runApp(t, func(a *app.AppArgs) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
+	service := runApp(t, func(a *appStack) { change(&a.Nginx) }).Named(t, serviceType, "shop-nginx")
 	return service.Input(t, "metadata.annotations").(map[string]any), func(path string) any { return service.Input(t, "spec."+path) }
 }
 
@@ -22,18 +22,18 @@ func TestNginxStartsAfterBothServicesExist(t *testing.T) {
 	for i, res := range r.Resources {
 		position[res.Type+" "+res.Name] = i
 	}
-	nginx := position[deploymentType+" shop-nginx"]
-	require.Greater(t, nginx, position[serviceType+" shop-backend"])
-	require.Greater(t, nginx, position[serviceType+" shop-frontend"])
-	require.Contains(t, r.One(t, app.NginxType).DependsOn, r.Named(t, serviceType, "shop-backend").URN)
-	require.Contains(t, r.One(t, app.NginxType).DependsOn, r.Named(t, serviceType, "shop-frontend").URN)
+	front := position[deploymentType+" shop-nginx"]
+	require.Greater(t, front, position[serviceType+" shop-backend"])
+	require.Greater(t, front, position[serviceType+" shop-frontend"])
+	require.Contains(t, r.One(t, nginx.Type).DependsOn, r.Named(t, serviceType, "shop-backend").URN)
+	require.Contains(t, r.One(t, nginx.Type).DependsOn, r.Named(t, serviceType, "shop-frontend").URN)
 }
 
 func TestNginxReadsTheRenderedConfig(t *testing.T) {
 	r := runApp(t, nil)
 	config, deployment := r.One(t, configMapType), r.Named(t, deploymentType, "shop-nginx")
 	require.Equal(t, "shop-nginx-config", config.Name)
-	rendered, err := app.RenderNginxConfig(app.NginxArgs{},
+	rendered, err := nginx.RenderConfig(nginx.Args{},
 		"backend-service:8000",
 		"frontend-service:8080")
 	require.NoError(t, err)
@@ -45,33 +45,33 @@ func TestNginxReadsTheRenderedConfig(t *testing.T) {
 
 func TestNginxTakesNoRequestAfterTheLoadBalancerForgotIt(t *testing.T) {
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
-	require.EqualValues(t, app.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
-	require.Equal(t, app.NginxHealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
+	require.EqualValues(t, nginx.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
+	require.Equal(t, nginx.HealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
 	require.GreaterOrEqual(t, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"), 5.0,
 		"a pod that the network policies don't know yet answers 502")
 	require.NotNil(t, deployment.Input(t, "spec.template.spec.containers[0].livenessProbe.tcpSocket"))
 }
 
 func TestLoadBalancerFacesTheInternetUnlessInternal(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(*app.NginxArgs) {})
+	annotations, spec := loadBalancer(t, func(*nginx.Args) {})
 	require.Equal(t, "internet-facing", annotations[awsPrefix+"scheme"])
 	require.Equal(t, "ip", annotations[awsPrefix+"nlb-target-type"])
 	require.Nil(t, spec("loadBalancerClass"), "the cluster's own")
-	annotations, _ = loadBalancer(t, func(a *app.NginxArgs) { a.Internal = true })
+	annotations, _ = loadBalancer(t, func(a *nginx.Args) { a.Internal = true })
 	require.Equal(t, "internal", annotations[awsPrefix+"scheme"])
 }
 
 func TestLoadBalancerKeepsTheClientsAddressAndChecksNginx(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(*app.NginxArgs) {})
+	annotations, spec := loadBalancer(t, func(*nginx.Args) {})
 	require.Equal(t, "Local", spec("externalTrafficPolicy"))
 	require.Equal(t, "preserve_client_ip.enabled=true", annotations[awsPrefix+"target-group-attributes"])
 	require.Equal(t, "http", annotations[awsPrefix+"healthcheck-protocol"])
-	require.Equal(t, app.NginxHealthPath, annotations[awsPrefix+"healthcheck-path"])
+	require.Equal(t, nginx.HealthPath, annotations[awsPrefix+"healthcheck-path"])
 }
 
 func TestLoadBalancerEndsTLSAndRedirectsPlainHTTP(t *testing.T) {
 	const certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
-	annotations, spec := loadBalancer(t, func(a *app.NginxArgs) { a.CertificateArn = certificate })
+	annotations, spec := loadBalancer(t, func(a *nginx.Args) { a.CertificateArn = certificate })
 	require.Equal(t, certificate, annotations[awsPrefix+"ssl-cert"])
 	require.Equal(t, "443", annotations[awsPrefix+"ssl-ports"])
 	// The AWS Load Balancer Controller names a target group by its target port: another one for port 80 would be
@@ -81,7 +81,7 @@ func TestLoadBalancerEndsTLSAndRedirectsPlainHTTP(t *testing.T) {
 	require.EqualValues(t, 443, spec("ports[1].port"))
 	require.Equal(t, "https", spec("ports[1].targetPort"))
 
-	annotations, spec = loadBalancer(t, func(*app.NginxArgs) {})
+	annotations, spec = loadBalancer(t, func(*nginx.Args) {})
 	require.NotContains(t, annotations, awsPrefix+"ssl-cert")
 	require.Len(t, spec("ports"), 1)
 	require.EqualValues(t, 80, spec("ports[0].port"))
@@ -92,17 +92,17 @@ func TestLoadBalancerWaitsAsLongAsTheLongestRequest(t *testing.T) {
 	// An NLB cuts a connection that is silent for 350 s; a TCP listener can be told up to 6000 s, a TLS listener can't
 	// (Elastic Load Balancing, update the TCP idle timeout). The annotation is the AWS Load Balancer Controller's, by protocol and port.
 	key := awsPrefix + "listener-attributes.TCP-80"
-	annotations, _ := loadBalancer(t, func(a *app.NginxArgs) { a.TimeoutSeconds = number(350) })
+	annotations, _ := loadBalancer(t, func(a *nginx.Args) { a.TimeoutSeconds = number(350) })
 	require.NotContains(t, annotations, key)
-	annotations, _ = loadBalancer(t, func(a *app.NginxArgs) {
-		a.Routes = []app.RouteArgs{{Path: "/", To: app.ToBackend, TimeoutSeconds: number(3600)}}
+	annotations, _ = loadBalancer(t, func(a *nginx.Args) {
+		a.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: number(3600)}}
 	})
 	require.Equal(t, "tcp.idle_timeout.seconds=3610", annotations[key])
 }
 
 func TestLoadBalancerReachesThePodsOfEveryZone(t *testing.T) {
 	// Off by default on an NLB: the address of a zone whose pods are all being replaced leads nowhere.
-	annotations, _ := loadBalancer(t, func(*app.NginxArgs) {})
+	annotations, _ := loadBalancer(t, func(*nginx.Args) {})
 	require.Equal(t, "load_balancing.cross_zone.enabled=true", annotations[awsPrefix+"attributes"])
 }
 
@@ -121,8 +121,8 @@ func TestNginxPodsAreReplacedAllAtOnce(t *testing.T) {
 }
 
 func TestLoadBalancerIsAdaptedByConfig(t *testing.T) {
-	annotations, spec := loadBalancer(t, func(a *app.NginxArgs) {
-		a.LoadBalancer = app.LoadBalancerArgs{
+	annotations, spec := loadBalancer(t, func(a *nginx.Args) {
+		a.LoadBalancer = nginx.LoadBalancerArgs{
 			Class: "eks.amazonaws.com/nlb",
 			Annotations: map[string]string{
 				awsPrefix + "nlb-target-type":  "instance",

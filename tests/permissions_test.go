@@ -77,7 +77,7 @@ func TestPermissionsAreARoleOfTheBackendsPodsInThisNamespaceOfThisCluster(t *tes
 func TestPodsThatHaveARoleFindItsCredentials(t *testing.T) {
 	r := deploy(t, "dev", withPermissions(t, readUploads))
 	association, policy := r.One(t, associationType).URN, r.Named(t, rolePolicyType, "app-backend-permissions").URN
-	for _, res := range pods(r) {
+	for _, res := range podsOf(r) {
 		spec := func(path string) any { return res.Input(t, "spec.template.spec."+path) }
 		env := environment(t, res)
 		if !strings.HasPrefix(res.Name, "app-backend") || strings.HasPrefix(res.Name, "app-backend-roles") {
@@ -107,7 +107,7 @@ func TestAppsOwnAWSVariablesStay(t *testing.T) {
 }
 
 func TestPodsOfAnIPv6ClusterAskTheAgentsIPv6Address(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		a.EKS = app.EKSArgs{Name: "acme", ARN: "arn:aws:eks:eu-west-1:123456789012:cluster/acme", Region: "eu-west-1", IPv6: true}
 		a.Backend.Permissions = []app.PermissionArgs{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}}
 	})
@@ -178,7 +178,7 @@ func TestPermissionsNeedAnEKSCluster(t *testing.T) {
 			"vpcId": "vpc-0123abcd", "subnetIds": []string{"subnet-0123abcd", "subnet-4567cdef"}, "clientSecurityGroupIds": []string{"sg-0123abcd"},
 		})
 	assert.Equal(t, []string{"threetier:backend.permissions is given with cluster.kubeconfig, want cluster.eks: only EKS hands out credentials"}, refusals(t, config))
-	_, err := tryApp(func(a *app.AppArgs) {
+	_, err := tryApp(func(a *appStack) {
 		a.Backend.Permissions = []app.PermissionArgs{{Actions: []string{"s3:GetObject"}, Resources: []string{"*"}}}
 	}, recorder.Options{Answer: func(recorder.Resource) resource.PropertyMap { return nil }})
 	assert.ErrorContains(t, err, "the backend has permissions, and no EKS cluster that could hand out credentials")

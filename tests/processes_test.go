@@ -11,21 +11,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 )
 
 const cronJobType = "kubernetes:batch/v1:CronJob"
 
 // runProcesses records an app with a worker, a scheduled job and one that is run by hand.
-func runProcesses(t *testing.T, change func(*app.AppArgs)) *recorder.Recording {
+func runProcesses(t *testing.T, change func(*appStack)) *recorder.Recording {
 	t.Helper()
-	return runApp(t, func(a *app.AppArgs) {
+	return runApp(t, func(a *appStack) {
 		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info"), "QUEUE": pulumi.String("all")}
 		a.Backend.SecretEnv = map[string]pulumi.StringInput{"KEY": pulumi.String("hidden")}
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 		a.Workers = map[string]app.WorkerArgs{"mailer": {
 			ProcessArgs: app.ProcessArgs{Command: []string{"mail"}, Env: map[string]pulumi.StringInput{"QUEUE": pulumi.String("mails")}},
-			Replicas:    app.ReplicaArgs{Max: number(4)}, StopSeconds: number(90), HealthCommand: []string{"mail", "--check"},
+			Replicas:    pods.ReplicaArgs{Max: number(4)}, StopSeconds: number(90), HealthCommand: []string{"mail", "--check"},
 		}}
 		a.Jobs = map[string]app.JobArgs{
 			"nightly": {
@@ -93,7 +94,7 @@ func TestProcessesWaitForTheMigration(t *testing.T) {
 	migration := r.One(t, jobType).URN
 	require.Contains(t, r.Named(t, deploymentType, "shop-worker-mailer").DependsOn, migration)
 	require.Contains(t, r.Named(t, cronJobType, "shop-job-nightly").DependsOn, migration)
-	runProcesses(t, func(a *app.AppArgs) { a.Backend.Migrate = nil })
+	runProcesses(t, func(a *appStack) { a.Backend.Migrate = nil })
 }
 
 func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
@@ -106,14 +107,14 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.Nil(t, container("lifecycle"), "SIGTERM comes at once")
 	require.EqualValues(t, 90+10, worker.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Equal(t, []any{"mail", "--check"}, container("livenessProbe.exec.command"))
-	require.EqualValues(t, app.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
+	require.EqualValues(t, pods.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
 	require.Nil(t, container("readinessProbe"))
 	require.Nil(t, container("ports"))
 	scaler := r.Named(t, autoscalerType, "shop-worker-mailer")
 	require.EqualValues(t, 1, scaler.Input(t, "spec.minReplicas"))
 	require.EqualValues(t, 4, scaler.Input(t, "spec.maxReplicas"))
 
-	plain := runApp(t, func(a *app.AppArgs) {
+	plain := runApp(t, func(a *appStack) {
 		a.Workers = map[string]app.WorkerArgs{"w": {ProcessArgs: app.ProcessArgs{Command: []string{"work"}}}}
 	}).Named(t, deploymentType, "shop-worker-w")
 	require.EqualValues(t, 1, plain.Input(t, "spec.replicas"))
@@ -164,7 +165,7 @@ func TestProcessesReachWhatTheBackendReachesAndNobodyReachesThem(t *testing.T) {
 
 func TestProcessWithItsOwnWaysOutHasNoneOfTheBackends(t *testing.T) {
 	ways := func(to string) []app.EgressArgs { return []app.EgressArgs{{To: to, Ports: []int{443}}} }
-	r := runProcesses(t, func(a *app.AppArgs) {
+	r := runProcesses(t, func(a *appStack) {
 		a.Backend.Egress = ways("internet")
 		nightly, reindex := a.Jobs["nightly"], a.Jobs["reindex"]
 		nightly.Egress, reindex.Egress = ways("10.20.0.0/16"), []app.EgressArgs{}
@@ -205,7 +206,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		`jobs.j.command is empty, want a command, like [python3`:              job(func(a *app.JobArgs) { a.Command = []string{} }),
 		`workers.w.healthCommand is empty, want a command`:                    worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
 		`workers.w.stopSeconds is 0, want 1 to 3600`:                          worker(func(a *app.WorkerArgs) { a.StopSeconds = number(0) }),
-		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = app.ReplicaArgs{Min: number(2), Max: number(1)} }),
+		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: number(2), Max: number(1)} }),
 		`workers.w.resources.memory is "1", want a size`:                      worker(func(a *app.WorkerArgs) { a.Resources.Memory = "1" }),
 		`jobs.j.egress[0].to is "lan", want internet or a network`:            job(func(a *app.JobArgs) { a.Egress = []app.EgressArgs{{To: "lan", Ports: []int{443}}} }),
 		`jobs.j.env is "1X", want names`:                                      job(func(a *app.JobArgs) { a.Env = map[string]pulumi.StringInput{"1X": pulumi.String("")} }),
@@ -223,27 +224,6 @@ func TestWorkerAndJobProblems(t *testing.T) {
 			problems := args.Problems()
 			require.Len(t, problems, 1, "%v", problems)
 			require.Contains(t, problems[0].String(), want)
-		})
-	}
-}
-
-func TestProcessesRefuseMissingArgs(t *testing.T) {
-	for name, create := range map[string]func(*pulumi.Context) error{
-		"worker": func(ctx *pulumi.Context) error { _, err := app.NewWorker(ctx, "x", nil); return err },
-		"job":    func(ctx *pulumi.Context) error { _, err := app.NewJob(ctx, "x", nil); return err },
-		"a worker's backend": func(ctx *pulumi.Context) error {
-			_, err := app.NewWorker(ctx, "x", &app.WorkerArgs{ProcessArgs: app.ProcessArgs{Name: "w", Command: []string{"work"}}})
-			return err
-		},
-		"a job's name": func(ctx *pulumi.Context) error {
-			_, err := app.NewJob(ctx, "x", &app.JobArgs{ProcessArgs: app.ProcessArgs{Backend: &app.Backend{}, Command: []string{"work"}}})
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r, err := recorder.Run(create, recorder.Options{})
-			require.Error(t, err)
-			require.Empty(t, r.Resources)
 		})
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/pods"
 	"threetier/internal/recorder"
 )
 
@@ -36,8 +36,8 @@ func TestEveryPodPullsWithTheRegistrysCredentials(t *testing.T) {
 			"username": "acme-bot", "password": marker + ":" + `"/`, "auth": base64.StdEncoding.EncodeToString([]byte("acme-bot:" + marker + ":" + `"/`)),
 		}, config["auths"][known])
 		require.Len(t, config["auths"], 1)
-		require.Len(t, pods(r), 6)
-		for _, res := range pods(r) {
+		require.Len(t, podsOf(r), 6)
+		for _, res := range podsOf(r) {
 			names := res.Input(t, "spec.template.spec.imagePullSecrets").([]any)
 			require.Len(t, names, 1, res.Name)
 			require.Regexp(t, "^app-registry-", names[0].(map[string]any)["name"], res.Name)
@@ -49,7 +49,7 @@ func TestEveryPodPullsWithTheRegistrysCredentials(t *testing.T) {
 }
 
 func TestPodsPullWithoutCredentialsWhereThereAreNone(t *testing.T) {
-	for _, res := range pods(runApp(t, nil)) {
+	for _, res := range podsOf(runApp(t, nil)) {
 		require.Nil(t, res.Input(t, "spec.template.spec.imagePullSecrets"), res.Name)
 		require.Nil(t, res.Input(t, "spec.template.spec.nodeSelector"), res.Name)
 		require.Nil(t, res.Input(t, "spec.template.spec.serviceAccountName"), res.Name)
@@ -65,16 +65,16 @@ func TestHalfARegistryIsRefused(t *testing.T) {
 }
 
 func TestPodsOfAllTiersRunWhereThePlacementSays(t *testing.T) {
-	r := runApp(t, func(a *app.AppArgs) {
+	r := runApp(t, func(a *appStack) {
 		withRoles(a)
-		a.Placement = app.PlacementArgs{
+		a.Placement = pods.PlacementArgs{
 			NodeSelector: map[string]string{"example.org/pool": "apps"},
-			Tolerations:  []app.TolerationArgs{{Key: "dedicated", Value: "apps", Effect: "NoSchedule"}, {Operator: "Exists"}},
+			Tolerations:  []pods.TolerationArgs{{Key: "dedicated", Value: "apps", Effect: "NoSchedule"}, {Operator: "Exists"}},
 		}
 	})
 	without := runApp(t, withRoles)
-	require.Len(t, pods(r), 6)
-	for _, res := range pods(r) {
+	require.Len(t, podsOf(r), 6)
+	for _, res := range podsOf(r) {
 		require.Equal(t, map[string]any{"example.org/pool": "apps"}, res.Input(t, "spec.template.spec.nodeSelector"), res.Name)
 		own := without.Named(t, res.Type, res.Name).Input(t, "spec.template.spec.tolerations").([]any)
 		require.Equal(t, append(own,

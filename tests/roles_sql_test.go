@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 	"threetier/tests/postgres"
@@ -97,7 +96,7 @@ func (s *rolesServer) open(t *testing.T, login string, writes bool, minutes int)
 // app is an app whose passwords are of a version.
 func (s *rolesServer) app(t *testing.T, version int) *recorder.Recording {
 	t.Helper()
-	return runApp(t, func(a *app.AppArgs) {
+	return runApp(t, func(a *appStack) {
 		withRoles(a)
 		roles := a.Database.Roles
 		roles.Extensions = s.extensions

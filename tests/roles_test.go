@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/components/database"
 	"threetier/internal/recorder"
 )
@@ -20,7 +20,7 @@ func secretText(value string) pulumi.StringOutput {
 }
 
 // withRoles is an app whose database's logins are to be made.
-func withRoles(a *app.AppArgs) {
+func withRoles(a *appStack) {
 	a.Database.Username, a.Database.Password = pulumi.String("threetier_a"), secretText("the-app's")
 	a.Database.Roles = &database.Roles{
 		Administrator:   database.Login{Username: pulumi.String("app_admin"), Password: secretText("the-administrator's")},
@@ -134,7 +134,7 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 
 	require.Equal(t, "0", environment(t, lock)["JOB_SECONDS"])
 
-	r = runApp(t, func(a *app.AppArgs) {
+	r = runApp(t, func(a *appStack) {
 		withRoles(a)
 		slow := app.ProcessArgs{Command: []string{"work"}}
 		a.Workers = map[string]app.WorkerArgs{"mailer": {ProcessArgs: slow, StopSeconds: number(900)}}
@@ -146,26 +146,9 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 	require.Equal(t, "7200", environment(t, lock)["JOB_SECONDS"], "a run isn't stopped by a rollout")
 	require.Contains(t, app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}.Problems().Err().Error(), `jobs is "psql", want another name`)
 
-	r = runApp(t, func(a *app.AppArgs) { withRoles(a); a.Backend.Migrate = nil })
+	r = runApp(t, func(a *appStack) { withRoles(a); a.Backend.Migrate = nil })
 	require.Contains(t, r.Named(t, deploymentType, "shop-backend").DependsOn, r.Named(t, jobType, "shop-backend-roles").URN)
 	require.Equal(t, "true", environment(t, r.Named(t, jobType, "shop-backend-roles"))["APP_OWNS"], "it makes its own tables")
-}
-
-func TestBackendAloneMakesItsRoles(t *testing.T) {
-	r, err := recorder.Run(func(ctx *pulumi.Context) error {
-		provider, err := kubernetes.NewProvider(ctx, "cluster", &kubernetes.ProviderArgs{})
-		if err != nil {
-			return err
-		}
-		all := appArgs()
-		withRoles(&all)
-		all.Backend.Database, all.Backend.Namespace = all.Database, pulumi.String("shop-test")
-		_, err = app.NewBackend(ctx, "shop-backend", &all.Backend, pulumi.Providers(provider))
-		return err
-	}, recorder.Options{})
-	require.NoError(t, err)
-	r.Named(t, jobType, "shop-backend-roles")
-	r.Named(t, jobType, "shop-backend-roles-lock")
 }
 
 func TestRolesAndPsqlReachTheDatabaseAndNothingElse(t *testing.T) {
@@ -202,7 +185,7 @@ func TestPsqlRunsWhenAPersonAsksAndForAnHour(t *testing.T) {
 		require.EqualValues(t, 60, job.Input(t, "spec.jobTemplate.spec.ttlSecondsAfterFinished"))
 		for _, key := range []string{"initContainers", "containers"} {
 			container := job.Input(t, "spec.jobTemplate.spec.template.spec."+key+"[0]").(map[string]any)
-			require.Equal(t, app.DefaultClientImage, container["image"])
+			require.Equal(t, images.Client, container["image"])
 			require.Equal(t, true, container["securityContext"].(map[string]any)["readOnlyRootFilesystem"])
 		}
 	}

@@ -5,12 +5,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 )
 
 // The provider may take a Deployment's old status for that of its new pods: a second look waits for these.
 func TestEveryChangeOfPodsIsAwaitedASecondTime(t *testing.T) {
-	rollouts := func(change func(*app.AppArgs)) map[string]any {
+	rollouts := func(change func(*appStack)) map[string]any {
 		seen := map[string]any{}
 		r := runApp(t, change)
 		for _, name := range []string{"shop-backend", "shop-frontend", "shop-nginx"} {
@@ -23,21 +24,21 @@ func TestEveryChangeOfPodsIsAwaitedASecondTime(t *testing.T) {
 	}
 	before := rollouts(nil)
 	require.Equal(t, before, rollouts(nil))
-	require.Equal(t, before, rollouts(func(a *app.AppArgs) { a.Nginx.Replicas = app.ReplicaArgs{Min: number(3), Max: number(3)} }), "more pods are no new pods")
-	require.NotEqual(t, before["shop-nginx"], rollouts(func(a *app.AppArgs) { a.Nginx.Image = "registry.example/nginx:2" })["shop-nginx"])
-	require.NotEqual(t, before["shop-frontend"], rollouts(func(a *app.AppArgs) { a.Frontend.HealthPath = "/other" })["shop-frontend"])
-	require.Equal(t, before["shop-backend"], rollouts(func(a *app.AppArgs) { a.Frontend.HealthPath = "/other" })["shop-backend"])
+	require.Equal(t, before, rollouts(func(a *appStack) { a.Nginx.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)} }), "more pods are no new pods")
+	require.NotEqual(t, before["shop-nginx"], rollouts(func(a *appStack) { a.Nginx.Image = "registry.example/nginx:2" })["shop-nginx"])
+	require.NotEqual(t, before["shop-frontend"], rollouts(func(a *appStack) { a.Frontend.HealthPath = "/other" })["shop-frontend"])
+	require.Equal(t, before["shop-backend"], rollouts(func(a *appStack) { a.Frontend.HealthPath = "/other" })["shop-backend"])
 }
 
 func TestTiersRollAtOnceAfterTheMigration(t *testing.T) {
 	r := runApp(t, withRoles)
 	migration := r.Named(t, jobType, "shop-backend-migrate").URN
-	nginx := r.One(t, app.NginxType)
-	require.Contains(t, nginx.DependsOn, migration, "a migration that fails leaves nginx as it was")
+	front := r.One(t, nginx.Type)
+	require.Contains(t, front.DependsOn, migration, "a migration that fails leaves nginx as it was")
 	for _, name := range []string{"shop-backend", "shop-frontend"} {
 		service := r.Named(t, serviceType, name)
-		require.Contains(t, nginx.DependsOn, service.URN, "nginx looks its name up at its start")
-		require.NotContains(t, nginx.DependsOn, r.Named(t, rolloutType, name).URN)
+		require.Contains(t, front.DependsOn, service.URN, "nginx looks its name up at its start")
+		require.NotContains(t, front.DependsOn, r.Named(t, rolloutType, name).URN)
 		require.NotContains(t, service.DependsOn, r.Named(t, deploymentType, name).URN)
 		require.NotContains(t, service.DependsOn, migration)
 		require.Equal(t, "true", service.Input(t, `metadata.annotations["pulumi.com/skipAwait"]`))

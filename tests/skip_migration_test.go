@@ -11,7 +11,7 @@ import (
 
 func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {
 	skip := app.SkipMigrationArgs{Image: "registry.example/backend:1", Reason: "fails on the schema of 2"}
-	r := runApp(t, func(a *app.AppArgs) { a.Backend.SkipMigration = skip })
+	r := runApp(t, func(a *appStack) { a.Backend.SkipMigration = skip })
 	require.Empty(t, r.All(jobType))
 	backend := r.Named(t, deploymentType, "shop-backend")
 	require.Equal(t, skip.Reason, backend.Input(t, `metadata.annotations["threetier/migration-skipped"]`))

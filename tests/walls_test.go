@@ -22,9 +22,15 @@ var tools = []string{"internal/component", "internal/constraint", "internal/keys
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
 var rooms = map[string][]string{
-	".":                   {"internal/stack"},
-	"components/alarms":   {"components/app"},
-	"components/app":      {"components/database"},
+	".":                 {"internal/stack"},
+	"components/alarms": {"components/app", "components/app/logins", "components/app/nginx", "components/app/pods"},
+	"components/app":    {"components/app/images", "components/app/logins", "components/app/nginx", "components/app/pods", "components/database"},
+
+	"components/app/images": nil,
+	"components/app/logins": {"components/app/pods", "components/database"},
+	"components/app/nginx":  {"components/app/images", "components/app/pods"},
+	"components/app/pods":   nil,
+
 	"components/cluster":  {"internal/kube", "internal/network"},
 	"components/database": {"internal/network", "internal/rdsca"},
 	"components/domain":   nil,
@@ -38,17 +44,17 @@ var rooms = map[string][]string{
 	"internal/problems":   nil,
 	"internal/rdsca":      nil,
 	"internal/tags":       nil,
-	"internal/settings":   {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
+	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
 	"internal/recorder":            {"internal/kube"},
 	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/promises", "internal/recorder", "internal/settings", "internal/stack"},
 	"internal/planner/replacement": nil,
 	"internal/promises":            nil,
-	"internal/rehearsal":           {"components/app", "components/database", "internal/promises", "internal/recorder", "internal/settings"},
+	"internal/rehearsal":           {"components/app", "components/app/logins", "components/app/nginx", "components/database", "internal/promises", "internal/recorder", "internal/settings"},
 	"internal/securityhub":         {"internal/recorder"},
 	"internal/stackfile":           nil,
-	"cmd/images":                   {"components/app", "internal/stackfile"},
+	"cmd/images":                   {"components/app/pods", "internal/stackfile"},
 	"cmd/plan":                     {"internal/planner", "internal/promises", "internal/recorder"},
 	"cmd/promises":                 {"internal/promises", "internal/rehearsal"},
 	"cmd/reference":                {"internal/settings"},
@@ -56,7 +62,7 @@ var rooms = map[string][]string{
 	"cmd/scorecard":                {"internal/planner", "internal/recorder", "internal/securityhub", "internal/stack"},
 	"tests/cloudwatch":             nil,
 	"tests/nginx":                  nil,
-	"tests/nginx/bench":            {"components/app", "tests/nginx"},
+	"tests/nginx/bench":            {"components/app/nginx", "tests/nginx"},
 	"tests/postgres":               nil,
 	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder", "internal/settings"},
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app"
+	"threetier/components/app/pods"
 	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
@@ -30,7 +31,7 @@ type AlarmsArgs struct {
 	// URL is where a browser finds the site, LoadBalancer the host name of its load balancer. Required.
 	URL, LoadBalancer pulumi.StringInput
 	// Tiers are the app's Deployments, in the order of the request path.
-	Tiers []app.Tier
+	Tiers []pods.Tier
 	// Jobs are the app's, by name.
 	Jobs map[string]app.JobArgs
 	// Database is the instance's identifier. Required.

@@ -10,7 +10,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/app"
+	"threetier/components/app/pods"
 )
 
 const (
@@ -76,7 +76,7 @@ func (b *builder) requestGraphs(outside *route53.HealthCheck) []graph {
 	return graphs
 }
 
-func (b *builder) tierGraphs(tier app.Tier) []graph {
+func (b *builder) tierGraphs(tier pods.Tier) []graph {
 	line := func(id, metric, stat string) query { return b.insight(id, tier, metric, stat) }
 	return []graph{
 		{

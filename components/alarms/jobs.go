@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"threetier/components/app"
+	"threetier/components/app/logins"
 )
 
 const (
@@ -28,7 +29,7 @@ func (b *builder) jobFilters() []filter {
 	filters := []filter{{
 		// FailureTarget comes before Failed. A pod of psql ends by its time limit.
 		name: "failed-runs", group: b.args.AuditLogGroup, metric: failedMetric, value: "1", otherwise: "0",
-		pattern: fmt.Sprintf(`{ %s && $.objectRef.name != "%s-*" && $.requestObject.status.conditions[0].type = "Fail*" }`, status, app.PsqlName),
+		pattern: fmt.Sprintf(`{ %s && $.objectRef.name != "%s-*" && $.requestObject.status.conditions[0].type = "Fail*" }`, status, logins.PsqlName),
 	}}
 	for _, name := range b.watchedJobs() {
 		filters = append(filters, filter{

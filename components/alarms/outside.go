@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
 	"threetier/internal/tags"
 )
 
@@ -43,7 +43,7 @@ func (b *builder) createOutside() (*route53.HealthCheck, error) {
 		Type:             part(checkType),
 		Fqdn:             part((*url.URL).Hostname),
 		Port:             part(checkType).ApplyT(checkPort).(pulumi.IntOutput),
-		ResourcePath:     pulumi.String(app.NginxHealthPath),
+		ResourcePath:     pulumi.String(nginx.HealthPath),
 		RequestInterval:  pulumi.Int(outsideInterval),
 		FailureThreshold: pulumi.Int(outsideFailures),
 		Tags:             named,

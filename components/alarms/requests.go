@@ -6,7 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/app"
+	"threetier/components/app/nginx"
 )
 
 const (
@@ -39,7 +39,7 @@ func (b *builder) requestFilters() []filter {
 	if b.args.LogGroup == "" {
 		return nil
 	}
-	line := fmt.Sprintf(`$.kubernetes.namespace_name = "%s" && $.kubernetes.container_name = "%s"`, b.args.Namespace, app.NginxContainer)
+	line := fmt.Sprintf(`$.kubernetes.namespace_name = "%s" && $.kubernetes.container_name = "%s"`, b.args.Namespace, nginx.Label)
 	return []filter{
 		{
 			// A WebSocket's time is that of its connection, which is no measure of anything.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/app"
+	"threetier/components/app/pods"
 )
 
 const (
@@ -44,7 +44,7 @@ func (b *builder) tierAlarms() []alarm {
 }
 
 // insight is a metric of Container Insights, of a tier.
-func (b *builder) insight(id string, tier app.Tier, metric, stat string) query {
+func (b *builder) insight(id string, tier pods.Tier, metric, stat string) query {
 	return query{id: id, namespace: "ContainerInsights", metric: metric, stat: stat, dimensions: pulumi.StringMap{
 		"ClusterName": pulumi.String(b.args.cluster()), "Namespace": pulumi.String(b.args.Namespace), "PodName": tier.Deployment,
 	}}

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -10,6 +12,10 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/images"
+	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/component"
 	"threetier/internal/problems"
@@ -26,10 +32,6 @@ type AppArgs struct {
 	// Adopt is the Namespace again where others made it: then the app changes nothing of it, and leaves it behind.
 	// Default: none.
 	Adopt string
-	// Owner is the value of OwnerLabel. Default: the objects say nothing of whose they are.
-	Owner pulumi.StringInput
-	// Database is where the backend keeps its data. Required.
-	Database database.Connection
 	// Backend is the API.
 	Backend BackendArgs
 	// Frontend serves the pages. Default: none, and the backend serves them too.
@@ -39,30 +41,30 @@ type AppArgs struct {
 	// Jobs are processes that end by themselves, by name. Default: none.
 	Jobs map[string]JobArgs
 	// Nginx is the way in.
-	Nginx NginxArgs
-	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
+	Nginx nginx.Args
+	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: images.Client.
 	ClientImage string
 	// Registry has the credentials for private images. Default: none, the images are public.
-	Registry RegistryArgs
+	Registry pods.RegistryArgs
 	// Placement says which nodes all pods may run on.
-	Placement PlacementArgs
-	// EKS is the cluster, where it is one. Required with Backend.Permissions.
-	EKS EKSArgs
+	Placement pods.PlacementArgs
 }
 
 // Wiring is what the app needs of a stack's other components.
 type Wiring struct {
-	Owner        pulumi.StringInput
-	EKS          EKSArgs
-	Database     database.Connection
+	// Owner is the value of OwnerLabel. Default: the objects say nothing of whose they are.
+	Owner pulumi.StringInput
+	// EKS is the cluster, where it is one. Required with permissions.
+	EKS EKSArgs
+	// Database is where the backend keeps its data. Required.
+	Database database.Connection
+	// Certificates are those of the app's names, the load balancer's default first. Default: none, no TLS yet.
 	Certificates []pulumi.StringInput
 }
 
-// Wired is a copy of the args with what the other components have.
-func (args AppArgs) Wired(to Wiring) *AppArgs {
-	args.Owner, args.EKS, args.Database = to.Owner, to.EKS, to.Database
-	args.Nginx.Domain.CertificateARNs = to.Certificates
-	return &args
+// check finds what only a program can get wrong; the stack config's mistakes are Problems.
+func (to Wiring) check(permissions []PermissionArgs) error {
+	return errors.Join(checkConnection(to.Database), checkCluster(permissions, to.EKS))
 }
 
 // Problems are what the args can't run with, by the keys of the stack config.
@@ -75,7 +77,7 @@ func (args AppArgs) Problems() problems.List {
 	if args.Adopt != "" && args.Adopt != args.Namespace {
 		ps = append(ps, problems.Problem{Path: "adopt", Value: args.Adopt, Want: args.Namespace + ", the stack's namespace, or none"})
 	}
-	ps = append(ps, ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
+	ps = append(ps, pods.ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
 	ps = append(ps, args.Backend.Problems().Under("backend")...)
 	if args.Frontend != nil {
 		ps = append(ps, args.Frontend.Problems().Under("frontend")...)
@@ -96,10 +98,10 @@ func (args AppArgs) routeProblems() problems.List {
 	}
 	var ps problems.List
 	for i, route := range args.Nginx.Routes {
-		if route.To == ToFrontend {
+		if route.To == nginx.ToFrontend {
 			ps = append(ps, problems.Problem{
 				Path: fmt.Sprintf("routes[%d].to", i), Value: strconv.Quote(route.To),
-				Want: ToBackend + ": the stack has no frontend",
+				Want: nginx.ToBackend + ": the stack has no frontend",
 			})
 		}
 	}
@@ -118,103 +120,97 @@ type App struct {
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 
 	// Tiers are all that run for long: nginx first, as a request meets them.
-	Tiers []Tier
+	Tiers []pods.Tier
 }
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
-func NewApp(ctx *pulumi.Context, name string, args *AppArgs, opts ...pulumi.ResourceOption) (*App, error) {
+func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...pulumi.ResourceOption) (*App, error) {
 	app := &App{}
 	if args == nil {
 		return nil, component.Wrap(app, name, errors.New("args are missing"))
 	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Backend.Permissions, args.EKS)); err != nil {
+	if err := errors.Join(args.Problems().Err(), to.check(args.Backend.Permissions)); err != nil {
 		return nil, component.Wrap(app, name, err)
 	}
-	complete := args.withDefaults()
-	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(complete.Owner)), func() error {
-		return app.create(ctx, name, complete)
+	complete := *args
+	complete.Nginx.Domain.CertificateARNs = to.Certificates
+	complete = complete.withDefaults()
+	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(to.Owner)), func() error {
+		return app.create(ctx, name, complete, to)
 	})
 }
 
-func (app *App) create(ctx *pulumi.Context, name string, args AppArgs) (err error) {
+// withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
+func (args AppArgs) withDefaults() AppArgs {
+	if args.Frontend == nil && args.Nginx.Routes == nil {
+		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend}}
+	}
+	args.Nginx, args.Backend = args.Nginx.WithDefaults(), args.Backend.withDefaults()
+	if args.Frontend != nil {
+		frontend := args.Frontend.withDefaults()
+		args.Frontend = &frontend
+	}
+	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
+	args.ClientImage = cmp.Or(args.ClientImage, images.Client)
+	return args
+}
+
+// create goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
+// stays as it is where the migration fails.
+func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring) (err error) {
 	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
 	if args.Adopt == "" {
 		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace); err != nil {
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	nginx, err := app.createTiers(ctx, name, app.Namespace, args)
+	policies, err := newNetworkPolicies(ctx, app, name, args, to.Database)
 	if err != nil {
 		return err
 	}
-	app.URL, app.LoadBalancer = nginx.URL, nginx.LoadBalancer
-	app.Tiers = append([]Tier{nginx.tier}, app.Tiers...)
-	return nil
-}
-
-// withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
-func (args AppArgs) withDefaults() AppArgs {
-	if args.Frontend == nil && args.Nginx.Routes == nil {
-		args.Nginx.Routes = []RouteArgs{{Path: "/", To: ToBackend}}
-	}
-	args.Nginx = args.Nginx.withDefaults()
-	args.Backend.RequestSeconds = args.Nginx.longestRequest(ToBackend)
-	args.Backend.Database, args.Backend.EKS, args.Backend.ClientImage = args.Database, args.EKS, args.ClientImage
-	args.Backend = args.Backend.withDefaults()
-	if args.Frontend != nil {
-		frontend := *args.Frontend
-		frontend.RequestSeconds = args.Nginx.longestRequest(ToFrontend)
-		frontend = frontend.withDefaults()
-		frontend.Placement = args.Placement
-		args.Frontend = &frontend
-	}
-	args.Backend.Placement, args.Nginx.Placement = args.Placement, args.Placement
-	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
-	return args
-}
-
-// createTiers goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
-// stays as it is where the migration fails.
-func (app *App) createTiers(ctx *pulumi.Context, name string, namespace pulumi.StringOutput, args AppArgs) (*Nginx, error) {
-	args.Backend.Namespace, args.Nginx.Namespace = namespace, namespace
-	policies, err := newNetworkPolicies(ctx, app, name, args)
+	pull, err := pods.NewPullSecret(ctx, app, name, app.Namespace, args.Registry)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("create registry secret: %w", err)
 	}
-	pull, err := newPullSecret(ctx, app, name, namespace, args.Registry)
+	place := pods.Place{Namespace: app.Namespace, PullSecret: pull, Placement: args.Placement}
+	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
+	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
+		Place: place, Wiring: to, clientImage: args.ClientImage,
+		requestSeconds: args.Nginx.LongestRequest(nginx.ToBackend), formerSecret: formerDatabaseSecret(app, name),
+	}, inside...)
 	if err != nil {
-		return nil, fmt.Errorf("create registry secret: %w", err)
+		return err
 	}
-	args.Backend.PullSecret, args.Nginx.PullSecret = pull, pull
-	backend, err := newBackend(ctx, name+"-backend", args.Backend, pulumi.Parent(app), pulumi.DependsOn(policies))
+	processes, workers, err := createProcesses(ctx, name, backend, args, inside...)
 	if err != nil {
-		return nil, err
-	}
-	app.Tiers = append(app.Tiers, backend.tier)
-	workers, err := app.createProcesses(ctx, name, backend, args, policies)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := backend.lockRestingLogin(ctx, app, args.longestUses(backend), workers...); err != nil {
-		return nil, err
+		return err
 	}
-	if err := backend.roles.letPeopleIn(ctx, app, name+"-psql"); err != nil {
-		return nil, err
+	if err := backend.roles.LetPeopleIn(ctx, app, name+"-psql"); err != nil {
+		return err
 	}
-	args.Nginx.Backend = UpstreamArgs{Host: backend.ServiceName, Port: backend.Port}
+	app.Tiers = append([]pods.Tier{backend.tier}, processes...)
+	upstreams := nginx.Needs{Place: place, Backend: nginx.Upstream{backend.ServiceName, backend.Port}}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
-		args.Frontend.Namespace, args.Frontend.PullSecret = namespace, pull
-		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, pulumi.Parent(app), pulumi.DependsOn(policies))
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.LongestRequest(nginx.ToFrontend), inside...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		args.Nginx.Frontend = UpstreamArgs{Host: frontend.ServiceName, Port: frontend.Port}
+		upstreams.Frontend = nginx.Upstream{frontend.ServiceName, frontend.Port}
 		before = append(before, frontend.service)
-		app.Tiers = append([]Tier{frontend.tier}, app.Tiers...)
+		app.Tiers = append([]pods.Tier{frontend.tier}, app.Tiers...)
 	}
-	return newNginx(ctx, name+"-nginx", args.Nginx, pulumi.Parent(app), pulumi.DependsOn(before))
+	front, err := nginx.New(ctx, name+"-nginx", args.Nginx, upstreams, pulumi.Parent(app), pulumi.DependsOn(before))
+	if err != nil {
+		return err
+	}
+	app.URL, app.LoadBalancer = front.URL, front.LoadBalancer
+	app.Tiers = append([]pods.Tier{front.Tier}, app.Tiers...)
+	return nil
 }
 
 // A pod behind a network load balancer is ready when that has taken it in: one label is the AWS Load Balancer Controller's,
@@ -231,7 +227,7 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 		Metadata: metav1.ObjectMetaArgs{
 			Name: pulumi.String(namespace),
 			Labels: pulumi.StringMap{
-				managedByLabel:                               pulumi.String(managedBy),
+				pods.ManagedByLabel:                          pulumi.String(pods.ManagedBy),
 				"pod-security.kubernetes.io/enforce":         restricted,
 				"pod-security.kubernetes.io/enforce-version": latest,
 				"pod-security.kubernetes.io/warn":            restricted,
@@ -245,4 +241,46 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 		return pulumi.StringOutput{}, err
 	}
 	return fixedName(ns, namespace), nil
+}
+
+// Autoscales tells whether any tier has an autoscaler. The args have no problems.
+func (args AppArgs) Autoscales() bool {
+	args = args.withDefaults()
+	bounds := []pods.ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
+	if args.Frontend != nil {
+		bounds = append(bounds, args.Frontend.Replicas)
+	}
+	for _, worker := range args.Workers {
+		bounds = append(bounds, worker.Replicas)
+	}
+	return slices.ContainsFunc(bounds, pods.ReplicaArgs.Autoscaled)
+}
+
+// longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
+func (args AppArgs) longestUses(backend *Backend) logins.Uses {
+	longest := logins.Uses{Pods: backend.drainSeconds()}
+	for _, worker := range args.Workers {
+		longest.Pods = max(longest.Pods, *worker.StopSeconds+pods.StopMarginSeconds)
+	}
+	for _, job := range args.Jobs {
+		longest.Jobs = max(longest.Jobs, *job.TimeoutSeconds)
+	}
+	return longest
+}
+
+// createProcesses makes the workers and the jobs. It returns the workers' tiers, and what is there once they run.
+func createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, opts ...pulumi.ResourceOption) (tiers []pods.Tier, rollouts []pulumi.Resource, err error) {
+	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
+		created, err := backend.newWorker(ctx, name+"-worker-"+worker, worker, args.Workers[worker], opts...)
+		if err != nil {
+			return nil, nil, err
+		}
+		tiers, rollouts = append(tiers, created.tier), append(rollouts, created.pods)
+	}
+	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
+		if _, err := backend.newJob(ctx, name+"-job-"+job, job, args.Jobs[job], opts...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tiers, rollouts, nil
 }

@@ -1,18 +1,15 @@
 package app
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
-	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/database"
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -65,14 +62,15 @@ type BackendArgs struct {
 	Permissions []PermissionArgs
 	// PermissionsBoundary is the ARN of a managed policy that bounds the role. Default: none.
 	PermissionsBoundary string
-	// EKS is the cluster that hands out credentials. Required with Permissions; App sets it.
-	EKS EKSArgs
-	// Namespace is where the backend runs. Required; App sets it.
-	Namespace pulumi.StringInput
-	// Database is where the backend keeps its data. Required; App sets it.
-	Database database.Connection
-	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: DefaultClientImage.
-	ClientImage string
+}
+
+// backendNeeds are what a backend has of the rest of its stack.
+type backendNeeds struct {
+	pods.Place
+	Wiring
+	clientImage    string
+	requestSeconds int
+	formerSecret   pulumi.ResourceOption
 }
 
 // Problems are what the args can't run with.
@@ -98,7 +96,6 @@ func (args BackendArgs) withDefaults() BackendArgs {
 	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
 	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
 	args.DatabaseEnv = args.templates()
-	args.ClientImage = cmp.Or(args.ClientImage, DefaultClientImage)
 	return args
 }
 
@@ -136,96 +133,74 @@ type Backend struct {
 	service *corev1.Service
 	// pods are there once the new ones serve.
 	pods  pulumi.Resource
-	tier  Tier
-	roles *roles // nil where the connection has none
-	args  BackendArgs
+	tier  pods.Tier
+	roles *logins.Logins // nil where the connection has none
 	// workload is what workers and jobs get their image and environment from, migration what they wait for.
 	workload  *workload
 	migration []pulumi.Resource
 }
 
-// migrationLabel keeps the migration's pods out of the backend's Service.
-const migrationLabel = "backend-migration"
+const (
+	backendLabel = "backend"
+)
 
-// NewBackend creates the migration Job, if there is one, and once it succeeded the pods.
-func NewBackend(ctx *pulumi.Context, name string, args *BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
-	if args == nil {
-		return nil, component.Wrap(&Backend{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), checkConnection(args.Database), checkCluster(args.Permissions, args.EKS)); err != nil {
-		return nil, component.Wrap(&Backend{}, name, err)
-	}
-	if args.Namespace == nil {
-		return nil, component.Wrap(&Backend{}, name, errors.New("the namespace is missing"))
-	}
-	backend, err := newBackend(ctx, name, args.withDefaults(), opts...)
-	if err != nil {
-		return nil, err
-	}
-	if err := backend.lockRestingLogin(ctx, backend, uses{pods: backend.drainSeconds()}); err != nil {
-		return nil, component.Wrap(backend, name, err)
-	}
-	return backend, nil
-}
-
-// newBackend takes args that were checked, with their defaults.
-func newBackend(ctx *pulumi.Context, name string, args BackendArgs, opts ...pulumi.ResourceOption) (*Backend, error) {
-	backend := &Backend{args: args}
+// newBackend creates the migration Job, if there is one, and once it succeeded the pods.
+func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backendNeeds, opts ...pulumi.ResourceOption) (*Backend, error) {
+	backend := &Backend{}
 	return component.New(ctx, BackendType, name, backend, opts, func() error {
-		w, err := newWorkload(ctx, backend, name, ToBackend, BackendServiceName, args.Namespace, args.WorkloadArgs)
+		w, err := newWorkload(ctx, backend, pods.Set{Name: name, Label: backendLabel, Place: needs.Place, RequestSeconds: needs.requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
 		w.env = append(w.env, args.proxyEnv()...)
-		if err := w.assumeRole(ctx, backend, args); err != nil {
+		if err := w.assumeRole(ctx, backend, args, needs.EKS); err != nil {
 			return err
 		}
-		before, err := backend.prepareDatabase(ctx, w, args, opts...)
+		before, err := backend.prepareDatabase(ctx, w, args, needs)
 		if err != nil {
 			return err
 		}
-		service, pods, err := w.serve(ctx, backend, before...)
+		service, pods, err := w.serve(ctx, backend, BackendServiceName, before...)
 		if err != nil {
 			return err
 		}
 		backend.ServiceName = fixedName(service, BackendServiceName)
-		backend.service, backend.pods, backend.workload, backend.migration = service, pods.awaited, w, before
-		backend.tier = w.watched(pods)
+		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Awaited, w, before
+		backend.tier = w.Watched(pods)
 		backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})
 }
 
 // prepareDatabase makes the logins, gives the workload its own, and migrates. It returns what the pods wait for.
-func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, opts ...pulumi.ResourceOption) (before []pulumi.Resource, err error) {
-	if b.roles, err = newRoles(ctx, b, w.name, args); err != nil {
+func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, needs backendNeeds) (before []pulumi.Resource, err error) {
+	b.roles, err = logins.New(ctx, b, w.Name, logins.Needs{
+		Place: needs.Place, Database: needs.Database, Image: needs.clientImage, AppOwns: args.Migrate == nil,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("create database roles: %w", err)
 	}
 	if b.roles != nil {
-		made, err := b.roles.make(ctx, b, args.Migrate == nil)
+		made, err := b.roles.Make(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("create job for the database roles: %w", err)
 		}
 		before = append(before, made)
 	}
-	alias, err := formerDatabaseSecret(w.name, opts...)
-	if err != nil {
-		return nil, err
-	}
 	migrator := w.copied()
-	if err := w.useDatabase(ctx, b, "-database", args.Database, args.DatabaseEnv, alias); err != nil {
+	if err := w.useDatabase(ctx, b, "-database", needs.Database, args.DatabaseEnv, needs.formerSecret); err != nil {
 		return nil, fmt.Errorf("create database secret: %w", err)
 	}
 	if args.Migrate == nil {
 		return before, nil
 	}
 	if args.SkipMigration.Image != "" {
-		w.annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
+		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
 		return before, args.SkipMigration.warnOf(ctx, b)
 	}
 	if b.roles == nil {
 		migrator = w
-	} else if err := migrator.useDatabase(ctx, b, "-migrate", args.Database.As(b.roles.of.Migration), args.DatabaseEnv); err != nil {
+	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(needs.Database.Roles.Migration), args.DatabaseEnv); err != nil {
 		return nil, fmt.Errorf("create the migration's database secret: %w", err)
 	}
 	migration, err := migrator.migrate(ctx, b, args, before...)
@@ -236,11 +211,11 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 }
 
 // lockRestingLogin comes last: what began before the rollout may still use the login for a while.
-func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old uses, after ...pulumi.Resource) error {
+func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, old logins.Uses, after ...pulumi.Resource) error {
 	if b.roles == nil {
 		return nil
 	}
-	if err := b.roles.lock(ctx, parent, b.args.Migrate == nil, old, append(after, b.pods)...); err != nil {
+	if err := b.roles.Lock(ctx, parent, old, append(after, b.pods)...); err != nil {
 		return fmt.Errorf("create job that locks the database's resting login: %w", err)
 	}
 	return nil
@@ -248,74 +223,10 @@ func (b *Backend) lockRestingLogin(ctx *pulumi.Context, parent pulumi.Resource, 
 
 // drainSeconds is how long a pod that is to stop may still use the database.
 func (b *Backend) drainSeconds() int {
-	return workloadDrainSeconds + *b.args.RequestSeconds + stopMarginSeconds
-}
-
-// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
-// bundle beside them: a change of either rolls the pods.
-func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
-	plain := map[string]pulumi.StringInput{}
-	secret := map[string]pulumi.StringInput{databaseCAKey: connection.CABundle}
-	var secretNames []string
-	for variable, template := range templates {
-		if strings.Contains(template, "{password}") {
-			secret[variable] = renderTemplate(connection, template)
-			secretNames = append(secretNames, variable)
-		} else {
-			plain[variable] = renderTemplate(connection, template)
-		}
-	}
-	secretName, err := newSecret(ctx, parent, w.name+suffix, w.metadata(), secret, opts...)
-	if err != nil {
-		return err
-	}
-	w.env = append(w.env, plainEnv(plain)...)
-	w.env = append(w.env, secretEnv(secretName, secretNames)...)
-	w.mount("database-ca", databaseCADir, caVolume(secretName))
-	return nil
-}
-
-// copied shares nothing that either of the two may add to.
-func (w *workload) copied() *workload {
-	other := *w
-	other.env, other.volumes, other.mounts = slices.Clone(w.env), slices.Clone(w.volumes), slices.Clone(w.mounts)
-	return &other
+	return b.workload.DrainSeconds + b.workload.RequestSeconds + pods.StopMarginSeconds
 }
 
 // formerDatabaseSecret is the Secret's URN of the time when App made it: the same object, so nothing rolls.
-func formerDatabaseSecret(name string, opts ...pulumi.ResourceOption) (pulumi.ResourceOption, error) {
-	given, err := pulumi.NewResourceOptions(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("read resource options: %w", err)
-	}
-	alias := pulumi.Alias{Name: pulumi.String(strings.TrimSuffix(name, "-backend") + "-database"), NoParent: pulumi.Bool(true)}
-	if given.Parent != nil {
-		alias.Parent, alias.NoParent = given.Parent, nil
-	}
-	return pulumi.Aliases([]pulumi.Alias{alias}), nil
-}
-
-// migrate is what the pods wait for. The Job is auto-named, so that a change makes a new one
-// before the old one goes, and has no time to live, so that it isn't run again for being gone.
-func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, a BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
-	t := w.tier
-	t.label = migrationLabel
-	t.drainSeconds, t.requestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
-	t.container = w.baseContainer()
-	t.container.Command = stringArray(a.Migrate)
-	metadata := t.metadata()
-	// A Job that failed is run again by the next update, even when nothing changed.
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
-	return batchv1.NewJob(ctx, w.name+"-migrate", &batchv1.JobArgs{
-		Metadata: metadata,
-		Spec: batchv1.JobSpecArgs{
-			// Two more tries: for a database that is just failing over.
-			BackoffLimit:          pulumi.Int(2),
-			ActiveDeadlineSeconds: pulumi.Int(*a.MigrateSeconds),
-			Template:              t.runToEnd(nil),
-		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		// The Job has failed when its pod is gone: up waits for it, as its message says more than up's own.
-		Create: fmt.Sprintf("%ds", *a.MigrateSeconds+2*stopMarginSeconds),
-	}))
+func formerDatabaseSecret(app *App, name string) pulumi.ResourceOption {
+	return pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String(name + "-database"), Parent: app}})
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"threetier/components/app/pods"
 )
 
 // DefaultConnectionsPerPod is the pool of one process with SQLAlchemy's default pool_size.
@@ -17,9 +19,9 @@ func (args AppArgs) Connections() (int, string) {
 	perPod := *args.Backend.ConnectionsPerPod
 	total := 0
 	var terms []string
-	pools := func(who string, replicas ReplicaArgs) {
-		total += inRollout(replicas) * perPod
-		terms = append(terms, fmt.Sprintf("%s %d × %d", who, inRollout(replicas), perPod))
+	pools := func(who string, replicas pods.ReplicaArgs) {
+		total += replicas.InRollout() * perPod
+		terms = append(terms, fmt.Sprintf("%s %d × %d", who, replicas.InRollout(), perPod))
 	}
 	pools("backend", args.Backend.Replicas)
 	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
@@ -32,6 +34,3 @@ func (args AppArgs) Connections() (int, string) {
 	terms = append(terms, fmt.Sprintf("jobs and migration %d", single))
 	return total + single, strings.Join(terms, " + ")
 }
-
-// inRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
-func inRollout(replicas ReplicaArgs) int { return *replicas.Max + (*replicas.Max+3)/4 }

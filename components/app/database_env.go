@@ -2,20 +2,18 @@ package app
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/problems"
 )
-
-const databaseCADir = "/etc/database"
-
-// DatabaseCAFile is where pods find the certificates that the database's own is checked against: {caFile}.
-const DatabaseCAFile = databaseCADir + "/ca.pem"
 
 // DefaultDatabaseEnv is the environment that a backend gets when databaseEnv is absent.
 var DefaultDatabaseEnv = map[string]string{
@@ -63,9 +61,6 @@ func unknownPart(template string) string {
 	return ""
 }
 
-// databaseCAKey can't be an environment variable's name.
-const databaseCAKey = "ca.pem"
-
 // checkConnection finds what only a program can get wrong; the stack config's mistakes are Problems.
 func checkConnection(c database.Connection) error {
 	given := []struct {
@@ -92,7 +87,7 @@ func renderTemplate(c database.Connection, template string) pulumi.StringOutput 
 	}
 	all := map[string]pulumi.Input{
 		"host": c.Host, "readerHost": reader, "port": c.Port, "name": c.Name, "username": c.Username,
-		"password": c.Password, "caFile": pulumi.String(DatabaseCAFile),
+		"password": c.Password, "caFile": pulumi.String(logins.CAFile),
 	}
 	used := pulumi.Map{}
 	for part, value := range all {
@@ -115,21 +110,30 @@ func fillTemplate(template string, parts map[string]any) string {
 		if !isURL || part == "caFile" {
 			return value
 		}
-		return percentEncode(value)
+		return strings.ReplaceAll(url.QueryEscape(value), "+", "%20") // a + is one in a password
 	})
 }
 
-// percentEncode leaves the unreserved characters of RFC 3986; url.QueryEscape would make a
-// space a +, which is one in a password.
-func percentEncode(value string) string {
-	var b strings.Builder
-	for i := range len(value) {
-		c := value[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
+// useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
+// bundle beside them: a change of either rolls the pods.
+func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
+	plain := map[string]pulumi.StringInput{}
+	secret := map[string]pulumi.StringInput{logins.CAKey: connection.CABundle}
+	var secretNames []string
+	for variable, template := range templates {
+		if strings.Contains(template, "{password}") {
+			secret[variable] = renderTemplate(connection, template)
+			secretNames = append(secretNames, variable)
 		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
+			plain[variable] = renderTemplate(connection, template)
 		}
 	}
-	return b.String()
+	secretName, err := pods.NewSecret(ctx, parent, w.Name+suffix, w.Metadata(), secret, opts...)
+	if err != nil {
+		return err
+	}
+	w.env = append(w.env, pods.PlainEnv(plain)...)
+	w.env = append(w.env, pods.SecretEnv(secretName, secretNames)...)
+	w.Mount("database-ca", logins.CADir, logins.CAVolume(secretName))
+	return nil
 }

@@ -7,16 +7,20 @@ import (
 	"strconv"
 	"strings"
 
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/problems"
 )
 
-// ToInternet are all public addresses.
-const ToInternet = "internet"
+// Where a way out may lead.
+const (
+	ToInternet = "internet" // all public addresses
+	ToBackend  = "backend"
+)
 
 // maxEgressPorts leaves room for DNS and the database: the VPC CNI takes 24 ports for one network, and counts those of
 // the networks around it too.
@@ -111,27 +115,20 @@ func networkProblems(path, cidr string) problems.List {
 	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
 }
 
-// openTier is a tier by its ways out.
-type openTier struct {
-	name     string
-	selector metav1.LabelSelectorArgs
-	ways     []EgressArgs
-}
-
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
 	backendPort := pulumi.Int(*args.Backend.Port)
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
-		{"backend", backendSelector(args.processLabels(false)), args.Backend.Egress},
-		{"migration", tierSelector(migrationLabel), args.Backend.Egress},
-		{"frontend", tierSelector(ToFrontend), args.frontendEgress()},
+		{backendLabel, backendSelector(args.processLabels(false)), args.Backend.Egress},
+		{"migration", pods.Selector(migrationLabel), args.Backend.Egress},
+		{frontendLabel, pods.Selector(frontendLabel), args.frontendEgress()},
 	}, args.processes()...) {
 		if len(tier.ways) == 0 {
 			continue
 		}
 		var rules networkingv1.NetworkPolicyEgressRuleArray
-		if tier.name == ToFrontend {
+		if tier.name == frontendLabel {
 			rules = append(rules, toDNS())
 		}
 		for _, way := range tier.ways {
@@ -142,19 +139,11 @@ func egressPolicies(args AppArgs) []networkPolicy {
 	return policies
 }
 
-// frontendEgress are the frontend's ways out, where there is a frontend.
-func (args AppArgs) frontendEgress() []EgressArgs {
-	if args.Frontend == nil {
-		return nil
-	}
-	return args.Frontend.Egress
-}
-
 func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
 	var networks []netip.Prefix
 	switch way.To {
 	case ToBackend:
-		return egress(tierPeer(ToBackend), backendPort)
+		return egress(tierPeer(backendLabel), backendPort)
 	case ToInternet:
 		networks = internet
 	default:
@@ -173,9 +162,9 @@ func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPoli
 
 // backendClients are the tiers that call the backend.
 func backendClients(args AppArgs) networkingv1.NetworkPolicyPeerArray {
-	clients := tierPeer(nginxLabel)
+	clients := tierPeer(nginx.Label)
 	if slices.ContainsFunc(args.frontendEgress(), func(way EgressArgs) bool { return way.To == ToBackend }) {
-		clients = append(clients, tierPeer(ToFrontend)...)
+		clients = append(clients, tierPeer(frontendLabel)...)
 	}
 	return clients
 }

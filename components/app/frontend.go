@@ -1,11 +1,10 @@
 package app
 
 import (
-	"errors"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/problems"
 )
@@ -15,6 +14,8 @@ const FrontendType = "threetier:index:Frontend"
 
 // FrontendServiceName is the Service that nginx reaches the frontend by.
 const FrontendServiceName = "frontend-service"
+
+const frontendLabel = "frontend"
 
 // What a frontend gets where its args say nothing.
 const (
@@ -38,8 +39,6 @@ var frontendDefaults = workloadDefaults{
 // FrontendArgs describe what serves the pages.
 type FrontendArgs struct {
 	WorkloadArgs
-	// Namespace is where the frontend runs. Required; App sets it.
-	Namespace pulumi.StringInput
 }
 
 // Problems are what the args can't run with.
@@ -57,21 +56,7 @@ type Frontend struct {
 	Port pulumi.IntOutput `pulumi:"port"`
 
 	service *corev1.Service
-	tier    Tier
-}
-
-// NewFrontend creates the pods and their Service.
-func NewFrontend(ctx *pulumi.Context, name string, args *FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
-	if args == nil {
-		return nil, component.Wrap(&Frontend{}, name, errors.New("args are missing"))
-	}
-	if err := args.Problems().Err(); err != nil {
-		return nil, component.Wrap(&Frontend{}, name, err)
-	}
-	if args.Namespace == nil {
-		return nil, component.Wrap(&Frontend{}, name, errors.New("the namespace is missing"))
-	}
-	return newFrontend(ctx, name, args.withDefaults(), opts...)
+	tier    pods.Tier
 }
 
 // withDefaults is a copy of the args with every optional field set.
@@ -80,20 +65,20 @@ func (args FrontendArgs) withDefaults() FrontendArgs {
 	return args
 }
 
-// newFrontend takes args that were checked, with their defaults.
-func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, opts ...pulumi.ResourceOption) (*Frontend, error) {
+// newFrontend creates the pods and their Service.
+func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
-		w, err := newWorkload(ctx, frontend, name, ToFrontend, FrontendServiceName, args.Namespace, args.WorkloadArgs)
+		w, err := newWorkload(ctx, frontend, pods.Set{Name: name, Label: frontendLabel, Place: place, RequestSeconds: requestSeconds}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
-		service, pods, err := w.serve(ctx, frontend)
+		service, pods, err := w.serve(ctx, frontend, FrontendServiceName)
 		if err != nil {
 			return err
 		}
 		frontend.ServiceName = fixedName(service, FrontendServiceName)
-		frontend.service, frontend.tier = service, w.watched(pods)
+		frontend.service, frontend.tier = service, w.Watched(pods)
 		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/robfig/cron/v3"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -29,8 +29,6 @@ const (
 )
 
 const (
-	// neverSchedule stands in the CronJob of a job that is run by hand, which is suspended.
-	neverSchedule = "@yearly"
 	// startWithinSeconds is how late a run may begin that was missed, because the one before hadn't ended or the cluster
 	// was busy.
 	startWithinSeconds = 600
@@ -122,27 +120,16 @@ type Job struct {
 	CronJob pulumi.StringOutput `pulumi:"cronJob"`
 }
 
-// NewJob creates the CronJob, once the backend's migration succeeded.
-func NewJob(ctx *pulumi.Context, name string, args *JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
-	if args == nil {
-		return nil, component.Wrap(&Job{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, component.Wrap(&Job{}, name, err)
-	}
-	return newJob(ctx, name, args.withDefaults(), opts...)
-}
-
-// newJob takes args that were checked, with their defaults.
-func newJob(ctx *pulumi.Context, name string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
+// newJob creates the CronJob, once the backend's migration succeeded.
+func (b *Backend) newJob(ctx *pulumi.Context, name, process string, args JobArgs, opts ...pulumi.ResourceOption) (*Job, error) {
 	job := &Job{}
 	return component.New(ctx, JobType, name, job, opts, func() error {
-		t, err := args.Backend.workload.process(ctx, job, name, jobLabel(args.Name), args.ProcessArgs)
+		t, err := b.workload.process(ctx, job, name, jobLabel(process), args.ProcessArgs)
 		if err != nil {
 			return err
 		}
-		t.requestSeconds = DefaultStopSeconds
-		cronJob, err := t.cronJob(ctx, job, args)
+		t.RequestSeconds = DefaultStopSeconds
+		cronJob, err := newCronJob(ctx, job, process, t, args, b.migration)
 		if err != nil {
 			return fmt.Errorf("create cron job: %w", err)
 		}
@@ -154,16 +141,16 @@ func newJob(ctx *pulumi.Context, name string, args JobArgs, opts ...pulumi.Resou
 // jobLabel can't be that of another tier.
 func jobLabel(name string) string { return "job-" + name }
 
-// cronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
+// newCronJob is suspended where the job has no schedule: it is what a run by hand is made from. A run that is under way when
 // the CronJob changes keeps its image and environment.
-func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs) (*batchv1.CronJob, error) {
-	metadata := t.metadata()
+func newCronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, t pods.Set, args JobArgs, after []pulumi.Resource) (*batchv1.CronJob, error) {
+	metadata := t.Metadata()
 	// Who runs it by hand names it.
-	metadata.Name = pulumi.String(args.Name)
-	return batchv1.NewCronJob(ctx, t.name, &batchv1.CronJobArgs{
+	metadata.Name = pulumi.String(name)
+	return batchv1.NewCronJob(ctx, t.Name, &batchv1.CronJobArgs{
 		Metadata: metadata,
 		Spec: batchv1.CronJobSpecArgs{
-			Schedule:                   pulumi.String(cmp.Or(args.Schedule, neverSchedule)),
+			Schedule:                   pulumi.String(cmp.Or(args.Schedule, pods.NeverSchedule)),
 			TimeZone:                   pulumi.String(args.TimeZone),
 			Suspend:                    pulumi.Bool(args.Schedule == ""),
 			ConcurrencyPolicy:          pulumi.String("Forbid"),
@@ -173,8 +160,8 @@ func (t tier) cronJob(ctx *pulumi.Context, parent pulumi.Resource, args JobArgs)
 			JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 				BackoffLimit:          pulumi.Int(*args.Retries),
 				ActiveDeadlineSeconds: pulumi.Int(*args.TimeoutSeconds),
-				Template:              t.runToEnd(nil),
+				Template:              t.RunToEnd(nil),
 			}},
 		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(args.Backend.migration))
+	}, pulumi.Parent(parent), pulumi.DependsOn(after))
 }

@@ -12,6 +12,9 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
@@ -24,11 +27,6 @@ const OwnerLabel = "threetier/owner"
 const (
 	ProjectLabel = "threetier/project"
 	StackLabel   = "threetier/stack"
-)
-
-const (
-	managedByLabel = "app.kubernetes.io/managed-by"
-	managedBy      = "pulumi"
 )
 
 // Before is what was there before this run.
@@ -64,7 +62,7 @@ func (args AppArgs) named() []owned {
 		return owned{"cron job", name, "/apis/batch/v1" + at + "/cronjobs/" + name, key}
 	}
 	all := []owned{
-		service(BackendServiceName, ""), cronJob(psqlLabel, ""), cronJob(psqlLabel+writesSuffix, ""),
+		service(BackendServiceName, ""), cronJob(logins.PsqlName, ""), cronJob(logins.PsqlName+logins.WritesSuffix, ""),
 	}
 	if args.Frontend != nil {
 		all = append(all, service(FrontendServiceName, ""))
@@ -146,19 +144,19 @@ func (args AppArgs) namespaceProblems(live liveObject, found bool, before Before
 
 // strangers are pods of others that the app's Services, policies and budgets would select.
 func (args AppArgs) strangers(ctx context.Context, before Before) (problems.List, error) {
-	var pods struct {
+	var found struct {
 		Items []liveObject `json:"items"`
 	}
-	selector := fmt.Sprintf("%s in (%s),%s!=%s", tierLabel, strings.Join(args.labels(), ","), managedByLabel, managedBy)
+	selector := fmt.Sprintf("%s in (%s),%s!=%s", pods.TierLabel, strings.Join(args.labels(), ","), pods.ManagedByLabel, pods.ManagedBy)
 	path := "/api/v1/namespaces/" + args.Namespace + "/pods?labelSelector=" + url.QueryEscape(selector)
-	if _, err := before.Find(ctx, path, &pods); err != nil {
+	if _, err := before.Find(ctx, path, &found); err != nil {
 		return nil, fmt.Errorf("look for pods in namespace %s: %w", args.Namespace, err)
 	}
 	var ps problems.List
-	for _, pod := range pods.Items {
+	for _, pod := range found.Items {
 		ps = append(ps, problems.Problem{
-			Path:  fmt.Sprintf("label %s of pod %s in namespace %s", tierLabel, pod.Metadata.Name, args.Namespace),
-			Value: strconv.Quote(pod.Metadata.Labels[tierLabel]), Want: "another value: the stack selects its own pods by it",
+			Path:  fmt.Sprintf("label %s of pod %s in namespace %s", pods.TierLabel, pod.Metadata.Name, args.Namespace),
+			Value: strconv.Quote(pod.Metadata.Labels[pods.TierLabel]), Want: "another value: the stack selects its own pods by it",
 		})
 	}
 	return ps, nil
@@ -184,14 +182,14 @@ func (b Before) isPrepared(live liveObject) bool {
 // controllers, nor an object for a tier of Pulumi's.
 func (o liveObject) unmarked() bool {
 	_, marked := o.Metadata.Labels[OwnerLabel]
-	_, isTier := o.Metadata.Labels[tierLabel]
+	_, isTier := o.Metadata.Labels[pods.TierLabel]
 	_, isNamespace := o.Metadata.Labels[autoModeGate]
-	return !marked && o.Metadata.Labels[managedByLabel] == managedBy && (isTier || isNamespace)
+	return !marked && o.Metadata.Labels[pods.ManagedByLabel] == pods.ManagedBy && (isTier || isNamespace)
 }
 
-// labels are the values of tierLabel on the stack's pods.
+// labels are the values of TierLabel on the stack's pods.
 func (args AppArgs) labels() []string {
-	all := []string{nginxLabel, ToBackend, ToFrontend, migrationLabel, rolesLabel, psqlLabel}
+	all := []string{nginx.Label, backendLabel, frontendLabel, migrationLabel, logins.Label, logins.PsqlName}
 	return slices.Concat(all, args.processLabels(true))
 }
 
@@ -200,7 +198,7 @@ func (args AppArgs) ownPods() metav1.LabelSelectorArgs {
 	if args.Adopt == "" {
 		return metav1.LabelSelectorArgs{}
 	}
-	return anyOf(args.labels())
+	return pods.AnyOf(args.labels())
 }
 
 // autoNamed are the kinds that a change replaces by an object of another name.

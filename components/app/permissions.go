@@ -14,6 +14,7 @@ import (
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 	"threetier/internal/tags"
@@ -117,7 +118,7 @@ func identityPolicies(args AppArgs) []networkPolicy {
 	rules := networkingv1.NetworkPolicyEgressRuleArray{egress(agents, pulumi.Int(80))}
 	return []networkPolicy{
 		{suffix: "backend-identity", selector: backendSelector(args.processLabels(true)), egress: rules},
-		{suffix: "migration-identity", selector: tierSelector(migrationLabel), egress: rules},
+		{suffix: "migration-identity", selector: pods.Selector(migrationLabel), egress: rules},
 	}
 }
 
@@ -162,15 +163,15 @@ func trustPolicy(cluster EKSArgs, namespace string) string {
 }
 
 // assumeRole gives the workload's pods a role of their own, where the args have permissions.
-func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs) error {
+func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, cluster EKSArgs) error {
 	if len(args.Permissions) == 0 {
 		return nil
 	}
-	namespace := args.Namespace.ToStringOutput()
-	role, err := iam.NewRole(ctx, w.name+"-permissions", &iam.RoleArgs{
+	namespace := w.Namespace.ToStringOutput()
+	role, err := iam.NewRole(ctx, w.Name+"-permissions", &iam.RoleArgs{
 		Description: pulumi.String("What the backend's pods may do"),
 		AssumeRolePolicy: namespace.ApplyT(func(namespace string) string {
-			return trustPolicy(args.EKS, namespace)
+			return trustPolicy(cluster, namespace)
 		}).(pulumi.StringOutput),
 		PermissionsBoundary: optional.String(args.PermissionsBoundary),
 		Tags:                tags.Of(ctx),
@@ -178,56 +179,56 @@ func (w *workload) assumeRole(ctx *pulumi.Context, parent pulumi.Resource, args 
 	if err != nil {
 		return fmt.Errorf("create role: %w", err)
 	}
-	policy, err := iam.NewRolePolicy(ctx, w.name+"-permissions", &iam.RolePolicyArgs{
+	policy, err := iam.NewRolePolicy(ctx, w.Name+"-permissions", &iam.RolePolicyArgs{
 		Role: role.Name, Policy: pulumi.String(permissionsPolicy(args.Permissions)),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create policy of the role: %w", err)
 	}
-	metadata := w.metadata()
+	metadata := w.Metadata()
 	metadata.Name = pulumi.String(backendAccount)
-	account, err := corev1.NewServiceAccount(ctx, w.name, &corev1.ServiceAccountArgs{
+	account, err := corev1.NewServiceAccount(ctx, w.Name, &corev1.ServiceAccountArgs{
 		Metadata: metadata, AutomountServiceAccountToken: pulumi.Bool(false),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create service account: %w", err)
 	}
-	association, err := eks.NewPodIdentityAssociation(ctx, w.name, &eks.PodIdentityAssociationArgs{
-		ClusterName: pulumi.String(args.EKS.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
+	association, err := eks.NewPodIdentityAssociation(ctx, w.Name, &eks.PodIdentityAssociationArgs{
+		ClusterName: pulumi.String(cluster.Name), Namespace: namespace, ServiceAccount: account.Metadata.Name().Elem(),
 		RoleArn: role.Arn, Tags: tags.Of(ctx),
 	}, pulumi.Parent(parent), pulumi.DeleteBeforeReplace(true)) // EKS takes one of a service account
 	if err != nil {
 		return fmt.Errorf("create pod identity association: %w", err)
 	}
 	// The pods wait for all of it by their service account's name.
-	w.serviceAccount = pulumi.All(account.Metadata.Name().Elem(), association.AssociationId, policy.ID()).ApplyT(func(ready []any) string {
+	w.ServiceAccount = pulumi.All(account.Metadata.Name().Elem(), association.AssociationId, policy.ID()).ApplyT(func(ready []any) string {
 		return ready[0].(string)
 	}).(pulumi.StringOutput)
-	w.findCredentials(args)
+	w.findCredentials(args, cluster)
 	return nil
 }
 
 // findCredentials sets what AWS's SDKs look for. EKS's webhook would do it, too, but only for pods that it sees some
 // seconds after the association was made.
-func (w *workload) findCredentials(args BackendArgs) {
+func (w *workload) findCredentials(args BackendArgs, cluster EKSArgs) {
 	agent := "http://169.254.170.23/v1/credentials"
-	if args.EKS.IPv6 {
+	if cluster.IPv6 {
 		agent = "http://[fd00:ec2::23]/v1/credentials"
 	}
 	const tokenFile = "eks-pod-identity-token"
 	env := map[string]pulumi.StringInput{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI":     pulumi.String(agent),
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": pulumi.String(identityDir + "/" + tokenFile),
-		"AWS_REGION":                             pulumi.String(args.EKS.Region),
-		"AWS_DEFAULT_REGION":                     pulumi.String(args.EKS.Region),
+		"AWS_REGION":                             pulumi.String(cluster.Region),
+		"AWS_DEFAULT_REGION":                     pulumi.String(cluster.Region),
 	}
 	for name := range env {
 		if args.sets(name) {
 			delete(env, name)
 		}
 	}
-	w.env = append(w.env, plainEnv(env)...)
-	w.mount(identityVolume, identityDir, corev1.VolumeArgs{
+	w.env = append(w.env, pods.PlainEnv(env)...)
+	w.Mount(identityVolume, identityDir, corev1.VolumeArgs{
 		Projected: corev1.ProjectedVolumeSourceArgs{Sources: corev1.VolumeProjectionArray{corev1.VolumeProjectionArgs{
 			ServiceAccountToken: corev1.ServiceAccountTokenProjectionArgs{
 				Audience: pulumi.String("pods.eks.amazonaws.com"), ExpirationSeconds: pulumi.Int(identityTokenSeconds), Path: pulumi.String(tokenFile),

@@ -6,24 +6,20 @@ import (
 	"slices"
 	"strconv"
 
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
 // ProcessArgs describe a command that runs in the backend's image with the backend's environment, Secrets, files and
 // network access: what Worker and Job have in common.
 type ProcessArgs struct {
-	// Name is the process's own among its kind. Required; App sets it.
-	Name string
-	// Backend is whose image and environment it has. Required; App sets it.
-	Backend *Backend
 	// Command replaces the image's entrypoint. Required.
 	Command []string
 	// Resources are what one pod gets. Default: DefaultBackendCPU, DefaultBackendMemory.
-	Resources ResourceArgs
+	Resources pods.ResourceArgs
 	// Env are environment variables beside the backend's; they replace those of the same name. A value that isn't a plain
 	// pulumi.String may be secret, so it goes into a Secret of the process.
 	Env map[string]pulumi.StringInput
@@ -41,69 +37,31 @@ func (args ProcessArgs) Problems() problems.List {
 	}
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
-	return append(ps, environmentProblems(args.Env, args.SecretEnv)...)
-}
-
-// check finds what only a program can get wrong; the stack config's mistakes are Problems.
-func (args ProcessArgs) check() error {
-	if args.Name == "" || args.Backend == nil {
-		return fmt.Errorf("the name or the backend is missing")
-	}
-	return nil
+	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...)
 }
 
 func (args ProcessArgs) withDefaults() ProcessArgs {
-	args.Resources = args.Resources.withDefaults(backendDefaults)
+	args.Resources = args.Resources.WithDefaults(DefaultBackendCPU, DefaultBackendMemory)
 	return args
 }
 
 // process is a tier of the workload's image for another command, with all that the workload's own pods get.
-func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (tier, error) {
-	t := w.tier
-	t.name, t.label = name, label
-	t.resources = args.Resources
-	t.drainSeconds = 0 // nobody sends it requests
-	t.annotations = nil
-	plain, secret := splitEnv(args.Env, args.SecretEnv)
-	secretName, err := t.envSecret(ctx, parent, secret)
+func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (pods.Set, error) {
+	t := w.Set
+	t.Name, t.Label = name, label
+	t.Resources = args.Resources
+	t.DrainSeconds = 0 // nobody sends it requests
+	t.Annotations = nil
+	plain, secret := pods.SplitEnv(args.Env, args.SecretEnv)
+	secretName, err := t.EnvSecret(ctx, parent, secret)
 	if err != nil {
-		return tier{}, fmt.Errorf("create environment secret: %w", err)
+		return pods.Set{}, fmt.Errorf("create environment secret: %w", err)
 	}
-	own := append(plainEnv(plain), secretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
-	t.container = w.baseContainer()
-	t.container.Command = stringArray(args.Command)
-	t.container.Env = append(withoutNames(w.env, own), own...)
+	own := append(pods.PlainEnv(plain), pods.SecretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
+	t.Container = w.baseContainer()
+	t.Container.Command = pods.Strings(args.Command)
+	t.Container.Env = append(pods.WithoutNames(w.env, own), own...)
 	return t, nil
-}
-
-// withoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
-func withoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
-	replaced := map[pulumi.StringInput]bool{}
-	for _, variable := range others {
-		replaced[variable.(corev1.EnvVarArgs).Name] = true
-	}
-	return slices.DeleteFunc(slices.Clone(env), func(variable corev1.EnvVarInput) bool {
-		return replaced[variable.(corev1.EnvVarArgs).Name]
-	})
-}
-
-// runToEnd is the template of a pod that ends by itself; annotations may be nil.
-func (t tier) runToEnd(annotations pulumi.StringMap) corev1.PodTemplateSpecArgs {
-	// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
-	all := pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")}
-	maps.Copy(all, annotations)
-	return corev1.PodTemplateSpecArgs{
-		Metadata: metav1.ObjectMetaArgs{Labels: t.metadata().Labels, Annotations: all},
-		Spec:     t.endingPod(),
-	}
-}
-
-// endingPod stays where it fails, and with it its log.
-func (t tier) endingPod() corev1.PodSpecArgs {
-	pod := t.podSpec()
-	pod.RestartPolicy = pulumi.String("Never")
-	pod.TopologySpreadConstraints = nil
-	return pod
 }
 
 // processKind are the args of a Worker or a Job.
@@ -125,7 +83,7 @@ func processProblems[T processKind[T]](key string, processes map[string]T) probl
 // jobNameProblems refuse the names of the program's own CronJobs.
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
-	for _, name := range []string{psqlLabel, psqlLabel + "-write"} {
+	for _, name := range []string{logins.PsqlName, logins.PsqlName + logins.WritesSuffix} {
 		if _, taken := jobs[name]; taken {
 			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: make psql has a CronJob of this one"})
 		}
@@ -140,62 +98,4 @@ func settled[T processKind[T]](processes map[string]T) map[string]T {
 		all[name] = args.withDefaults()
 	}
 	return all
-}
-
-// processes are the network's view of all jobs and workers, in the order of their labels. Without ways out of its own, one
-// has the backend's.
-func (args AppArgs) processes() []openTier {
-	var all []openTier
-	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
-		all = append(all, openTier{jobLabel(name), tierSelector(jobLabel(name)), args.Jobs[name].Egress})
-	}
-	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
-		all = append(all, openTier{workerLabel(name), tierSelector(workerLabel(name)), args.Workers[name].Egress})
-	}
-	return all
-}
-
-// processLabels are those of all workers and jobs, or of those alone that have the backend's ways out.
-func (args AppArgs) processLabels(all bool) []string {
-	var labels []string
-	for _, process := range args.processes() {
-		if all || process.ways == nil {
-			labels = append(labels, process.name)
-		}
-	}
-	return labels
-}
-
-// createProcesses makes the workers and the jobs. It returns the workers' Deployments.
-func (app *App) createProcesses(ctx *pulumi.Context, name string, backend *Backend, args AppArgs, policies []pulumi.Resource) (workers []pulumi.Resource, err error) {
-	for _, worker := range slices.Sorted(maps.Keys(args.Workers)) {
-		a := args.Workers[worker]
-		a.Name, a.Backend = worker, backend
-		created, err := newWorker(ctx, name+"-worker-"+worker, a, pulumi.Parent(app), pulumi.DependsOn(policies))
-		if err != nil {
-			return nil, err
-		}
-		workers = append(workers, created.pods)
-		app.Tiers = append(app.Tiers, created.tier)
-	}
-	for _, job := range slices.Sorted(maps.Keys(args.Jobs)) {
-		a := args.Jobs[job]
-		a.Name, a.Backend = job, backend
-		if _, err := newJob(ctx, name+"-job-"+job, a, pulumi.Parent(app), pulumi.DependsOn(policies)); err != nil {
-			return nil, err
-		}
-	}
-	return workers, nil
-}
-
-// longestUses are those of the backend and the workers, which stop at a rollout, and of the jobs, which run on.
-func (args AppArgs) longestUses(backend *Backend) uses {
-	longest := uses{pods: backend.drainSeconds()}
-	for _, worker := range args.Workers {
-		longest.pods = max(longest.pods, *worker.StopSeconds+stopMarginSeconds)
-	}
-	for _, job := range args.Jobs {
-		longest.jobs = max(longest.jobs, *job.TimeoutSeconds)
-	}
-	return longest
 }

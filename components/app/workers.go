@@ -1,11 +1,10 @@
 package app
 
 import (
-	"errors"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
@@ -28,13 +27,11 @@ const (
 	healthEvery = 30
 )
 
-var workerDefaults = workloadDefaults{minReplicas: DefaultWorkerReplicas, maxReplicas: DefaultWorkerReplicas}
-
 // WorkerArgs describe a long-running process that nobody sends requests to: a consumer of a queue, say.
 type WorkerArgs struct {
 	ProcessArgs
 	// Replicas bound the number of pods. Default: DefaultWorkerReplicas.
-	Replicas ReplicaArgs
+	Replicas pods.ReplicaArgs
 	// StopSeconds is how long the process may work on after SIGTERM. Default: DefaultStopSeconds.
 	StopSeconds *int
 	// HealthCommand succeeds in the container while the process is well; where it keeps failing, the container is
@@ -52,7 +49,7 @@ func (args WorkerArgs) Problems() problems.List {
 
 func (args WorkerArgs) withDefaults() WorkerArgs {
 	args.ProcessArgs = args.ProcessArgs.withDefaults()
-	args.Replicas = args.Replicas.withDefaults(workerDefaults)
+	args.Replicas = args.Replicas.WithDefaults(DefaultWorkerReplicas, DefaultWorkerReplicas)
 	args.StopSeconds = optional.Or(args.StopSeconds, DefaultStopSeconds)
 	return args
 }
@@ -65,37 +62,26 @@ type Worker struct {
 	Deployment pulumi.StringOutput `pulumi:"deployment"`
 
 	pods pulumi.Resource
-	tier Tier
+	tier pods.Tier
 }
 
-// NewWorker creates the pods, once the backend's migration succeeded.
-func NewWorker(ctx *pulumi.Context, name string, args *WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
-	if args == nil {
-		return nil, component.Wrap(&Worker{}, name, errors.New("args are missing"))
-	}
-	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
-		return nil, component.Wrap(&Worker{}, name, err)
-	}
-	return newWorker(ctx, name, args.withDefaults(), opts...)
-}
-
-// newWorker takes args that were checked, with their defaults.
-func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
+// newWorker creates the pods, once the backend's migration succeeded.
+func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args WorkerArgs, opts ...pulumi.ResourceOption) (*Worker, error) {
 	worker := &Worker{}
 	return component.New(ctx, WorkerType, name, worker, opts, func() error {
-		t, err := args.Backend.workload.process(ctx, worker, name, workerLabel(args.Name), args.ProcessArgs)
+		t, err := b.workload.process(ctx, worker, name, workerLabel(process), args.ProcessArgs)
 		if err != nil {
 			return err
 		}
-		t.replicas = args.Replicas
-		t.requestSeconds = *args.StopSeconds
-		t.minReady = workerStartSeconds
-		t.checkHealth(args.HealthCommand)
-		pods, err := t.deploy(ctx, worker, args.Backend.migration...)
+		t.Replicas = args.Replicas
+		t.RequestSeconds = *args.StopSeconds
+		t.MinReady = workerStartSeconds
+		checkHealth(&t, args.HealthCommand)
+		pods, err := t.Deploy(ctx, worker, b.migration...)
 		if err != nil {
 			return err
 		}
-		worker.tier, worker.pods = t.watched(pods), pods.awaited
+		worker.tier, worker.pods = t.Watched(pods), pods.Awaited
 		worker.Deployment = worker.tier.Deployment
 		return nil
 	})
@@ -105,17 +91,17 @@ func newWorker(ctx *pulumi.Context, name string, args WorkerArgs, opts ...pulumi
 func workerLabel(name string) string { return "worker-" + name }
 
 // checkHealth runs the command in the container: until it first succeeds, the worker hasn't started.
-func (t *tier) checkHealth(command []string) {
+func checkHealth(t *pods.Set, command []string) {
 	if command == nil {
 		return
 	}
 	const startEvery = 5
 	probe := func(every, failures int) corev1.ProbeArgs {
 		return corev1.ProbeArgs{
-			Exec:          corev1.ExecActionArgs{Command: stringArray(command)},
+			Exec:          corev1.ExecActionArgs{Command: pods.Strings(command)},
 			PeriodSeconds: pulumi.Int(every), TimeoutSeconds: pulumi.Int(10), FailureThreshold: pulumi.Int(failures),
 		}
 	}
-	t.container.StartupProbe = probe(startEvery, t.rolloutSeconds/startEvery)
-	t.container.LivenessProbe = probe(healthEvery, 3)
+	t.Container.StartupProbe = probe(startEvery, t.RolloutSeconds/startEvery)
+	t.Container.LivenessProbe = probe(healthEvery, 3)
 }

@@ -1,129 +1,49 @@
 package app
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 )
 
 const (
-	// portName is the name of the port that serves, in pods and Services alike.
-	portName = "http"
 	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
 	// are closed after upstreamKeepaliveSeconds of use or upstreamIdleSeconds of silence, so when
 	// the process is told to stop nobody is about to send on one. The rest is for the Service's
 	// own news to reach every node.
-	workloadDrainSeconds = upstreamKeepaliveSeconds + upstreamIdleSeconds + 6
+	workloadDrainSeconds = nginx.UpstreamKeepaliveSeconds + nginx.UpstreamIdleSeconds + 6
 )
 
 // workload is an image behind a Service: what Backend and Frontend are.
 type workload struct {
-	tier
-	serviceName string
-	args        WorkloadArgs // with defaults
-	env         corev1.EnvVarArray
+	pods.Set
+	args WorkloadArgs // with defaults
+	env  corev1.EnvVarArray
 }
 
 // newWorkload fills in what follows from the args. The Secret is part of it because a new
 // value must reach the migration as well as the pods.
-func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, name, label, serviceName string, namespace pulumi.StringInput, args WorkloadArgs) (*workload, error) {
-	w := &workload{
-		serviceName: serviceName,
-		args:        args,
-		tier: tier{
-			name: name, label: label, namespace: namespace,
-			replicas: args.Replicas, resources: args.Resources, uid: *args.RunAsUser, writable: args.WritablePaths,
-			rolloutSeconds: *args.RolloutSeconds, minReady: *args.MinReadySeconds, drainSeconds: workloadDrainSeconds, requestSeconds: *args.RequestSeconds,
-			pullSecret: args.PullSecret, placement: args.Placement,
-		},
-	}
-	plain, secret := splitEnv(args.Env, args.SecretEnv)
-	secretName, err := w.envSecret(ctx, parent, secret)
+func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args WorkloadArgs) (*workload, error) {
+	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, *args.RunAsUser, args.WritablePaths
+	t.RolloutSeconds, t.MinReady, t.DrainSeconds = *args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
+	w := &workload{Set: t, args: args}
+	plain, secret := pods.SplitEnv(args.Env, args.SecretEnv)
+	secretName, err := w.EnvSecret(ctx, parent, secret)
 	if err != nil {
 		return nil, fmt.Errorf("create environment secret: %w", err)
 	}
-	w.env = append(plainEnv(plain), secretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
+	w.env = append(pods.PlainEnv(plain), pods.SecretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
 	if plain["HOME"] == nil && secret["HOME"] == nil {
 		// A uid that the image doesn't know has / for a home, and drivers that look for files there.
-		w.env = append(w.env, corev1.EnvVarArgs{Name: pulumi.String("HOME"), Value: pulumi.String(WritableTmp)})
+		w.env = append(w.env, corev1.EnvVarArgs{Name: pulumi.String("HOME"), Value: pulumi.String(pods.WritableTmp)})
 	}
 	return w, nil
-}
-
-// splitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
-func splitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
-	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
-	if secret == nil {
-		secret = map[string]pulumi.StringInput{}
-	}
-	for name, value := range env {
-		if _, known := value.(pulumi.String); known {
-			plain[name] = value
-		} else {
-			secret[name] = value
-		}
-	}
-	return plain, secret
-}
-
-func (t tier) envSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
-	if len(values) == 0 {
-		return nil, nil
-	}
-	return newSecret(ctx, parent, t.name+"-env", t.metadata(), values)
-}
-
-// newSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
-// It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
-// from a preview that doesn't know them yet.
-func newSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
-	data := pulumi.StringMap{}
-	for key, value := range values {
-		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
-			return base64.StdEncoding.EncodeToString([]byte(value))
-		}).(pulumi.StringOutput)
-	}
-	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
-		Metadata:  metadata,
-		Immutable: pulumi.Bool(true),
-		Data:      data,
-	}, append(opts, pulumi.Parent(parent))...)
-	if err != nil {
-		return nil, err
-	}
-	return secret.Metadata.Name().Elem(), nil
-}
-
-// plainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
-func plainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
-	var env corev1.EnvVarArray
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
-		// Kubernetes leaves out an empty value, so an up from a saved plan would differ from its preview.
-		if values[name] != pulumi.String("") {
-			variable.Value = values[name].ToStringOutput()
-		}
-		env = append(env, variable)
-	}
-	return env
-}
-
-func secretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
-	var env corev1.EnvVarArray
-	for _, name := range slices.Sorted(slices.Values(names)) {
-		env = append(env, corev1.EnvVarArgs{
-			Name: pulumi.String(name),
-			ValueFrom: corev1.EnvVarSourceArgs{
-				SecretKeyRef: corev1.SecretKeySelectorArgs{Name: secret, Key: pulumi.String(name)},
-			},
-		})
-	}
-	return env
 }
 
 // baseContainer is what the pods and the migration have in common.
@@ -132,65 +52,64 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 }
 
 // serve makes the Service and the pods.
-func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, after ...pulumi.Resource) (*corev1.Service, rollout, error) {
-	metadata := w.metadata()
-	metadata.Name = pulumi.String(w.serviceName)
+func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name string, after ...pulumi.Resource) (*corev1.Service, pods.Rollout, error) {
+	metadata := w.Metadata()
+	metadata.Name = pulumi.String(name)
 	// Whoever waits for pods waits for their rollout: the Service is there before them, so that nginx can start beside them.
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
-	service, err := corev1.NewService(ctx, w.name, &corev1.ServiceArgs{
+	service, err := corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
 		Metadata: metadata,
 		Spec: corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
-			Selector: pulumi.StringMap{tierLabel: pulumi.String(w.label)},
+			Selector: pulumi.StringMap{pods.TierLabel: pulumi.String(w.Label)},
 			// The pods' own port: some network policy engines compare Service ports with pod ports.
 			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
-				Name: pulumi.String(portName), Port: pulumi.Int(*w.args.Port), TargetPort: pulumi.String(portName),
+				Name: pulumi.String(pods.PortName), Port: pulumi.Int(*w.args.Port), TargetPort: pulumi.String(pods.PortName),
 			}},
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, rollout{}, fmt.Errorf("create service: %w", err)
+		return nil, pods.Rollout{}, fmt.Errorf("create service: %w", err)
 	}
-	w.container = w.servingContainer()
+	w.Container = w.servingContainer()
 	// An image of its own may serve on port 80 without being root: the network is the pod's alone.
-	w.sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
-	pods, err := w.deploy(ctx, parent, after...)
+	w.Sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
+	pods, err := w.Deploy(ctx, parent, after...)
 	return service, pods, err
 }
 
 func (w *workload) servingContainer() corev1.ContainerArgs {
 	const startEvery = 2
 	container := w.baseContainer()
-	container.Command = stringArray(w.args.Command)
-	container.Args = stringArray(w.args.Args)
+	container.Command = pods.Strings(w.args.Command)
+	container.Args = pods.Strings(w.args.Args)
 	container.Ports = corev1.ContainerPortArray{corev1.ContainerPortArgs{
-		Name: pulumi.String(portName), ContainerPort: pulumi.Int(*w.args.Port),
+		Name: pulumi.String(pods.PortName), ContainerPort: pulumi.Int(*w.args.Port),
 	}}
-	container.Lifecycle = sleepBeforeStop(w.drainSeconds)
+	container.Lifecycle = pods.SleepBeforeStop(w.DrainSeconds)
 	// The process alone: one that was born while its database is down must be there when that is back.
 	start := corev1.ProbeArgs{
-		PeriodSeconds: pulumi.Int(startEvery), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.rolloutSeconds / startEvery),
+		PeriodSeconds: pulumi.Int(startEvery), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.RolloutSeconds / startEvery),
 	}
 	// Every 3 s, so that the site is back soon after its database is.
 	container.ReadinessProbe = corev1.ProbeArgs{
-		HttpGet: httpGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(3),
+		HttpGet: pods.HTTPGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(3),
 		TimeoutSeconds: pulumi.Int(3), FailureThreshold: pulumi.Int(3),
 	}
 	// A minute of silence, on a path that doesn't look at the database: then only a restart helps.
 	live := corev1.ProbeArgs{PeriodSeconds: pulumi.Int(10), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(6)}
 	if w.args.LivePath == "" {
-		live.TcpSocket, start.TcpSocket = tcpConnect(), tcpConnect()
+		live.TcpSocket, start.TcpSocket = pods.TCPConnect(), pods.TCPConnect()
 	} else {
-		live.HttpGet, start.HttpGet = httpGet(w.args.LivePath), httpGet(w.args.LivePath)
+		live.HttpGet, start.HttpGet = pods.HTTPGet(w.args.LivePath), pods.HTTPGet(w.args.LivePath)
 	}
 	container.LivenessProbe, container.StartupProbe = live, start
 	return container
 }
 
-func stringArray(values []string) pulumi.StringArray {
-	var array pulumi.StringArray
-	for _, value := range values {
-		array = append(array, pulumi.String(value))
-	}
-	return array
+// copied shares nothing that either of the two may add to.
+func (w *workload) copied() *workload {
+	other := *w
+	other.env, other.Volumes, other.Mounts = slices.Clone(w.env), slices.Clone(w.Volumes), slices.Clone(w.Mounts)
+	return &other
 }

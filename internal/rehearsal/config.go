@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"threetier/components/app"
+	"threetier/components/app/nginx"
 	"threetier/components/database"
 )
 
@@ -78,14 +79,14 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 		db["lifecycle"] = string(database.Disposable)
 		c.remove("threetier:allowTags") // is refused beside a disposable database
 	}
-	if nginx := c.part("nginx"); whole(nginx["drainSeconds"], app.DefaultDrainSeconds) > drainSeconds {
+	if front := c.part("nginx"); whole(front["drainSeconds"], nginx.DefaultDrainSeconds) > drainSeconds {
 		c.note("threetier:nginx.drainSeconds is %d instead of %d: the local load balancer forgets a pod at once.",
-			drainSeconds, whole(nginx["drainSeconds"], app.DefaultDrainSeconds))
-		if nginx == nil {
-			nginx = map[string]any{}
-			c.values["threetier:nginx"] = nginx
+			drainSeconds, whole(front["drainSeconds"], nginx.DefaultDrainSeconds))
+		if front == nil {
+			front = map[string]any{}
+			c.values["threetier:nginx"] = front
 		}
-		nginx["drainSeconds"] = drainSeconds
+		front["drainSeconds"] = drainSeconds
 	}
 	stoodIn := 0
 	for _, key := range slices.Sorted(maps.Keys(c.values)) {
@@ -158,7 +159,7 @@ type tierPods struct {
 var podDefaults = map[string]tierPods{
 	"backend":  {min: app.DefaultBackendMinReplicas, max: app.DefaultBackendMaxReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
 	"frontend": {min: app.DefaultFrontendMinReplicas, max: app.DefaultFrontendMaxReplicas, cpu: cores(app.DefaultFrontendCPU), memoryMiB: mebi(app.DefaultFrontendMemory)},
-	"nginx":    {min: app.DefaultNginxMinReplicas, max: app.DefaultNginxMaxReplicas, cpu: cores(app.DefaultNginxCPU), memoryMiB: mebi(app.DefaultNginxMemory)},
+	"nginx":    {min: nginx.DefaultMinReplicas, max: nginx.DefaultMaxReplicas, cpu: cores(nginx.DefaultCPU), memoryMiB: mebi(nginx.DefaultMemory)},
 	"worker":   {min: app.DefaultWorkerReplicas, max: app.DefaultWorkerReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
 }
 

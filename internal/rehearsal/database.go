@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"threetier/components/app"
+	"threetier/components/app/logins"
 )
 
 //go:embed locks.sql
@@ -35,7 +35,7 @@ func (n node) login(ctx context.Context) ([]string, error) {
 	if len(jobs.Items) == 0 || len(jobs.Items[0].Spec.Template.Spec.Containers) == 0 {
 		return nil, errors.New("find the database's administrator: no Job has made the database's roles")
 	}
-	env := []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal", "PGOPTIONS=" + app.AdministratorOptions}
+	env := []string{"PGSSLMODE=require", "PGAPPNAME=rehearsal", "PGOPTIONS=" + logins.AdministratorOptions}
 	for _, variable := range jobs.Items[0].Spec.Template.Spec.Containers[0].Env {
 		switch variable.Name {
 		case "PGHOST", "PGPORT", "PGDATABASE", "PGUSER":

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/components/database"
 	"threetier/internal/problems"
 )
@@ -21,8 +21,8 @@ func (s *Settings) digestProblems() problems.List {
 	for _, image := range []struct{ path, name string }{
 		{"backend.image", s.App.Backend.Image},
 		{"frontend.image", frontend},
-		{"nginx.image", cmp.Or(s.App.Nginx.Image, app.DefaultNginxImage)},
-		{"database.clientImage", cmp.Or(s.App.ClientImage, app.DefaultClientImage)},
+		{"nginx.image", cmp.Or(s.App.Nginx.Image, images.Nginx)},
+		{"database.clientImage", cmp.Or(s.App.ClientImage, images.Client)},
 	} {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {
 			ps = append(ps, problems.Problem{

@@ -4,6 +4,9 @@ import (
 	"slices"
 
 	"threetier/components/app"
+	"threetier/components/app/images"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 )
@@ -25,7 +28,7 @@ func tierKeys(a *app.AppArgs) keys.Table {
 }
 
 func clientImageKey(into *string) *keys.Key {
-	return keys.Text("clientImage", into).Is(app.ImageConstraint).Default(app.DefaultClientImage).Example("ghcr.io/acme/psql@sha256:…").
+	return keys.Text("clientImage", into).Is(pods.ImageConstraint).Default(images.Client).Example("ghcr.io/acme/psql@sha256:…").
 		Doc("An image with a shell and psql 15 or later. It creates the database's roles.")
 }
 
@@ -97,7 +100,7 @@ type workloadDefaults struct {
 
 func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) keys.Table {
 	return keys.Table{
-		keys.Text("image", &w.Image).Is(app.ImageConstraint).Required().Example("ghcr.io/acme/app@sha256:…").
+		keys.Text("image", &w.Image).Is(pods.ImageConstraint).Required().Example("ghcr.io/acme/app@sha256:…").
 			Doc("Container image, preferably by digest."),
 		keys.Number("port", &w.Port).Is(app.WorkloadPortConstraint).Default(d.port).Example("3000").
 			Doc("Port that the container listens on."),
@@ -115,20 +118,20 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) keys.Table {
 			Doc("CPU and memory of one pod."),
 		keys.Number("runAsUser", &w.RunAsUser).Is(app.RunAsUserConstraint).Example("1000").
 			Doc("User and group id of the container, for images that need a specific one."),
-		keys.Texts("writablePaths", &w.WritablePaths).Is(app.WritablePathsConstraint).Otherwise("[" + app.WritableTmp + "]").Example("[/tmp, /var/cache/app]").
+		keys.Texts("writablePaths", &w.WritablePaths).Is(app.WritablePathsConstraint).Otherwise("[" + pods.WritableTmp + "]").Example("[/tmp, /var/cache/app]").
 			Doc("Writable directories, empty at start. The rest of the file system is read-only."),
-		rolloutSecondsKey(&w.RolloutSeconds, app.DefaultRolloutSeconds),
+		rolloutSecondsKey(&w.RolloutSeconds, pods.DefaultRolloutSeconds),
 		keys.Number("minReadySeconds", &w.MinReadySeconds).Is(app.MinReadySecondsConstraint).Example("30").
 			Doc("Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout."),
-		keys.Environment("env", &w.Env, false).Names(app.EnvConstraint.Names).Example("{LOG_LEVEL: info}").
+		keys.Environment("env", &w.Env, false).Names(pods.EnvConstraint.Names).Example("{LOG_LEVEL: info}").
 			Doc("Environment variables. If any value of the workload is secret, all of them are stored in its Secret."),
-		keys.Environment("secretEnv", &w.SecretEnv, true).Names(app.EnvConstraint.Names).Example("{JWT_SECRET_KEY: {secure: …}}").
+		keys.Environment("secretEnv", &w.SecretEnv, true).Names(pods.EnvConstraint.Names).Example("{JWT_SECRET_KEY: {secure: …}}").
 			Doc("Environment variables that are stored in a Kubernetes Secret."),
 	}
 }
 
 func rolloutSecondsKey(into **int, byDefault int) *keys.Key {
-	return keys.Number("rolloutSeconds", into).Is(app.RolloutSecondsConstraint).Default(byDefault).Example("120").
+	return keys.Number("rolloutSeconds", into).Is(pods.RolloutSecondsConstraint).Default(byDefault).Example("120").
 		Doc("Time limit of a rollout, in seconds. Pods that start slowly need more time.")
 }
 
@@ -140,9 +143,9 @@ func processKeys(p *app.ProcessArgs, own ...*keys.Key) keys.Table {
 		Doc("The process. It replaces the image's entrypoint.")}, own, keys.Table{
 		keys.Object("resources", resourceKeys(&p.Resources, app.DefaultBackendCPU, app.DefaultBackendMemory)).
 			Doc("CPU and memory of one pod."),
-		keys.Environment("env", &p.Env, false).Names(app.EnvConstraint.Names).Example("{LOG_LEVEL: debug}").
+		keys.Environment("env", &p.Env, false).Names(pods.EnvConstraint.Names).Example("{LOG_LEVEL: debug}").
 			Doc("Environment variables beside the backend's. They replace those of the same name."),
-		keys.Environment("secretEnv", &p.SecretEnv, true).Names(app.EnvConstraint.Names).Example("{SMTP_PASSWORD: {secure: …}}").
+		keys.Environment("secretEnv", &p.SecretEnv, true).Names(pods.EnvConstraint.Names).Example("{SMTP_PASSWORD: {secure: …}}").
 			Doc("Environment variables that are stored in a Kubernetes Secret of the process."),
 		egress,
 	})
@@ -174,80 +177,80 @@ func jobKeys(j *app.JobArgs) keys.Table {
 
 const replicasDoc = "Number of pods. If min and max differ, an autoscaler sets it."
 
-func replicaKeys(r *app.ReplicaArgs, low, high int) keys.Table {
+func replicaKeys(r *pods.ReplicaArgs, low, high int) keys.Table {
 	return keys.Table{
-		keys.Number("min", &r.Min).Is(app.MinReplicasConstraint).Default(low).Example("2").
+		keys.Number("min", &r.Min).Is(pods.MinReplicasConstraint).Default(low).Example("2").
 			Doc("Minimum number of pods."),
-		keys.Number("max", &r.Max).Is(app.MaxReplicasConstraint).Default(high).Example("10").
+		keys.Number("max", &r.Max).Is(pods.MaxReplicasConstraint).Default(high).Example("10").
 			Doc("Maximum number of pods."),
 	}
 }
 
-func resourceKeys(r *app.ResourceArgs, cpu, memory string) keys.Table {
+func resourceKeys(r *pods.ResourceArgs, cpu, memory string) keys.Table {
 	return keys.Table{
-		keys.Text("cpu", &r.CPU).Unquoted().Is(app.CPUConstraint).Default(cpu).Example("250m").
+		keys.Text("cpu", &r.CPU).Unquoted().Is(pods.CPUConstraint).Default(cpu).Example("250m").
 			Doc("CPU request. The limit is the request, rounded up to whole cores."),
-		keys.Text("memory", &r.Memory).Is(app.MemoryConstraint).Default(memory).Example("512Mi").
+		keys.Text("memory", &r.Memory).Is(pods.MemoryConstraint).Default(memory).Example("512Mi").
 			Doc("Memory request and limit."),
 	}
 }
 
-func nginxKeys(n *app.NginxArgs) keys.Table {
+func nginxKeys(n *nginx.Args) keys.Table {
 	return slices.Concat(nginxTierKeys(n), nginxClientKeys(n), nginxLoadBalancerKeys(n))
 }
 
-func nginxTierKeys(n *app.NginxArgs) keys.Table {
+func nginxTierKeys(n *nginx.Args) keys.Table {
 	return keys.Table{
-		keys.Text("image", &n.Image).Is(app.ImageConstraint).Default(app.DefaultNginxImage).Example("ghcr.io/acme/nginx@sha256:…").
+		keys.Text("image", &n.Image).Is(pods.ImageConstraint).Default(images.Nginx).Example("ghcr.io/acme/nginx@sha256:…").
 			Doc("An nginx image, 1.22 or later, that can run as any user."),
-		keys.Object("replicas", replicaKeys(&n.Replicas, app.DefaultNginxMinReplicas, app.DefaultNginxMaxReplicas)).
+		keys.Object("replicas", replicaKeys(&n.Replicas, nginx.DefaultMinReplicas, nginx.DefaultMaxReplicas)).
 			Doc(replicasDoc),
-		keys.Object("resources", resourceKeys(&n.Resources, app.DefaultNginxCPU, app.DefaultNginxMemory)).
+		keys.Object("resources", resourceKeys(&n.Resources, nginx.DefaultCPU, nginx.DefaultMemory)).
 			Doc("CPU and memory of one pod."),
-		keys.Objects("routes", &n.Routes, routeKeys).Is(app.RoutesConstraint).Otherwise("[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]").Example("[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]").
+		keys.Objects("routes", &n.Routes, routeKeys).Is(nginx.RoutesConstraint).Otherwise("[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]").Example("[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]").
 			Doc("The target of each path. nginx uses the longest prefix that matches."),
-		keys.Text("maxBodySize", &n.MaxBodySize).Unquoted().Is(app.MaxBodySizeConstraint).Example("25m").
+		keys.Text("maxBodySize", &n.MaxBodySize).Unquoted().Is(nginx.MaxBodySizeConstraint).Example("25m").
 			Doc("Maximum size of a request body."),
-		keys.Number("timeoutSeconds", &n.TimeoutSeconds).Is(app.TimeoutSecondsConstraint).Example("30").
+		keys.Number("timeoutSeconds", &n.TimeoutSeconds).Is(nginx.TimeoutSecondsConstraint).Example("30").
 			Doc("Time that nginx waits for the next byte of a response, in seconds."),
-		keys.Number("drainSeconds", &n.DrainSeconds).Is(app.DrainSecondsConstraint).Example("10").
+		keys.Number("drainSeconds", &n.DrainSeconds).Is(nginx.DrainSecondsConstraint).Example("10").
 			Doc("Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time."),
-		rolloutSecondsKey(&n.RolloutSeconds, app.DefaultNginxRolloutSeconds),
+		rolloutSecondsKey(&n.RolloutSeconds, nginx.DefaultRolloutSeconds),
 	}
 }
 
-func nginxClientKeys(n *app.NginxArgs) keys.Table {
+func nginxClientKeys(n *nginx.Args) keys.Table {
 	return keys.Table{
-		keys.Text("certificateArn", &n.CertificateArn).Is(app.CertificateArnConstraint).Otherwise("those of threetier:domain, else none: plain HTTP").Example("arn:aws:acm:eu-west-1:123456789012:certificate/…").
+		keys.Text("certificateArn", &n.CertificateArn).Is(nginx.CertificateArnConstraint).Otherwise("those of threetier:domain, else none: plain HTTP").Example("arn:aws:acm:eu-west-1:123456789012:certificate/…").
 			Doc("ACM certificate of the load balancer, made by hand. The load balancer ends TLS, and nginx redirects HTTP to HTTPS."),
 		keys.Flag("redirect", &n.Redirect).Otherwise("true").Example("false").
 			Doc("Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works."),
-		keys.Texts("trustedProxies", &n.TrustedProxies).Is(app.TrustedProxiesConstraint).Example("[10.0.0.0/16]").
+		keys.Texts("trustedProxies", &n.TrustedProxies).Is(nginx.TrustedProxiesConstraint).Example("[10.0.0.0/16]").
 			Doc("Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected."),
-		keys.Texts("hosts", &n.Hosts).Is(app.HostsConstraint).Otherwise("the names of threetier:domain once they have certificates, else any host").Example("[shop.example.org]").
+		keys.Texts("hosts", &n.Hosts).Is(nginx.HostsConstraint).Otherwise("the names of threetier:domain once they have certificates, else any host").Example("[shop.example.org]").
 			Doc("Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421."),
 		keys.Object("limits", keys.Table{
 
-			keys.Number("requests", &n.Limits.Requests).Is(app.RequestsConstraint).Otherwise("from nginx.resources.memory").Example("100").
+			keys.Number("requests", &n.Limits.Requests).Is(nginx.RequestsConstraint).Otherwise("from nginx.resources.memory").Example("100").
 				Doc("Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi."),
-			keys.Number("requestsPerClient", &n.Limits.RequestsPerClient).Is(app.RequestsPerClientConstraint).Otherwise("half of requests").Example("30").
+			keys.Number("requestsPerClient", &n.Limits.RequestsPerClient).Is(nginx.RequestsPerClientConstraint).Otherwise("half of requests").Example("30").
 				Doc("Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network."),
-			keys.Number("uploads", &n.Limits.Uploads).Is(app.UploadsConstraint).Otherwise("1 GiB of disk divided by maxBodySize, at least 4").Example("20").
+			keys.Number("uploads", &n.Limits.Uploads).Is(nginx.UploadsConstraint).Otherwise("1 GiB of disk divided by maxBodySize, at least 4").Example("20").
 				Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets half of them."),
-			keys.Number("ratePerClient", &n.Limits.RatePerClient).Is(app.RatePerClientConstraint).Example("50").
+			keys.Number("ratePerClient", &n.Limits.RatePerClient).Is(nginx.RatePerClientConstraint).Example("50").
 				Doc("Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit."),
 		}).
 			Doc("Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429."),
 	}
 }
 
-func nginxLoadBalancerKeys(n *app.NginxArgs) keys.Table {
+func nginxLoadBalancerKeys(n *nginx.Args) keys.Table {
 	return keys.Table{
 		keys.Flag("internal", &n.Internal).Example("true").
 			Doc("Makes the load balancer reachable only from the private network."),
 		keys.Object("loadBalancer", keys.Table{
 
-			keys.Text("class", &n.LoadBalancer.Class).Is(app.LoadBalancerClassConstraint).Otherwise("the cluster's own").Example("eks.amazonaws.com/nlb").
+			keys.Text("class", &n.LoadBalancer.Class).Is(nginx.LoadBalancerClassConstraint).Otherwise("the cluster's own").Example("eks.amazonaws.com/nlb").
 				Doc("The loadBalancerClass of the Service."),
 			keys.TextMap("annotations", &n.LoadBalancer.Annotations).Example("{service.beta.kubernetes.io/aws-load-balancer-name: shop}").
 				Doc("Annotations for the Service. They override the program's annotations. An empty value removes one."),
@@ -267,50 +270,50 @@ func permissionKeys(p *app.PermissionArgs) keys.Table {
 	}
 }
 
-func registryKeys(r *app.RegistryArgs) keys.Table {
+func registryKeys(r *pods.RegistryArgs) keys.Table {
 	return keys.Table{
-		keys.Text("server", &r.Server).Is(app.RegistryServerConstraint).Required().Example("ghcr.io").
+		keys.Text("server", &r.Server).Is(pods.RegistryServerConstraint).Required().Example("ghcr.io").
 			Doc("Host name of the registry, as the image names begin with it."),
-		keys.Text("username", &r.Username).Is(app.RegistryUsernameConstraint).Required().Example("acme-bot").
+		keys.Text("username", &r.Username).Is(pods.RegistryUsernameConstraint).Required().Example("acme-bot").
 			Doc("User name for the registry."),
 		keys.SecretText("password", &r.Password).Required().Example("{secure: …}").
 			Doc("Password or token for the registry. It is stored in a Kubernetes Secret. A changed password restarts all pods, one after the other."),
 	}
 }
 
-func placementKeys(p *app.PlacementArgs) keys.Table {
+func placementKeys(p *pods.PlacementArgs) keys.Table {
 	return keys.Table{
-		keys.TextMap("nodeSelector", &p.NodeSelector).Is(app.NodeSelectorConstraint).Example("{kubernetes.io/arch: arm64}").
+		keys.TextMap("nodeSelector", &p.NodeSelector).Is(pods.NodeSelectorConstraint).Example("{kubernetes.io/arch: arm64}").
 			Doc("Labels that a node must have."),
 		keys.Objects("tolerations", &p.Tolerations, tolerationKeys).Example("[{key: dedicated, value: apps, effect: NoSchedule}]").
 			Doc("Taints of nodes that the pods can run on."),
 	}
 }
 
-func tolerationKeys(t *app.TolerationArgs) keys.Table {
+func tolerationKeys(t *pods.TolerationArgs) keys.Table {
 	return keys.Table{
-		keys.Text("key", &t.Key).Is(app.LabelNameConstraint).Otherwise("any, with operator Exists; else required").Example("dedicated").
+		keys.Text("key", &t.Key).Is(pods.LabelNameConstraint).Otherwise("any, with operator Exists; else required").Example("dedicated").
 			Doc("Key of the taint."),
-		keys.Text("operator", &t.Operator).Is(app.TolerationOperatorConstraint).Example(app.TolerationExists).
-			Doc(app.TolerationExists + " ignores the value of the taint."),
-		keys.Text("value", &t.Value).Unquoted().Is(app.LabelValueConstraint).Otherwise("empty").Example("apps").
+		keys.Text("operator", &t.Operator).Is(pods.TolerationOperatorConstraint).Example(pods.TolerationExists).
+			Doc(pods.TolerationExists + " ignores the value of the taint."),
+		keys.Text("value", &t.Value).Unquoted().Is(pods.LabelValueConstraint).Otherwise("empty").Example("apps").
 			Doc("Value of the taint."),
-		keys.Text("effect", &t.Effect).Is(app.TolerationEffectConstraint).Otherwise("any").Example("NoSchedule").
+		keys.Text("effect", &t.Effect).Is(pods.TolerationEffectConstraint).Otherwise("any").Example("NoSchedule").
 			Doc("Effect of the taint."),
 	}
 }
 
-func routeKeys(r *app.RouteArgs) keys.Table {
+func routeKeys(r *nginx.RouteArgs) keys.Table {
 	return keys.Table{
-		keys.Text("path", &r.Path).Is(app.RoutePathConstraint).Required().Example("/api").
+		keys.Text("path", &r.Path).Is(nginx.RoutePathConstraint).Required().Example("/api").
 			Doc("Path prefix. /api matches /api and /api/x, but not /apix."),
-		keys.Text("to", &r.To).Is(app.RouteToConstraint).Required().Example("backend").
+		keys.Text("to", &r.To).Is(nginx.RouteToConstraint).Required().Example("backend").
 			Doc("Target of the route."),
 		keys.Flag("stripPrefix", &r.StripPrefix).Example("true").
 			Doc("Removes the prefix from the forwarded request."),
-		keys.Number("timeoutSeconds", &r.TimeoutSeconds).Is(app.TimeoutSecondsConstraint).Otherwise("nginx.timeoutSeconds").Example("300").
+		keys.Number("timeoutSeconds", &r.TimeoutSeconds).Is(nginx.TimeoutSecondsConstraint).Otherwise("nginx.timeoutSeconds").Example("300").
 			Doc("Overrides nginx.timeoutSeconds for this route."),
-		keys.Text("maxBodySize", &r.MaxBodySize).Unquoted().Is(app.MaxBodySizeConstraint).Otherwise("nginx.maxBodySize").Example("100m").
+		keys.Text("maxBodySize", &r.MaxBodySize).Unquoted().Is(nginx.MaxBodySizeConstraint).Otherwise("nginx.maxBodySize").Example("100m").
 			Doc("Overrides nginx.maxBodySize for this route."),
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"threetier/components/alarms"
 	"threetier/components/app"
+	"threetier/components/app/nginx"
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/components/domain"
@@ -68,7 +69,7 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 	s.Cluster.ClientSecurityGroupIDs = s.Database.Network.ClientSecurityGroupIDs
 	s.Database.Region = s.Region
 	if s.Domain != nil {
-		s.App.Nginx.Domain = app.DomainArgs{Name: s.Domain.Name, Aliases: s.Domain.Aliases, RedirectFrom: s.Domain.RedirectFrom}
+		s.App.Nginx.Domain = nginx.DomainArgs{Name: s.Domain.Name, Aliases: s.Domain.Aliases, RedirectFrom: s.Domain.RedirectFrom}
 	}
 	if s.App.Namespace == "" {
 		s.App.Namespace = DefaultNamespace(ctx.Project(), ctx.Stack())

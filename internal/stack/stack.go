@@ -37,9 +37,9 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	web, err := app.NewApp(ctx, "app", config.App.Wired(app.Wiring{
+	web, err := app.NewApp(ctx, "app", &config.App, app.Wiring{
 		Owner: place.Owner, EKS: app.EKSArgs(place.EKS), Database: data.Connection(), Certificates: names.certificates(),
-	}), pulumi.Providers(place.Provider), pulumi.DependsOn(data.Ready))
+	}, pulumi.Providers(place.Provider), pulumi.DependsOn(data.Ready))
 	if err != nil {
 		return err
 	}

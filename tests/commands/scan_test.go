@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
+	"threetier/components/app/images"
 	"threetier/internal/planner"
 	"threetier/internal/recorder"
 )
@@ -61,7 +61,7 @@ func TestScanAsksForEveryImageOfAPlanOnceAndForNothingElse(t *testing.T) {
 		}
 		slices.Sort(want)
 		want = slices.Compact(want)
-		require.Subset(t, want, []string{app.DefaultNginxImage, app.DefaultClientImage}, "a plan has the images that no config names")
+		require.Subset(t, want, []string{images.Nginx, images.Client}, "a plan has the images that no config names")
 		asked, said, err := scanned(t, "none", stack)
 		require.NoError(t, err, said)
 		assert.ElementsMatch(t, want, asked, stack)
@@ -71,15 +71,15 @@ func TestScanAsksForEveryImageOfAPlanOnceAndForNothingElse(t *testing.T) {
 func TestScanWithoutAStackAsksForTheDefaultImages(t *testing.T) {
 	asked, said, err := scanned(t, "none")
 	require.NoError(t, err, said)
-	assert.Equal(t, []string{app.DefaultNginxImage, app.DefaultClientImage}, asked)
+	assert.Equal(t, []string{images.Nginx, images.Client}, asked)
 }
 
 func TestScanGoesOnAfterAnImageThatFailsAndFailsThen(t *testing.T) {
-	asked, said, err := scanned(t, app.DefaultNginxImage)
+	asked, said, err := scanned(t, images.Nginx)
 	require.Error(t, err)
 	assert.Len(t, asked, 2)
-	assert.True(t, strings.HasSuffix(said, "\nnot passed: "+app.DefaultNginxImage+"\n"), said)
-	assert.NotContains(t, said, "not passed: "+app.DefaultClientImage)
+	assert.True(t, strings.HasSuffix(said, "\nnot passed: "+images.Nginx+"\n"), said)
+	assert.NotContains(t, said, "not passed: "+images.Client)
 
 	asked, said, err = scanned(t, "none", "nowhere")
 	require.Error(t, err)

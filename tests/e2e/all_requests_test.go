@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"threetier/components/app"
+	"threetier/components/app/images"
 )
 
 // The images of dev, each under a second tag: to Kubernetes a new version.
 var secondTags = map[string]string{
-	"ghcr.io/acme/backend:1.0.0":      "ghcr.io/acme/backend:1.0.1",
-	"ghcr.io/acme/frontend:1.0.0":     "ghcr.io/acme/frontend:1.0.1",
-	withoutTag(app.DefaultNginxImage): secondNginx,
+	"ghcr.io/acme/backend:1.0.0":  "ghcr.io/acme/backend:1.0.1",
+	"ghcr.io/acme/frontend:1.0.0": "ghcr.io/acme/frontend:1.0.1",
+	withoutTag(images.Nginx):      secondNginx,
 }
 
 // withoutTag is how containerd names an image that is given with tag and digest.

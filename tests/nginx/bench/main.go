@@ -19,8 +19,8 @@ import (
 	"strings"
 	"time"
 
-	"threetier/components/app"
-	"threetier/tests/nginx"
+	"threetier/components/app/nginx"
+	realnginx "threetier/tests/nginx"
 )
 
 const (
@@ -113,7 +113,7 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer stop()
-	config, err := app.RenderNginxConfig(app.NginxArgs{}, address, address)
+	config, err := nginx.RenderConfig(nginx.Args{}, address, address)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func serve(config string) (target, func(), error) {
 	if err != nil {
 		return target{}, nil, err
 	}
-	server, err := nginx.Start(config, dir, discard{})
+	server, err := realnginx.Start(config, dir, discard{})
 	if err != nil {
 		return target{}, nil, err
 	}

@@ -2,11 +2,17 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
+	"threetier/components/database"
 )
 
 // networkPolicy has rules for one direction, since some policy engines let a rule for one direction of a policy count for
@@ -27,29 +33,29 @@ type networkPolicy struct {
 //	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
-func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs) ([]pulumi.Resource, error) {
+func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
 	backendPort := pulumi.Int(*args.Backend.Port)
-	toDatabase := egress(nil, args.Database.Port)
-	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(ToBackend), backendPort)}
+	toDatabase := egress(nil, connection.Port)
+	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPort)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
 		port := pulumi.Int(*args.Frontend.Port)
-		toUpstreams = append(toUpstreams, egress(tierPeer(ToFrontend), port))
+		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), port))
 		frontend = []networkPolicy{
-			{"frontend-in", tierSelector(ToFrontend), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginxLabel), port)}, nil},
+			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), port)}, nil},
 		}
 	}
 	policies := append([]networkPolicy{
-		{"nginx-in", tierSelector(nginxLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.podPorts()...)}, nil},
-		{"nginx-out", tierSelector(nginxLabel), nil, append(toUpstreams, toDNS())},
-		{"backend-in", tierSelector(ToBackend), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
+		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.PodPorts()...)}, nil},
+		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, toDNS())},
+		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"migration-out", tierSelector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
-	if args.Database.Roles != nil {
+	if connection.Roles != nil {
 		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
-		policies = append(policies, networkPolicy{"roles-out", tierSelector(rolesLabel), nil, out}, networkPolicy{"psql-out", tierSelector(psqlLabel), nil, out})
+		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, out}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, out})
 	}
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
@@ -61,7 +67,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 			types = append(types, pulumi.String("Egress"))
 		}
 		policy, err := networkingv1.NewNetworkPolicy(ctx, name+"-"+p.suffix, &networkingv1.NetworkPolicyArgs{
-			Metadata: metadata(args.Nginx.Namespace, p.suffix),
+			Metadata: pods.Metadata(app.Namespace, p.suffix),
 			Spec: networkingv1.NetworkPolicySpecArgs{
 				PodSelector: p.selector,
 				PolicyTypes: types,
@@ -80,19 +86,13 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 // backendSelector finds the backend's pods and those of some workers and jobs.
 func backendSelector(labels []string) metav1.LabelSelectorArgs {
 	if len(labels) == 0 {
-		return tierSelector(ToBackend)
+		return pods.Selector(backendLabel)
 	}
-	return anyOf(append([]string{ToBackend}, labels...))
-}
-
-func anyOf(labels []string) metav1.LabelSelectorArgs {
-	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
-		Key: pulumi.String(tierLabel), Operator: pulumi.String("In"), Values: stringArray(labels),
-	}}}
+	return pods.AnyOf(append([]string{backendLabel}, labels...))
 }
 
 func tierPeer(label string) networkingv1.NetworkPolicyPeerArray {
-	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: tierSelector(label)}}
+	return networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{PodSelector: pods.Selector(label)}}
 }
 
 // ingress and egress without peers mean anyone, anywhere.
@@ -117,4 +117,43 @@ func policyPorts(protocol string, ports ...pulumi.IntInput) networkingv1.Network
 		array = append(array, networkingv1.NetworkPolicyPortArgs{Protocol: pulumi.String(protocol), Port: port})
 	}
 	return array
+}
+
+// openTier is a tier by its ways out.
+type openTier struct {
+	name     string
+	selector metav1.LabelSelectorArgs
+	ways     []EgressArgs
+}
+
+// frontendEgress are the frontend's ways out, where there is a frontend.
+func (args AppArgs) frontendEgress() []EgressArgs {
+	if args.Frontend == nil {
+		return nil
+	}
+	return args.Frontend.Egress
+}
+
+// processes are the network's view of all jobs and workers, in the order of their labels. Without ways out of its own, one
+// has the backend's.
+func (args AppArgs) processes() []openTier {
+	var all []openTier
+	for _, name := range slices.Sorted(maps.Keys(args.Jobs)) {
+		all = append(all, openTier{jobLabel(name), pods.Selector(jobLabel(name)), args.Jobs[name].Egress})
+	}
+	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
+		all = append(all, openTier{workerLabel(name), pods.Selector(workerLabel(name)), args.Workers[name].Egress})
+	}
+	return all
+}
+
+// processLabels are those of all workers and jobs, or of those alone that have the backend's ways out.
+func (args AppArgs) processLabels(all bool) []string {
+	var labels []string
+	for _, process := range args.processes() {
+		if all || process.ways == nil {
+			labels = append(labels, process.name)
+		}
+	}
+	return labels
 }

@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"encoding/base64"
@@ -37,8 +37,8 @@ func (args RegistryArgs) Problems() problems.List {
 	return ps
 }
 
-// newPullSecret is auto-named, as every Secret: pods with new credentials come before the old ones go.
-func newPullSecret(ctx *pulumi.Context, app *App, name string, namespace pulumi.StringInput, args RegistryArgs) (pulumi.StringInput, error) {
+// NewPullSecret is auto-named, as every Secret: pods with new credentials come before the old ones go.
+func NewPullSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, namespace pulumi.StringInput, args RegistryArgs) (pulumi.StringInput, error) {
 	if !args.isGiven() {
 		return nil, nil
 	}
@@ -54,11 +54,11 @@ func newPullSecret(ctx *pulumi.Context, app *App, name string, namespace pulumi.
 		return base64.StdEncoding.EncodeToString(text), err
 	}).(pulumi.StringOutput)
 	secret, err := corev1.NewSecret(ctx, name+"-registry", &corev1.SecretArgs{
-		Metadata:  metadata(namespace, "registry"),
+		Metadata:  Metadata(namespace, "registry"),
 		Type:      pulumi.String("kubernetes.io/dockerconfigjson"),
 		Immutable: pulumi.Bool(true),
 		Data:      pulumi.StringMap{".dockerconfigjson": config},
-	}, pulumi.Parent(app))
+	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package app
+package logins
 
 import (
 	_ "embed"
@@ -9,15 +9,15 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app/pods"
 )
 
-// PsqlName begins the names of the Jobs that people open.
-const PsqlName = psqlLabel
-
 const (
-	psqlLabel = "psql"
-	// writesSuffix ends the name of the template whose pods may write.
-	writesSuffix = "-write"
+	// PsqlName begins the names of the Jobs that people open.
+	PsqlName = "psql"
+	// WritesSuffix ends the name of the template whose pods may write.
+	WritesSuffix = "-write"
 	loginDir     = "/run/login"
 	// psqlMinutes is how long a person's login and pod last.
 	psqlMinutes = 60
@@ -26,28 +26,28 @@ const (
 //go:embed psql.sql
 var psqlSQL string
 
-// letPeopleIn makes the templates of psql's pods: CronJobs that never run by themselves, since kubectl makes a Job of one.
+// LetPeopleIn makes the templates of psql's pods: CronJobs that never run by themselves, since kubectl makes a Job of one.
 // They have fixed names, by which people find them. Each pod first makes a login that expires and is named after the Job.
-func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name string) error {
+func (r *Logins) LetPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name string) error {
 	if r == nil {
 		return nil
 	}
 	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
-		Metadata:  metadata(r.namespace, psqlLabel),
+		Metadata:  pods.Metadata(r.Namespace, PsqlName),
 		Immutable: pulumi.Bool(true),
 		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(psqlSQL)},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create SQL config map: %w", err)
 	}
-	for suffix, writes := range map[string]bool{"": false, writesSuffix: true} {
-		metadata := metadata(r.namespace, psqlLabel)
-		metadata.Name = pulumi.String(psqlLabel + suffix)
+	for suffix, writes := range map[string]bool{"": false, WritesSuffix: true} {
+		metadata := pods.Metadata(r.Namespace, PsqlName)
+		metadata.Name = pulumi.String(PsqlName + suffix)
 		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
 			Metadata: metadata,
 			Spec: batchv1.CronJobSpecArgs{
 				Suspend:                 pulumi.Bool(true),
-				Schedule:                pulumi.String(neverSchedule),
+				Schedule:                pulumi.String(pods.NeverSchedule),
 				StartingDeadlineSeconds: pulumi.Int(60),
 				JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 					BackoffLimit:            pulumi.Int(0),
@@ -61,7 +61,7 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 			},
 		}, pulumi.Parent(parent))
 		if err != nil {
-			return fmt.Errorf("create cron job %s%s: %w", psqlLabel, suffix, err)
+			return fmt.Errorf("create cron job %s%s: %w", PsqlName, suffix, err)
 		}
 	}
 	return nil
@@ -69,35 +69,35 @@ func (r *roles) letPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name st
 
 // psqlPod has two containers that share a login: the first makes it as the administrator, and is gone when a person
 // comes to the second.
-func (r *roles) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecArgs {
-	t := r.tier
-	t.label, t.volumes, t.mounts = psqlLabel, nil, nil
-	t.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
-	t.mount("database-ca", databaseCADir, r.ca)
+func (r *Logins) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecArgs {
+	t := r.Set
+	t.Label, t.Volumes, t.Mounts = PsqlName, nil, nil
+	t.Mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
+	t.Mount("database-ca", CADir, r.ca)
 	const login = pulumi.String("login")
-	t.volumes = append(t.volumes, corev1.VolumeArgs{Name: login, EmptyDir: corev1.EmptyDirVolumeSourceArgs{
+	t.Volumes = append(t.Volumes, corev1.VolumeArgs{Name: login, EmptyDir: corev1.EmptyDirVolumeSourceArgs{
 		Medium: pulumi.String("Memory"), SizeLimit: pulumi.String("1Mi"),
 	}})
-	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: login, MountPath: pulumi.String(loginDir)})
-	t.container = corev1.ContainerArgs{
+	t.Mounts = append(t.Mounts, corev1.VolumeMountArgs{Name: login, MountPath: pulumi.String(loginDir)})
+	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
-		Command: stringArray([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
-		Env: joined(r.env, corev1.EnvVarArray{jobName("PGUSER")}, plainEnv(map[string]pulumi.StringInput{
+		Command: pods.Strings([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
+		Env: pods.JoinEnv(r.env, corev1.EnvVarArray{jobName("PGUSER")}, pods.PlainEnv(map[string]pulumi.StringInput{
 			"PGAPPNAME": pulumi.String("psql"), "PGPASSFILE": pulumi.String(loginDir + "/pgpass"),
 		})),
 	}
-	pod := t.endingPod()
+	pod := t.EndingPod()
 	first := corev1.ContainerArgs{
 		Image: pulumi.String(r.image),
-		Command: stringArray([]string{"sh", "-ec", `umask 077
+		Command: pods.Strings([]string{"sh", "-ec", `umask 077
 password=$(head -c 24 /dev/urandom | base64 | tr +/ ab)
 printf '%s\n%s\n' "$password" "$password" | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file=` + sqlDir + `/psql.sql
 echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
-		Env: joined(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, plainEnv(map[string]pulumi.StringInput{
+		Env: pods.JoinEnv(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, pods.PlainEnv(map[string]pulumi.StringInput{
 			"MINUTES": pulumi.String(strconv.Itoa(psqlMinutes)), "WRITES": pulumi.String(strconv.FormatBool(writes)),
 		})),
 	}
-	pod.InitContainers = corev1.ContainerArray{t.hardened(first, "login")}
+	pod.InitContainers = corev1.ContainerArray{t.Hardened(first, "login")}
 	pod.TerminationGracePeriodSeconds = pulumi.Int(1)
 	return pod
 }

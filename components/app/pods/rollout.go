@@ -1,4 +1,4 @@
-package app
+package pods
 
 import (
 	"crypto/sha256"
@@ -9,10 +9,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// rollout is a Deployment, and what is there once its new pods serve.
-type rollout struct {
+// Rollout is a Deployment, and what is there once its new pods serve.
+type Rollout struct {
 	deployment *appsv1.Deployment
-	awaited    pulumi.Resource
+	Awaited    pulumi.Resource
 }
 
 // Tier is a set of equal pods, for those who watch them.
@@ -25,10 +25,10 @@ type Tier struct {
 	MaxReplicas int
 }
 
-func (t tier) watched(pods rollout) Tier {
-	watched := Tier{Name: t.label, Deployment: pods.deployment.Metadata.Name().Elem()}
-	if t.replicas.autoscaled() {
-		watched.MaxReplicas = *t.replicas.Max
+func (t Set) Watched(pods Rollout) Tier {
+	watched := Tier{Name: t.Label, Deployment: pods.deployment.Metadata.Name().Elem()}
+	if t.Replicas.Autoscaled() {
+		watched.MaxReplicas = *t.Replicas.Max
 	}
 	return watched
 }
@@ -39,16 +39,25 @@ const rolloutAnnotation = "threetier/rollout"
 // awaitRollout waits for a Deployment a second time. The provider takes the status that it sees first for that of the
 // new pods, even where Kubernetes hasn't looked at the change yet: then it says that the rollout is complete, and one
 // that fails would pass. By the time that this annotation is written, Kubernetes has.
-func (t tier) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment, spec appsv1.DeploymentSpecArgs) (*appsv1.DeploymentPatch, error) {
+func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment, spec appsv1.DeploymentSpecArgs) (*appsv1.DeploymentPatch, error) {
 	of := pulumi.JSONMarshal(spec.Template).ApplyT(func(template string) string {
 		return fmt.Sprintf("%x", sha256.Sum256([]byte(template)))[:16]
 	}).(pulumi.StringOutput)
-	return appsv1.NewDeploymentPatch(ctx, t.name, &appsv1.DeploymentPatchArgs{
+	return appsv1.NewDeploymentPatch(ctx, t.Name, &appsv1.DeploymentPatchArgs{
 		Metadata: metav1.ObjectMetaPatchArgs{
-			Name: deployment.Metadata.Name(), Namespace: t.namespace.ToStringOutput().ToStringPtrOutput(),
+			Name: deployment.Metadata.Name(), Namespace: t.Namespace.ToStringOutput().ToStringPtrOutput(),
 			Annotations: pulumi.StringMap{rolloutAnnotation: of},
 		},
 	}, pulumi.Parent(parent), t.patience(),
 		// It goes with its Deployment. To take it back from one that is gone, with its namespace perhaps, is an error.
 		pulumi.RetainOnDelete(true))
+}
+
+// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
+const DefaultRolloutSeconds = 300
+
+// patience is how long Pulumi waits for a rollout.
+func (t Set) patience() pulumi.ResourceOption {
+	seconds := fmt.Sprintf("%ds", t.RolloutSeconds)
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
 }

@@ -1,4 +1,4 @@
-package app
+package nginx
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app/pods"
 )
 
 const (
@@ -19,29 +21,29 @@ const (
 // newLoadBalancer keeps the client's address on any cluster: with Local a node hands packets
 // on as they came, and on AWS, where the load balancer sends straight to the pods, an
 // annotation asks for the same.
-func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t tier, args NginxArgs) (*corev1.Service, error) {
+func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args Args) (*corev1.Service, error) {
 	port := func(name string, number int, target string) corev1.ServicePortArgs {
 		return corev1.ServicePortArgs{Name: pulumi.String(name), Port: pulumi.Int(number), TargetPort: pulumi.String(target)}
 	}
-	ports := corev1.ServicePortArray{port("http", 80, portName)}
+	ports := corev1.ServicePortArray{port("http", 80, pods.PortName)}
 	if args.tls() {
 		// Behind a load balancer of layer 4 nginx can't see which port was asked for, so each leads
 		// to its own. Port 80 keeps the one that it has without a certificate: with another the AWS
 		// Load Balancer Controller makes another target group, which is empty at first (its issue 3621).
 		ports = append(ports, port("https", 443, tlsPortName))
 	}
-	metadata := t.metadata()
+	metadata := t.Metadata()
 	metadata.Annotations = args.loadBalancerAnnotations()
 	spec := corev1.ServiceSpecArgs{
 		Type:                  pulumi.String("LoadBalancer"),
 		ExternalTrafficPolicy: pulumi.String("Local"),
-		Selector:              pulumi.StringMap{tierLabel: pulumi.String(t.label)},
+		Selector:              pulumi.StringMap{pods.TierLabel: pulumi.String(t.Label)},
 		Ports:                 ports,
 	}
 	if args.LoadBalancer.Class != "" {
 		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)
 	}
-	return corev1.NewService(ctx, t.name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent),
+	return corev1.NewService(ctx, t.Name, &corev1.ServiceArgs{Metadata: metadata, Spec: spec}, pulumi.Parent(parent),
 		// Kubernetes refuses to change it.
 		pulumi.ReplaceOnChanges([]string{"spec.loadBalancerClass"}))
 }
@@ -53,7 +55,7 @@ func (args LoadBalancerArgs) OtherController() bool {
 }
 
 // loadBalancerAnnotations are for the AWS Load Balancer Controller and EKS Auto Mode; other clusters ignore them.
-func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
+func (args Args) loadBalancerAnnotations() pulumi.StringMap {
 	scheme := "internet-facing"
 	if args.Internal {
 		scheme = "internal"
@@ -67,7 +69,7 @@ func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
 		awsLoadBalancer + "attributes":                      "load_balancing.cross_zone.enabled=true",
 		awsLoadBalancer + "healthcheck-protocol":            "http",
 		awsLoadBalancer + "healthcheck-port":                "traffic-port",
-		awsLoadBalancer + "healthcheck-path":                NginxHealthPath,
+		awsLoadBalancer + "healthcheck-path":                HealthPath,
 		awsLoadBalancer + "healthcheck-interval":            "10",
 		awsLoadBalancer + "healthcheck-healthy-threshold":   "2",
 		awsLoadBalancer + "healthcheck-unhealthy-threshold": "2",
@@ -77,9 +79,9 @@ func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
 		annotations[awsLoadBalancer+"ssl-ports"] = "443"
 		annotations[awsLoadBalancer+"ssl-negotiation-policy"] = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 	}
-	if longest := *args.longestRequest(""); longest > loadBalancerIdleSeconds {
+	if longest := args.LongestRequest(""); longest > loadBalancerIdleSeconds {
 		// A listener of plain TCP may wait for up to 6000 s; a certificate comes with one of TLS, which can't.
-		annotations[awsLoadBalancer+"listener-attributes.TCP-80"] = fmt.Sprintf("tcp.idle_timeout.seconds=%d", longest+stopMarginSeconds)
+		annotations[awsLoadBalancer+"listener-attributes.TCP-80"] = fmt.Sprintf("tcp.idle_timeout.seconds=%d", longest+pods.StopMarginSeconds)
 	}
 	maps.Copy(annotations, args.LoadBalancer.Annotations)
 	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
@@ -93,7 +95,7 @@ func (args NginxArgs) loadBalancerAnnotations() pulumi.StringMap {
 }
 
 // url is the domain's once it has a certificate: until then nothing may lead there.
-func (args NginxArgs) url(loadBalancer pulumi.StringOutput) pulumi.StringOutput {
+func (args Args) url(loadBalancer pulumi.StringOutput) pulumi.StringOutput {
 	switch {
 	case len(args.Domain.CertificateARNs) > 0:
 		return pulumi.String("https://" + args.Domain.Name).ToStringOutput()

@@ -1,22 +1,22 @@
-package app
+package nginx
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/internal/problems"
 )
 
 // What nginx gets where its args say nothing.
 const (
-	DefaultNginxMinReplicas = 2
-	DefaultNginxMaxReplicas = 6
-	DefaultNginxCPU         = "100m"
-	DefaultNginxMemory      = "256Mi"
+	DefaultMinReplicas = 2
+	DefaultMaxReplicas = 6
+	DefaultCPU         = "100m"
+	DefaultMemory      = "256Mi"
 	// DefaultMaxBodySize is the largest request body.
 	DefaultMaxBodySize = "10m"
 	// DefaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
@@ -25,8 +25,8 @@ const (
 	// default: it was seen to send new connections for two minutes and more after it was told,
 	// and the controller needs its time to tell it (aws-load-balancer-controller, issues 2366 and 1834).
 	DefaultDrainSeconds = 300
-	// DefaultNginxRolloutSeconds leaves the load balancer minutes to take each new pod in.
-	DefaultNginxRolloutSeconds = 900
+	// DefaultRolloutSeconds leaves the load balancer minutes to take each new pod in.
+	DefaultRolloutSeconds = 900
 )
 
 // loadBalancerIdleSeconds is when a network load balancer cuts a silent connection. Listeners
@@ -39,10 +39,10 @@ const (
 	ToFrontend = "frontend"
 )
 
-// NginxHealthPath answers for nginx itself; routes can't be below NginxOwnPath.
+// NginxHealthPath answers for nginx itself; routes can't be below OwnPath.
 const (
-	NginxOwnPath    = "/-"
-	NginxHealthPath = NginxOwnPath + "/healthz"
+	OwnPath    = "/-"
+	HealthPath = OwnPath + "/healthz"
 )
 
 // DefaultRoutes send /api to the backend and the rest to the frontend.
@@ -50,15 +50,15 @@ func DefaultRoutes() []RouteArgs {
 	return []RouteArgs{{Path: "/api", To: ToBackend}, {Path: "/", To: ToFrontend}}
 }
 
-// NginxArgs describe the way in.
-type NginxArgs struct {
-	// Image is an nginx, 1.22 or later, that can run as any uid and has SIGQUIT for its stop signal. Default: DefaultNginxImage.
+// Args describe the way in.
+type Args struct {
+	// Image is an nginx, 1.22 or later, that can run as any uid and has SIGQUIT for its stop signal. Default: images.Nginx.
 	Image string
-	// Replicas bound the number of pods. Default: DefaultNginxMinReplicas to DefaultNginxMaxReplicas.
-	Replicas ReplicaArgs
+	// Replicas bound the number of pods. Default: DefaultMinReplicas to DefaultMaxReplicas.
+	Replicas pods.ReplicaArgs
 	// Resources are what one pod gets; there is a worker for each core of the limit.
-	// Default: DefaultNginxCPU, DefaultNginxMemory.
-	Resources ResourceArgs
+	// Default: DefaultCPU, DefaultMemory.
+	Resources pods.ResourceArgs
 	// Routes say which path leads where; the longest prefix wins. Default: DefaultRoutes.
 	Routes []RouteArgs
 	// MaxBodySize is the largest request body, in bytes or with k, m or g. Default: DefaultMaxBodySize.
@@ -68,7 +68,7 @@ type NginxArgs struct {
 	// DrainSeconds is how long a pod that is to stop serves on, until no load balancer sends
 	// it connections any more. Default: DefaultDrainSeconds.
 	DrainSeconds *int
-	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultNginxRolloutSeconds.
+	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultRolloutSeconds.
 	RolloutSeconds *int
 	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: Domain's.
 	CertificateArn string
@@ -88,14 +88,6 @@ type NginxArgs struct {
 	Internal bool
 	// LoadBalancer adapts the Service to the cluster's load balancer controller.
 	LoadBalancer LoadBalancerArgs
-	// PullSecret is the name of a Secret with the registry's credentials. Default: none; App sets it.
-	PullSecret pulumi.StringInput
-	// Placement says which nodes the pods may run on. App sets it.
-	Placement PlacementArgs
-	// Namespace is where nginx runs. Required; App sets it.
-	Namespace pulumi.StringInput
-	// Backend and Frontend are what routes lead to. Required, but for a Frontend that no route leads to; App sets them.
-	Backend, Frontend UpstreamArgs
 }
 
 // DomainArgs are public names that lead to the load balancer.
@@ -132,36 +124,14 @@ type LoadBalancerArgs struct {
 	Annotations map[string]string
 }
 
-// UpstreamArgs are a Service that nginx sends requests to.
-type UpstreamArgs struct {
-	// Host is the Service's name. Required.
-	Host pulumi.StringInput
-	// Port is the Service's port. Required.
-	Port pulumi.IntInput
-}
-
-func (args UpstreamArgs) missing() bool { return args.Host == nil || args.Port == nil }
-
-// address is host:port; empty where there is no such Service.
-func (args UpstreamArgs) address() pulumi.StringOutput {
-	if args.missing() {
-		return pulumi.String("").ToStringOutput()
-	}
-	return pulumi.Sprintf("%s:%d", args.Host, args.Port)
-}
-
-func (args NginxArgs) needsFrontend() bool {
-	return slices.ContainsFunc(args.Routes, func(route RouteArgs) bool { return route.To == ToFrontend })
-}
-
 // Problems are what the args can't run with.
-func (args NginxArgs) Problems() problems.List {
-	ps := ImageConstraint.Problems("image", args.Image)
+func (args Args) Problems() problems.List {
+	ps := pods.ImageConstraint.Problems("image", args.Image)
 	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
 	ps = append(ps, DrainSecondsConstraint.Problems("drainSeconds", args.DrainSeconds)...)
-	ps = append(ps, RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
+	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
 	ps = append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
 	ps = append(ps, args.certificateProblems()...)
 	ps = append(ps, LoadBalancerClassConstraint.Problems("loadBalancer.class", args.LoadBalancer.Class)...)
@@ -177,7 +147,7 @@ func (args NginxArgs) Problems() problems.List {
 	return append(args.idleProblems(), args.limitProblems()...)
 }
 
-func (args NginxArgs) certificateProblems() problems.List {
+func (args Args) certificateProblems() problems.List {
 	if args.CertificateArn != "" && args.Domain.Name != "" {
 		return problems.List{{Path: "certificateArn", Value: "given beside the domain " + args.Domain.Name, Want: "one of the two"}}
 	}
@@ -185,17 +155,17 @@ func (args NginxArgs) certificateProblems() problems.List {
 }
 
 // tls tells that the load balancer has a certificate.
-func (args NginxArgs) tls() bool {
+func (args Args) tls() bool {
 	return args.CertificateArn != "" || len(args.Domain.CertificateARNs) > 0
 }
 
 // DualStack tells that the load balancer has IPv6 addresses too.
-func (args NginxArgs) DualStack() bool {
+func (args Args) DualStack() bool {
 	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
 }
 
 // idleProblems are of requests that the load balancer would cut before nginx does.
-func (args NginxArgs) idleProblems() problems.List {
+func (args Args) idleProblems() problems.List {
 	if args.CertificateArn == "" && args.Domain.Name == "" {
 		return nil
 	}

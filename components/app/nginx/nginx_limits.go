@@ -1,11 +1,11 @@
-package app
+package nginx
 
 import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 
+	"threetier/components/app/pods"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
@@ -23,10 +23,10 @@ import (
 // that a client can bring about. They follow from the directives in nginx.conf.tmpl, and a test adds them up again from a
 // rendered config. Sockets count, since Kubernetes charges them to the pod.
 const (
-	nginxBaseKiB, nginxWorkerKiB = 16 << 10, 8 << 10
+	baseKiB, workerKiB = 16 << 10, 8 << 10
 
-	// socketKiB is what the kernel keeps of one direction of a connection: NginxSocketBytes, and the packet that went over it.
-	socketKiB = NginxSocketBytes>>10 + 32
+	// socketKiB is what the kernel keeps of one direction of a connection: SocketBytes, and the packet that went over it.
+	socketKiB = SocketBytes>>10 + 32
 	// headersKiB are client_header_buffer_size and large_client_header_buffers.
 	headersKiB = 2 + 2*16
 	// forwardedKiB is their copy to the app, with the host a second time.
@@ -49,10 +49,10 @@ const (
 	maxRequests, maxConnections = 4096, 8192
 )
 
-// NginxSocketBytes is the largest buffer of one direction of a TCP connection in nginx's pods.
+// SocketBytes is the largest buffer of one direction of a TCP connection in nginx's pods.
 // Behind a load balancer that ends TLS the other end is a millisecond away, where 64 KiB carry
 // tens of megabytes per second.
-const NginxSocketBytes = 64 << 10
+const SocketBytes = 64 << 10
 
 // What bodies and answers on their way take on a pod's disk at most.
 const (
@@ -78,8 +78,8 @@ type LimitArgs struct {
 	RatePerClient *int
 }
 
-// nginxLimits is what the config says of them.
-type nginxLimits struct {
+// bounds is what the config says of them.
+type bounds struct {
 	Connections                 int // of one worker
 	Requests, RequestsPerClient int
 	UpstreamKeepalive           int
@@ -90,19 +90,19 @@ type nginxLimits struct {
 }
 
 // clientsKiB is the memory that is left for clients.
-func (args NginxArgs) clientsKiB() int {
-	return memoryMiB(args.Resources.Memory)<<10 - nginxBaseKiB - wholeCores(args.Resources.CPU)*nginxWorkerKiB
+func (args Args) clientsKiB() int {
+	return pods.MemoryMiB(args.Resources.Memory)<<10 - baseKiB - pods.WholeCores(args.Resources.CPU)*workerKiB
 }
 
 // mostRequests is where no memory is left for clients that wait.
-func (args NginxArgs) mostRequests() int { return min(maxRequests, args.clientsKiB()/requestKiB) }
+func (args Args) mostRequests() int { return min(maxRequests, args.clientsKiB()/requestKiB) }
 
 // limits divide the memory: half for requests under way unless the args say otherwise, the rest for clients that wait.
-func (args NginxArgs) limits() nginxLimits {
+func (args Args) limits() bounds {
 	requests := *optional.Or(args.Limits.Requests, max(1, args.mostRequests()/2))
 	waiting := (args.clientsKiB() - requests*requestKiB) / connectionKiB
-	connections := min(maxConnections, (waiting+2*requests)/wholeCores(args.Resources.CPU))
-	return nginxLimits{
+	connections := min(maxConnections, (waiting+2*requests)/pods.WholeCores(args.Resources.CPU))
+	return bounds{
 		Connections: connections, Requests: requests,
 		RequestsPerClient: *optional.Or(args.Limits.RequestsPerClient, share(requests)),
 		UpstreamKeepalive: min(256, connections/8),
@@ -113,7 +113,7 @@ func (args NginxArgs) limits() nginxLimits {
 }
 
 // bodySizes is how many different sizes of bodies the routes accept.
-func (args NginxArgs) bodySizes() int {
+func (args Args) bodySizes() int {
 	sizes := map[string]bool{args.MaxBodySize: true}
 	for _, route := range args.Routes {
 		sizes[cmp.Or(route.MaxBodySize, args.MaxBodySize)] = true
@@ -122,7 +122,7 @@ func (args NginxArgs) bodySizes() int {
 }
 
 // uploads is how many bodies of up to a size are under way at once: those that fit into the size's share of the disk.
-func (l nginxLimits) uploads(size string) int {
+func (l bounds) uploads(size string) int {
 	fit := uploadsMiB << 20 / l.sizes / bodyBytes(size)
 	return *optional.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
@@ -130,37 +130,28 @@ func (l nginxLimits) uploads(size string) int {
 // share is what one client gets.
 func share(all int) int { return (all + 1) / 2 }
 
-// memoryMiB reads a value that memoryUnit accepts.
-func memoryMiB(memory string) int {
-	n, _ := strconv.Atoi(memory[:len(memory)-2])
-	if strings.HasSuffix(memory, "Gi") {
-		return n << 10
-	}
-	return n
-}
-
 // roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
-func (args NginxArgs) roomy() bool {
+func (args Args) roomy() bool {
 	args.Limits = LimitArgs{}
 	l := args.limits()
 	return args.mostRequests()/2 >= minRequests && l.Connections >= minConnections
 }
 
 // leastMemory is the smallest that is roomy.
-func (args NginxArgs) leastMemory() string {
+func (args Args) leastMemory() string {
 	for !args.roomy() {
-		args.Resources.Memory = fmt.Sprintf("%dMi", memoryMiB(args.Resources.Memory)+1)
+		args.Resources.Memory = fmt.Sprintf("%dMi", pods.MemoryMiB(args.Resources.Memory)+1)
 	}
 	return args.Resources.Memory
 }
 
 // limitProblems looks at args whose resources are sound.
-func (args NginxArgs) limitProblems() problems.List {
-	args = args.withDefaults()
+func (args Args) limitProblems() problems.List {
+	args = args.WithDefaults()
 	if !args.roomy() {
 		return problems.List{{
 			Path: "resources.memory", Value: strconv.Quote(args.Resources.Memory),
-			Want: fmt.Sprintf("at least %s, for %d requests at once in each of %d workers", args.leastMemory(), minRequests, wholeCores(args.Resources.CPU)),
+			Want: fmt.Sprintf("at least %s, for %d requests at once in each of %d workers", args.leastMemory(), minRequests, pods.WholeCores(args.Resources.CPU)),
 		}}
 	}
 	requests, perClient := RequestsConstraint, RequestsPerClientConstraint

@@ -1,4 +1,5 @@
-package app
+// Package logins makes the logins of the database, by psql in the cluster.
+package logins
 
 import (
 	_ "embed"
@@ -10,12 +11,13 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/pods"
 	"threetier/components/database"
 )
 
 const (
-	rolesLabel = "database-roles"
-	sqlDir     = "/etc/sql"
+	Label  = "database-roles"
+	sqlDir = "/etc/sql"
 	// rolesSeconds is for a database that fails over meanwhile, and for busy tables that change hands.
 	rolesSeconds = 600
 	rolesCPU     = "50m"
@@ -39,10 +41,21 @@ var rolesSQL string
 //go:embed lock.sql
 var lockSQL string
 
-// roles are the database's logins, made by psql in the cluster: nothing else has a way to the database.
-type roles struct {
-	tier
+// Needs are what the logins have of their stack.
+type Needs struct {
+	pods.Place
+	Database database.Connection
+	// Image has a shell and psql 15 or later.
+	Image string
+	// AppOwns is for an app that creates its tables itself.
+	AppOwns bool
+}
+
+// Logins are the database's logins, made by psql in the cluster: nothing else has a way to the database.
+type Logins struct {
+	pods.Set
 	resource string // prefix of the logical names
+	appOwns  bool
 	image    string
 	of       database.Roles
 	env      corev1.EnvVarArray // of a client of the database
@@ -52,21 +65,20 @@ type roles struct {
 	ca            corev1.VolumeArgs
 }
 
-// newRoles is nil where the connection's login is there already.
-func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args BackendArgs) (*roles, error) {
-	if args.Database.Roles == nil {
+// New is nil where the connection's login is there already.
+func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) (*Logins, error) {
+	if needs.Database.Roles == nil {
 		return nil, nil
 	}
-	r := &roles{
-		resource: name, image: args.ClientImage, of: *args.Database.Roles,
-		tier: tier{
-			name: name + "-roles", label: rolesLabel, namespace: args.Namespace, uid: DefaultRunAsUser,
-			resources: ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, writable: []string{WritableTmp},
-			pullSecret: args.PullSecret, placement: args.Placement,
+	r := &Logins{
+		resource: name, image: needs.Image, of: *needs.Database.Roles, appOwns: needs.AppOwns,
+		Set: pods.Set{
+			Name: name + "-roles", Label: Label, Place: needs.Place, UID: pods.DefaultRunAsUser,
+			Resources: pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, Writable: []string{pods.WritableTmp},
 		},
 	}
-	scripts, err := corev1.NewConfigMap(ctx, r.name, &corev1.ConfigMapArgs{
-		Metadata:  r.metadata(),
+	scripts, err := corev1.NewConfigMap(ctx, r.Name, &corev1.ConfigMapArgs{
+		Metadata:  r.Metadata(),
 		Immutable: pulumi.Bool(true),
 		Data: pulumi.StringMap{
 			"administrator.sql": pulumi.String(administratorSQL), "roles.sql": pulumi.String(rolesSQL), "lock.sql": pulumi.String(lockSQL),
@@ -75,24 +87,24 @@ func newRoles(ctx *pulumi.Context, parent pulumi.Resource, name string, args Bac
 	if err != nil {
 		return nil, fmt.Errorf("create SQL config map: %w", err)
 	}
-	secret, err := newSecret(ctx, parent, r.name, r.metadata(), map[string]pulumi.StringInput{
-		databaseCAKey:        args.Database.CABundle,
+	secret, err := pods.NewSecret(ctx, parent, r.Name, r.Metadata(), map[string]pulumi.StringInput{
+		CAKey:                needs.Database.CABundle,
 		"PGPASSWORD":         r.of.Administrator.Password,
-		"APP_VERIFIER":       verifier(r.of.App, args.Database.Password),
+		"APP_VERIFIER":       verifier(r.of.App, needs.Database.Password),
 		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create secret: %w", err)
 	}
-	r.env = clientEnv(args.Database)
-	r.administrator = append(plainEnv(map[string]pulumi.StringInput{
+	r.env = clientEnv(needs.Database)
+	r.administrator = append(pods.PlainEnv(map[string]pulumi.StringInput{
 		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
 	}),
-		secretEnv(secret, []string{"PGPASSWORD"})...)
-	r.verifiers = secretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
-	r.mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
-	r.ca = caVolume(secret)
-	r.mount("database-ca", databaseCADir, r.ca)
+		pods.SecretEnv(secret, []string{"PGPASSWORD"})...)
+	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
+	r.Mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
+	r.ca = CAVolume(secret)
+	r.Mount("database-ca", CADir, r.ca)
 	return r, nil
 }
 
@@ -104,79 +116,64 @@ func verifier(login string, password pulumi.StringInput) pulumi.StringOutput {
 
 // clientEnv is what libpq reads, but for who logs in.
 func clientEnv(c database.Connection) corev1.EnvVarArray {
-	return plainEnv(map[string]pulumi.StringInput{
-		"HOME":              pulumi.String(WritableTmp),
+	return pods.PlainEnv(map[string]pulumi.StringInput{
+		"HOME":              pulumi.String(pods.WritableTmp),
 		"PGHOST":            c.Host,
 		"PGPORT":            pulumi.Sprintf("%d", c.Port),
 		"PGDATABASE":        c.Name,
 		"PGSSLMODE":         pulumi.String("verify-full"),
-		"PGSSLROOTCERT":     pulumi.String(DatabaseCAFile),
+		"PGSSLROOTCERT":     pulumi.String(CAFile),
 		"PGCONNECT_TIMEOUT": pulumi.String("10"),
 	})
 }
 
-// mount gives the pods a volume.
-func (t *tier) mount(name, dir string, volume corev1.VolumeArgs) {
-	volume.Name = pulumi.String(name)
-	t.volumes = append(t.volumes, volume)
-	t.mounts = append(t.mounts, corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(dir), ReadOnly: pulumi.Bool(true)})
+// Make comes before the migration.
+func (r *Logins) Make(ctx *pulumi.Context, parent pulumi.Resource) (pulumi.Resource, error) {
+	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, Uses{})
 }
 
-// caVolume is the CA bundle of a Secret, and nothing else of it.
-func caVolume(secret pulumi.StringInput) corev1.VolumeArgs {
-	return corev1.VolumeArgs{Secret: corev1.SecretVolumeSourceArgs{
-		SecretName: secret,
-		Items:      corev1.KeyToPathArray{corev1.KeyToPathArgs{Key: pulumi.String(databaseCAKey), Path: pulumi.String(databaseCAKey)}},
-	}}
-}
-
-// make comes before the migration. appOwns is for an app that creates its tables itself.
-func (r *roles) make(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool) (pulumi.Resource, error) {
-	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, appOwns, uses{})
-}
-
-// lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
+// Lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
 // the owner's.
-func (r *roles) lock(ctx *pulumi.Context, parent pulumi.Resource, appOwns bool, old uses, after ...pulumi.Resource) error {
-	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, appOwns, old, after...)
+func (r *Logins) Lock(ctx *pulumi.Context, parent pulumi.Resource, old Uses, after ...pulumi.Resource) error {
+	_, err := r.job(ctx, parent, r.resource+"-roles-lock", []string{"lock.sql", "roles.sql"}, old, after...)
 	return err
 }
 
-// uses are how long what began before a rollout may use the database, in seconds.
-type uses struct {
-	pods int
-	jobs int // 0: there are none
+// Uses are how long what began before a rollout may use the database, in seconds.
+type Uses struct {
+	Pods int
+	Jobs int // 0: there are none
 }
 
 // job is auto-named, and has no time to live, as the migration's.
-func (r *roles) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, appOwns bool, old uses, after ...pulumi.Resource) (*batchv1.Job, error) {
-	own := plainEnv(map[string]pulumi.StringInput{
+func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, old Uses, after ...pulumi.Resource) (*batchv1.Job, error) {
+	own := pods.PlainEnv(map[string]pulumi.StringInput{
 		"APP_LOGIN":        pulumi.String(r.of.App),
-		"APP_OWNS":         pulumi.String(strconv.FormatBool(appOwns)),
+		"APP_OWNS":         pulumi.String(strconv.FormatBool(r.appOwns)),
 		"EXTENSIONS":       pulumi.String(strings.Join(r.of.Extensions, ",")),
-		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.jobs)),
-		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.pods)),
+		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.Jobs)),
+		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.Pods)),
 		"PASSWORD_VERSION": pulumi.String(strconv.Itoa(r.of.PasswordVersion)),
 		"RESTING_LOGIN":    pulumi.String(r.of.Resting),
 	})
-	t := r.tier
-	t.container = corev1.ContainerArgs{
+	t := r.Set
+	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
-		Command: stringArray([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
-		Env:     joined(r.env, r.administrator, r.verifiers, own),
+		Command: pods.Strings([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
+		Env:     pods.JoinEnv(r.env, r.administrator, r.verifiers, own),
 	}
-	metadata := t.metadata()
+	metadata := t.Metadata()
 	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
 	return batchv1.NewJob(ctx, name, &batchv1.JobArgs{
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{
 			BackoffLimit:          pulumi.Int(1),
-			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.pods),
+			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.Pods),
 			// Another database at the same address has none of the roles.
-			Template: t.runToEnd(pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}),
+			Template: t.RunToEnd(pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}),
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		Create: fmt.Sprintf("%ds", rolesSeconds+old.pods+stopMarginSeconds),
+		Create: fmt.Sprintf("%ds", rolesSeconds+old.Pods+pods.StopMarginSeconds),
 	}))
 }
 
@@ -188,12 +185,4 @@ func psqlOnceReachable(scripts []string) string {
 	}
 	return "for pause in 1 1 2 3 5 10 10 20 20 30; do psql --no-psqlrc --quiet --command='SELECT' >/dev/null && break; sleep $pause; done\n" +
 		"exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1" + files
-}
-
-func joined(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
-	var all corev1.EnvVarArray
-	for _, part := range parts {
-		all = append(all, part...)
-	}
-	return all
 }

@@ -1,4 +1,4 @@
-package app
+package nginx
 
 import (
 	"cmp"
@@ -9,15 +9,16 @@ import (
 	"strings"
 	"text/template"
 
+	"threetier/components/app/pods"
 	"threetier/internal/optional"
 )
 
 const (
-	// nginxPort is where the load balancer's port 80 leads, with a certificate as without: another
+	// plainPort is where the load balancer's port 80 leads, with a certificate as without: another
 	// one would leave a load balancer of AWS without targets until it has checked the new ones.
-	nginxPort = 8080
-	// nginxTLSPort is where what came through the load balancer's TLS arrives.
-	nginxTLSPort = 8081
+	plainPort = 8080
+	// tlsPort is where what came through the load balancer's TLS arrives.
+	tlsPort = 8081
 
 	// upstreamTries is how many connections nginx tries before it answers 502. While a dead
 	// pod's address is still in the Service, each new connection may meet it again; a refusal
@@ -26,21 +27,21 @@ const (
 	// maxClientIdleSeconds is how long a client's connection is kept without a request: at most
 	// half of the drain, so that it is gone before the pod.
 	maxClientIdleSeconds = 65
-	// upstreamIdleSeconds is below the 2 s after which gunicorn closes a silent connection,
+	// UpstreamIdleSeconds is below the 2 s after which gunicorn closes a silent connection,
 	// perhaps just when a request is on its way; others wait longer.
-	upstreamIdleSeconds = 1
-	// upstreamKeepaliveSeconds is how long a connection is used: after it new pods get their
+	UpstreamIdleSeconds = 1
+	// UpstreamKeepaliveSeconds is how long a connection is used: after it new pods get their
 	// share, and pods that are to stop have lost theirs.
-	upstreamKeepaliveSeconds = 8
+	UpstreamKeepaliveSeconds = 8
 )
 
 //go:embed nginx.conf.tmpl
-var nginxTemplateText string
+var templateText string
 
-var nginxTemplate = template.Must(template.New("nginx.conf").Parse(nginxTemplateText))
+var configTemplate = template.Must(template.New("nginx.conf").Parse(templateText))
 
-// nginxView is what the template sees.
-type nginxView struct {
+// configView is what the template sees.
+type configView struct {
 	AppPorts               []int
 	TLSPort                int
 	Redirect               bool // to https
@@ -54,22 +55,22 @@ type nginxView struct {
 	// RedirectFrom are the names that lead to Name.
 	RedirectFrom             []string
 	Name                     string
-	Limits                   nginxLimits
+	Limits                   bounds
 	RatePerClient            int
-	Upstreams                []nginxUpstream
+	Upstreams                []upstreamView
 	UpstreamIdleSeconds      int
 	UpstreamKeepaliveSeconds int
-	Locations                []nginxLocation
+	Locations                []locationView
 	MaxBodySize              string
 	Disguised                []string
 }
 
-type nginxUpstream struct {
+type upstreamView struct {
 	Name    string
 	Servers []string
 }
 
-type nginxLocation struct {
+type locationView struct {
 	Match          string // what follows the word location
 	Literal        string // the path as a pattern; empty for /
 	To             string
@@ -83,28 +84,28 @@ type nginxLocation struct {
 }
 
 // HasRoot tells whether a path without a route of its own leads anywhere.
-func (v nginxView) HasRoot() bool {
-	return slices.ContainsFunc(v.Locations, func(l nginxLocation) bool { return l.Match == "/" })
+func (v configView) HasRoot() bool {
+	return slices.ContainsFunc(v.Locations, func(l locationView) bool { return l.Match == "/" })
 }
 
-// RenderNginxConfig is the whole nginx.conf; backend and frontend are host:port, and frontend is empty where there is none.
-func RenderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
-	return renderNginxConfig(args.withDefaults(), backend, frontend)
+// RenderConfig is the whole nginx.conf; backend and frontend are host:port, and frontend is empty where there is none.
+func RenderConfig(args Args, backend, frontend string) (string, error) {
+	return renderConfig(args.WithDefaults(), backend, frontend)
 }
 
-func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error) {
+func renderConfig(args Args, backend, frontend string) (string, error) {
 	limits := args.limits()
-	upstream := func(name, address string) nginxUpstream {
-		return nginxUpstream{Name: name, Servers: slices.Repeat([]string{address}, upstreamTries)}
+	upstream := func(name, address string) upstreamView {
+		return upstreamView{Name: name, Servers: slices.Repeat([]string{address}, upstreamTries)}
 	}
-	upstreams := []nginxUpstream{upstream(ToBackend, backend)}
+	upstreams := []upstreamView{upstream(ToBackend, backend)}
 	if frontend != "" {
 		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
-	view := nginxView{
-		AppPorts: []int{nginxPort}, TLSPort: nginxTLSPort, HealthPath: NginxHealthPath,
-		Workers:                  wholeCores(args.Resources.CPU),
-		LongestRequest:           *args.longestRequest(""),
+	view := configView{
+		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath,
+		Workers:                  pods.WholeCores(args.Resources.CPU),
+		LongestRequest:           args.LongestRequest(""),
 		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
 		TLS:                      args.tls(),
@@ -116,29 +117,29 @@ func renderNginxConfig(args NginxArgs, backend, frontend string) (string, error)
 		Limits:                   limits,
 		RatePerClient:            *args.Limits.RatePerClient,
 		Upstreams:                upstreams,
-		UpstreamIdleSeconds:      upstreamIdleSeconds,
-		UpstreamKeepaliveSeconds: upstreamKeepaliveSeconds,
-		Locations:                nginxLocations(args, limits, map[string]string{ToBackend: originOf(backend), ToFrontend: originOf(frontend)}),
+		UpstreamIdleSeconds:      UpstreamIdleSeconds,
+		UpstreamKeepaliveSeconds: UpstreamKeepaliveSeconds,
+		Locations:                locationViews(args, limits, map[string]string{ToBackend: originOf(backend), ToFrontend: originOf(frontend)}),
 		MaxBodySize:              args.MaxBodySize,
 		Disguised:                disguisedHeaders(),
 	}
 	if view.TLS {
-		view.AppPorts = append(view.AppPorts, nginxTLSPort)
+		view.AppPorts = append(view.AppPorts, tlsPort)
 	}
 	var text strings.Builder
-	if err := nginxTemplate.Execute(&text, view); err != nil {
+	if err := configTemplate.Execute(&text, view); err != nil {
 		return "", fmt.Errorf("render nginx config: %w", err)
 	}
 	return text.String(), nil
 }
 
-// nginxLocations are sorted for the reader; nginx itself takes the longest prefix. A route
+// locationViews are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func nginxLocations(args NginxArgs, limits nginxLimits, origins map[string]string) []nginxLocation {
+func locationViews(args Args, limits bounds, origins map[string]string) []locationView {
 	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
-	var locations []nginxLocation
+	var locations []locationView
 	for _, route := range routes {
-		location := nginxLocation{
+		location := locationView{
 			Match: route.Path, To: route.To, Origin: origins[route.To],
 			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds),
 			MaxBodySize:    route.MaxBodySize,

@@ -1,0 +1,132 @@
+package pods
+
+import (
+	"encoding/base64"
+	"maps"
+	"slices"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/problems"
+)
+
+// EnvProblems are those of env and secretEnv.
+func EnvProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
+	ps := envProblems("env", slices.Collect(maps.Keys(env)))
+	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(secretEnv)))...)
+	for name := range env {
+		if _, twice := secretEnv[name]; twice {
+			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
+		}
+	}
+	return ps
+}
+
+// envProblems names no value: it could be secret.
+func envProblems(key string, names []string) problems.List {
+	var ps problems.List
+	for _, name := range names {
+		ps = append(ps, EnvNames.Check(key, name)...)
+	}
+	return ps
+}
+
+// SplitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
+func SplitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
+	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
+	if secret == nil {
+		secret = map[string]pulumi.StringInput{}
+	}
+	for name, value := range env {
+		if _, known := value.(pulumi.String); known {
+			plain[name] = value
+		} else {
+			secret[name] = value
+		}
+	}
+	return plain, secret
+}
+
+func (t Set) EnvSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	return NewSecret(ctx, parent, t.Name+"-env", t.Metadata(), values)
+}
+
+// NewSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
+// It gives data, not stringData: the provider turns that into data where it knows the values, so an up would differ
+// from a preview that doesn't know them yet.
+func NewSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, values map[string]pulumi.StringInput, opts ...pulumi.ResourceOption) (pulumi.StringInput, error) {
+	data := pulumi.StringMap{}
+	for key, value := range values {
+		data[key] = pulumi.ToSecret(value).(pulumi.StringOutput).ApplyT(func(value string) string {
+			return base64.StdEncoding.EncodeToString([]byte(value))
+		}).(pulumi.StringOutput)
+	}
+	secret, err := corev1.NewSecret(ctx, name, &corev1.SecretArgs{
+		Metadata:  metadata,
+		Immutable: pulumi.Bool(true),
+		Data:      data,
+	}, append(opts, pulumi.Parent(parent))...)
+	if err != nil {
+		return nil, err
+	}
+	return secret.Metadata.Name().Elem(), nil
+}
+
+// PlainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
+func PlainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
+	var env corev1.EnvVarArray
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
+		// Kubernetes leaves out an empty value, so an up from a saved plan would differ from its preview.
+		if values[name] != pulumi.String("") {
+			variable.Value = values[name].ToStringOutput()
+		}
+		env = append(env, variable)
+	}
+	return env
+}
+
+func SecretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
+	var env corev1.EnvVarArray
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		env = append(env, corev1.EnvVarArgs{
+			Name: pulumi.String(name),
+			ValueFrom: corev1.EnvVarSourceArgs{
+				SecretKeyRef: corev1.SecretKeySelectorArgs{Name: secret, Key: pulumi.String(name)},
+			},
+		})
+	}
+	return env
+}
+
+func JoinEnv(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
+	var all corev1.EnvVarArray
+	for _, part := range parts {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// WithoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
+func WithoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
+	replaced := map[pulumi.StringInput]bool{}
+	for _, variable := range others {
+		replaced[variable.(corev1.EnvVarArgs).Name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(variable corev1.EnvVarInput) bool {
+		return replaced[variable.(corev1.EnvVarArgs).Name]
+	})
+}
+
+func Strings(values []string) pulumi.StringArray {
+	var array pulumi.StringArray
+	for _, value := range values {
+		array = append(array, pulumi.String(value))
+	}
+	return array
+}

@@ -1,0 +1,37 @@
+package pods
+
+import (
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// TierLabel is what Services, network policies and budgets select pods by.
+const TierLabel = "app.kubernetes.io/name"
+
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy      = "pulumi"
+)
+
+func Selector(label string) metav1.LabelSelectorArgs {
+	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{TierLabel: pulumi.String(label)}}
+}
+
+func AnyOf(labels []string) metav1.LabelSelectorArgs {
+	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
+		Key: pulumi.String(TierLabel), Operator: pulumi.String("In"), Values: Strings(labels),
+	}}}
+}
+
+// Metadata is that of every object in the namespace; label is the value of TierLabel.
+func Metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs {
+	return metav1.ObjectMetaArgs{
+		Namespace: namespace,
+		Labels: pulumi.StringMap{
+			TierLabel:      pulumi.String(label),
+			ManagedByLabel: pulumi.String(ManagedBy),
+		},
+	}
+}
+
+func (t Set) Metadata() metav1.ObjectMetaArgs { return Metadata(t.Namespace, t.Label) }
