@@ -1,79 +1,84 @@
 # Every command of the project. CI runs these and nothing else.
 STACK ?= dev
-PORT ?=
-BASE ?=
-JOB ?=
-SNAPSHOT ?=
-HEAD ?=
-KEYS ?=
-OUT ?=
-ALL ?=
+# What is given on the command line reaches a command by its environment, as it was written: in a recipe, the shell would
+# run a part of it.
+given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SINCE WHO WRITE ORG REPO SUBJECT ACCOUNT DOMAIN MODULE
+$(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
+export $(given)
 
-.PHONY: help up preview destroy run psql status logs drill down clean plan rehearse promises reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+# As in bin/local: packages that are compiled alike are compiled once for the tools, the program and the tests, and without
+# what only a debugger reads, which saves a sixth. The race detector wants CGO_ENABLED=1.
+export CGO_ENABLED ?= 0
+export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
+
+.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 up: ## deploy Pulumi.$(STACK).yaml to this machine: install, build and start the missing parts first (PORT=…)
-	@bin/local up --stack $(STACK) $(if $(PORT),--port $(PORT))
+	@bin/local up --stack "$$STACK" $${PORT:+--port "$$PORT"}
 
 preview: ## show the changes of the next up
-	@bin/local preview --stack $(STACK)
+	@bin/local preview --stack "$$STACK"
 
 destroy: ## remove the stack
-	@bin/local destroy --stack $(STACK)
+	@bin/local destroy --stack "$$STACK"
 
 run: ## run one of the stack's jobs now, show its log, and fail where it fails (JOB=…)
-	@bin/local run --stack $(STACK) $(or $(JOB),$(error JOB is empty, want the name of a job: make run JOB=reindex))
+	@bin/local run --stack "$$STACK" "$${JOB:?is empty, want the name of a job: make run JOB=reindex}"
 
 psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
-	@bin/psql $(STACK)
+	@bin/psql "$$STACK"
 
 status: ## show versions, pods, rollouts, database, certificate and alarms of a stack, here or on AWS
-	@bin/status $(STACK)
+	@bin/status "$$STACK"
 
 logs: ## show one request in all tiers, or the last lines (REQUEST=id, TIER=backend, SINCE=1h)
-	@TIER="$(TIER)" REQUEST="$(REQUEST)" SINCE="$(SINCE)" bin/logs $(STACK)
+	@bin/logs "$$STACK"
+
+after-upgrade: ## after a major upgrade of PostgreSQL: reboot where parameters wait, update extensions, gather statistics
+	@bin/after-upgrade "$$STACK"
 
 drill: ## prove that the backup restores, into a scratch stack that is removed again (SNAPSHOT=name)
-	@bin/drill $(STACK) $(SNAPSHOT)
+	@bin/drill "$$STACK" $${SNAPSHOT:+"$$SNAPSHOT"}
 
 down: ## stop the local node; keep its data
 	@bin/local down
 
 clean: ## stop the local node and remove .local; say what is left (ALL=1 removes the caches of go and npm too)
-	@bin/local clean $(if $(ALL),--all)
+	@bin/local clean $${ALL:+--all}
 
 plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
-	@go run ./cmd/plan $(if $(BASE),-base $(BASE))
+	@go run ./cmd/plan $${BASE:+-base "$$BASE"}
 
 rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
-	@go run ./cmd/rehearse -base "$(BASE)" -stack $(STACK) $(if $(HEAD),-head $(HEAD)) $(if $(OUT),-out $(OUT))
+	@go run ./cmd/rehearse -base "$$BASE" -stack "$$STACK" $${HEAD:+-head "$$HEAD"} $${OUT:+-out "$$OUT"}
 
-promises: ## change one key after the other under load, and write what each costs to docs/promises.md (KEYS=key,key)
-	@go run ./cmd/promises -stack $(STACK) $(if $(KEYS),-keys $(KEYS))
+costs: ## change one key after the other under load, and write what each costs to docs/cost-of-changes.md (KEYS=key,key)
+	@go run ./cmd/rehearse -costs -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
 
 reference: ## write docs/config.md and the JSON schema of the stack config
 	@go run ./cmd/reference
 
 promote: ## give a stack the images of another one, by digest (FROM=dev TO=prod)
-	@go run ./cmd/images promote -from "$(FROM)" -to "$(TO)"
+	@go run ./cmd/images promote -from "$$FROM" -to "$$TO"
 
 pin: ## put the digest beside each image's tag in Pulumi.$(STACK).yaml
-	@go run ./cmd/images pin -stack $(STACK)
+	@go run ./cmd/images pin -stack "$$STACK"
 
 renew: ## give the images that no stack config names their newest digests, and write what follows from them
 	@go run ./cmd/images renew
 	@$(MAKE) --no-print-directory reference plan
 
 scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
-	@bin/scan $(STACK)
+	@bin/scan $${STACK:+"$$STACK"}
 
 names: ## put your names in place of the samples' (ORG=, REPO=owner/name, SUBJECT=, ACCOUNT=, DOMAIN=, MODULE=)
-	@ORG="$(ORG)" REPO="$(REPO)" SUBJECT="$(SUBJECT)" ACCOUNT="$(ACCOUNT)" DOMAIN="$(DOMAIN)" MODULE="$(MODULE)" bin/names
+	@bin/names
 
 upgrade: ## merge another version of this program into your project (FROM=upstream/main)
-	@bin/upgrade $(or $(FROM),$(error FROM is empty, want a commit: make upgrade FROM=upstream/main))
+	@bin/upgrade "$${FROM:?is empty, want a commit: make upgrade FROM=upstream/main}"
 
 scorecard: ## show the Security Hub controls that dev and prod pass
 	@go run ./cmd/scorecard
@@ -106,13 +111,13 @@ test-rehearse: ## rehearsals of changes that cost something: each cost is found 
 	go test -tags rehearse -count=1 -timeout 60m -v ./tests/rehearsal
 
 bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a bare proxy_pass (Debian packages wrk, haproxy)
-	go run ./tests/nginx/bench
+	go run ./cmd/bench-nginx
 
 bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
 	tests/first-up
 
 scale: ## measure on the local node what a request costs each tier, and write docs/scale.md (Debian package wrk)
-	go run ./tests/scale
+	go run ./cmd/scale
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...
@@ -138,5 +143,5 @@ lint-workflows:
 lint-prose:
 	@command -v gcc >/dev/null || apt-get install -y --no-install-recommends gcc libc6-dev >/dev/null
 	@mkdir -p .local/bin
-	@go build -C local/tools/vale -o $(CURDIR)/.local/bin/ github.com/vale-cli/vale/v3/cmd/vale
+	@CGO_ENABLED=1 go build -C local/tools/vale -o $(CURDIR)/.local/bin/ github.com/vale-cli/vale/v3/cmd/vale
 	git ls-files -z '*.md' | xargs -0 .local/bin/vale --output=line

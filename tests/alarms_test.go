@@ -18,7 +18,8 @@ import (
 	"threetier/components/alarms"
 	"threetier/components/app"
 	"threetier/components/app/nginx"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/tests/cloudwatch"
 )
 
@@ -31,7 +32,7 @@ const (
 // watched is the stack that has every key of alarms.
 func watched(t *testing.T) *recorder.Recording {
 	t.Helper()
-	return deploy(t, "full", recorder.StackConfig(t, "full"))
+	return deploy(t, "full", project.StackConfig(t, "full"))
 }
 
 // as reads a resource's inputs into a type of CloudWatch's.
@@ -102,7 +103,7 @@ func TestEachAlarmTellsItsTopicAndIsTaggedAndNamesTheStack(t *testing.T) {
 }
 
 func TestWithoutATopicNothingIsWatched(t *testing.T) {
-	r := deploy(t, "dev", recorder.StackConfig(t, "dev"))
+	r := deploy(t, "dev", project.StackConfig(t, "dev"))
 	for _, typ := range []string{alarms.AlarmsType, alarmType, filterType, dashboardType, healthCheckType} {
 		assert.Empty(t, r.All(typ), typ)
 	}
@@ -111,7 +112,7 @@ func TestWithoutATopicNothingIsWatched(t *testing.T) {
 // Each source of data has a key; what needs none is there with the topic alone.
 func TestAlarmsAreThoseThatTheAccountHasDataFor(t *testing.T) {
 	of := func(keys ...string) []string {
-		config := recorder.StackConfig(t, "full")
+		config := project.StackConfig(t, "full")
 		all := map[string]any{
 			"logGroup": "/aws/containerinsights/acme-full/application", "auditLogGroup": "/aws/eks/acme-full/cluster",
 			"outsideTopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",
@@ -131,7 +132,7 @@ func TestAlarmsAreThoseThatTheAccountHasDataFor(t *testing.T) {
 
 // Of another cluster's load balancer CloudWatch has no metrics; its logs may be there all the same.
 func TestAnotherClusterHasNoTargetsToWatch(t *testing.T) {
-	config := recorder.StackConfig(t, "full").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1").
+	config := project.StackConfig(t, "full").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1").
 		Remove(t, "threetier:backend.permissions").Remove(t, "threetier:backend.permissionsBoundary").
 		Set(t, "threetier:database.network", map[string]any{
 			"vpcId": "vpc-0123", "subnetIds": []string{"subnet-privatea", "subnet-privateb"}, "clientSecurityGroupIds": []string{recorder.ClusterSecurityGroup},
@@ -369,7 +370,7 @@ func TestFiltersReadWhatNginxLogs(t *testing.T) {
 
 // A job whose runs are too far apart can't be missed by an alarm, and one that is run by hand is never missed.
 func TestMissedRunsFollowTheSchedule(t *testing.T) {
-	config := recorder.StackConfig(t, "full").Set(t, "threetier:jobs", map[string]any{
+	config := project.StackConfig(t, "full").Set(t, "threetier:jobs", map[string]any{
 		"often":    map[string]any{"command": []string{"x"}, "schedule": "*/5 * * * *", "timeoutSeconds": 300},
 		"daily":    map[string]any{"command": []string{"x"}, "schedule": "0 3 * * *", "timeZone": "Europe/Berlin"},
 		"workdays": map[string]any{"command": []string{"x"}, "schedule": "0 3 * * 1-5"},
@@ -390,15 +391,15 @@ func TestMissedRunsFollowTheSchedule(t *testing.T) {
 }
 
 func TestCheckFromOutsideAsksNginxByTheSitesURL(t *testing.T) {
-	check := func(change func(*recorder.Config) *recorder.Config) recorder.Resource {
-		return deploy(t, "full", change(recorder.StackConfig(t, "full"))).One(t, healthCheckType)
+	check := func(change func(*project.Config) *project.Config) recorder.Resource {
+		return deploy(t, "full", change(project.StackConfig(t, "full"))).One(t, healthCheckType)
 	}
-	named := check(func(c *recorder.Config) *recorder.Config { return c })
+	named := check(func(c *project.Config) *project.Config { return c })
 	assert.Equal(t, []any{"HTTPS", 443.0, "shop.example.org"}, []any{named.Input(t, "type"), named.Input(t, "port"), named.Input(t, "fqdn")})
-	plain := check(func(c *recorder.Config) *recorder.Config { return c.Remove(t, "threetier:domain") })
+	plain := check(func(c *project.Config) *project.Config { return c.Remove(t, "threetier:domain") })
 	assert.Equal(t, []any{"HTTP", 80.0, "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com", nginx.HealthPath},
 		[]any{plain.Input(t, "type"), plain.Input(t, "port"), plain.Input(t, "fqdn"), plain.Input(t, "resourcePath")})
-	secured := check(func(c *recorder.Config) *recorder.Config {
+	secured := check(func(c *project.Config) *project.Config {
 		return c.Remove(t, "threetier:domain").Set(t, "threetier:nginx.certificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b-2c")
 	})
 	assert.Equal(t, []any{"HTTPS", 443.0}, []any{secured.Input(t, "type"), secured.Input(t, "port")})
@@ -467,9 +468,9 @@ func TestAlarmsKeysAreRefusedWhereTheyCantWork(t *testing.T) {
 		`threetier:alarms.outsideTopicArn is "` + topic + `", want the ARN of an SNS topic in us-east-1, as arn:aws:sns:us-east-1:123456789012:alerts`: {
 			"topicArn": topic, "outsideTopicArn": topic},
 	} {
-		assert.Equal(t, []string{want}, refusals(t, recorder.StackConfig(t, "full").Set(t, "threetier:alarms", given)))
+		assert.Equal(t, []string{want}, refusals(t, project.StackConfig(t, "full").Set(t, "threetier:alarms", given)))
 	}
-	config := recorder.StackConfig(t, "full").Set(t, "threetier:nginx.internal", true)
+	config := project.StackConfig(t, "full").Set(t, "threetier:nginx.internal", true)
 	assert.Equal(t, []string{"threetier:alarms.outsideTopicArn is given with nginx.internal, want a site that can be reached from outside, or no topic"},
 		refusals(t, config))
 }

@@ -15,7 +15,7 @@ import (
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
 	"threetier/components/database"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 // The types that an app is made of.

@@ -10,7 +10,7 @@ import (
 	"threetier/components/app"
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func TestBackendGetsTheDefaultDatabaseEnvironment(t *testing.T) {

@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/cluster"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/network"
-	"threetier/internal/recorder"
 	"threetier/internal/stack"
 )
 
@@ -195,27 +196,27 @@ func TestAStackAsksForTheAPIsOfWhatItsConfigUses(t *testing.T) {
 	const metrics, controller = "v1beta1.metrics.k8s.io", "v1beta1.elbv2.k8s.aws"
 	fixed := map[string]any{"min": 2, "max": 2}
 	for name, test := range map[string]struct {
-		change func(*recorder.Config) *recorder.Config
+		change func(*project.Config) *project.Config
 		want   []string
 	}{
-		"dev": {func(c *recorder.Config) *recorder.Config { return c }, []string{metrics, controller}},
-		"as many pods all the time": {func(c *recorder.Config) *recorder.Config {
+		"dev": {func(c *project.Config) *project.Config { return c }, []string{metrics, controller}},
+		"as many pods all the time": {func(c *project.Config) *project.Config {
 			return c.Set(t, "threetier:backend.replicas", fixed)
 		}, []string{controller}},
-		"a worker that is scaled": {func(c *recorder.Config) *recorder.Config {
+		"a worker that is scaled": {func(c *project.Config) *project.Config {
 			return c.Set(t, "threetier:backend.replicas", fixed).Set(t, "threetier:workers.mailer", map[string]any{
 				"command": []any{"mailer"}, "replicas": map[string]any{"min": 1, "max": 2},
 			})
 		}, []string{metrics, controller}},
-		"another type of load balancer": {func(c *recorder.Config) *recorder.Config {
+		"another type of load balancer": {func(c *project.Config) *project.Config {
 			return c.Set(t, "threetier:nginx.loadBalancer.annotations", map[string]any{awsPrefix + "type": "nlb"})
 		}, []string{metrics}},
-		"another class": {func(c *recorder.Config) *recorder.Config {
+		"another class": {func(c *project.Config) *project.Config {
 			return c.Set(t, "threetier:nginx.loadBalancer.class", "example.org/nlb")
 		}, []string{metrics}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Config: test.change(recorder.StackConfig(t, "dev"))})
+			recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Config: test.change(project.StackConfig(t, "dev"))})
 			assert.ElementsMatch(t, test.want, recording.APIs)
 		})
 	}

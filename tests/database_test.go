@@ -13,8 +13,8 @@ import (
 
 	"threetier/components/cluster"
 	"threetier/components/database"
+	"threetier/gate/recorder"
 	"threetier/internal/network"
-	"threetier/internal/recorder"
 )
 
 const topic = "arn:aws:sns:eu-west-1:123456789012:alerts"

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/images"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // oldAfter is how long the digests may stay. PostgreSQL alone has a minor release in each quarter.
@@ -22,7 +22,7 @@ func TestDefaultImagesHaveADigestAndAreNotOld(t *testing.T) {
 	require.Regexp(t, pinned, images.Client)
 
 	const file = "components/app/images/Dockerfile"
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), file))
+	text, err := os.ReadFile(filepath.Join(project.Root(), file))
 	require.NoError(t, err)
 	dates := regexp.MustCompile(`\d{4}-\d\d-\d\d`).FindAllString(string(text), -1)
 	require.Len(t, dates, 1, "make renew writes the day of the digests")

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/images"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {
@@ -15,7 +15,7 @@ func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {
 	t.Cleanup(func() { images.Nginx = given })
 	images.Nginx = "docker.io/acme/nginx:1"
 	digest := "@sha256:" + strings.Repeat("0a", 32)
-	prod := recorder.StackConfig(t, "prod").Remove(t, "threetier:allowTags").
+	prod := project.StackConfig(t, "prod").Remove(t, "threetier:allowTags").
 		Set(t, "threetier:backend.image", "ghcr.io/acme/backend"+digest).Set(t, "threetier:frontend.image", "ghcr.io/acme/frontend"+digest)
 	require.Equal(t, []string{`threetier:nginx.image is "docker.io/acme/nginx:1", want a digest (…@sha256:…) since the database isn't disposable, ` +
 		`or the reason why not as threetier:allowTags`}, refusals(t, prod))
@@ -24,8 +24,8 @@ func TestLastingDataWantsTheDefaultImagesByDigestToo(t *testing.T) {
 
 func TestLastingDataWantsImagesByDigestOrAReason(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("0a", 32)
-	prod := func() *recorder.Config { return recorder.StackConfig(t, "prod").Remove(t, "threetier:allowTags") }
-	pinned := func(config *recorder.Config) *recorder.Config {
+	prod := func() *project.Config { return project.StackConfig(t, "prod").Remove(t, "threetier:allowTags") }
+	pinned := func(config *project.Config) *project.Config {
 		return config.Set(t, "threetier:backend.image", "ghcr.io/acme/backend"+digest).Set(t, "threetier:frontend.image", "ghcr.io/acme/frontend:1.0.0"+digest)
 	}
 	const want = ", want a digest (…@sha256:…) since the database isn't disposable, or the reason why not as threetier:allowTags"
@@ -38,6 +38,6 @@ func TestLastingDataWantsImagesByDigestOrAReason(t *testing.T) {
 	require.Equal(t, []string{`threetier:allowTags is "why", want no reason: every image has a digest`},
 		refusals(t, pinned(prod()).Set(t, "threetier:allowTags", "why")))
 	require.Equal(t, []string{`threetier:allowTags is "why", want no reason: beside a disposable database tags are accepted`},
-		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:allowTags", "why")))
+		refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:allowTags", "why")))
 	require.Len(t, refusals(t, prod().Set(t, "threetier:allowTags", " ")), 2, "a blank is no reason")
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/domain"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 
@@ -26,13 +27,13 @@ const (
 )
 
 // withNames is dev's stack config with public names.
-func withNames(t *testing.T, names map[string]any) *recorder.Config {
+func withNames(t *testing.T, names map[string]any) *project.Config {
 	t.Helper()
-	return recorder.StackConfig(t, "dev").Set(t, "threetier:domain", names)
+	return project.StackConfig(t, "dev").Set(t, "threetier:domain", names)
 }
 
 // inZone are names in a zone of Route 53.
-func inZone(t *testing.T) *recorder.Config {
+func inZone(t *testing.T) *project.Config {
 	return withNames(t, map[string]any{"name": shop, "zone": "example.org", "redirectFrom": []string{www}})
 }
 
@@ -164,7 +165,7 @@ func TestWithoutAZoneTheRecordsAreAnOutputAndNothingWaits(t *testing.T) {
 	assert.True(t, strings.HasSuffix(records[2], "."+www+"."), records[2])
 	assert.Equal(t, "CNAME "+www, records[3])
 	assert.NotContains(t, outputs(t, recorder.Options{Config: inZone(t)}), "dnsRecords")
-	assert.NotContains(t, outputs(t, recorder.Options{Config: recorder.StackConfig(t, "dev")}), "dnsRecords")
+	assert.NotContains(t, outputs(t, recorder.Options{Config: project.StackConfig(t, "dev")}), "dnsRecords")
 }
 
 func TestWithoutAZoneHTTPSBeginsOnceTheNamesCertificateIsIssued(t *testing.T) {

@@ -14,14 +14,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
 // Pulumi removes a key that isn't there without a word: a renamed one would stay in the scratch stack.
 func TestDrillEditsKeysThatTheProgramKnows(t *testing.T) {
-	script, err := os.ReadFile(filepath.Join(recorder.Root(), "bin", "drill"))
+	script, err := os.ReadFile(filepath.Join(project.Root(), "bin", "drill"))
 	require.NoError(t, err)
 	paths := regexp.MustCompile(`threetier:([a-zA-Z.$]+)`).FindAllStringSubmatch(string(script), -1)
 	require.Greater(t, len(paths), 20)
@@ -39,14 +40,14 @@ func TestDrillEditsKeysThatTheProgramKnows(t *testing.T) {
 }
 
 // scratchConfig is a stack's config with the edits of bin/drill.
-func scratchConfig(t *testing.T, name string, tiers ...string) *recorder.Config {
+func scratchConfig(t *testing.T, name string, tiers ...string) *project.Config {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join(recorder.Root(), "bin", "drill"))
+	script, err := os.ReadFile(filepath.Join(project.Root(), "bin", "drill"))
 	require.NoError(t, err)
 	_, edits, found := strings.Cut(string(script), "config rm-all")
 	require.True(t, found)
 	removes, edits, _ := strings.Cut(edits, "fail '")
-	config := recorder.StackConfig(t, name).Set(t, "threetier:nginx.hosts", []string{"shop.example.org", "www.example.org"})
+	config := project.StackConfig(t, name).Set(t, "threetier:nginx.hosts", []string{"shop.example.org", "www.example.org"})
 	if slices.Contains(tiers, "frontend") {
 		config.Set(t, "threetier:frontend.egress", []any{map[string]any{"to": "internet", "ports": []int{443}}})
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 )
 
 // opens tells whether a rule of a policy that was made leads to a port of an address.
@@ -124,7 +125,7 @@ func TestWrongWaysOutAreALineEach(t *testing.T) {
 		}
 		return out
 	}
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		Set(t, "threetier:backend.egress", []any{
 			way("internet"), way("backend"), way("10.20.0.1/16", 1), way("169.254.169.254/32", 80), way("fd00:ec2::254/128", 80),
 			way("::ffff:0a00:0000/104", 80), way("internet", 0, 443, 65536), map[string]any{"ports": []int{1}},
@@ -156,8 +157,8 @@ func TestMorePortsThanThePoliciesHaveRoomForAreRefused(t *testing.T) {
 		}
 		return list
 	}
-	config := func(second []int) *recorder.Config {
-		return recorder.StackConfig(t, "dev").Set(t, "threetier:backend.egress", []any{
+	config := func(second []int) *project.Config {
+		return project.StackConfig(t, "dev").Set(t, "threetier:backend.egress", []any{
 			map[string]any{"to": "10.0.0.0/8", "ports": ports(1001, 1015)}, map[string]any{"to": "internet", "ports": second},
 		})
 	}

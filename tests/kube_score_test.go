@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 
@@ -21,7 +22,7 @@ func kubeScore(t *testing.T) string {
 	t.Helper()
 	tool := filepath.Join(t.TempDir(), "kube-score")
 	build := exec.Command("go", "build", "-o", tool, "github.com/zegl/kube-score/cmd/kube-score")
-	build.Dir = filepath.Join(recorder.Root(), "local", "tools", "kube-score")
+	build.Dir = filepath.Join(project.Root(), "local", "tools", "kube-score")
 	said, err := build.CombinedOutput()
 	require.NoError(t, err, "build kube-score: %s", said)
 	return tool
@@ -58,7 +59,7 @@ func named(res recorder.Resource) resource.PropertyMap {
 // rendered records a stack whose objects refer to each other by their logical names.
 func rendered(t *testing.T, name string) *recorder.Recording {
 	t.Helper()
-	return recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name), Answer: named})
+	return recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: project.StackConfig(t, name), Answer: named})
 }
 
 // findings are kube-score's about what a stack renders.
@@ -74,7 +75,7 @@ func findings(t *testing.T, tool string, recording *recorder.Recording) []findin
 		require.NoError(t, err)
 		manifests.WriteString("---\n" + string(text) + "\n")
 	}
-	score := exec.Command(tool, "score", "--kubernetes-version", "v1.34", "--output-format", "json",
+	score := exec.Command(tool, "score", "--kubernetes-version", "v1.35", "--output-format", "json",
 		// What runs is what the config names; a registry that is down must not keep pods from starting.
 		"--ignore-test", "container-image-pull-policy", "-")
 	score.Stdin = strings.NewReader(manifests.String())

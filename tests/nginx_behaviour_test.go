@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -405,6 +406,69 @@ func TestNginxAnswersItsOwnErrorsInJSONOnAPIRoutes(t *testing.T) {
 	page := ask(t, s.URL, http.MethodPost, "/ui", body, nil)
 	require.Equal(t, "text/html", page.header.Get("Content-Type"), "a browser gets a page")
 	require.NotRegexp(t, `nginx/\d`, page.body)
+}
+
+func TestNginxAnswersInJSONBeforeItKnowsTheRoute(t *testing.T) {
+	s := startSite(t, nginx.Args{}, nil)
+	for request, want := range map[string]string{
+		"GET /api/\x01 HTTP/1.1\r\nHost: a\r\n\r\n":                                      "400 Bad request",
+		"GET /api HTTP/1.1\r\n\r\n":                                                      "400 Bad request",
+		"GET /api/" + strings.Repeat("x", 40_000) + " HTTP/1.1\r\nHost: a\r\n\r\n":       "414 The request URL is too long",
+		"TRACE /api HTTP/1.1\r\nHost: a\r\n\r\n":                                         "405 Method not allowed",
+		"GET /api HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 40_000) + "\r\n\r\n": "400 Bad request",
+	} {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { connection.Close() })
+		_, err = io.WriteString(connection, request)
+		require.NoError(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		require.NoError(t, err, want)
+		content, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		status, detail, _ := strings.Cut(want, " ")
+		number, err := strconv.Atoi(status)
+		require.NoError(t, err)
+		requireProblem(t, answer{response.StatusCode, response.Header, string(content)}, number, detail)
+	}
+}
+
+// A new pod has the script that its page names, an old one another.
+func TestNginxFindsThePodThatHasAPagesScript(t *testing.T) {
+	var tries atomic.Int32
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		tries.Add(1)
+		http.NotFound(w, nil)
+	}))
+	s.frontend.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := tries.Add(1); r.URL.Path != "/assets/new.js" || n < 3 {
+			http.NotFound(w, r)
+		}
+	})
+	require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/assets/new.js", "", nil).status)
+	require.EqualValues(t, 3, tries.Swap(0))
+	got := ask(t, s.URL, http.MethodGet, "/nowhere", "", nil)
+	require.Equal(t, http.StatusNotFound, got.status)
+	require.Equal(t, "404 page not found\n", got.body, "what no pod has is the frontend's own answer")
+	require.EqualValues(t, 8, tries.Swap(0), "and no more than the tries of a dead pod")
+	require.Equal(t, http.StatusNotFound, ask(t, s.URL, http.MethodPost, "/form", "x", nil).status)
+	require.EqualValues(t, 1, tries.Swap(0), "a POST is sent once")
+	require.Equal(t, http.StatusNotFound, ask(t, s.URL, http.MethodGet, "/api/items/7", "", nil).status)
+	require.EqualValues(t, 1, tries.Swap(0), "a row that isn't there isn't in another pod of the backend")
+}
+
+func TestNginxGivesAnETagBackAsItCame(t *testing.T) {
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Seen", r.Header.Get("If-Match"))
+		fmt.Fprint(w, strings.Repeat(" ", 2000), "{}")
+	}))
+	got := ask(t, s.URL, http.MethodGet, "/api/items/1", "", map[string]string{"Accept-Encoding": "gzip"})
+	require.Equal(t, `W/"v1"`, got.header.Get("ETag"), "compressed, it is another representation")
+	for sent, want := range map[string]string{`W/"v1"`: `"v1"`, `"v1"`: `"v1"`, "*": "*", `W/"a", W/"b"`: `W/"a", W/"b"`, "": ""} {
+		require.Equal(t, want, ask(t, s.URL, http.MethodPut, "/api/items/1", "x", map[string]string{"If-Match": sent}).header.Get("X-Seen"), sent)
+	}
 }
 
 func requireProblem(t *testing.T, got answer, status int, detail string) {

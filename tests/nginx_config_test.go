@@ -13,7 +13,8 @@ import (
 
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 	realnginx "threetier/tests/nginx"
 )
@@ -62,7 +63,7 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 func TestNginxAcceptsTheConfigOfEachStack(t *testing.T) {
 	requireNginx(t)
 	for _, name := range []string{"dev", "prod", "full"} {
-		r := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name)})
+		r := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: project.StackConfig(t, name)})
 		config := r.Named(t, configMapType, "app-nginx-config").Input(t, `data["nginx.conf"]`).(string)
 		// Service names resolve in the cluster alone.
 		config = regexp.MustCompile(`server (backend|frontend)-service:`).ReplaceAllString(config, "server 127.0.0.1:")

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/nginx"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // pathRoutes lead a part of the backend's paths to it. /api/admin belongs to the frontend, and /svc is the backend without a prefix.
@@ -87,7 +87,7 @@ func starlette(t *testing.T) string {
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
 	_, port, _ := net.SplitHostPort(address)
-	command := exec.Command(filepath.Join(recorder.Root(), "bin/trixie"), "/usr/bin/python3", filepath.Join(recorder.Root(), "tests/nginx/paths.py"), port)
+	command := exec.Command(filepath.Join(project.Root(), "bin/trixie"), "/usr/bin/python3", filepath.Join(project.Root(), "tests/nginx/paths.py"), port)
 	said := &lockedBuffer{}
 	command.Stdout, command.Stderr = said, said
 	require.NoError(t, command.Start())

@@ -13,7 +13,8 @@ import (
 
 	"threetier/components/app"
 	"threetier/components/cluster"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 
@@ -26,17 +27,17 @@ type labels = map[string]string
 type objects = map[string]labels
 
 // runDev runs the stack dev, with changes to its config, in a cluster that has the objects.
-func runDev(t *testing.T, present objects, outputs map[string]any, changes ...func(*recorder.Config)) (*recorder.Recording, error) {
+func runDev(t *testing.T, present objects, outputs map[string]any, changes ...func(*project.Config)) (*recorder.Recording, error) {
 	t.Helper()
-	config := recorder.StackConfig(t, "dev")
+	config := project.StackConfig(t, "dev")
 	for _, change := range changes {
 		change(config)
 	}
 	return recorder.Run(stack.Deploy, recorder.Options{Config: config, Objects: present, Outputs: outputs})
 }
 
-func adopt(t *testing.T, namespace string) func(*recorder.Config) {
-	return func(c *recorder.Config) { c.Set(t, "threetier:adopt", namespace) }
+func adopt(t *testing.T, namespace string) func(*project.Config) {
+	return func(c *project.Config) { c.Set(t, "threetier:adopt", namespace) }
 }
 
 // ownerOf is the label of the stack dev's own objects.
@@ -131,7 +132,7 @@ func fixed(t *testing.T, recording *recorder.Recording, namespace string) map[st
 }
 
 func TestEveryFixedNameIsLookedForAndSaysWhoseItIs(t *testing.T) {
-	config := recorder.StackConfig(t, "full")
+	config := project.StackConfig(t, "full")
 	run := func(present objects) (*recorder.Recording, error) {
 		return recorder.Run(stack.Deploy, recorder.Options{Stack: "full", Config: config, Objects: present})
 	}
@@ -230,12 +231,12 @@ func TestWhatCanNotBeAdoptedIsRefused(t *testing.T) {
 
 func TestARunningStackKeepsItsNamespaceAndItsName(t *testing.T) {
 	own := labels{app.OwnerLabel: ownerOf(t)}
-	recording, err := runDev(t, objects{namespacePath: own}, upOnce, func(c *recorder.Config) { c.Set(t, "threetier:namespace", "shop") })
+	recording, err := runDev(t, objects{namespacePath: own}, upOnce, func(c *project.Config) { c.Set(t, "threetier:namespace", "shop") })
 	assert.ErrorContains(t, err, "threetier:namespace is shop, want threetier-dev, where the stack runs")
 	assert.Equal(t, []string{providerType + " cluster-provider", cluster.ClusterType + " cluster"}, recording.Names())
 
 	recording, err = recorder.Run(stack.Deploy, recorder.Options{
-		Stack: "stage", Config: recorder.StackConfig(t, "dev"), Objects: objects{namespacePath: own}, Outputs: upOnce,
+		Stack: "stage", Config: project.StackConfig(t, "dev"), Objects: objects{namespacePath: own}, Outputs: upOnce,
 	})
 	assert.ErrorContains(t, err, "stack is stage, want its former name (pulumi stack rename), as its database is threetier-dev-database")
 	assert.Equal(t, []string{providerType + " cluster-provider", cluster.ClusterType + " cluster"}, recording.Names())
@@ -256,7 +257,7 @@ func TestNeitherContextNorStackNameIsWhatTellsOneClusterFromAnother(t *testing.T
 
 func TestTheStackConfigOverridesManualEditsOfAllThatIsChangedInPlace(t *testing.T) {
 	replaced := []string{"kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret", "kubernetes:batch/v1:Job"}
-	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: "full", Config: recorder.StackConfig(t, "full")})
+	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: "full", Config: project.StackConfig(t, "full")})
 	kinds := map[string]bool{}
 	for _, res := range recording.Resources {
 		if !strings.HasPrefix(res.Type, "kubernetes:") || slices.Contains(replaced, res.Type) || strings.HasSuffix(res.Type, "Patch") {

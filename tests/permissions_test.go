@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 )
 
 const (
@@ -32,8 +33,8 @@ func may(actions, resources []string, waive map[string]string) map[string]any {
 }
 
 // withPermissions is dev's stack config with a role for its backend.
-func withPermissions(t *testing.T, statements ...any) *recorder.Config {
-	return recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissions", statements)
+func withPermissions(t *testing.T, statements ...any) *project.Config {
+	return project.StackConfig(t, "dev").Set(t, "threetier:backend.permissions", statements)
 }
 
 var readUploads = may([]string{"s3:GetObject", "s3:PutObject"}, []string{"arn:aws:s3:::acme-uploads/*"}, nil)
@@ -138,12 +139,13 @@ func TestUnboundedPermissionsNeedAReason(t *testing.T) {
 	want := func(action string) string {
 		return "want single actions, single resources, or the reason why not as waive." + action
 	}
+	const needless = "want only actions with a wildcard on all resources, and those of iam, kms, organizations and sts"
 	assert.ElementsMatch(t, []string{
 		`threetier:backend.permissions[0].actions[0] is "s3:*" on all resources, ` + want("s3:*"),
 		`threetier:backend.permissions[1].actions[1] is "sqs:Get?ueue" on all resources, ` + want("sqs:Get?ueue"),
 		`threetier:backend.permissions[2].actions[0] is "*" on all resources, ` + want("*"),
-		`threetier:backend.permissions[3].waive is "s3:GetObject", want only actions with a wildcard, on all resources`,
-		`threetier:backend.permissions[4].waive is "s3:*", want only actions with a wildcard, on all resources`,
+		`threetier:backend.permissions[3].waive is "s3:GetObject", ` + needless,
+		`threetier:backend.permissions[4].waive is "s3:*", ` + needless,
 	}, refusals(t, withPermissions(t,
 		may([]string{"s3:*"}, []string{"arn:aws:s3:::acme/*", "arn:aws:s3:::*"}, nil),
 		may([]string{"sqs:SendMessage", "sqs:Get?ueue"}, []string{"*"}, nil),
@@ -151,6 +153,31 @@ func TestUnboundedPermissionsNeedAReason(t *testing.T) {
 		may([]string{"s3:GetObject"}, []string{"*"}, map[string]string{"s3:GetObject": "why"}),
 		may([]string{"s3:*"}, []string{"arn:aws:s3:::acme/*"}, map[string]string{"s3:*": "why"}),
 	)))
+}
+
+func TestEveryWayToWriteAllResourcesNeedsAReason(t *testing.T) {
+	for resource, all := range map[string]bool{
+		"*": true, "arn:aws:iam::*:*": true, "arn:aws:s3:::*": true, "arn:aws:s3:::?*": true, "arn:aws:s3:::*/*": true, "arn:aws:s3:::*/public/*": true,
+		"arn:aws:secretsmanager:*:*:secret:*": true, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:?*": true, "arn:aws:secretsmanager:*:*:secret*": true,
+		"arn:aws:dynamodb:*:*:table/*": true, "arn:aws:dynamodb:*:*:table/*/index/*": true, "arn:aws:logs:*:*:log-group:*:*": true, "arn:aws:sqs:*:*:*": true,
+		"arn:aws:apigateway:eu-west-1::/*": true, "arn:aws:rds:*:*:*:*": true, "arn:aws:sns:*:*:**": true,
+
+		"arn:aws:s3:::acme-uploads/*": false, "arn:aws:s3:::acme-*": false, "arn:aws:s3:::*-uploads/*": false, "arn:aws:secretsmanager:*:*:secret:prod/*": false,
+		"arn:aws:dynamodb:*:*:table/shop/index/*": false, "arn:aws:logs:*:*:log-group:/aws/lambda/*:*": false, "arn:aws:sqs:*:*:jobs*": false,
+		"arn:aws:sns:eu-west-1:123456789012:alerts": false, "arn:aws:lambda:*:*:function:thumbnail": false,
+	} {
+		found := refusedByProgram(withPermissions(t, may([]string{"s3:Get*"}, []string{"arn:aws:s3:::acme/*", resource}, nil)))
+		assert.Equal(t, all, strings.Contains(strings.Join(found, "\n"), "on all resources"), "%s: %s", resource, found)
+	}
+}
+
+func TestActionsThatLeadToTheRightsOfOthersNeedAReason(t *testing.T) {
+	role := []string{"arn:aws:iam::123456789012:role/report"}
+	for _, action := range []string{"iam:PassRole", "sts:AssumeRole", "kms:Decrypt", "organizations:ListAccounts", "*"} {
+		assert.Equal(t, []string{`threetier:backend.permissions[0].actions[0] is "` + action + `", of iam, kms, organizations and sts, ` +
+			"want an action of another service, or the reason why not as waive." + action}, refusals(t, withPermissions(t, may([]string{action}, role, nil))))
+		assert.Empty(t, refusedByProgram(withPermissions(t, may([]string{action}, role, map[string]string{action: "reports are of another account"}))))
+	}
 }
 
 func TestWrongPermissionsAreALineEach(t *testing.T) {
@@ -163,7 +190,7 @@ func TestWrongPermissionsAreALineEach(t *testing.T) {
 	}, refusals(t, withPermissions(t, map[string]any{"resources": []string{}}, may([]string{"GetObject"}, []string{"acme-uploads"}, nil)).
 		Set(t, "threetier:backend.permissionsBoundary", "apps")))
 	assert.Equal(t, []string{`threetier:backend.permissionsBoundary is "` + boundary + `", want none without permissions`},
-		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:backend.permissionsBoundary", boundary)))
+		refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:backend.permissionsBoundary", boundary)))
 	var resources []string
 	for i := range 250 {
 		resources = append(resources, fmt.Sprintf("arn:aws:s3:::uploads-%03d-%s/*", i, strings.Repeat("x", 21)))

@@ -12,7 +12,8 @@ import (
 
 	"threetier/components/app"
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 )
 
 const cronJobType = "kubernetes:batch/v1:CronJob"
@@ -229,7 +230,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 }
 
 func TestSecretOfAProcessStaysSecret(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		Set(t, "threetier:workers.mailer.command", []string{"mail"}).
 		Set(t, "threetier:workers.mailer.env.LOG_LEVEL", "debug").
 		SetSecret(t, "threetier:workers.mailer.secretEnv.SMTP_PASSWORD", marker+"-smtp").

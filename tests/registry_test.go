@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/pods"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // withRegistry is dev's stack config with credentials for a registry.
-func withRegistry(t *testing.T, server string) *recorder.Config {
-	return recorder.StackConfig(t, "dev").
+func withRegistry(t *testing.T, server string) *project.Config {
+	return project.StackConfig(t, "dev").
 		Set(t, "threetier:registry.server", server).
 		Set(t, "threetier:registry.username", "acme-bot").
 		SetSecret(t, "threetier:registry.password", marker+":"+`"/`)
@@ -61,7 +61,7 @@ func TestHalfARegistryIsRefused(t *testing.T) {
 		`threetier:registry.server is "https://ghcr.io", want a registry's host name, like ghcr.io, as the images begin with`,
 		"threetier:registry.username is missing, want the name of the user that pulls images, without a colon",
 		"threetier:registry.password is missing, want the password or token that images are pulled with",
-	}, refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:registry.server", "https://ghcr.io")))
+	}, refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:registry.server", "https://ghcr.io")))
 }
 
 func TestPodsOfAllTiersRunWhereThePlacementSays(t *testing.T) {
@@ -85,7 +85,7 @@ func TestPodsOfAllTiersRunWhereThePlacementSays(t *testing.T) {
 
 func TestWrongPlacementIsALineEach(t *testing.T) {
 	const name, value = "want the name of a label or taint, like example.org/pool", "want at most 63 letters, digits, -, _ and ., the first and last a letter or digit"
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		Set(t, "threetier:placement.nodeSelector", map[string]any{"pool": "a b", "gpu": true}).
 		Set(t, "threetier:placement.tolerations", []any{
 			map[string]any{"value": "x"},
@@ -102,5 +102,5 @@ func TestWrongPlacementIsALineEach(t *testing.T) {
 		"threetier:placement.tolerations[3].seconds is 3, want one of the keys key, operator, value, effect",
 	}, refusals(t, config))
 	assert.Equal(t, []string{`threetier:placement.nodeSelector is "a b", ` + name},
-		refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:placement.nodeSelector", map[string]any{"a b": "x"})))
+		refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:placement.nodeSelector", map[string]any{"a b": "x"})))
 }

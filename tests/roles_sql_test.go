@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/database"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/tests/postgres"
 )
 

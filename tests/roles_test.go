@@ -12,7 +12,7 @@ import (
 	"threetier/components/app"
 	"threetier/components/app/images"
 	"threetier/components/database"
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 )
 
 func secretText(value string) pulumi.StringOutput {

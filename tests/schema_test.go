@@ -15,12 +15,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
+	"threetier/gate/plan"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
@@ -28,7 +29,7 @@ import (
 // editorSchema is the schema that editors read, as it stands in docs.
 func editorSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs/config.schema.json"))
+	text, err := os.ReadFile(filepath.Join(project.Root(), "docs/config.schema.json"))
 	require.NoError(t, err)
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
@@ -41,7 +42,7 @@ func editorSchema(t *testing.T) *jsonschema.Schema {
 
 // refusedByEditor is where an editor would underline the stack config: "threetier:database.port". Of an object with a
 // missing or surplus key it is the object.
-func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.Config) []string {
+func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *project.Config) []string {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(config.JSON(t)))
 	require.NoError(t, err)
@@ -72,7 +73,7 @@ func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *recorder.C
 }
 
 // refusedByProgram are the lines of the error that reading the stack config ends in.
-func refusedByProgram(config *recorder.Config) []string {
+func refusedByProgram(config *project.Config) []string {
 	_, err := recorder.Run(func(ctx *pulumi.Context) error {
 		_, err := settings.Load(ctx)
 		return err
@@ -90,12 +91,12 @@ func refusedByProgram(config *recorder.Config) []string {
 
 func TestEditorSchemaAcceptsTheStackConfigs(t *testing.T) {
 	for _, stack := range []string{"dev", "prod", "full"} {
-		assert.Empty(t, refusedByEditor(t, editorSchema(t), recorder.StackConfig(t, stack)), stack)
+		assert.Empty(t, refusedByEditor(t, editorSchema(t), project.StackConfig(t, stack)), stack)
 	}
 }
 
 func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		SetSecret(t, "threetier:database.password", "long-enough").
 		SetSecret(t, "threetier:backend.env.KEY", "x").
 		SetSecret(t, "threetier:backend.secretEnv.OTHER", "x")
@@ -107,8 +108,8 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 }
 
 // sampleConfig has the required keys, a skipped migration and one object of each list to set the keys of, and room for any number of requests.
-func sampleConfig(t *testing.T) *recorder.Config {
-	return recorder.YAML(t, `config:
+func sampleConfig(t *testing.T) *project.Config {
+	return project.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:database: {lifecycle: disposable}
@@ -135,7 +136,7 @@ var besides = map[string]map[string]any{
 }
 
 // sampleOf is the sampleConfig with a value for a key.
-func sampleOf(t *testing.T, path string, value any) *recorder.Config {
+func sampleOf(t *testing.T, path string, value any) *project.Config {
 	config := sampleConfig(t)
 	for path, value := range besides[path] {
 		config.Set(t, path, value)
@@ -260,10 +261,11 @@ var ofTheProgramAlone = map[string]string{
 	"want logGroup beside it":             "the same",
 	"given with nginx.internal":           "the same",
 	"group of the stack's cluster":        "which cluster it is, another key says",
+	"which gets the cluster's token":      "the same",
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.
-func editorRefusesToo(t *testing.T, config *recorder.Config, lines []string) {
+func editorRefusesToo(t *testing.T, config *project.Config, lines []string) {
 	t.Helper()
 	places := refusedByEditor(t, editorSchema(t), config)
 	for _, line := range lines {
@@ -292,7 +294,7 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 		// want is in the refusals of plan and program; alone says who else refuses nothing, and why.
 		want, alone string
 	}{
-		"nothing is wrong":    {text: whole + "  aws:profile: acme\n  kubernetes:namespace: x\n  kubernetes:cluster: x\n  plan:other: x\n  drill:rows: {items: 1}\n  shop:greeting: hello\n  other:backend: x\n  pulumi:tags: {a: b}\n"},
+		"nothing is wrong":    {text: whole + "  aws:skipMetadataApiCheck: true\n  kubernetes:namespace: x\n  kubernetes:cluster: x\n  plan:other: x\n  drill:rows: {items: 1}\n  shop:greeting: hello\n  other:backend: x\n  pulumi:tags: {a: b}\n"},
 		"the file's own keys": {text: "secretsprovider: awskms://x\nencryptedkey: x\nencryptionsalt: x\n" + whole},
 
 		"an unknown key":          {text: whole + "  threetier:fronted: {image: x}\n", want: "threetier:fronted is unknown, want one of "},
@@ -332,8 +334,8 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: shop\nruntime: go\n"), 0o600))
 			require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte(c.text), 0o600))
 			said := map[string]error{}
-			_, said["plan"] = planner.Build(root, "dev")
-			config, err := recorder.Parse(root, []byte(c.text))
+			_, said["plan"] = plan.Build(root, "dev")
+			config, err := project.Parse(root, []byte(c.text))
 			if err == nil {
 				_, err = recorder.Run(stack.Deploy, recorder.Options{Project: "shop", Config: config})
 			}
@@ -350,6 +352,15 @@ func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Pulumi hands the program an environment's values, and plan can't open it.
+func TestPlanRefusesAnEnvironmentOfPulumiCloud(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.yaml"), []byte("name: shop\nruntime: go\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "Pulumi.dev.yaml"), []byte("environment: [shop/dev]\nconfig: {aws:region: eu-west-1}\n"), 0o600))
+	_, err := plan.Build(root, "dev")
+	require.ErrorContains(t, err, "environment is given, want none: only Pulumi Cloud opens it")
 }
 
 // editorSays is an editor's refusal of a file's text.

@@ -8,14 +8,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
-	"threetier/internal/securityhub"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
+	"threetier/gate/scorecard"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
 // deployed records a whole stack, with its waivers.
-func deployed(t *testing.T, name string) (securityhub.Evidence, map[string]string) {
+func deployed(t *testing.T, name string) (scorecard.Evidence, map[string]string) {
 	t.Helper()
 	var waive map[string]string
 	network := recorder.TwoZones()
@@ -26,51 +27,51 @@ func deployed(t *testing.T, name string) (securityhub.Evidence, map[string]strin
 		}
 		waive = config.Database.Waive
 		return stack.Deploy(ctx)
-	}, recorder.Options{Stack: name, Config: recorder.StackConfig(t, name), Network: network})
-	return securityhub.Of(recording, network), waive
+	}, recorder.Options{Stack: name, Config: project.StackConfig(t, name), Network: network})
+	return scorecard.Of(recording, network), waive
 }
 
 // met is the best that a control can be.
 func met(id string) string {
-	for _, control := range securityhub.Controls {
+	for _, control := range scorecard.Controls {
 		if control.ID == id && control.ByDesign != "" {
-			return securityhub.ByDesign
+			return scorecard.ByDesign
 		}
 	}
-	return securityhub.Pass
+	return scorecard.Pass
 }
 
 func TestSecurityHubControlsOfProd(t *testing.T) {
 	evidence, waive := deployed(t, "prod")
 	assert.Empty(t, waive, "prod waives none")
-	verdicts := securityhub.Judge(evidence, waive)
-	for _, control := range securityhub.Controls {
+	verdicts := scorecard.Judge(evidence, waive)
+	for _, control := range scorecard.Controls {
 		t.Run(control.ID, func(t *testing.T) {
-			assert.Equal(t, securityhub.Verdict{Status: met(control.ID), Why: control.ByDesign}, verdicts[control.ID], control.Title)
+			assert.Equal(t, scorecard.Verdict{Status: met(control.ID), Why: control.ByDesign}, verdicts[control.ID], control.Title)
 		})
 	}
 }
 
 func TestSecurityHubControlsOfDev(t *testing.T) {
 	evidence, waive := deployed(t, "dev")
-	verdicts := securityhub.Judge(evidence, waive)
-	for _, control := range securityhub.Controls {
+	verdicts := scorecard.Judge(evidence, waive)
+	for _, control := range scorecard.Controls {
 		t.Run(control.ID, func(t *testing.T) {
-			assert.Contains(t, []string{securityhub.Pass, securityhub.Waived, securityhub.ByDesign}, verdicts[control.ID].Status, verdicts[control.ID].Why)
+			assert.Contains(t, []string{scorecard.Pass, scorecard.Waived, scorecard.ByDesign}, verdicts[control.ID].Status, verdicts[control.ID].Why)
 		})
 	}
 	for id, reason := range waive {
-		assert.Equal(t, securityhub.Verdict{Status: securityhub.Waived, Why: reason}, verdicts[id], "%s is waived and needs to be", id)
+		assert.Equal(t, scorecard.Verdict{Status: scorecard.Waived, Why: reason}, verdicts[id], "%s is waived and needs to be", id)
 	}
 }
 
 func TestSecurityHubControlsOfReadReplicas(t *testing.T) {
 	network := recorder.TwoZones()
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
-		Stack: "prod", Network: network, Config: recorder.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 2),
+		Stack: "prod", Network: network, Config: project.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 2),
 	})
 	require.Len(t, recording.All("aws:rds/instance:Instance"), 3)
-	for id, verdict := range securityhub.Judge(securityhub.Of(recording, network), nil) {
+	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), nil) {
 		assert.Equal(t, met(id), verdict.Status, "%s: %s", id, verdict.Why)
 	}
 }
@@ -79,11 +80,11 @@ func TestUnprotectedReplicasOfADurableDatabaseAreWaivedAndNothingElseIs(t *testi
 	network := recorder.TwoZones()
 	waive := map[string]string{"RDS.8": "one is being removed"}
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
-		Stack: "prod", Network: network, Config: recorder.StackConfig(t, "prod").
+		Stack: "prod", Network: network, Config: project.StackConfig(t, "prod").
 			Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:database.waive", waive),
 	})
-	for id, verdict := range securityhub.Judge(securityhub.Of(recording, network), waive) {
-		assert.Equal(t, map[bool]string{true: securityhub.Waived, false: met(id)}[id == "RDS.8"], verdict.Status, "%s: %s", id, verdict.Why)
+	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), waive) {
+		assert.Equal(t, map[bool]string{true: scorecard.Waived, false: met(id)}[id == "RDS.8"], verdict.Status, "%s: %s", id, verdict.Why)
 	}
 }
 
@@ -130,9 +131,9 @@ func TestSecurityHubControlsFailOnWhatBreaksThem(t *testing.T) {
 				}
 			}
 			var failed []string
-			verdicts := securityhub.Judge(evidence, nil)
-			for _, control := range securityhub.Controls {
-				if verdicts[control.ID].Status == securityhub.Fail {
+			verdicts := scorecard.Judge(evidence, nil)
+			for _, control := range scorecard.Controls {
+				if verdicts[control.ID].Status == scorecard.Fail {
 					failed = append(failed, control.ID)
 					broken[control.ID] = true
 				}
@@ -140,7 +141,7 @@ func TestSecurityHubControlsFailOnWhatBreaksThem(t *testing.T) {
 			assert.Equal(t, breakage.fails, failed)
 		})
 	}
-	for _, control := range securityhub.Controls {
+	for _, control := range scorecard.Controls {
 		assert.True(t, broken[control.ID] || control.ByDesign != "", "%s was never seen to fail", control.ID)
 	}
 }
@@ -152,16 +153,16 @@ func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
 		"unneeded":   {"RDS.5", `threetier:database.waive.RDS.5 is "why", want no waiver: the control is met`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := recorder.StackConfig(t, "prod").Set(t, "threetier:database.waive", map[string]string{test.waive: "why"})
+			config := project.StackConfig(t, "prod").Set(t, "threetier:database.waive", map[string]string{test.waive: "why"})
 			assert.Equal(t, []string{test.want}, refusals(t, config))
 		})
 	}
-	config := recorder.StackConfig(t, "dev").Set(t, `threetier:database.waive["RDS.5"]`, " ")
+	config := project.StackConfig(t, "dev").Set(t, `threetier:database.waive["RDS.5"]`, " ")
 	assert.Equal(t, []string{`threetier:database.waive.RDS.5 is " ", want a reason`}, refusals(t, config))
 }
 
 func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
-	config := recorder.StackConfig(t, "prod").
+	config := project.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
 		Set(t, "threetier:database.port", 5432).
 		Set(t, "threetier:database.username", "postgres").

@@ -12,15 +12,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/keys"
 	"threetier/internal/rdsca"
-	"threetier/internal/recorder"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
 // load reads a stack config without deploying it.
-func load(t *testing.T, config *recorder.Config) *settings.Settings {
+func load(t *testing.T, config *project.Config) *settings.Settings {
 	t.Helper()
 	var loaded *settings.Settings
 	recorder.MustRun(t, func(ctx *pulumi.Context) (err error) {
@@ -31,7 +32,7 @@ func load(t *testing.T, config *recorder.Config) *settings.Settings {
 }
 
 func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		Set(t, "threetier:database.storageGiB", 5).
 		Set(t, "threetier:database.lifecycel", "durable").
 		Set(t, "threetier:backend.port", "eighty").
@@ -54,17 +55,17 @@ func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
 		"threetier:cluster.eks is missing, want the name of an EKS cluster, or kubeconfig instead",
 		"threetier:database.lifecycle is missing, want disposable, durable or retiring",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
-	}, refusals(t, recorder.YAML(t, "config: {}")))
+	}, refusals(t, project.YAML(t, "config: {}")))
 }
 
 func TestFrontendIsThereWithItsKeyAlone(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").Remove(t, "threetier:frontend")
+	config := project.StackConfig(t, "dev").Remove(t, "threetier:frontend")
 	assert.Nil(t, load(t, config).App.Frontend)
 	assert.Empty(t, refusedByEditor(t, editorSchema(t), config))
 	assert.Equal(t, []string{`threetier:nginx.routes[0].to is "frontend", want backend: the stack has no frontend`},
 		refusals(t, config.Set(t, "threetier:nginx.routes", []any{map[string]string{"path": "/", "to": "frontend"}})))
 	assert.Equal(t, []string{"threetier:frontend.image is missing, want an image, like registry/name@sha256:…"},
-		refusals(t, recorder.StackConfig(t, "dev").Remove(t, "threetier:frontend.image")))
+		refusals(t, project.StackConfig(t, "dev").Remove(t, "threetier:frontend.image")))
 }
 
 func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
@@ -97,7 +98,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
 	} {
 		t.Run(path, func(t *testing.T) {
-			config := recorder.StackConfig(t, "dev")
+			config := project.StackConfig(t, "dev")
 			if strings.Contains(path, "routes[") {
 				config.Set(t, "threetier:nginx.routes", []any{map[string]string{"path": "/", "to": "frontend"}})
 			}
@@ -107,7 +108,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 }
 
 func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
-	assert.Contains(t, refusals(t, recorder.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
+	assert.Contains(t, refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
 		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
 			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, loadBalancer`)
 }
@@ -117,19 +118,28 @@ const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace,
 	"threetier:registry, threetier:placement"
 
 func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").Set(t, "threetier:databse", "{}").Set(t, "aws:profile", "acme").Set(t, "other:key", "x")
+	config := project.StackConfig(t, "dev").Set(t, "threetier:databse", "{}").Set(t, "aws:skipMetadataApiCheck", "true").Set(t, "other:key", "x")
 	assert.Equal(t, []string{"threetier:databse is unknown, want " + topLevelKeys + ": did you mean threetier:database?"}, refusals(t, config))
+}
+
+// The kubeconfig's token is the AWS CLI's, which doesn't read the stack config.
+func TestOtherCredentialsThanTheAWSCLIsAreRefused(t *testing.T) {
+	for _, name := range []string{"aws:profile", "aws:assumeRole", "aws:assumeRoleWithWebIdentity", "aws:secretKey"} {
+		lines := refusals(t, project.StackConfig(t, "dev").Set(t, name, "acme"))
+		assert.Equal(t, []string{name + " is given, want none: the AWS CLI, which gets the cluster's token, doesn't read it. " +
+			"Set AWS_PROFILE instead, to a profile that may have a role_arn"}, lines)
+	}
 }
 
 // The engine hands the config to a program by a variable; the Context can't list it.
 func TestUnknownTopLevelKeyIsRefusedWhereTheEngineRunsTheProgram(t *testing.T) {
-	t.Setenv(pulumi.EnvConfig, `{"threetier:fronted": "{}", "aws:profile": "acme"}`)
+	t.Setenv(pulumi.EnvConfig, `{"threetier:fronted": "{}", "aws:skipMetadataApiCheck": "true"}`)
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		_, err := settings.Load(ctx)
 		return err
 	}, pulumi.WithMocks("shop", "dev", &recorder.Recording{}))
 	assert.ErrorContains(t, err, "threetier:fronted is unknown, want "+topLevelKeys+": did you mean threetier:frontend?")
-	assert.NotContains(t, err.Error(), "aws:profile")
+	assert.NotContains(t, err.Error(), "aws:skip")
 }
 
 func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
@@ -147,7 +157,7 @@ func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
 		"threetier:job":                           ": did you mean threetier:jobs?",
 		"threetier:xyz":                           "",
 	} {
-		lines := refusals(t, recorder.StackConfig(t, "dev").Set(t, key, "x"))
+		lines := refusals(t, project.StackConfig(t, "dev").Set(t, key, "x"))
 		if assert.Len(t, lines, 1, key) {
 			_, told, _ := strings.Cut(lines[0], ": did you mean")
 			if told != "" {
@@ -159,7 +169,7 @@ func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
 }
 
 func TestNumbersAndBooleansAreTextWhereOnlyTextMakesSense(t *testing.T) {
-	loaded := load(t, recorder.StackConfig(t, "dev").
+	loaded := load(t, project.StackConfig(t, "dev").
 		Set(t, "threetier:database.engineVersion", 16).
 		Set(t, "threetier:database.parameters", map[string]any{"work_mem": 8192, "random_page_cost": 1.1}).
 		Set(t, "threetier:backend.resources.cpu", 2))
@@ -169,20 +179,20 @@ func TestNumbersAndBooleansAreTextWhereOnlyTextMakesSense(t *testing.T) {
 }
 
 func TestKeyWithoutValueIsAbsent(t *testing.T) {
-	loaded := load(t, recorder.StackConfig(t, "dev").Set(t, "threetier:database.parameters", nil).Set(t, "threetier:backend.command", nil))
+	loaded := load(t, project.StackConfig(t, "dev").Set(t, "threetier:database.parameters", nil).Set(t, "threetier:backend.command", nil))
 	assert.Nil(t, loaded.Database.Parameters)
 	assert.Nil(t, loaded.App.Backend.Command)
 }
 
 func TestZeroIsAnotherValueThanNone(t *testing.T) {
-	loaded := load(t, recorder.StackConfig(t, "dev").Set(t, "threetier:database.maxStorageGiB", 0).Set(t, "threetier:database.multiAz", false))
+	loaded := load(t, project.StackConfig(t, "dev").Set(t, "threetier:database.maxStorageGiB", 0).Set(t, "threetier:database.multiAz", false))
 	require.NotNil(t, loaded.Database.MaxStorageGiB)
 	assert.Zero(t, *loaded.Database.MaxStorageGiB)
 	require.NotNil(t, loaded.Database.MultiAZ)
 }
 
 func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
-	lines := refusals(t, recorder.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
+	lines := refusals(t, project.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
 	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
 		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
 		"threetier:frontend.secretEnv, threetier:workers.NAME.env, threetier:workers.NAME.secretEnv, threetier:jobs.NAME.env, " +
@@ -191,11 +201,11 @@ func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 
 func TestRegionWithoutCertificatesIsRefused(t *testing.T) {
 	assert.Equal(t, []string{`aws:region is "eu-west-11", want one of ` + strings.Join(rdsca.Regions(), ", ")},
-		refusals(t, recorder.StackConfig(t, "dev").Set(t, "aws:region", "eu-west-11")))
+		refusals(t, project.StackConfig(t, "dev").Set(t, "aws:region", "eu-west-11")))
 }
 
 func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1")
+	config := project.StackConfig(t, "dev").Remove(t, "threetier:cluster.eks").SetSecret(t, "threetier:cluster.kubeconfig", "apiVersion: v1")
 	assert.Equal(t, []string{
 		"threetier:database.network.vpcId is missing, want the id of a VPC, as vpc-0123abcd",
 		"threetier:database.network.subnetIds is missing, want private subnets in at least two availability zones",
@@ -231,7 +241,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 // Pulumi refuses the project file of a project that declares the keys of another name, and pulumi new gives a project
 // another name.
 func TestProjectFileDeclaresNoKeys(t *testing.T) {
-	project, err := workspace.LoadProject(filepath.Join(recorder.Root(), "Pulumi.yaml"))
+	project, err := workspace.LoadProject(filepath.Join(project.Root(), "Pulumi.yaml"))
 	require.NoError(t, err)
 	for name := range project.Config {
 		assert.False(t, strings.HasPrefix(name, settings.Namespace+":") || !strings.Contains(name, ":"), "%s is declared in Pulumi.yaml, want it in the program alone", name)
@@ -263,7 +273,7 @@ func mustJSON(t *testing.T, value any) []byte {
 
 func TestSampleConfigsGiveAReasonBesideEveryValue(t *testing.T) {
 	for _, name := range []string{"dev", "prod"} {
-		text, err := os.ReadFile(filepath.Join(recorder.Root(), "Pulumi."+name+".yaml"))
+		text, err := os.ReadFile(filepath.Join(project.Root(), "Pulumi."+name+".yaml"))
 		require.NoError(t, err)
 		waive := false
 		for number, line := range strings.Split(string(text), "\n") {
@@ -282,14 +292,14 @@ func TestLoadRegistersNothing(t *testing.T) {
 	recording := recorder.MustRun(t, func(ctx *pulumi.Context) error {
 		_, err := settings.Load(ctx)
 		return err
-	}, recorder.Options{Config: recorder.StackConfig(t, "prod")})
+	}, recorder.Options{Config: project.StackConfig(t, "prod")})
 	assert.Empty(t, recording.Names())
 	_, err := recorder.Run(stack.Deploy, recorder.Options{})
 	assert.Error(t, err)
 }
 
 func TestPodsWhosePoolsExceedTheInstanceAreRefusedWithTheSum(t *testing.T) {
-	config := func(connections, replicas int, class string) *recorder.Config {
+	config := func(connections, replicas int, class string) *project.Config {
 		return sampleConfig(t).Set(t, "threetier:jobs", map[string]any{"x": map[string]any{"command": []string{"x"}}}).
 			Set(t, "threetier:backend.connectionsPerPod", connections).
 			Set(t, "threetier:backend.replicas", map[string]any{"max": replicas}).
@@ -300,7 +310,7 @@ func TestPodsWhosePoolsExceedTheInstanceAreRefusedWithTheSum(t *testing.T) {
 		"threetier:backend.connectionsPerPod is 11, want less, a lower replicas.max or a larger instanceClass: in a rollout the pods open " +
 			"backend 13 × 11 + worker mailer 3 × 11 + jobs and migration 2 = 178 connections, and db.t4g.micro has 74 for them",
 	}, refusals(t, config(11, 10, "db.t4g.micro")))
-	accepted := func(config *recorder.Config) {
+	accepted := func(config *project.Config) {
 		t.Helper()
 		deploy(t, "dev", config)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {
@@ -19,8 +19,8 @@ func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {
 }
 
 func TestSkippedMigrationIsForTheImageThatRuns(t *testing.T) {
-	config := func() *recorder.Config {
-		return recorder.StackConfig(t, "dev").
+	config := func() *project.Config {
+		return project.StackConfig(t, "dev").
 			Set(t, "threetier:backend.skipMigration.image", "ghcr.io/acme/backend:1.0.0").
 			Set(t, "threetier:backend.skipMigration.reason", "fails on the schema of 1.1.0")
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 
@@ -24,13 +25,13 @@ const (
 )
 
 // deploy records the whole stack of a config.
-func deploy(t *testing.T, name string, config *recorder.Config) *recorder.Recording {
+func deploy(t *testing.T, name string, config *project.Config) *recorder.Recording {
 	t.Helper()
 	return recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: config})
 }
 
 // refusals are the lines of the error that a stack config is refused with. Nothing may be registered then.
-func refusals(t *testing.T, config *recorder.Config) []string {
+func refusals(t *testing.T, config *project.Config) []string {
 	t.Helper()
 	recording, err := recorder.Run(stack.Deploy, recorder.Options{Config: config})
 	require.Error(t, err)
@@ -48,7 +49,7 @@ func refusals(t *testing.T, config *recorder.Config) []string {
 
 func TestEveryResourceOfAStackHasAParentAndOfKubernetesTheClustersProvider(t *testing.T) {
 	for _, name := range []string{"dev", "prod", "full"} {
-		recording := deploy(t, name, recorder.StackConfig(t, name))
+		recording := deploy(t, name, project.StackConfig(t, name))
 		for _, res := range recording.Resources {
 			isTop := slices.Contains([]string{"threetier:index:Cluster", "threetier:index:Database", "threetier:index:Domain", "threetier:index:App", "threetier:index:DomainRecords", "threetier:index:Alarms"}, res.Type)
 			assert.Equal(t, isTop, res.Parent == "", "%s %s", res.Type, res.Name)
@@ -60,7 +61,7 @@ func TestEveryResourceOfAStackHasAParentAndOfKubernetesTheClustersProvider(t *te
 func TestDatabaseComesBeforeTheNamespace(t *testing.T) {
 	// The order of what doesn't depend on each other is a matter of luck: one run proves little.
 	for range 20 {
-		recording := deploy(t, "dev", recorder.StackConfig(t, "dev"))
+		recording := deploy(t, "dev", project.StackConfig(t, "dev"))
 		index := func(typ string) int {
 			return slices.IndexFunc(recording.Resources, func(res recorder.Resource) bool { return res.Type == typ })
 		}
@@ -73,7 +74,7 @@ func TestDatabaseComesBeforeTheNamespace(t *testing.T) {
 
 // What holds data keeps its name for ever: another name is another resource, and the end of the data.
 func TestNamesOfWhatHoldsDataStay(t *testing.T) {
-	recording := deploy(t, "prod", recorder.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 1))
+	recording := deploy(t, "prod", project.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 1))
 	database := "urn:pulumi:prod::threetier::threetier:index:Database::database"
 	for _, pinned := range []struct{ typ, name string }{
 		{instanceType, "database"},
@@ -97,7 +98,7 @@ func TestNamesOfWhatHoldsDataStay(t *testing.T) {
 func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 	taken := map[string]string{}
 	for _, name := range []string{"dev", "prod", "full"} {
-		for _, res := range deploy(t, name, recorder.StackConfig(t, name)).Resources {
+		for _, res := range deploy(t, name, project.StackConfig(t, name)).Resources {
 			var key string
 			switch res.Type {
 			case instanceType:
@@ -119,7 +120,7 @@ func TestStacksOfOneProjectShareNoNames(t *testing.T) {
 }
 
 func TestMinimalConfigIsTwoImagesAClusterARegionAndALifecycle(t *testing.T) {
-	recording := deploy(t, "try", recorder.YAML(t, `
+	recording := deploy(t, "try", project.YAML(t, `
 config:
   aws:region: eu-central-1
   threetier:cluster: {eks: acme}
@@ -135,7 +136,7 @@ config:
 const marker = "m4rk3d-S3CR3T-value"
 
 func TestSecretsAppearInSecretInputsOnly(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		SetSecret(t, "threetier:database.password", marker+"-db").
 		SetSecret(t, "threetier:backend.secretEnv.JWT_SECRET_KEY", marker+"-jwt").
 		SetSecret(t, "threetier:frontend.env.API_KEY", marker+"-api")
@@ -155,7 +156,7 @@ func TestSecretsAppearInSecretInputsOnly(t *testing.T) {
 }
 
 func TestGeneratedPasswordAppearsInSecretInputsOnly(t *testing.T) {
-	recording := deploy(t, "dev", recorder.StackConfig(t, "dev"))
+	recording := deploy(t, "dev", project.StackConfig(t, "dev"))
 	require.Len(t, recording.All(versionType), 3)
 	for _, version := range recording.All(versionType) {
 		password := version.Input(t, "secretString").(string)
@@ -167,7 +168,7 @@ func TestGeneratedPasswordAppearsInSecretInputsOnly(t *testing.T) {
 }
 
 func TestErrorOfTheStackNeverShowsASecret(t *testing.T) {
-	config := recorder.StackConfig(t, "dev").
+	config := project.StackConfig(t, "dev").
 		SetSecret(t, "threetier:database.password", "short@"+marker+" ").
 		SetSecret(t, "threetier:database.instanceClass", marker).
 		SetSecret(t, "threetier:backend.secretEnv", marker).
@@ -187,7 +188,7 @@ func TestNetworkMayNameOnlyWhatDiffersFromTheClusters(t *testing.T) {
 		network.Others = append(network.Others, recorder.Subnet{ID: subnets[i], Zone: zone})
 	}
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
-		Network: network, Config: recorder.StackConfig(t, "dev").Set(t, "threetier:database.network.subnetIds", subnets),
+		Network: network, Config: project.StackConfig(t, "dev").Set(t, "threetier:database.network.subnetIds", subnets),
 	})
 	assert.Equal(t, []any{subnets[0], subnets[1]}, recording.One(t, "aws:rds/subnetGroup:SubnetGroup").Input(t, "subnetIds"))
 	assert.Equal(t, "vpc-0123", recording.One(t, "aws:ec2/securityGroup:SecurityGroup").Input(t, "vpcId"))
@@ -195,14 +196,14 @@ func TestNetworkMayNameOnlyWhatDiffersFromTheClusters(t *testing.T) {
 }
 
 func TestAppHasTheDatabasesAddressInItsPods(t *testing.T) {
-	recording := deploy(t, "dev", recorder.StackConfig(t, "dev"))
+	recording := deploy(t, "dev", project.StackConfig(t, "dev"))
 	address := "threetier-dev-database.abcdefghijkl.eu-west-1.rds.amazonaws.com"
 	deployment := recording.Named(t, "kubernetes:apps/v1:Deployment", "app-backend")
 	assert.Contains(t, fmt.Sprint(deployment.Input(t, "spec.template.spec.containers[0].env")), address)
 }
 
 func TestReplicaIsTheReaderHost(t *testing.T) {
-	config := recorder.StackConfig(t, "prod").
+	config := project.StackConfig(t, "prod").
 		Set(t, "threetier:database.readReplicas", 1).
 		Set(t, "threetier:backend.databaseEnv", map[string]string{"WRITE": "{host}", "READ": "{readerHost}"})
 	deployment := deploy(t, "prod", config).Named(t, "kubernetes:apps/v1:Deployment", "app-backend")
@@ -213,7 +214,7 @@ func TestReplicaIsTheReaderHost(t *testing.T) {
 
 func TestProgramOfAnotherProjectNameReadsTheSameKeys(t *testing.T) {
 	// The keys are the program's, not the project's: a fork that renames its project keeps its stack configs.
-	config := recorder.StackConfig(t, "dev")
+	config := project.StackConfig(t, "dev")
 	recording, err := recorder.Run(stack.Deploy, recorder.Options{Config: config, Project: "shop"})
 	require.NoError(t, err)
 	assert.Equal(t, "shop-dev", recording.One(t, namespaceType).Input(t, "metadata.name"))

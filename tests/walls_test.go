@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // tools are small shared packages that every room of the program may use.
@@ -47,28 +47,28 @@ var rooms = map[string][]string{
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
-	"internal/recorder":            {"internal/kube"},
-	"internal/planner":             {"components/database", "internal/planner/replacement", "internal/promises", "internal/recorder", "internal/settings", "internal/stack"},
-	"internal/planner/replacement": nil,
-	"internal/promises":            nil,
-	"internal/rehearsal":           {"components/app", "components/app/logins", "components/app/nginx", "components/database", "internal/promises", "internal/recorder", "internal/settings"},
-	"internal/securityhub":         {"internal/recorder"},
-	"internal/stackfile":           nil,
-	"cmd/images":                   {"components/app/pods", "internal/stackfile"},
-	"cmd/plan":                     {"internal/planner", "internal/promises", "internal/recorder"},
-	"cmd/promises":                 {"internal/promises", "internal/rehearsal"},
-	"cmd/reference":                {"internal/settings"},
-	"cmd/rehearse":                 {"internal/rehearsal"},
-	"cmd/scorecard":                {"internal/planner", "internal/recorder", "internal/securityhub", "internal/stack"},
-	"tests/cloudwatch":             nil,
-	"tests/nginx":                  nil,
-	"tests/nginx/bench":            {"components/app/nginx", "tests/nginx"},
-	"tests/postgres":               nil,
-	"tests/scale":                  {"components/database", "internal/planner", "internal/recorder", "internal/settings"},
+	// One way: project, recorder, costs, plan, scorecard, rehearse.
+	"gate/project":          {"internal/settings"},
+	"gate/recorder":         {"gate/project", "internal/kube"},
+	"gate/costs":            nil,
+	"gate/plan":             {"components/database", "gate/costs", "gate/plan/replacement", "gate/project", "gate/recorder", "internal/settings", "internal/stack"},
+	"gate/plan/replacement": nil,
+	"gate/scorecard":        {"gate/recorder"},
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/project", "internal/settings"},
+	"cmd/bench-nginx":       {"components/app/nginx", "tests/nginx"},
+	"cmd/images":            {"components/app/pods", "gate/project"},
+	"cmd/plan":              {"gate/costs", "gate/plan", "gate/project"},
+	"cmd/reference":         {"internal/settings"},
+	"cmd/rehearse":          {"gate/costs", "gate/rehearse"},
+	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "internal/settings"},
+	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},
+	"tests/cloudwatch":      nil,
+	"tests/nginx":           nil,
+	"tests/postgres":        nil,
 }
 
 // module is how the project's own packages begin.
-var module = strings.TrimSuffix(reflect.TypeFor[recorder.Config]().PkgPath(), "internal/recorder")
+var module = strings.TrimSuffix(reflect.TypeFor[project.Config]().PkgPath(), "gate/project")
 
 // imports are the project's own packages that a file imports, without the module's name.
 func imports(t *testing.T, file string) []string {
@@ -85,7 +85,7 @@ func imports(t *testing.T, file string) []string {
 }
 
 func TestDoorsLeadOneWay(t *testing.T) {
-	root := recorder.Root()
+	root := project.Root()
 	seen := map[string]bool{}
 	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -100,11 +100,14 @@ func TestDoorsLeadOneWay(t *testing.T) {
 		folder, err := filepath.Rel(root, filepath.Dir(path))
 		require.NoError(t, err)
 		isTest := strings.HasSuffix(path, "_test.go")
+		isProduct := folder == "." || strings.HasPrefix(folder, "components") || strings.HasPrefix(folder, "internal")
 		for _, imported := range imports(t, path) {
 			local := strings.HasPrefix(folder, "local")
 			switch {
 			case local || strings.HasPrefix(imported, "local"):
 				assert.Equal(t, local, strings.HasPrefix(imported, "local"), "%s imports %s", path, imported)
+			case isProduct && !isTest && strings.HasPrefix(imported, "gate"):
+				assert.Fail(t, "the product must stand without the gate", "%s imports %s", path, imported)
 			case !isTest:
 				assert.Contains(t, slices.Concat(tools, rooms[folder]), imported, "%s imports %s", path, imported)
 			}

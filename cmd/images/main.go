@@ -21,7 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"threetier/components/app/pods"
-	"threetier/internal/stackfile"
+	"threetier/gate/project"
 )
 
 func main() {
@@ -67,7 +67,7 @@ func set(out io.Writer, root, stack string, given []string) error {
 	for _, each := range given {
 		part, ref, _ := strings.Cut(each, "=")
 		key := part + ".image"
-		at := slices.IndexFunc(images, func(image stackfile.Image) bool { return image.Key == key })
+		at := slices.IndexFunc(images, func(image project.Image) bool { return image.Key == key })
 		switch {
 		case !strings.Contains(ref, "@sha256:") || !pods.ImageConstraint.Accepts(ref):
 			problems = append(problems, fmt.Errorf("%s is %q, want an image with a digest", part, ref))
@@ -82,7 +82,7 @@ func set(out io.Writer, root, stack string, given []string) error {
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	return change(out, root, stack, func(image stackfile.Image) (string, error) {
+	return change(out, root, stack, func(image project.Image) (string, error) {
 		return cmp.Or(refs[image.Key], image.Ref), nil
 	})
 }
@@ -102,7 +102,7 @@ func promote(out io.Writer, root, from, to string) error {
 	if err != nil {
 		return fmt.Errorf("FROM is %q, want a stack with a config: %w", from, err)
 	}
-	images, err := stackfile.Images(text)
+	images, err := project.Images(text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file(root, from), err)
 	}
@@ -117,7 +117,7 @@ func promote(out io.Writer, root, from, to string) error {
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	return change(out, root, to, func(image stackfile.Image) (string, error) {
+	return change(out, root, to, func(image project.Image) (string, error) {
 		if ref, promoted := refs[image.Key]; promoted {
 			return ref, nil
 		}
@@ -126,7 +126,7 @@ func promote(out io.Writer, root, from, to string) error {
 }
 
 // pinned is the image with the digest that its tag has now. The tag stays, for whoever reads it.
-func pinned(image stackfile.Image) (string, error) {
+func pinned(image project.Image) (string, error) {
 	if strings.Contains(image.Ref, "@") {
 		return image.Ref, nil
 	}
@@ -180,14 +180,14 @@ func renew(out io.Writer, root string) error {
 }
 
 // change writes the stack config once every image is known.
-func change(out io.Writer, root, stack string, ref func(stackfile.Image) (string, error)) error {
+func change(out io.Writer, root, stack string, ref func(project.Image) (string, error)) error {
 	path := file(root, stack)
 	text, images, err := read(root, stack)
 	if err != nil {
 		return err
 	}
 	var lines bytes.Buffer
-	changed, err := stackfile.Replace(text, images, func(image stackfile.Image) (string, error) {
+	changed, err := project.Replace(text, images, func(image project.Image) (string, error) {
 		now, err := ref(image)
 		if err == nil && now != image.Ref {
 			fmt.Fprintf(&lines, "threetier:%s\n  - %s\n  + %s\n", image.Key, image.Ref, now)
@@ -209,12 +209,12 @@ func change(out io.Writer, root, stack string, ref func(stackfile.Image) (string
 }
 
 // read is a stack's config, and the images in it.
-func read(root, stack string) ([]byte, []stackfile.Image, error) {
+func read(root, stack string) ([]byte, []project.Image, error) {
 	text, err := os.ReadFile(file(root, stack))
 	if err != nil {
 		return nil, nil, fmt.Errorf("the stack is %q, want one with a config: %w", stack, err)
 	}
-	images, err := stackfile.Images(text)
+	images, err := project.Images(text)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file(root, stack), err)
 	}

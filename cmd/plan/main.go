@@ -16,9 +16,9 @@ import (
 	"slices"
 	"strings"
 
-	"threetier/internal/planner"
-	"threetier/internal/promises"
-	"threetier/internal/recorder"
+	"threetier/gate/costs"
+	"threetier/gate/plan"
+	"threetier/gate/project"
 )
 
 const folder = "tests/plan"
@@ -45,39 +45,39 @@ func run(out io.Writer, root, base string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(out, planner.Markdown(base, stacks)); err != nil {
+	if _, err := io.WriteString(out, plan.Markdown(base, stacks)); err != nil {
 		return err
 	}
 	var problems []error
-	for i, plan := range plans {
-		problems = append(problems, planner.Gate(plan, stacks[i].Changes))
+	for i, planned := range plans {
+		problems = append(problems, plan.Gate(planned, stacks[i].Changes))
 	}
 	for _, gone := range stacks[len(plans):] {
-		problems = append(problems, planner.GateGone(gone.Before))
+		problems = append(problems, plan.GateGone(gone.Before))
 	}
 	return errors.Join(problems...)
 }
 
 // write puts every stack's plan into the folder, and removes those of stacks that are gone.
-func write(root string) ([]*planner.Plan, error) {
-	stacks, err := planner.Stacks(root)
+func write(root string) ([]*plan.Plan, error) {
+	stacks, err := project.Stacks(root)
 	if err != nil {
 		return nil, err
 	}
-	var plans []*planner.Plan
+	var plans []*plan.Plan
 	for _, stack := range stacks {
-		plan, err := planner.Build(root, stack)
+		planned, err := plan.Build(root, stack)
 		if err != nil {
 			return nil, err
 		}
-		text, err := plan.Text()
+		text, err := planned.Text()
 		if err != nil {
 			return nil, err
 		}
 		if err := os.WriteFile(filepath.Join(root, folder, stack+".yaml"), text, 0o644); err != nil {
 			return nil, fmt.Errorf("write plan: %w", err)
 		}
-		plans = append(plans, plan)
+		plans = append(plans, planned)
 	}
 	return plans, removeOthers(root, stacks)
 }
@@ -99,12 +99,12 @@ func removeOthers(root string, stacks []string) error {
 }
 
 // compare has a comparison for each plan, in the same order, and after them one for each stack that is gone.
-func compare(root, base string, plans []*planner.Plan) ([]planner.Comparison, error) {
+func compare(root, base string, plans []*plan.Plan) ([]plan.Comparison, error) {
 	list, err := git(root, "ls-tree", "--name-only", base, folder+"/")
 	if err != nil {
 		return nil, fmt.Errorf("list the plans of %s: %w", base, err)
 	}
-	old := map[string]*planner.Plan{}
+	old := map[string]*plan.Plan{}
 	for _, file := range strings.Fields(list) {
 		if filepath.Ext(file) != ".yaml" {
 			continue
@@ -113,54 +113,54 @@ func compare(root, base string, plans []*planner.Plan) ([]planner.Comparison, er
 		if err != nil {
 			return nil, fmt.Errorf("read %s of %s: %w", file, base, err)
 		}
-		plan, err := planner.Parse([]byte(text))
+		planned, err := plan.Parse([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s of %s: %w", file, base, err)
 		}
-		old[plan.Stack] = plan
+		old[planned.Stack] = planned
 	}
-	var stacks []planner.Comparison
-	for _, plan := range plans {
-		before, planned := old[plan.Stack]
-		delete(old, plan.Stack)
-		comparison := planner.Comparison{Stack: plan.Stack, New: !planned, Changes: planner.Compare(before, plan)}
-		if comparison.Costs, err = costs(root, base, plan.Stack); err != nil {
+	var stacks []plan.Comparison
+	for _, planned := range plans {
+		before, existed := old[planned.Stack]
+		delete(old, planned.Stack)
+		comparison := plan.Comparison{Stack: planned.Stack, New: !existed, Changes: plan.Compare(before, planned)}
+		if comparison.Costs, err = costsOf(root, base, planned.Stack); err != nil {
 			return nil, err
 		}
 		stacks = append(stacks, comparison)
 	}
 	for _, stack := range slices.Sorted(maps.Keys(old)) {
-		stacks = append(stacks, planner.Comparison{Stack: stack, Gone: true, Before: old[stack]})
+		stacks = append(stacks, plan.Comparison{Stack: stack, Gone: true, Before: old[stack]})
 	}
 	return stacks, nil
 }
 
 // costs are what the project's own page says of the keys that a stack config changes. Nothing is known without the page, or of
 // a stack config that base doesn't have.
-func costs(root, base, stack string) (planner.Costs, error) {
-	page, err := os.ReadFile(filepath.Join(root, promises.File))
+func costsOf(root, base, stack string) (plan.Costs, error) {
+	page, err := os.ReadFile(filepath.Join(root, costs.File))
 	if errors.Is(err, fs.ErrNotExist) {
-		return planner.Costs{}, nil
+		return plan.Costs{}, nil
 	} else if err != nil {
-		return planner.Costs{}, fmt.Errorf("read what changes cost: %w", err)
+		return plan.Costs{}, fmt.Errorf("read what changes cost: %w", err)
 	}
-	file := recorder.ConfigFile(root, stack)
+	file := project.File(root, stack)
 	after, err := os.ReadFile(file)
 	if err != nil {
-		return planner.Costs{}, fmt.Errorf("read stack config: %w", err)
+		return plan.Costs{}, fmt.Errorf("read stack config: %w", err)
 	}
 	name, err := filepath.Rel(root, file)
 	if err != nil {
-		return planner.Costs{}, fmt.Errorf("find the stack config: %w", err)
+		return plan.Costs{}, fmt.Errorf("find the stack config: %w", err)
 	}
 	if there, err := git(root, "ls-tree", "--name-only", base, name); err != nil || there == "" {
-		return planner.Costs{}, err
+		return plan.Costs{}, err
 	}
 	before, err := git(root, "show", base+":./"+name)
 	if err != nil {
-		return planner.Costs{}, fmt.Errorf("read the stack config of %s: %w", base, err)
+		return plan.Costs{}, fmt.Errorf("read the stack config of %s: %w", base, err)
 	}
-	return planner.CostsOf(string(page), []byte(before), after)
+	return plan.CostsOf(string(page), []byte(before), after)
 }
 
 func git(root string, args ...string) (string, error) {

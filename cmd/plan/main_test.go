@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/promises"
-	"threetier/internal/recorder"
+	"threetier/gate/costs"
+	"threetier/gate/project"
 )
 
 // checkout is a repository with the stack configs and their plans, committed.
@@ -20,7 +20,7 @@ func checkout(t *testing.T) string {
 	require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o700))
 	for _, stack := range []string{"dev", "prod"} {
 		name := "Pulumi." + stack + ".yaml"
-		config, err := os.ReadFile(filepath.Join(recorder.Root(), name))
+		config, err := os.ReadFile(filepath.Join(project.Root(), name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), config, 0o600))
 	}
@@ -66,15 +66,15 @@ func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
 func TestChangedKeysAreQuotedWithWhatTheyCost(t *testing.T) {
 	root := checkout(t)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "docs"), 0o700))
-	row := func(key string) string { return promises.Row{Key: "threetier:" + key, Change: "another"}.String() }
-	page := promises.Head + row("backend.env") + row("backend.envelope") + row("database.parameters") + row("nginx.routes")
-	require.NoError(t, os.WriteFile(filepath.Join(root, promises.File), []byte(page), 0o600))
+	row := func(key string) string { return costs.Row{Key: "threetier:" + key, Change: "another"}.String() }
+	page := costs.Head + row("backend.env") + row("backend.envelope") + row("database.parameters") + row("nginx.routes")
+	require.NoError(t, os.WriteFile(filepath.Join(root, costs.File), []byte(page), 0o600))
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: info }")
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "drainSeconds: 10", "drainSeconds: 10\n    hosts: [a.example.org, b.example.org]")
 	var out strings.Builder
 	require.NoError(t, run(&out, root, "HEAD"))
-	assert.Contains(t, out.String(), "by docs/promises.md:\n\n"+promises.Head+row("backend.env")+"\nNot measured there: `threetier:nginx.hosts`.\n")
-	assert.Equal(t, 1, strings.Count(out.String(), promises.Head), "prod hasn't changed")
+	assert.Contains(t, out.String(), "by docs/cost-of-changes.md:\n\n"+costs.Head+row("backend.env")+"\nNot measured there: `threetier:nginx.hosts`.\n")
+	assert.Equal(t, 1, strings.Count(out.String(), costs.Head), "prod hasn't changed")
 }
 
 func TestStackThatIsGoneIsToldOf(t *testing.T) {

@@ -1,5 +1,6 @@
 // Command rehearse deploys a commit on the local node, changes it to the checkout's version and back under load, and
 // reports what that cost. It fails where the change loses requests or rows, can't be taken back, or holds a lock for long.
+// With -costs it changes one key of a stack config after the other, and writes what each change cost.
 package main
 
 import (
@@ -14,19 +15,26 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"threetier/internal/rehearsal"
+	"threetier/gate/rehearse"
 )
 
 func main() {
-	o := rehearsal.Options{Progress: os.Stderr}
+	o := rehearse.Options{Progress: os.Stderr}
 	flag.StringVar(&o.Base, "base", "", "the commit that runs now")
 	flag.StringVar(&o.Head, "head", "", "the commit that is to come (default: the checkout as it is)")
 	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is rehearsed")
 	flag.StringVar(&o.Root, "root", ".", "the project's folder")
 	out := flag.String("out", "", "the folder of the report (default: .local/rehearsal)")
+	costs := flag.Bool("costs", false, "measure what a change of each key costs instead, for the page of costs")
+	keys := flag.String("keys", "", "with -costs: some keys with commas between them (default: all, into the page)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, o, *out)
+	var err error
+	if *costs {
+		err = measure(ctx, os.Stdout, o, *keys)
+	} else {
+		err = run(ctx, os.Stdout, o, *out)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n", err)
@@ -34,7 +42,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string) error {
+func run(ctx context.Context, out io.Writer, o rehearse.Options, folder string) error {
 	if o.Base == "" {
 		return errors.New("BASE is empty, want the commit that runs now: make rehearse BASE=origin/main")
 	}
@@ -43,7 +51,7 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string)
 		return err
 	}
 	defer log.Close()
-	report, err := rehearsal.Run(ctx, o)
+	report, err := rehearse.Run(ctx, o)
 	if report == nil {
 		return err
 	}
@@ -59,13 +67,13 @@ func run(ctx context.Context, out io.Writer, o rehearsal.Options, folder string)
 	return nil
 }
 
-// write puts the report into the folder, for people and for programs, and its picture.
-func write(folder string, report *rehearsal.Report) error {
+// write puts the report into the folder, for people and for programs.
+func write(folder string, report *rehearse.Report) error {
 	data, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	for name, text := range map[string]string{"rehearsal.md": report.Markdown(), "rehearsal.json": string(data) + "\n", "rehearsal.svg": report.SVG()} {
+	for name, text := range map[string]string{"rehearsal.md": report.Markdown(), "rehearsal.json": string(data) + "\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}

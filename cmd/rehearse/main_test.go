@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/rehearsal"
+	"threetier/gate/rehearse"
 )
 
 func TestWrongCommitIsRefusedBeforeAnythingStarts(t *testing.T) {
@@ -19,15 +19,15 @@ func TestWrongCommitIsRefusedBeforeAnythingStarts(t *testing.T) {
 		"no-such-commit":  `BASE is "no-such-commit", want a commit that this clone has`,
 		"--upload-pack=x": `BASE is "--upload-pack=x", want a commit that this clone has`,
 	} {
-		o := rehearsal.Options{Root: "../..", Base: base, Stack: "dev", Progress: io.Discard}
+		o := rehearse.Options{Root: "../..", Base: base, Stack: "dev", Progress: io.Discard}
 		assert.EqualError(t, run(context.Background(), io.Discard, o, t.TempDir()), want)
 	}
 }
 
-func TestReportIsWrittenForPeopleForProgramsAndAsAPicture(t *testing.T) {
+func TestReportIsWrittenForPeopleAndForPrograms(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, write(folder, &rehearsal.Report{Stack: "dev"}))
-	for name, want := range map[string]string{"rehearsal.md": "## Rehearsal of dev", "rehearsal.json": `"stack": "dev"`, "rehearsal.svg": "<svg"} {
+	require.NoError(t, write(folder, &rehearse.Report{Stack: "dev"}))
+	for name, want := range map[string]string{"rehearsal.md": "## Rehearsal of dev", "rehearsal.json": `"stack": "dev"`} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		require.NoError(t, err)
 		assert.Contains(t, string(text), want)

@@ -3,16 +3,16 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
-	"threetier/internal/securityhub"
+	"threetier/gate/plan"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
+	"threetier/gate/scorecard"
 	"threetier/internal/stack"
 )
 
@@ -35,19 +35,19 @@ func run() error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONTROL\tWANTS\tPROD\tDEV")
 	wrong := 0
-	for _, control := range securityhub.Controls {
+	for _, control := range scorecard.Controls {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", control.ID, control.Title, prod[control.ID], dev[control.ID])
-		if !slices.Contains([]string{securityhub.Pass, securityhub.ByDesign}, prod[control.ID].Status) {
+		if !slices.Contains([]string{scorecard.Pass, scorecard.ByDesign}, prod[control.ID].Status) {
 			wrong++
 		}
-		if !slices.Contains([]string{securityhub.Pass, securityhub.ByDesign, securityhub.Waived}, dev[control.ID].Status) {
+		if !slices.Contains([]string{scorecard.Pass, scorecard.ByDesign, scorecard.Waived}, dev[control.ID].Status) {
 			wrong++
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Println("\n" + lastDrill(recorder.Root(), "prod", time.Now()))
+	fmt.Println("\n" + lastDrill(project.Root(), "prod", time.Now()))
 	if wrong > 0 {
 		return fmt.Errorf("%d controls are neither met nor, in dev, waived", wrong)
 	}
@@ -55,31 +55,20 @@ func run() error {
 }
 
 // judge deploys a stack on record.
-func judge(name string) (map[string]securityhub.Verdict, error) {
-	config, err := recorder.ReadStackConfig(name)
+func judge(name string) (map[string]scorecard.Verdict, error) {
+	options, _, err := plan.Input(project.Root(), name)
 	if err != nil {
 		return nil, err
 	}
-	project, err := recorder.ProjectName(recorder.Root())
-	if err != nil {
-		return nil, fmt.Errorf("read the project's name: %w", err)
-	}
-	network := recorder.TwoZones()
-	recording, err := recorder.Run(stack.Deploy, recorder.Options{
-		Project: project, Stack: name, Config: config, Network: network, RDS: planner.RDSOf(config, project, name),
-	})
+	recording, err := recorder.Run(stack.Deploy, options)
 	if err != nil {
 		return nil, fmt.Errorf("deploy %s: %w", name, err)
 	}
 	var database struct {
 		Waive map[string]string `json:"waive"`
 	}
-	text, err := config.Text("threetier:database")
-	if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal([]byte(text), &database); err != nil {
+	if err := options.Config.Decode("threetier:database", &database); err != nil {
 		return nil, fmt.Errorf("read the waivers of %s: %w", name, err)
 	}
-	return securityhub.Judge(securityhub.Of(recording, network), database.Waive), nil
+	return scorecard.Judge(scorecard.Of(recording, options.Network), database.Waive), nil
 }

@@ -91,7 +91,6 @@ func (args AppArgs) Problems() problems.List {
 	return append(ps, args.Placement.Problems().Under("placement")...)
 }
 
-// routeProblems are routes to a frontend that isn't there.
 func (args AppArgs) routeProblems() problems.List {
 	if args.Frontend != nil {
 		return nil
@@ -192,7 +191,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 		return err
 	}
 	app.Tiers = append([]pods.Tier{backend.tier}, processes...)
-	upstreams := nginx.Needs{Place: place, Backend: nginx.Upstream{backend.ServiceName, backend.Port}}
+	upstreams := nginx.Needs{Place: place, Backend: nginx.Upstream{Host: backend.ServiceName, Port: backend.Port}}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
@@ -200,7 +199,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 		if err != nil {
 			return err
 		}
-		upstreams.Frontend = nginx.Upstream{frontend.ServiceName, frontend.Port}
+		upstreams.Frontend = nginx.Upstream{Host: frontend.ServiceName, Port: frontend.Port}
 		before = append(before, frontend.service)
 		app.Tiers = append([]pods.Tier{frontend.tier}, app.Tiers...)
 	}

@@ -90,7 +90,6 @@ func (args BackendArgs) Problems() problems.List {
 	return ps.Sorted()
 }
 
-// withDefaults is a copy of the args with every optional field set.
 func (args BackendArgs) withDefaults() BackendArgs {
 	args.WorkloadArgs = args.WorkloadArgs.withDefaults(backendDefaults)
 	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
@@ -196,7 +195,8 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	}
 	if args.SkipMigration.Image != "" {
 		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
-		return before, args.SkipMigration.warnOf(ctx, b)
+		warning := fmt.Sprintf("The backend runs %s without its migration: %s", args.Image, args.SkipMigration.Reason)
+		return before, ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: b})
 	}
 	if b.roles == nil {
 		migrator = w

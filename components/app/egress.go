@@ -65,7 +65,6 @@ func without(whole netip.Prefix, holes ...string) []netip.Prefix {
 	return []netip.Prefix{whole}
 }
 
-// upperHalf is where a network's second half begins.
 func upperHalf(whole netip.Prefix) netip.Addr {
 	bytes := whole.Addr().AsSlice()
 	bytes[whole.Bits()/8] |= 0x80 >> (whole.Bits() % 8)

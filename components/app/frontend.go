@@ -59,13 +59,11 @@ type Frontend struct {
 	tier    pods.Tier
 }
 
-// withDefaults is a copy of the args with every optional field set.
 func (args FrontendArgs) withDefaults() FrontendArgs {
 	args.WorkloadArgs = args.WorkloadArgs.withDefaults(frontendDefaults)
 	return args
 }
 
-// newFrontend creates the pods and their Service.
 func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {

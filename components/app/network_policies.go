@@ -126,7 +126,6 @@ type openTier struct {
 	ways     []EgressArgs
 }
 
-// frontendEgress are the frontend's ways out, where there is a frontend.
 func (args AppArgs) frontendEgress() []EgressArgs {
 	if args.Frontend == nil {
 		return nil

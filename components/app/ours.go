@@ -125,7 +125,6 @@ func taken(object owned, namespace string) problems.Problem {
 	return problem
 }
 
-// namespaceProblems are those of the namespace itself.
 func (args AppArgs) namespaceProblems(live liveObject, found bool, before Before) problems.List {
 	_, marked := live.Metadata.Labels[OwnerLabel]
 	switch {

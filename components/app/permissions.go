@@ -54,43 +54,68 @@ type PermissionArgs struct {
 	Waive map[string]string
 }
 
-// Problems are what IAM would refuse, and rights without a bound that nobody gave a reason for.
+// Problems are what IAM would refuse, and rights that reach far and that nobody gave a reason for.
 func (args PermissionArgs) Problems() problems.List {
 	ps := PermissionActionsConstraint.Required("actions", args.Actions)
 	ps = append(ps, PermissionResourcesConstraint.Required("resources", args.Resources)...)
 	if len(ps) > 0 {
 		return ps
 	}
-	unbounded := args.unbounded()
+	var far []string
 	for i, action := range args.Actions {
-		if slices.Contains(unbounded, action) && strings.TrimSpace(args.Waive[action]) == "" {
-			ps = append(ps, problems.Problem{
-				Path: fmt.Sprintf("actions[%d]", i), Value: fmt.Sprintf("%q on all resources", action),
-				Want: "single actions, single resources, or the reason why not as waive." + action,
-			})
+		value, want := args.reach(action)
+		if want == "" {
+			continue
+		}
+		far = append(far, action)
+		if strings.TrimSpace(args.Waive[action]) == "" {
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("actions[%d]", i), Value: value, Want: want + "the reason why not as waive." + action})
 		}
 	}
 	for action := range args.Waive {
-		if !slices.Contains(unbounded, action) {
-			ps = append(ps, problems.Problem{Path: "waive", Value: strconv.Quote(action), Want: "only actions with a wildcard, on all resources"})
+		if !slices.Contains(far, action) {
+			ps = append(ps, problems.Problem{Path: "waive", Value: strconv.Quote(action), Want: "only actions with a wildcard on all resources, and those of " + powerful})
 		}
 	}
 	return ps.Sorted()
 }
 
-// unbounded are the actions with a wildcard where some resource is all of them, or all of a service.
-func (args PermissionArgs) unbounded() []string {
-	all := func(resource string) bool {
-		parts := strings.SplitN(resource, ":", 6)
-		return strings.Trim(parts[len(parts)-1], "*") == ""
+// powerful are the services whose actions lead to the rights, or to the data, of others.
+const powerful = "iam, kms, organizations and sts"
+
+// reach is empty for an action whose resources bound it.
+func (args PermissionArgs) reach(action string) (value, want string) {
+	service, _, _ := strings.Cut(strings.ToLower(action), ":")
+	services := []string{service}
+	for _, resource := range args.Resources {
+		if parts := strings.Split(resource, ":"); service == "*" && len(parts) > 2 {
+			services = append(services, parts[2])
+		}
 	}
-	if !slices.ContainsFunc(args.Resources, all) {
-		return nil
+	switch {
+	case slices.ContainsFunc(services, func(s string) bool { return slices.Contains([]string{"iam", "kms", "organizations", "sts"}, s) }):
+		return fmt.Sprintf("%q, of %s", action, powerful), "an action of another service, or "
+	case strings.ContainsAny(action, "*?") && slices.ContainsFunc(args.Resources, unbounded):
+		return fmt.Sprintf("%q on all resources", action), "single actions, single resources, or "
 	}
-	return slices.DeleteFunc(slices.Clone(args.Actions), func(action string) bool { return !strings.ContainsAny(action, "*?") })
+	return "", ""
 }
 
-// permissionsProblems are those of all statements, and of the policy that they make.
+// unbounded tells whether a resource's name is nothing but wildcards. Before the name, most services have a word for the
+// type, like role/ or secret:. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func unbounded(resource string) bool {
+	parts := strings.SplitN(resource, ":", 6)
+	if len(parts) < 6 {
+		return true // * alone
+	}
+	words := strings.FieldsFunc(parts[5], func(r rune) bool { return r == '/' || r == ':' })
+	named := slices.Contains([]string{"s3", "sns", "sqs"}, parts[2])
+	if !named && (len(words) > 1 || strings.ContainsAny(parts[5], "*?")) {
+		words = words[min(1, len(words)):]
+	}
+	return len(words) == 0 || strings.Trim(words[0], "*?") == ""
+}
+
 func permissionsProblems(args BackendArgs) problems.List {
 	var ps problems.List
 	for i, statement := range args.Permissions {

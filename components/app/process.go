@@ -1,7 +1,6 @@
 package app
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -52,12 +51,10 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	t.Resources = args.Resources
 	t.DrainSeconds = 0 // nobody sends it requests
 	t.Annotations = nil
-	plain, secret := pods.SplitEnv(args.Env, args.SecretEnv)
-	secretName, err := t.EnvSecret(ctx, parent, secret)
+	own, err := t.Env(ctx, parent, args.Env, args.SecretEnv)
 	if err != nil {
-		return pods.Set{}, fmt.Errorf("create environment secret: %w", err)
+		return pods.Set{}, err
 	}
-	own := append(pods.PlainEnv(plain), pods.SecretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Command)
 	t.Container.Env = append(pods.WithoutNames(w.env, own), own...)
@@ -70,7 +67,6 @@ type processKind[T any] interface {
 	withDefaults() T
 }
 
-// processProblems are those of all workers, or all jobs.
 func processProblems[T processKind[T]](key string, processes map[string]T) problems.List {
 	var ps problems.List
 	for _, name := range slices.Sorted(maps.Keys(processes)) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
@@ -14,7 +13,7 @@ import (
 
 const (
 	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
-	// are closed after upstreamKeepaliveSeconds of use or upstreamIdleSeconds of silence, so when
+	// are closed after UpstreamKeepaliveSeconds of use or UpstreamIdleSeconds of silence, so when
 	// the process is told to stop nobody is about to send on one. The rest is for the Service's
 	// own news to reach every node.
 	workloadDrainSeconds = nginx.UpstreamKeepaliveSeconds + nginx.UpstreamIdleSeconds + 6
@@ -33,13 +32,11 @@ func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args W
 	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, *args.RunAsUser, args.WritablePaths
 	t.RolloutSeconds, t.MinReady, t.DrainSeconds = *args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
 	w := &workload{Set: t, args: args}
-	plain, secret := pods.SplitEnv(args.Env, args.SecretEnv)
-	secretName, err := w.EnvSecret(ctx, parent, secret)
-	if err != nil {
-		return nil, fmt.Errorf("create environment secret: %w", err)
+	var err error
+	if w.env, err = t.Env(ctx, parent, args.Env, args.SecretEnv); err != nil {
+		return nil, err
 	}
-	w.env = append(pods.PlainEnv(plain), pods.SecretEnv(secretName, slices.Collect(maps.Keys(secret)))...)
-	if plain["HOME"] == nil && secret["HOME"] == nil {
+	if !args.sets("HOME") {
 		// A uid that the image doesn't know has / for a home, and drivers that look for files there.
 		w.env = append(w.env, corev1.EnvVarArgs{Name: pulumi.String("HOME"), Value: pulumi.String(pods.WritableTmp)})
 	}
@@ -51,7 +48,6 @@ func (w *workload) baseContainer() corev1.ContainerArgs {
 	return corev1.ContainerArgs{Image: pulumi.String(w.args.Image), Env: w.env}
 }
 
-// serve makes the Service and the pods.
 func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name string, after ...pulumi.Resource) (*corev1.Service, pods.Rollout, error) {
 	metadata := w.Metadata()
 	metadata.Name = pulumi.String(name)

@@ -102,7 +102,6 @@ func commandProblems(c constraint.List, key string, command []string) problems.L
 	return problems.List{{Path: key, Value: "empty", Want: c.Want}}
 }
 
-// sets tells whether env or secretEnv has a variable.
 func (args WorkloadArgs) sets(name string) bool {
 	return args.Env[name] != nil || args.SecretEnv[name] != nil
 }

@@ -233,10 +233,10 @@ func nginxClientKeys(n *nginx.Args) keys.Table {
 
 			keys.Number("requests", &n.Limits.Requests).Is(nginx.RequestsConstraint).Otherwise("from nginx.resources.memory").Example("100").
 				Doc("Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi."),
-			keys.Number("requestsPerClient", &n.Limits.RequestsPerClient).Is(nginx.RequestsPerClientConstraint).Otherwise("half of requests").Example("30").
+			keys.Number("requestsPerClient", &n.Limits.RequestsPerClient).Is(nginx.RequestsPerClientConstraint).Otherwise("an eighth of requests, at least 6").Example("30").
 				Doc("Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network."),
 			keys.Number("uploads", &n.Limits.Uploads).Is(nginx.UploadsConstraint).Otherwise("1 GiB of disk divided by maxBodySize, at least 4").Example("20").
-				Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets half of them."),
+				Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets an eighth of them."),
 			keys.Number("ratePerClient", &n.Limits.RatePerClient).Is(nginx.RatePerClientConstraint).Example("50").
 				Doc("Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit."),
 		}).
@@ -266,7 +266,7 @@ func permissionKeys(p *app.PermissionArgs) keys.Table {
 		keys.Texts("resources", &p.Resources).Is(app.PermissionResourcesConstraint).Required().Example(`["arn:aws:s3:::acme-uploads/*"]`).
 			Doc("ARNs of the resources."),
 		keys.TextMap("waive", &p.Waive).Is(app.PermissionWaiveConstraint).Example(`{cloudwatch:Get*: "a dashboard of all metrics"}`).
-			Doc("Wildcard actions that are allowed on all resources, each with the reason. Without it they are refused."),
+			Doc("Wildcard actions that are allowed on all resources, and actions of iam, kms, organizations and sts, each with the reason. Without it they are refused."),
 	}
 }
 

@@ -51,6 +51,7 @@ func Load(ctx *pulumi.Context) (*Settings, error) {
 			ps = append(ps, key.Read(raw, ctx.IsConfigSecret(key.Name), Keys().Secrets())...)
 		}
 	}
+	ps = append(ps, credentials(configNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
 	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
 	if len(ps) == 0 {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -28,6 +29,7 @@ func TestDrillFindsTheSnapshotsOfRDSOfAWSBackupAndOfPeople(t *testing.T) {
 	for asked, found := range answers {
 		aws += fmt.Sprintf("%q) echo '{\"DBSnapshots\": [%s]}' ;;\n", asked, found)
 	}
+	aws += "logs*) echo ResourceNotFoundException >&2; exit 254 ;;\n"
 	aws += "*) echo \"aws $*: not found\" >&2; exit 9 ;;\nesac"
 	for asked, want := range map[string]string{
 		"": "restore awsbackup:job-3 into prod-drill", "awsbackup:job-3": "restore awsbackup:job-3 into prod-drill",
@@ -50,4 +52,27 @@ esac`,
 		require.Error(t, err)
 		assert.Contains(t, said, want, "SNAPSHOT=%s", asked)
 	}
+}
+
+// RDS makes the log groups of a deleted instance again when it sends its last lines.
+func TestDrillRemovesTheScratchLogsBeforeAndAfter(t *testing.T) {
+	dir := t.TempDir()
+	pulumi := `case "$*" in
+"config get --stack prod aws:region") echo eu-west-1 ;;
+"stack output databaseIdentifier --stack prod") echo shop-prod-database ;;
+*) exit 9 ;;
+esac`
+	said, err := run(t, "drill", []string{"REPORT=" + filepath.Join(dir, "report.md")}, map[string]string{"pulumi": pulumi,
+		"aws": "case \"$*\" in logs*) echo \"$*\" >>" + dir + "/removed ;; *describe-db-instances*) exit 254 ;; *) echo '{\"DBSnapshots\": []}' ;; esac"}, "prod")
+	require.Error(t, err)
+	removed, readErr := os.ReadFile(filepath.Join(dir, "removed"))
+	require.NoError(t, readErr, said)
+	const both = "logs delete-log-group --region eu-west-1 --log-group-name /aws/rds/instance/shop-prod-drill-database/postgresql --output json\n" +
+		"logs delete-log-group --region eu-west-1 --log-group-name /aws/rds/instance/shop-prod-drill-database/upgrade --output json\n"
+	assert.Equal(t, both+both, string(removed), said)
+
+	said, err = run(t, "drill", []string{"REPORT=" + filepath.Join(dir, "report.md")}, map[string]string{"pulumi": pulumi, "aws": "echo AccessDenied >&2; exit 254"}, "prod")
+	require.Error(t, err)
+	assert.Contains(t, said, "failed: ")
+	assert.Contains(t, said, "AccessDenied")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app/images"
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
+	"threetier/gate/plan"
+	"threetier/gate/project"
 )
 
 // scanned runs bin/scan with a scanner that refuses an image, and returns what it was asked for.
@@ -51,12 +51,12 @@ func imagesIn(value any) (images []string) {
 
 func TestScanAsksForEveryImageOfAPlanOnceAndForNothingElse(t *testing.T) {
 	for _, stack := range []string{"dev", "prod", "full"} {
-		text, err := os.ReadFile(filepath.Join(recorder.Root(), "tests", "plan", stack+".yaml"))
+		text, err := os.ReadFile(filepath.Join(project.Root(), "tests", "plan", stack+".yaml"))
 		require.NoError(t, err)
-		plan, err := planner.Parse(text)
+		planned, err := plan.Parse(text)
 		require.NoError(t, err)
 		var want []string
-		for _, res := range plan.Resources {
+		for _, res := range planned.Resources {
 			want = append(want, imagesIn(res.Inputs)...)
 		}
 		slices.Sort(want)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // run runs a script of bin, with scripts in the place of the named commands.
@@ -25,7 +25,7 @@ func run(t *testing.T, script string, env []string, commands map[string]string, 
 	for name, body := range commands {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+body), 0o700))
 	}
-	cmd := exec.Command(filepath.Join(recorder.Root(), "bin", script), args...)
+	cmd := exec.Command(filepath.Join(project.Root(), "bin", script), args...)
 	// What the local node runs isn't asked for: its stacks have other names.
 	cmd.Env = append([]string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir}, env...)
 	out, err := cmd.CombinedOutput()
@@ -56,15 +56,17 @@ func onAWS(url string) map[string]string {
 		"pulumi": `case "$*" in
 "stack output --stack cloud --json") echo '{"url": "` + url + `", "namespace": "shop", "databaseIdentifier": "shop-database"}' ;;
 "config get --stack cloud aws:region") echo eu-west-1 ;;
-"stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1"}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1"}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
+"stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:cpu-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:lag-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "outside-1", "outputs": {"arn": "arn:aws:cloudwatch:us-east-1:1:alarm:outside-1"}}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
 *) exit 9 ;;
 esac`,
 		"kubectl": `[ "$*" = "--namespace shop get deployments,pods --output json" ] && echo '{"items": [` + items + `]}'`,
 		"aws": `case "$*" in
 "rds describe-db-instances --region eu-west-1 --db-instance-identifier shop-database --output json")
-	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
+	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "DBParameterGroups": [{"ParameterApplyStatus": "pending-reboot"}], "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
 "cloudwatch describe-alarms --region eu-west-1 --alarm-names "*)
 	[ "$6" = '["cpu-1","lag-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "cpu-1", "StateValue": "ALARM", "StateReason": "Threshold Crossed"}, {"AlarmName": "lag-1", "StateValue": "OK"}]}' ;;
+"cloudwatch describe-alarms --region us-east-1 --alarm-names "*)
+	[ "$6" = '["outside-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "outside-1", "StateValue": "OK"}]}' ;;
 *) exit 9 ;;
 esac`,
 	}
@@ -81,8 +83,8 @@ func TestStatusOfAStackOnAWSIsOneScreen(t *testing.T) {
 		"tier           pods    restarts  last rollout  image",
 		"backend        1 of 2  3         3 h ago       ghcr.io/acme/backend:2@sha256:0123456789ab…",
 		"worker-mailer  1 of 2  0         under way     ghcr.io/acme/backend:2",
-		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, pending: {"DBInstanceClass":"db.t4g.medium"}`,
-		"alarms       1 ALARM, 1 OK",
+		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, parameters: pending-reboot, pending: {"DBInstanceClass":"db.t4g.medium"}`,
+		"alarms       1 ALARM, 2 OK",
 		"             cpu-1: Threshold Crossed",
 	} {
 		assert.Contains(t, lines, want)
@@ -106,6 +108,17 @@ func TestStatusFailsWhereTheDatabaseCannotBeAsked(t *testing.T) {
 	said, err := run(t, "status", nil, commands, "cloud")
 	assert.Error(t, err)
 	assert.Contains(t, said, "AccessDenied")
+}
+
+func TestStatusFailsWhereOneRegionsAlarmsCannotBeAsked(t *testing.T) {
+	for _, region := range []string{"eu-west-1", "us-east-1"} {
+		commands := onAWS("http://lb")
+		commands["aws"] = `case "$*" in *"describe-alarms --region ` + region + `"*) echo 'An error occurred (AccessDenied)' >&2; exit 254 ;; esac
+` + commands["aws"]
+		said, err := run(t, "status", nil, commands, "cloud")
+		assert.Error(t, err, region)
+		assert.Contains(t, said, "AccessDenied")
+	}
 }
 
 func TestLogsOfARequestAreSortedByTime(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
+	"threetier/gate/plan"
+	"threetier/gate/project"
 )
 
 // pages are README, its neighbours and docs, by their path from the root.
@@ -20,13 +20,13 @@ func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "local/*.md"} {
-		files, err := filepath.Glob(filepath.Join(recorder.Root(), pattern))
+		files, err := filepath.Glob(filepath.Join(project.Root(), pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			name, err := filepath.Rel(recorder.Root(), file)
+			name, err := filepath.Rel(project.Root(), file)
 			require.NoError(t, err)
 			all[name] = string(text)
 		}
@@ -62,7 +62,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if path != "" {
 				to = filepath.Join(filepath.Dir(name), path)
 			}
-			if _, err := os.Stat(filepath.Join(recorder.Root(), to)); !assert.NoError(t, err, "%s links to %s", name, match[1]) {
+			if _, err := os.Stat(filepath.Join(project.Root(), to)); !assert.NoError(t, err, "%s links to %s", name, match[1]) {
 				continue
 			}
 			if anchor != "" {
@@ -95,7 +95,7 @@ func TestEveryPageIsReachedFromTheReadme(t *testing.T) {
 }
 
 func TestMakefileHasTheTargetsThatThePagesName(t *testing.T) {
-	makefile, err := os.ReadFile(filepath.Join(recorder.Root(), "Makefile"))
+	makefile, err := os.ReadFile(filepath.Join(project.Root(), "Makefile"))
 	require.NoError(t, err)
 	for name, text := range pages(t) {
 		for _, match := range target.FindAllStringSubmatch(text, -1) {
@@ -105,11 +105,11 @@ func TestMakefileHasTheTargetsThatThePagesName(t *testing.T) {
 }
 
 // plan is that of a stack with this config.
-func plan(t *testing.T, config string) (*planner.Plan, error) {
+func planOf(t *testing.T, config string) (*plan.Plan, error) {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.shop.yaml"), []byte(config), 0o600))
-	return planner.Build(dir, "shop")
+	return plan.Build(dir, "shop")
 }
 
 func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
@@ -121,11 +121,11 @@ func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
 	_, rest, _ = strings.Cut(rest, "```\n")
 	message, _, _ := strings.Cut(rest, "\n")
 
-	_, err := plan(t, example)
+	_, err := planOf(t, example)
 	require.ErrorContains(t, err, ":\n"+message+"\n")
 	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
 
-	mended, err := plan(t, strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
+	mended, err := planOf(t, strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
 	require.NoError(t, err)
 	text, err := mended.Text()
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestExampleOfTheREADMEIsPlanned(t *testing.T) {
 	example, _, found := strings.Cut(rest, "```")
 	require.True(t, found)
 	example = strings.ReplaceAll(example, "sha256:…", "sha256:"+strings.Repeat("0a", 32))
-	_, err := plan(t, strings.ReplaceAll(example, "secure: …", "secure: c2VjcmV0"))
+	_, err := planOf(t, strings.ReplaceAll(example, "secure: …", "secure: c2VjcmV0"))
 	require.NoError(t, err)
 }
 
@@ -167,7 +167,7 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 		"Events and streams":                  {"proxy_read_timeout 120s;"},
 	} {
 		require.Contains(t, examples, title)
-		planned, err := plan(t, examples[title])
+		planned, err := planOf(t, examples[title])
 		require.NoError(t, err, title)
 		text, err := planned.Text()
 		require.NoError(t, err)

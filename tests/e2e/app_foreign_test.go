@@ -67,7 +67,7 @@ func TestForeignAppRunsByConfigAlone(t *testing.T) {
 		"Kubernetes":       kubectl(t, "shop", "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
 		"nginx's log":      kubectl(t, "shop", "logs --tail=-1 -l app.kubernetes.io/name=nginx"),
 	}
-	for _, file := range []string{"state/.pulumi/stacks/" + project + "/shop.json", "logs/shop-up.events.jsonl", "project/Pulumi.shop.yaml"} {
+	for _, file := range []string{"state/.pulumi/stacks/" + projectName + "/shop.json", "logs/shop-up.events.jsonl", "project/Pulumi.shop.yaml"} {
 		data, err := os.ReadFile(filepath.Join(home, file))
 		if err != nil {
 			t.Fatal(err)

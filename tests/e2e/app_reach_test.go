@@ -230,7 +230,7 @@ func pullsPrivately(t *testing.T, s *testStack, image string, around services, s
 	places := map[string]string{
 		"the output of up": said, "Kubernetes": kubectl(t, s.name, "get pods,deployments,replicasets,jobs,configmaps,services -o yaml"),
 	}
-	for _, file := range []string{"state/.pulumi/stacks/" + project + "/reach.json", "logs/reach-up.events.jsonl", "project/Pulumi.reach.yaml"} {
+	for _, file := range []string{"state/.pulumi/stacks/" + projectName + "/reach.json", "logs/reach-up.events.jsonl", "project/Pulumi.reach.yaml"} {
 		data, err := os.ReadFile(filepath.Join(home, file))
 		if err != nil {
 			t.Fatal(err)

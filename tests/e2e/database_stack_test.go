@@ -239,7 +239,7 @@ type stateResource struct {
 // state is what the engine keeps of a stack.
 func state(t *testing.T, stack string) []stateResource {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", project, stack+".json"))
+	data, err := os.ReadFile(filepath.Join(home, "state", ".pulumi", "stacks", projectName, stack+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}

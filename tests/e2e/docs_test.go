@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"threetier/internal/planner"
+	"threetier/gate/plan"
 )
 
 var (
@@ -73,7 +73,7 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 				if edited == "" {
 					continue
 				}
-				if _, err := planner.Build(dir, edited); err != nil {
+				if _, err := plan.Build(dir, edited); err != nil {
 					t.Errorf("after %s the program says: %v", block, err)
 				}
 			}

@@ -20,13 +20,13 @@ import (
 	"testing"
 	"time"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 var (
-	root    string // the checkout
-	home    string // the node's folder
-	project string // the Pulumi project's name
+	root        string // the checkout
+	home        string // the node's folder
+	projectName string // the Pulumi project's name
 
 	devPort, prodPort = freePort(), freePort()
 
@@ -75,7 +75,7 @@ func run(m *testing.M) int {
 	}
 	root = filepath.Join(working, "..", "..")
 	home = filepath.Join(root, ".local", "e2e")
-	if project, err = recorder.ProjectName(root); err != nil {
+	if projectName, err = project.Name(root); err != nil {
 		fmt.Println(err)
 		return 1
 	}
@@ -175,7 +175,7 @@ func kubectl(t *testing.T, stack, args string) string {
 	return strings.TrimSpace(must(t, ".local/bin/local exec -- kubectl --namespace %s %s", namespace(stack), args))
 }
 
-func namespace(stack string) string { return project + "-" + stack }
+func namespace(stack string) string { return projectName + "-" + stack }
 
 // answer is what a request got.
 type answer struct {

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
-func file(name string) string { return filepath.Join(recorder.Root(), "docs", "cluster", name) }
+func file(name string) string { return filepath.Join(project.Root(), "docs", "cluster", name) }
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -63,7 +63,7 @@ func TestClusterConfigsAreTakenByEksctlAndFitTheStacks(t *testing.T) {
 		require.NoError(t, check(t, text), stack)
 		var parsed cluster
 		require.NoError(t, encoding.YAML.Unmarshal([]byte(text), &parsed))
-		config := recorder.StackConfig(t, stack)
+		config := project.StackConfig(t, stack)
 		region, err := config.Text("aws:region")
 		require.NoError(t, err)
 		name, err := config.Text("threetier:cluster")

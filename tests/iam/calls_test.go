@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"threetier/internal/recorder"
+	"threetier/gate/recorder"
 	"threetier/internal/stack"
 )
 

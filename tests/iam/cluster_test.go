@@ -139,7 +139,7 @@ func TestRolesOfAStackWriteInItsNamespaceAlone(t *testing.T) {
 	for verb := range strings.FieldsSeq(toRead) {
 		wanted[fmt.Sprint(verb, [2]string{"apps", "replicasets"})], wanted[fmt.Sprint(verb, [2]string{"discovery.k8s.io", "endpointslices"})] = true, true
 	}
-	tried, name := 0, project(t)
+	tried, name := 0, projectName(t)
 	for _, group := range []string{"threetier:dev", "threetier:prod"} {
 		own := name + "-" + strings.TrimPrefix(group, "threetier:")
 		for _, apiGroup := range []string{"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "discovery.k8s.io", "rbac.authorization.k8s.io", "apiregistration.k8s.io"} {
@@ -188,7 +188,7 @@ func TestNamespaceIsTheStacksOwn(t *testing.T) {
 func TestDrillIsHeldToItsNamespaceWhateverItWrites(t *testing.T) {
 	all, _ := inCluster(t)
 	const group = "threetier:prod-drill"
-	own := project(t) + "-prod-drill"
+	own := projectName(t) + "-prod-drill"
 	assert.True(t, may(all, group, "", "create", "", "namespaces"))
 	var policy, binding object
 	for _, each := range all {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // texts is a member of a policy: one string or a list of them.
@@ -132,7 +132,7 @@ func matches(pattern, text string) bool {
 	return found && strings.HasSuffix(text, rest)
 }
 
-func file(name string) string { return filepath.Join(recorder.Root(), "docs", "iam", name) }
+func file(name string) string { return filepath.Join(project.Root(), "docs", "iam", name) }
 
 func read(t testing.TB, name string) string {
 	t.Helper()

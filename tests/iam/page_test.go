@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 )
 
 func page(t testing.TB) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "from-zero-to-production.md"))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -48,11 +49,11 @@ func commands(t testing.TB) (all []command) {
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(section, -1) {
 		script += block[1]
 	}
-	domain, err := recorder.StackConfig(t, "full").Text("threetier:domain")
+	domain, err := project.StackConfig(t, "full").Text("threetier:domain")
 	require.NoError(t, err)
 	notes := filepath.Join(t.TempDir(), "notes")
 	run := exec.Command("bash", "-c", script)
-	run.Dir, run.Env = recorder.Root(), append(os.Environ(), "NOTES="+notes, "DOMAIN="+domain)
+	run.Dir, run.Env = project.Root(), append(os.Environ(), "NOTES="+notes, "DOMAIN="+domain)
 	said, err := run.CombinedOutput()
 	require.NoError(t, err, string(said))
 	text, err := os.ReadFile(notes)
@@ -108,7 +109,7 @@ func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
 	}
 	for role, names := range want {
 		_, stack, _ := strings.Cut(strings.TrimPrefix(role, "threetier-"), "-")
-		of := recording{owner: owner{project(t), stack}, zone: "ZONE_ID", names: full.names[1:]}
+		of := recording{owner: owner{projectName(t), stack}, zone: "ZONE_ID", names: full.names[1:]}
 		require.Len(t, documents[role], len(names), role)
 		for i, name := range names {
 			assert.JSONEq(t, of.fill(read(t, name)), documents[role][i], "%s of %s", name, role)
@@ -129,7 +130,7 @@ func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
 	}
 	prod := recordings(t)[1]
 	scratch := record(t, prod.project, "prod-drill", recorder.Options{
-		Config: recorder.StackConfig(t, "dev").Set(t, "threetier:cluster.eks", prod.cluster).Set(t, "threetier:database.restoreFrom", "newest"),
+		Config: project.StackConfig(t, "dev").Set(t, "threetier:cluster.eks", prod.cluster).Set(t, "threetier:database.restoreFrom", "newest"),
 		RDS:    recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{"newest": {Engine: "postgres", Version: "17.4"}}},
 	})
 	scratch.cluster = prod.cluster

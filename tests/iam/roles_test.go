@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
 )
 
 // project is the name that begins the names of the stacks' resources.
-func project(t testing.TB) string {
+func projectName(t testing.TB) string {
 	t.Helper()
-	name, err := recorder.ProjectName(recorder.Root())
+	name, err := project.Name(project.Root())
 	require.NoError(t, err)
 	return name
 }
@@ -32,20 +33,20 @@ var recorded struct {
 func recordings(t testing.TB) []*recording {
 	t.Helper()
 	recorded.Do(func() {
-		of := func(name string, config *recorder.Config) *recording {
-			return record(t, project(t), name, recorder.Options{Config: config})
+		of := func(name string, config *project.Config) *recording {
+			return record(t, projectName(t), name, recorder.Options{Config: config})
 		}
-		replicas := recorder.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:cluster.eks", "acme-replicas")
-		byHand := recorder.StackConfig(t, "dev").Set(t, "threetier:domain", map[string]any{"name": "hand.example.org"}).Set(t, "threetier:cluster.eks", "acme-hand")
+		replicas := project.StackConfig(t, "prod").Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:cluster.eks", "acme-replicas")
+		byHand := project.StackConfig(t, "dev").Set(t, "threetier:domain", map[string]any{"name": "hand.example.org"}).Set(t, "threetier:cluster.eks", "acme-hand")
 		recorded.stacks = []*recording{
-			of("dev", recorder.StackConfig(t, "dev")), of("prod", recorder.StackConfig(t, "prod")), of("full", recorder.StackConfig(t, "full")),
+			of("dev", project.StackConfig(t, "dev")), of("prod", project.StackConfig(t, "prod")), of("full", project.StackConfig(t, "full")),
 			of("replicas", replicas), of("hand", byHand),
 		}
 		config := func() recorder.Options {
-			return recorder.Options{Config: recorder.StackConfig(t, "full").Set(t, "threetier:domain", map[string]any{"name": "bank.example.org", "zone": "example.org"}).
+			return recorder.Options{Config: project.StackConfig(t, "full").Set(t, "threetier:domain", map[string]any{"name": "bank.example.org", "zone": "example.org"}).
 				Remove(t, "threetier:alarms.logGroup").Remove(t, "threetier:alarms.auditLogGroup").Remove(t, "threetier:alarms.slowSeconds")}
 		}
-		recorded.victims = append(slices.Clone(recorded.stacks), record(t, project(t), "another", config()))
+		recorded.victims = append(slices.Clone(recorded.stacks), record(t, projectName(t), "another", config()))
 		for _, stack := range recorded.stacks {
 			recorded.victims = append(recorded.victims, record(t, "other", stack.stack, config()))
 		}
@@ -417,7 +418,7 @@ func TestPoliciesFitIntoIAM(t *testing.T) {
 	}
 	size := func(names ...string) (total int) {
 		for _, name := range names {
-			text := strings.ReplaceAll(long.fill(read(t, name)), project(t), long.project)
+			text := strings.ReplaceAll(long.fill(read(t, name)), projectName(t), long.project)
 			total += len(strings.Join(strings.Fields(text), ""))
 		}
 		return total

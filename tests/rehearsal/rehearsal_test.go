@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"threetier/internal/promises"
-	"threetier/internal/rehearsal"
+	"threetier/gate/costs"
+	"threetier/gate/rehearse"
 )
 
 var root string // the checkout
@@ -148,8 +148,8 @@ func base(t *testing.T, edits ...edit) string {
 	}, edits...)...)
 }
 
-// rehearse is make rehearse of two commits: its report, and whether it passed.
-func rehearse(t *testing.T, from, to string) (*rehearsal.Report, bool) {
+// rehearsed is make rehearse of two commits: its report, and whether it passed.
+func rehearsed(t *testing.T, from, to string) (*rehearse.Report, bool) {
 	t.Helper()
 	out := t.TempDir()
 	begun := time.Now()
@@ -159,7 +159,7 @@ func rehearse(t *testing.T, from, to string) (*rehearsal.Report, bool) {
 	if readErr != nil {
 		t.Fatalf("%v\n%s", readErr, said)
 	}
-	var report rehearsal.Report
+	var report rehearse.Report
 	if err := json.Unmarshal(data, &report); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func leavesNothing(t *testing.T) {
 }
 
 // names are those of the findings.
-func names(report *rehearsal.Report) []string {
+func names(report *rehearse.Report) []string {
 	var all []string
 	for _, finding := range report.Findings {
 		all = append(all, finding.Name)
@@ -196,7 +196,7 @@ func names(report *rehearsal.Report) []string {
 
 // failsUntilNamed holds a report to its findings: all that are wanted are there, the gate fails with them, and passes once
 // they are named.
-func failsUntilNamed(t *testing.T, report *rehearsal.Report, passed bool, want ...string) {
+func failsUntilNamed(t *testing.T, report *rehearse.Report, passed bool, want ...string) {
 	t.Helper()
 	if passed {
 		t.Error("make rehearse passed, want it to fail")
@@ -210,7 +210,7 @@ func failsUntilNamed(t *testing.T, report *rehearsal.Report, passed bool, want .
 			t.Errorf("the findings are %q, want %q among them", names(report), name)
 		}
 	}
-	named, err := rehearsal.ParseFile([]byte(allow))
+	named, err := rehearse.ParseFile([]byte(allow))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func migration(upgrade string) edit {
 
 func TestHarmlessChangeLosesNothing(t *testing.T) {
 	from := base(t)
-	report, passed := rehearse(t, from, commit(t, from,
+	report, passed := rehearsed(t, from, commit(t, from,
 		edit{"apps/backend/app/main.py", `title="backend"`, `title="the backend"`},
 		migration(`op.execute("ALTER TABLE items ADD COLUMN note text")`)))
 	if !passed || len(report.Findings) > 0 {
@@ -248,7 +248,7 @@ func TestHarmlessChangeLosesNothing(t *testing.T) {
 
 func TestLongLockIsFound(t *testing.T) {
 	from := base(t)
-	report, passed := rehearse(t, from, commit(t, from,
+	report, passed := rehearsed(t, from, commit(t, from,
 		migration(`op.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(5)")`)))
 	failsUntilNamed(t, report, passed, "lock items")
 	forward := report.Steps[1]
@@ -262,7 +262,7 @@ func TestLongLockIsFound(t *testing.T) {
 
 func TestColumnThatTheOldImageReadsIsFound(t *testing.T) {
 	from := base(t)
-	report, passed := rehearse(t, from, commit(t, from,
+	report, passed := rehearsed(t, from, commit(t, from,
 		migration(`op.drop_column("items", "created_at")`),
 		edit{"apps/backend/app/items.py", "    Column(\"created_at\", DateTime(timezone=True), nullable=False, server_default=func.now()),\n", ""},
 		edit{"apps/backend/app/main.py", "    created_at: datetime\n", ""}))
@@ -281,7 +281,7 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 		edit{"apps/backend/app/main.py", health, health + slow},
 		// Ten are open at the same time: one client may have 36.
 		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\n"})
-	report, passed := rehearse(t, from, commit(t, from,
+	report, passed := rehearsed(t, from, commit(t, from,
 		edit{"apps/backend/app/__main__.py", "        self._app.state.draining = True\n", "        import os\n        os._exit(1)\n"}))
 	failsUntilNamed(t, report, passed, "lost back")
 	if slices.Contains(names(report), "lost forward") {
@@ -294,7 +294,7 @@ func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	from := base(t, edit{"apps/backend/migrations/env.py", "            if not is_newer():\n                context.run_migrations()\n", "            context.run_migrations()\n"})
 	second := migration(`op.execute("ALTER TABLE items ADD COLUMN note text")`)
 	// Without requests, the load is what the backend's own description offers.
-	report, passed := rehearse(t, from, commit(t, from, second,
+	report, passed := rehearsed(t, from, commit(t, from, second,
 		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
 	if asked := fmt.Sprint(report.Requests); !strings.Contains(asked, "GET / ") || !strings.Contains(asked, "GET /api/items") {
 		t.Errorf("the load is %s, want the page and the backend's reads", asked)
@@ -305,7 +305,7 @@ func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	if !slices.Equal(names(report), []string{"rollback"}) || !strings.Contains(report.Findings[0].Text, "Can't locate revision identified by '0002'") {
 		t.Errorf("the findings are %q, want the rollback with alembic's reason", report.Findings)
 	}
-	none, err := rehearsal.ParseFile(nil)
+	none, err := rehearse.ParseFile(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,14 +342,14 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 	leavesNothing(t)
 }
 
-// Rows of docs/promises.md, as whoever measures them again finds them.
-func TestPromisesOfThePageStillHold(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, promises.File))
+// Rows of docs/cost-of-changes.md, as whoever measures them again finds them.
+func TestCostsOfThePageStillHold(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, costs.File))
 	if err != nil {
 		t.Fatal(err)
 	}
 	keys := []string{"threetier:backend.env", "threetier:database.parameters", "threetier:database.port"}
-	cmd := exec.Command("make", "--silent", "promises", "KEYS="+strings.Join(keys, ","))
+	cmd := exec.Command("make", "--silent", "costs", "KEYS="+strings.Join(keys, ","))
 	cmd.Dir = root
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -358,8 +358,8 @@ func TestPromisesOfThePageStillHold(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
 	t.Logf("\n%s", out)
-	now, then := promises.Lines(string(out)), promises.Lines(string(page))
-	then = slices.DeleteFunc(then, func(l promises.Line) bool { return !slices.Contains(keys, l.Key) })
+	now, then := costs.Lines(string(out)), costs.Lines(string(page))
+	then = slices.DeleteFunc(then, func(l costs.Line) bool { return !slices.Contains(keys, l.Key) })
 	if len(now) != 4 || len(then) != len(now) {
 		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now), len(then), keys)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/planner"
-	"threetier/internal/recorder"
+	"threetier/gate/plan"
+	"threetier/gate/project"
 )
 
 // sample is the organisation of the samples. Written in one word, bin/names would replace it here too.
@@ -29,7 +29,7 @@ func command(t *testing.T, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	private := t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(recorder.Root(), ".local", "bin")+":"+os.Getenv("PATH"),
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(project.Root(), ".local", "bin")+":"+os.Getenv("PATH"),
 		"PULUMI_HOME="+private, "PULUMI_BACKEND_URL=file://"+private, "PULUMI_CONFIG_PASSPHRASE=", "PULUMI_SKIP_UPDATE_CHECK=true",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@localhost", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@localhost")
 	return cmd
@@ -52,21 +52,21 @@ func must(t *testing.T, dir, script string) string {
 // upstream is a clone of this repository with all that isn't committed yet.
 func upstream(t *testing.T) string {
 	t.Helper()
-	name, err := recorder.ProjectName(recorder.Root())
+	name, err := project.Name(project.Root())
 	require.NoError(t, err)
-	if _, err := os.Stat(filepath.Join(recorder.Root(), ".names")); err == nil || name != "threetier" {
+	if _, err := os.Stat(filepath.Join(project.Root(), ".names")); err == nil || name != "threetier" {
 		t.Skip("SKIPPED: wants threetier itself, this is a project that was made from it")
 	}
 	dir := filepath.Join(t.TempDir(), "upstream")
-	list, err := exec.Command("git", "-C", recorder.Root(), "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	list, err := exec.Command("git", "-C", project.Root(), "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 	require.NoError(t, err)
 	for name := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
-		text, err := os.ReadFile(filepath.Join(recorder.Root(), name))
+		text, err := os.ReadFile(filepath.Join(project.Root(), name))
 		if os.IsNotExist(err) {
 			continue // deleted, and not committed yet
 		}
 		require.NoError(t, err)
-		info, err := os.Stat(filepath.Join(recorder.Root(), name))
+		info, err := os.Stat(filepath.Join(project.Root(), name))
 		require.NoError(t, err)
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, info.Mode()))
@@ -76,10 +76,10 @@ func upstream(t *testing.T) string {
 }
 
 // blocks are the commands of the page, with a folder as the repository, and without the builds of make plan: what it
-// accepts is asked of the planner.
+// accepts is asked of gate/plan.
 func blocks(t *testing.T, repository string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "upgrading.md"))
+	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "upgrading.md"))
 	require.NoError(t, err)
 	var all []string
 	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
@@ -104,13 +104,13 @@ func made(t *testing.T, repository string) string {
 // plans builds the plan of each stack of a project, as make plan does.
 func plans(t *testing.T, root string) map[string]string {
 	t.Helper()
-	stacks, err := planner.Stacks(root)
+	stacks, err := project.Stacks(root)
 	require.NoError(t, err)
 	all := map[string]string{}
 	for _, stack := range stacks {
-		plan, err := planner.Build(root, stack)
+		planned, err := plan.Build(root, stack)
 		require.NoError(t, err)
-		text, err := plan.Text()
+		text, err := planned.Text()
 		require.NoError(t, err)
 		all[stack] = string(text)
 	}
@@ -154,10 +154,10 @@ func replace(t *testing.T, root, name, old, with string) {
 func TestNewProjectIsTheProgramUnderAnotherName(t *testing.T) {
 	repository := upstream(t)
 	root := made(t, repository)
-	project, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
+	loaded, err := workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
 	require.NoError(t, err)
-	assert.Equal(t, "shop", project.Name.String())
-	assert.Nil(t, project.Template)
+	assert.Equal(t, "shop", loaded.Name.String())
+	assert.Nil(t, loaded.Template)
 
 	must(t, root, "git checkout --quiet HEAD^") // before the names
 	copied, want := files(t, root), files(t, repository)
@@ -171,15 +171,15 @@ func TestNewProjectIsTheProgramUnderAnotherName(t *testing.T) {
 }
 
 func TestTemplateAsksForFlatKeysOnly(t *testing.T) {
-	project, err := workspace.LoadProject(filepath.Join(recorder.Root(), "Pulumi.yaml"))
+	loaded, err := workspace.LoadProject(filepath.Join(project.Root(), "Pulumi.yaml"))
 	require.NoError(t, err)
-	if project.Template == nil {
+	if loaded.Template == nil {
 		return // a project that was made from the template
 	}
-	assert.Len(t, project.Template.Config, 1)
-	region := project.Template.Config["aws:region"]
+	assert.Len(t, loaded.Template.Config, 1)
+	region := loaded.Template.Config["aws:region"]
 	assert.NotEmpty(t, region.Description)
-	dev, err := recorder.StackConfig(t, "dev").Text("aws:region")
+	dev, err := project.StackConfig(t, "dev").Text("aws:region")
 	require.NoError(t, err)
 	assert.Equal(t, dev, region.Default)
 }
@@ -191,12 +191,15 @@ func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	must(t, root, "make names "+names)
 	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/upgrading.md'`)
 	assert.Empty(t, left)
-	plan := plans(t, root)["prod"]
-	assert.Contains(t, plan, "image: ghcr.io/initech/backend:1.0.0")
-	assert.Contains(t, plan, "arn:aws:sns:eu-west-1:210987654321:initech-prod-alerts")
+	planned := plans(t, root)["prod"]
+	assert.Contains(t, planned, "image: ghcr.io/initech/backend:1.0.0")
+	assert.Contains(t, planned, "arn:aws:sns:eu-west-1:210987654321:initech-prod-alerts")
 	trust, err := os.ReadFile(filepath.Join(root, "docs", "iam", "trust-deploy-prod.json"))
 	require.NoError(t, err)
 	assert.Contains(t, string(trust), `"token.actions.githubusercontent.com:sub": "repo:hooli@12/store@345:environment:prod"`)
+	owners, err := os.ReadFile(filepath.Join(root, ".github", "CODEOWNERS"))
+	require.NoError(t, err)
+	assert.Contains(t, string(owners), "\n* @hooli/maintainers\n", "a team of the repository's owner")
 	for _, module := range []string{".", "local"} {
 		packages := must(t, filepath.Join(root, module), "GOFLAGS=-mod=mod go list -deps -test ./... | grep -c ^initech.example/shop")
 		assert.NotEqual(t, "0", strings.TrimSpace(packages))

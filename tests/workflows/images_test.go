@@ -169,8 +169,8 @@ func TestScannerWithAnotherSumIsNeverRun(t *testing.T) {
 
 const tag = "0a0a0a0a0a0a-20261128215145"
 
-// project is a stage whose project is a clone with a stack config that names two images.
-func project(t *testing.T) *stage {
+// projectStage is a stage whose project is a clone with a stack config that names two images.
+func projectStage(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t)
 	s.write("Pulumi.dev.yaml", "backend:\n  image: "+backend+":1.0.0 # "+backend+":1.0.0\nfrontend: { image: 'ghcr.io/acme/frontend', port: 80 }\n")
@@ -182,7 +182,7 @@ func project(t *testing.T) *stage {
 }
 
 func TestPinHandsOverTheStackConfigAndItsPlan(t *testing.T) {
-	s := project(t)
+	s := projectStage(t)
 	s.command("go", "echo pinned >Pulumi.dev.yaml")
 	s.command("make", "cp Pulumi.dev.yaml tests/plan/dev.yaml")
 	require.Zero(t, s.run("pin", "dev", "out", "backend="+backend+":"+tag+"@"+built, "frontend="))
@@ -202,7 +202,7 @@ func (s *stage) pinned(version string) {
 }
 
 func TestProposeAsksForTheImagesInOnePullRequest(t *testing.T) {
-	s := project(t)
+	s := projectStage(t)
 	version := ":" + tag + "@" + built
 	s.pinned(version)
 	require.Zero(t, s.run("propose", "dev", "in", backend+version, ""))
@@ -221,8 +221,17 @@ func TestProposeAsksForTheImagesInOnePullRequest(t *testing.T) {
 	assert.Contains(t, s.git("--git-dir origin show images-dev:Pulumi.dev.yaml"), newer)
 }
 
-func TestProposeAsksForNothingWhereTheStackHasTheImages(t *testing.T) {
+func TestProposeSaysWhereAPersonOpensThePullRequest(t *testing.T) {
 	s := project(t)
+	s.command("gh", `[ "$2" != create ] || { echo "GitHub Actions is not permitted to create or approve pull requests" >&2; exit 1; }`)
+	s.pinned(":" + tag + "@" + built)
+	require.Zero(t, s.run("propose", "dev", "in", backend+":"+tag+"@"+built))
+	assert.Equal(t, "Open the pull request of these images: https://github.com/acme/shop/compare/main...images-dev?expand=1\n", s.text("step-summary"))
+	assert.NotEmpty(t, s.git("--git-dir origin rev-parse images-dev"))
+}
+
+func TestProposeAsksForNothingWhereTheStackHasTheImages(t *testing.T) {
+	s := projectStage(t)
 	s.pinned(":1.0.0")
 	s.write("in/tests/plan/dev.yaml", "images: old\n")
 	require.Zero(t, s.run("propose", "dev", "in", backend+":"+tag+"@"+built))
@@ -273,7 +282,7 @@ func TestProposeTakesTheImagesThatWerePushedAndNothingElse(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := project(t)
+			s := projectStage(t)
 			change(s)
 			code, said := s.says("propose", "dev", "in", backend+version, "")
 			assert.Equal(t, 1, code)

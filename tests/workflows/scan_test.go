@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 func TestScanRunsEachWeekOnTheDefaultImagesAndTheStacksAndMayOnlyRead(t *testing.T) {
@@ -43,7 +43,7 @@ func TestTheBotRenewsTheDefaultImages(t *testing.T) {
 	watched := map[string][]string{}
 	for _, update := range config.Updates {
 		for _, dir := range append(update.Directories, update.Directory) {
-			assert.DirExists(t, filepath.Join(recorder.Root(), dir))
+			assert.DirExists(t, filepath.Join(project.Root(), dir))
 			watched[update.Ecosystem] = append(watched[update.Ecosystem], dir)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 // workflows are all of them, by the name of their file.
@@ -86,7 +86,7 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 	}
 	runs := []string{
 		".github/scripts/preview dev plan", ".github/scripts/preview dev summaries", ".github/scripts/apply dev plan",
-		".github/scripts/preview prod plan", ".github/scripts/apply prod plan",
+		".github/scripts/preview prod plan", ".github/scripts/approved prod", ".github/scripts/apply prod plan",
 		`aws eks update-kubeconfig --name "$(pulumi config get --stack prod --path threetier:cluster.eks)"`, "make drill STACK=prod",
 		`cat drill-prod.md >>"$GITHUB_STEP_SUMMARY"`,
 		`.github/scripts/push "$FOLDER" "$REPOSITORY" image/image.tar`, `.github/scripts/propose dev pinned "$BACKEND" "$FRONTEND"`,
@@ -137,7 +137,7 @@ func subject(t *testing.T, each workflow, job job) string {
 }
 
 func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "from-zero-to-production.md"))
+	page, err := os.ReadFile(filepath.Join(project.Root(), "docs", "from-zero-to-production.md"))
 	require.NoError(t, err)
 	// The page says of which role a variable is, and with which document each role is made.
 	roleOf := map[string]string{}
@@ -164,7 +164,7 @@ func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
 					role = "deploy-" + job.Environment
 				}
 				assumed = append(assumed, role)
-				text, err := os.ReadFile(filepath.Join(recorder.Root(), "docs", "iam", "trust-"+role+".json"))
+				text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "iam", "trust-"+role+".json"))
 				require.NoError(t, err, "%s, %s: %s", name, id, variable)
 				assert.Contains(t, string(text), `@REPO_ID:`+subject(t, each, job)+`"`, "%s, %s", name, id)
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/internal/recorder"
+	"threetier/gate/project"
 )
 
 type workflow struct {
@@ -87,7 +87,7 @@ func (j job) role() any {
 }
 
 func folder(elem ...string) string {
-	return filepath.Join(append([]string{recorder.Root(), ".github"}, elem...)...)
+	return filepath.Join(append([]string{project.Root(), ".github"}, elem...)...)
 }
 
 func read(t *testing.T, name string) workflow {

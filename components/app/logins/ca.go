@@ -5,6 +5,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// CADir is where pods have the CA bundle.
 const CADir = "/etc/database"
 
 // CAFile is where pods find the certificates that the database's own is checked against: {caFile}.

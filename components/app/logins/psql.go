@@ -3,6 +3,7 @@ package logins
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
@@ -82,7 +83,7 @@ func (r *Logins) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecA
 	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
 		Command: pods.Strings([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
-		Env: pods.JoinEnv(r.env, corev1.EnvVarArray{jobName("PGUSER")}, pods.PlainEnv(map[string]pulumi.StringInput{
+		Env: slices.Concat(r.env, corev1.EnvVarArray{jobName("PGUSER")}, pods.PlainEnv(map[string]pulumi.StringInput{
 			"PGAPPNAME": pulumi.String("psql"), "PGPASSFILE": pulumi.String(loginDir + "/pgpass"),
 		})),
 	}
@@ -93,7 +94,7 @@ func (r *Logins) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecA
 password=$(head -c 24 /dev/urandom | base64 | tr +/ ab)
 printf '%s\n%s\n' "$password" "$password" | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file=` + sqlDir + `/psql.sql
 echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
-		Env: pods.JoinEnv(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, pods.PlainEnv(map[string]pulumi.StringInput{
+		Env: slices.Concat(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, pods.PlainEnv(map[string]pulumi.StringInput{
 			"MINUTES": pulumi.String(strconv.Itoa(psqlMinutes)), "WRITES": pulumi.String(strconv.FormatBool(writes)),
 		})),
 	}
@@ -102,7 +103,6 @@ echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
 	return pod
 }
 
-// jobName is the environment variable with the name of the pod's Job.
 func jobName(variable string) corev1.EnvVarArgs {
 	return corev1.EnvVarArgs{Name: pulumi.String(variable), ValueFrom: corev1.EnvVarSourceArgs{
 		FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("metadata.labels['batch.kubernetes.io/job-name']")},

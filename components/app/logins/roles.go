@@ -4,10 +4,10 @@ package logins
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
-	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -145,8 +145,7 @@ type Uses struct {
 	Jobs int // 0: there are none
 }
 
-// job is auto-named, and has no time to live, as the migration's.
-func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, old Uses, after ...pulumi.Resource) (*batchv1.Job, error) {
+func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, scripts []string, old Uses, after ...pulumi.Resource) (pulumi.Resource, error) {
 	own := pods.PlainEnv(map[string]pulumi.StringInput{
 		"APP_LOGIN":        pulumi.String(r.of.App),
 		"APP_OWNS":         pulumi.String(strconv.FormatBool(r.appOwns)),
@@ -160,21 +159,11 @@ func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, s
 	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
 		Command: pods.Strings([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
-		Env:     pods.JoinEnv(r.env, r.administrator, r.verifiers, own),
+		Env:     slices.Concat(r.env, r.administrator, r.verifiers, own),
 	}
-	metadata := t.Metadata()
-	metadata.Annotations = pulumi.StringMap{"pulumi.com/replaceUnready": pulumi.String("true")}
-	return batchv1.NewJob(ctx, name, &batchv1.JobArgs{
-		Metadata: metadata,
-		Spec: batchv1.JobSpecArgs{
-			BackoffLimit:          pulumi.Int(1),
-			ActiveDeadlineSeconds: pulumi.Int(rolesSeconds + old.Pods),
-			// Another database at the same address has none of the roles.
-			Template: t.RunToEnd(pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}),
-		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after), pulumi.Timeouts(&pulumi.CustomTimeouts{
-		Create: fmt.Sprintf("%ds", rolesSeconds+old.Pods+pods.StopMarginSeconds),
-	}))
+	// Another database at the same address has none of the roles.
+	instance := pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}
+	return t.Job(ctx, parent, name, 1, rolesSeconds+old.Pods, instance, after...)
 }
 
 // psqlOnceReachable also waits for a new password of the administrator: RDS calls it set some seconds before it counts.

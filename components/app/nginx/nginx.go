@@ -89,6 +89,7 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 	})
 }
 
+// WithDefaults is a copy of the args with every optional field set.
 func (args Args) WithDefaults() Args {
 	args.Image = cmp.Or(args.Image, images.Nginx)
 	args.MaxBodySize = cmp.Or(args.MaxBodySize, DefaultMaxBodySize)
@@ -120,6 +121,7 @@ func (args Args) LongestRequest(to string) int {
 	return longest
 }
 
+// PodPorts are where the load balancer reaches the pods.
 func (args Args) PodPorts() []pulumi.IntInput {
 	ports := []pulumi.IntInput{pulumi.Int(plainPort)}
 	if args.tls() {

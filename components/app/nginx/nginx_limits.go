@@ -43,8 +43,10 @@ const (
 	// requestKiB is one under way, with two sockets in both directions.
 	requestKiB = headersKiB + forwardedKiB + bodyKiB + answerKiB + compressionKiB + 2*noteKiB + 2*kernelKiB + 4*socketKiB
 
-	// minRequests is two browsers with six connections each, minConnections what a worker needs for them.
-	minRequests, minConnections = 12, 32
+	// browserConnections is what a browser opens to one host.
+	browserConnections = 6
+	// minRequests is two browsers, minConnections what a worker needs for them.
+	minRequests, minConnections = 2 * browserConnections, 32
 	// Beyond these, other limits of a process come first.
 	maxRequests, maxConnections = 4096, 8192
 )
@@ -69,10 +71,10 @@ type LimitArgs struct {
 	// Requests is how many are under way at once; a WebSocket is one as long as it is open. Default: what fits into
 	// half of the memory.
 	Requests *int
-	// RequestsPerClient is one client's share of Requests. Default: half.
+	// RequestsPerClient is one client's share of Requests. Default: an eighth, at least 6.
 	RequestsPerClient *int
 	// Uploads is how many bodies of 100 kB or more are under way at once, for each maxBodySize; one
-	// client gets half. Default: what fits into 1 GiB of disk, at least 4.
+	// client gets an eighth. Default: what fits into 1 GiB of disk, at least 4.
 	Uploads *int
 	// RatePerClient is how many requests a client may send per second; as many more may come at once. Default: 0, any number.
 	RatePerClient *int
@@ -89,7 +91,6 @@ type bounds struct {
 	sizes        int // different sizes of bodies, each with its own share of the disk
 }
 
-// clientsKiB is the memory that is left for clients.
 func (args Args) clientsKiB() int {
 	return pods.MemoryMiB(args.Resources.Memory)<<10 - baseKiB - pods.WholeCores(args.Resources.CPU)*workerKiB
 }
@@ -104,7 +105,7 @@ func (args Args) limits() bounds {
 	connections := min(maxConnections, (waiting+2*requests)/pods.WholeCores(args.Resources.CPU))
 	return bounds{
 		Connections: connections, Requests: requests,
-		RequestsPerClient: *optional.Or(args.Limits.RequestsPerClient, share(requests)),
+		RequestsPerClient: *optional.Or(args.Limits.RequestsPerClient, max(browserConnections, share(requests))),
 		UpstreamKeepalive: min(256, connections/8),
 		AnswerKiB:         min(maxAnswerKiB, answersMiB<<10/requests),
 		uploadsGiven:      args.Limits.Uploads,
@@ -112,7 +113,6 @@ func (args Args) limits() bounds {
 	}
 }
 
-// bodySizes is how many different sizes of bodies the routes accept.
 func (args Args) bodySizes() int {
 	sizes := map[string]bool{args.MaxBodySize: true}
 	for _, route := range args.Routes {
@@ -127,8 +127,8 @@ func (l bounds) uploads(size string) int {
 	return *optional.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
 
-// share is what one client gets.
-func share(all int) int { return (all + 1) / 2 }
+// share is what one client gets: seven that take all they can leave room for the next.
+func share(all int) int { return (all + 7) / 8 }
 
 // roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
 func (args Args) roomy() bool {

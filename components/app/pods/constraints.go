@@ -7,49 +7,45 @@ import (
 	"threetier/internal/constraint"
 )
 
-var ImageConstraint = constraint.Text{
-	Pattern: "^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$",
-	Want:    "an image, like registry/name@sha256:…",
-	Words:   "a container image",
-	Valid:   []string{"x", "ghcr.io/acme/app:1.0.0", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32)},
-	Invalid: []string{"a b", "Not An Image", "x@sha256:0a"},
-}
-
-var RolloutSecondsConstraint = constraint.Number{
-	Default: DefaultRolloutSeconds,
-	Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
-	Max:     MaxTimeoutSeconds,
-}
-
-var MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
-
-var MaxReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
-
-var CPUConstraint = constraint.Text{
-	Pattern: `^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`,
-	Want:    `cores, like "100m" or "2"`,
-	Except:  `^0+(\.0+)?$`,
-	Numbers: constraint.Schema{"type": "number", "minimum": 0.001},
-	Valid:   []string{"100m", "2", "0.5", "1.125"},
-	Invalid: []string{"0", "0.0", "100mi", "0m", "1.0001", "many"},
-}
-
-// A size in M is surely a slip for one in Mi.
-var MemoryConstraint = constraint.Text{
-	Pattern: "^[1-9][0-9]*(Mi|Gi)$",
-	Want:    `a size, like "256Mi" or "1Gi"`,
-	Valid:   []string{"256Mi", "1Gi"},
-	Invalid: []string{"1", "128M", "0Mi", "1 Gi"},
-}
-
-var EnvConstraint = constraint.Map{Names: EnvNames}
-
-var EnvNames = constraint.Text{
-	Pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
-	Want:    "names of letters, digits and _ that don't start with a digit",
-	Valid:   []string{"LOG_LEVEL", "_x1"},
-	Invalid: []string{"1X", "A-B", "A B"},
-}
+// Constraints of every set of pods.
+var (
+	ImageConstraint = constraint.Text{
+		Pattern: "^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$",
+		Want:    "an image, like registry/name@sha256:…",
+		Words:   "a container image",
+		Valid:   []string{"x", "ghcr.io/acme/app:1.0.0", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32)},
+		Invalid: []string{"a b", "Not An Image", "x@sha256:0a"},
+	}
+	RolloutSecondsConstraint = constraint.Number{
+		Default: DefaultRolloutSeconds,
+		Min:     20, // leaves Kubernetes time to notice a failed rollout before Pulumi stops waiting
+		Max:     MaxTimeoutSeconds,
+	}
+	MinReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas}
+	MaxReplicasConstraint = constraint.Number{Min: 1, Max: MaxReplicas, Words: fmt.Sprintf("min to %d", MaxReplicas)}
+	CPUConstraint         = constraint.Text{
+		Pattern: `^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`,
+		Want:    `cores, like "100m" or "2"`,
+		Except:  `^0+(\.0+)?$`,
+		Numbers: constraint.Schema{"type": "number", "minimum": 0.001},
+		Valid:   []string{"100m", "2", "0.5", "1.125"},
+		Invalid: []string{"0", "0.0", "100mi", "0m", "1.0001", "many"},
+	}
+	// A size in M is surely a slip for one in Mi.
+	MemoryConstraint = constraint.Text{
+		Pattern: "^[1-9][0-9]*(Mi|Gi)$",
+		Want:    `a size, like "256Mi" or "1Gi"`,
+		Valid:   []string{"256Mi", "1Gi"},
+		Invalid: []string{"1", "128M", "0Mi", "1 Gi"},
+	}
+	EnvConstraint = constraint.Map{Names: EnvNames}
+	EnvNames      = constraint.Text{
+		Pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+		Want:    "names of letters, digits and _ that don't start with a digit",
+		Valid:   []string{"LOG_LEVEL", "_x1"},
+		Invalid: []string{"1X", "A-B", "A B"},
+	}
+)
 
 // Constraints of registry and placement.
 var (

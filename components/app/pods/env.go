@@ -2,6 +2,7 @@ package pods
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -12,11 +13,14 @@ import (
 	"threetier/internal/problems"
 )
 
-// EnvProblems are those of env and secretEnv.
+// EnvProblems are those of env and secretEnv. They name no value: it could be secret.
 func EnvProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
-	ps := envProblems("env", slices.Collect(maps.Keys(env)))
-	ps = append(ps, envProblems("secretEnv", slices.Collect(maps.Keys(secretEnv)))...)
+	var ps problems.List
+	for name := range secretEnv {
+		ps = append(ps, EnvNames.Check("secretEnv", name)...)
+	}
 	for name := range env {
+		ps = append(ps, EnvNames.Check("env", name)...)
 		if _, twice := secretEnv[name]; twice {
 			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
 		}
@@ -24,21 +28,10 @@ func EnvProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
 	return ps
 }
 
-// envProblems names no value: it could be secret.
-func envProblems(key string, names []string) problems.List {
-	var ps problems.List
-	for _, name := range names {
-		ps = append(ps, EnvNames.Check(key, name)...)
-	}
-	return ps
-}
-
-// SplitEnv tells apart what anyone may read in the pod's spec from what may be secret or is given as such.
-func SplitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[string]pulumi.StringInput) {
-	plain, secret = map[string]pulumi.StringInput{}, maps.Clone(given)
-	if secret == nil {
-		secret = map[string]pulumi.StringInput{}
-	}
+// Env are the pods' variables. What may be secret, or is given as such, goes into a Secret of their own.
+func (t Set) Env(ctx *pulumi.Context, parent pulumi.Resource, env, secretEnv map[string]pulumi.StringInput) (corev1.EnvVarArray, error) {
+	plain, secret := map[string]pulumi.StringInput{}, map[string]pulumi.StringInput{}
+	maps.Copy(secret, secretEnv)
 	for name, value := range env {
 		if _, known := value.(pulumi.String); known {
 			plain[name] = value
@@ -46,14 +39,14 @@ func SplitEnv(env, given map[string]pulumi.StringInput) (plain, secret map[strin
 			secret[name] = value
 		}
 	}
-	return plain, secret
-}
-
-func (t Set) EnvSecret(ctx *pulumi.Context, parent pulumi.Resource, values map[string]pulumi.StringInput) (pulumi.StringInput, error) {
-	if len(values) == 0 {
-		return nil, nil
+	if len(secret) == 0 {
+		return PlainEnv(plain), nil
 	}
-	return NewSecret(ctx, parent, t.Name+"-env", t.Metadata(), values)
+	name, err := NewSecret(ctx, parent, t.Name+"-env", t.Metadata(), secret)
+	if err != nil {
+		return nil, fmt.Errorf("create environment secret: %w", err)
+	}
+	return append(PlainEnv(plain), SecretEnv(name, slices.Collect(maps.Keys(secret)))...), nil
 }
 
 // NewSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
@@ -77,7 +70,7 @@ func NewSecret(ctx *pulumi.Context, parent pulumi.Resource, name string, metadat
 	return secret.Metadata.Name().Elem(), nil
 }
 
-// PlainEnv and secretEnv are in the order of the names: maps have none, and a new order would roll the pods.
+// PlainEnv and SecretEnv are in the order of the names: maps have none, and a new order would roll the pods.
 func PlainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
 	var env corev1.EnvVarArray
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -104,14 +97,6 @@ func SecretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
 	return env
 }
 
-func JoinEnv(parts ...corev1.EnvVarArray) corev1.EnvVarArray {
-	var all corev1.EnvVarArray
-	for _, part := range parts {
-		all = append(all, part...)
-	}
-	return all
-}
-
 // WithoutNames are the variables that the other ones don't replace: Kubernetes takes each name once.
 func WithoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	replaced := map[pulumi.StringInput]bool{}
@@ -123,6 +108,7 @@ func WithoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	})
 }
 
+// Strings are the values as inputs; none are nil, which leaves the field out.
 func Strings(values []string) pulumi.StringArray {
 	var array pulumi.StringArray
 	for _, value := range values {

@@ -13,10 +13,12 @@ const (
 	ManagedBy      = "pulumi"
 )
 
+// Selector finds the pods of one tier.
 func Selector(label string) metav1.LabelSelectorArgs {
 	return metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{TierLabel: pulumi.String(label)}}
 }
 
+// AnyOf finds the pods of several tiers.
 func AnyOf(labels []string) metav1.LabelSelectorArgs {
 	return metav1.LabelSelectorArgs{MatchExpressions: metav1.LabelSelectorRequirementArray{metav1.LabelSelectorRequirementArgs{
 		Key: pulumi.String(TierLabel), Operator: pulumi.String("In"), Values: Strings(labels),
@@ -34,4 +36,5 @@ func Metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs 
 	}
 }
 
+// Metadata is that of the set's own objects.
 func (t Set) Metadata() metav1.ObjectMetaArgs { return Metadata(t.Namespace, t.Label) }

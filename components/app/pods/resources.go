@@ -25,6 +25,7 @@ func (args ResourceArgs) Problems() problems.List {
 	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
 }
 
+// WithDefaults is a copy of the args with every field set.
 func (args ResourceArgs) WithDefaults(cpu, memory string) ResourceArgs {
 	return ResourceArgs{CPU: cmp.Or(args.CPU, cpu), Memory: cmp.Or(args.Memory, memory)}
 }
@@ -42,7 +43,7 @@ func milliCPU(cpu string) int {
 // WholeCores is the CPU limit: the request, rounded up.
 func WholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
-// MemoryMiB reads a value that memoryUnit accepts.
+// MemoryMiB reads a value that MemoryConstraint accepts.
 func MemoryMiB(memory string) int {
 	n, _ := strconv.Atoi(memory[:len(memory)-2])
 	if strings.HasSuffix(memory, "Gi") {

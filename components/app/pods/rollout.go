@@ -9,6 +9,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
+const DefaultRolloutSeconds = 300
+
 // Rollout is a Deployment, and what is there once its new pods serve.
 type Rollout struct {
 	deployment *appsv1.Deployment
@@ -25,6 +28,7 @@ type Tier struct {
 	MaxReplicas int
 }
 
+// Watched is the set as the alarms see it.
 func (t Set) Watched(pods Rollout) Tier {
 	watched := Tier{Name: t.Label, Deployment: pods.deployment.Metadata.Name().Elem()}
 	if t.Replicas.Autoscaled() {
@@ -53,10 +57,6 @@ func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deploymen
 		pulumi.RetainOnDelete(true))
 }
 
-// DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
-const DefaultRolloutSeconds = 300
-
-// patience is how long Pulumi waits for a rollout.
 func (t Set) patience() pulumi.ResourceOption {
 	seconds := fmt.Sprintf("%ds", t.RolloutSeconds)
 	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})

@@ -14,6 +14,10 @@ import (
 )
 
 const (
+	// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
+	DefaultRunAsUser = 10001
+	// PortName is the name of the port that serves, in pods and Services alike.
+	PortName = "http"
 	// StopMarginSeconds is for what a process does after its last request.
 	StopMarginSeconds = 10
 	// nodeGoneSeconds is how long a pod stays bound to a node that no longer answers.
@@ -34,7 +38,7 @@ type Place struct {
 	Placement  PlacementArgs
 }
 
-// tier is a set of equal pods: what Backend, Frontend and Nginx have in common.
+// Set is a set of equal pods: what every tier, Job and CronJob of the app has in common.
 type Set struct {
 	Name  string // prefix of the logical names
 	Label string // value of TierLabel
@@ -209,9 +213,3 @@ func HTTPGet(path string) corev1.HTTPGetActionArgs {
 func TCPConnect() corev1.TCPSocketActionArgs {
 	return corev1.TCPSocketActionArgs{Port: pulumi.String(PortName)}
 }
-
-// DefaultRunAsUser is the uid, and the gid, of every workload: high enough to be nobody on the host.
-const DefaultRunAsUser = 10001
-
-// PortName is the name of the port that serves, in pods and Services alike.
-const PortName = "http"

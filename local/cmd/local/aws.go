@@ -28,9 +28,11 @@ var awsCalls = map[string]func(h home.Home, flags map[string]string) (any, error
 	"backup start-backup-job":    startBackup,
 	"cloudwatch describe-alarms": describeAlarms,
 	"eks get-token":              getToken,
+	"logs delete-log-group":      deleteLogGroup,
 	"rds create-db-snapshot":     createSnapshot,
 	"rds describe-db-instances":  describeInstances,
 	"rds describe-db-snapshots":  describeSnapshots,
+	"rds reboot-db-instance":     rebootInstance,
 }
 
 func awsCommand(args []string) error {
@@ -162,12 +164,33 @@ type dbInstance struct {
 	Storage    float64        `json:"AllocatedStorage"`
 	MultiAZ    bool           `json:"MultiAZ"`
 	Pending    map[string]any `json:"PendingModifiedValues"`
+	Groups     []dbGroup      `json:"DBParameterGroups"`
+	Replicas   []string       `json:"ReadReplicaDBInstanceIdentifiers"`
+}
+
+type dbGroup struct {
+	Name   string `json:"DBParameterGroupName"`
+	Status string `json:"ParameterApplyStatus"`
+}
+
+// rebootInstance ends when the instance takes connections again, where RDS ends before.
+func rebootInstance(h home.Home, flags map[string]string) (any, error) {
+	name := flags["db-instance-identifier"]
+	if err := askAccount(h, http.MethodPost, "/instances/"+url.PathEscape(name)+"/reboot", nil, nil); err != nil {
+		return nil, err
+	}
+	all, err := describeInstances(h, map[string]string{"db-instance-identifier": name})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"DBInstance": all.(map[string]any)["DBInstances"].([]dbInstance)[0]}, nil
 }
 
 func describeInstances(h home.Home, flags map[string]string) (any, error) {
 	var all []struct {
 		Identifier, Status string
 		Pending            map[string]any
+		PendingReboot      bool
 	}
 	if err := askAccount(h, http.MethodGet, "/instances", nil, &all); err != nil {
 		return nil, err
@@ -184,13 +207,20 @@ func describeInstances(h home.Home, flags map[string]string) (any, error) {
 				EngineVersionActual string
 				AllocatedStorage    float64
 				MultiAz             bool
+				ParameterGroupName  string
+				Replicas            []string
 			}
 		}
 		if err := askAccount(h, http.MethodGet, "/resources/rds/instance?id="+url.QueryEscape(i.Identifier), nil, &has); err != nil {
 			return nil, err
 		}
 		o := has.Outputs
-		found = append(found, dbInstance{i.Identifier, i.Status, o.InstanceClass, o.EngineVersionActual, o.AllocatedStorage, o.MultiAz, i.Pending})
+		status := "in-sync"
+		if i.PendingReboot {
+			status = "pending-reboot"
+		}
+		found = append(found, dbInstance{i.Identifier, i.Status, o.InstanceClass, o.EngineVersionActual, o.AllocatedStorage, o.MultiAz, i.Pending,
+			[]dbGroup{{o.ParameterGroupName, status}}, o.Replicas})
 	}
 	if wanted != "" && len(found) == 0 {
 		return nil, fmt.Errorf("DBInstanceNotFound: DBInstance %s not found", wanted)
@@ -220,6 +250,14 @@ func describeAlarms(h home.Home, flags map[string]string) (any, error) {
 		found = append(found, metricAlarm{name, "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation"})
 	}
 	return map[string]any{"MetricAlarms": found}, nil
+}
+
+func deleteLogGroup(h home.Home, flags map[string]string) (any, error) {
+	err := askAccount(h, http.MethodDelete, "/resources/cloudwatch/logGroup?id="+url.QueryEscape(flags["log-group-name"]), nil, nil)
+	if err != nil && strings.HasPrefix(err.Error(), "NotFound: ") {
+		return nil, errors.New("ResourceNotFoundException: the log group does not exist")
+	}
+	return nil, err
 }
 
 // askAccount is a call to the account at the door that looks after it.

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/step"
 )
 
 func encryptCommand() *cobra.Command {
@@ -16,7 +17,7 @@ func encryptCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return inside(h, pid, &t, "encrypt")
+				return inside(new(step.Step), h, pid, &t, "encrypt")
 			})
 		},
 	}

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"threetier/local/internal/deploy"
 	"threetier/local/internal/home"
@@ -36,6 +36,7 @@ type target struct {
 	configFile string
 	port       int
 	plan       string
+	rebuilt    []string // images that were loaded before, with other content
 	// noConfig lets the config's file be absent.
 	noConfig bool
 }
@@ -103,7 +104,7 @@ func previewCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return inside(h, pid, t, "preview")
+		return inside(new(step.Step), h, pid, t, "preview")
 	})
 }
 
@@ -113,7 +114,7 @@ func destroyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := inside(h, pid, t, "destroy"); err != nil {
+		if err := inside(new(step.Step), h, pid, t, "destroy"); err != nil {
 			return err
 		}
 		return node.Connect(h).RemoveForward(t.name)
@@ -204,7 +205,7 @@ func startLocked(h home.Home, lock *os.File, wanted []images.Image) (int, error)
 	if err != nil || pid != 0 {
 		return pid, err
 	}
-	if err := step.Run("start the node", func() error { return node.Start(h, lock) }); err != nil {
+	if err := step.Run("start the node", func(*step.Step) error { return node.Start(h, lock) }); err != nil {
 		return 0, err
 	}
 	if pid, err = node.PID(h); err != nil {
@@ -214,6 +215,8 @@ func startLocked(h home.Home, lock *os.File, wanted []images.Image) (int, error)
 }
 
 func up(h home.Home, t *target) error {
+	begun := time.Now()
+	defer func() { step.Sum(begun) }()
 	var pid int
 	var forward node.Forward
 	err := settingUp(h, func(lock *os.File) (err error) {
@@ -233,7 +236,7 @@ func up(h home.Home, t *target) error {
 	if err != nil {
 		return err
 	}
-	if err := step.Run("pulumi up", func() error { return inside(h, pid, t, "up") }); err != nil {
+	if err := step.Run("pulumi up", func(s *step.Step) error { return inside(s, h, pid, t, "up") }); err != nil {
 		return err
 	}
 	site, err := findSite(h, pid, t.name)
@@ -248,15 +251,21 @@ func up(h home.Home, t *target) error {
 		return err
 	}
 	if !site.tls() {
+		if err := waitForAnswer(localURL(forward.Port), &http.Transport{}); err != nil {
+			return err
+		}
 		fmt.Println(localURL(forward.Port))
-		return waitForAnswer(localURL(forward.Port), &http.Transport{})
+		return nil
 	}
 	transport, err := site.transport(h, forward.Port)
 	if err != nil {
 		return err
 	}
+	if err := waitForAnswer(site.url, transport); err != nil {
+		return err
+	}
 	fmt.Printf("%s\ncurl --cacert %s --connect-to ::127.0.0.1:%d %s\n", site.url, rootFile(h), forward.Port, site.url)
-	return waitForAnswer(site.url, transport)
+	return nil
 }
 
 // waitForAnswer waits for the pods of a stack that was up before the node was started: an up that changes nothing doesn't.
@@ -367,7 +376,7 @@ func ensureImages(h home.Home, pid int, t *target) error {
 		return err
 	}
 	store := images.Store{Home: h, PID: pid}
-	if err := store.Ensure(own); err != nil {
+	if t.rebuilt, err = store.Ensure(own); err != nil {
 		return err
 	}
 	loaded, err := store.Loaded()
@@ -454,15 +463,17 @@ func ownImage(h home.Home, tier, image string, defaults map[string]string) (bool
 }
 
 // inside runs Pulumi where the cluster and the databases can be reached: in the node's namespaces.
-func inside(h home.Home, pid int, t *target, verb string) error {
-	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan)
+func inside(s *step.Step, h home.Home, pid int, t *target, verb string) error {
+	cmd := node.Command(h, pid, h.Bin("local"), "deploy", verb, "--stack", t.name, "--config-file", t.configFile, "--plan", t.plan, "--rebuilt", strings.Join(t.rebuilt, ","))
 	cmd.Env = append(cmd.Env, deploy.Mark(t.name))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// An interrupt from the keyboard reaches the whole group: the engine finishes what it has begun, and this waits.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt)
 	defer signal.Stop(signals)
-	return exitAs(cmd.Run())
+	err := cmd.Run()
+	s.Ran(cmd)
+	return exitAs(err)
 }
 
 func deployCommand() *cobra.Command {
@@ -482,7 +493,10 @@ func deployCommand() *cobra.Command {
 		}
 		switch args[0] {
 		case "up":
-			return s.Up(ctx, t.plan)
+			if err := s.Up(ctx, t.plan); err != nil {
+				return err
+			}
+			return s.Restart(ctx, t.rebuilt)
 		case "preview":
 			return s.Preview(ctx, t.plan)
 		case "destroy":
@@ -498,5 +512,6 @@ func deployCommand() *cobra.Command {
 	}}
 	t.flags(cmd)
 	cmd.Flags().StringVar(&t.plan, "plan", "", "the plan's file")
+	cmd.Flags().StringSliceVar(&t.rebuilt, "rebuilt", nil, "the images that were built again under the same name")
 	return cmd
 }

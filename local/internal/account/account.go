@@ -11,14 +11,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
-	"syscall"
-	"time"
 
-	"threetier/local/internal/certificates"
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 	"threetier/local/internal/files"
-	"threetier/local/internal/postgres"
 )
 
 // longestSocket is the kernel's limit for the path of a unix socket.
@@ -73,7 +70,7 @@ func (c *Config) setDefaults() error {
 		}
 	}
 	if c.ClusterCIDRs == nil {
-		c.ClusterCIDRs = []string{vpcCIDR}
+		c.ClusterCIDRs = []string{recorded.VPCCIDR}
 		if c.Bridge == "" {
 			c.ClusterCIDRs = []string{"127.0.0.0/8"}
 		}
@@ -105,24 +102,6 @@ func enclosingCheckout() (string, error) {
 	return "", err
 }
 
-// Account is the account while it runs.
-type Account struct {
-	cfg    Config
-	log    *slog.Logger
-	pg     *postgres.Installation
-	ca     *certificates.Authority
-	sealer *sealer
-	suffix string // what all instances' DNS names share
-	// life ends with the account. Long work lasts as long: RDS goes on too when its caller is gone.
-	life context.Context
-
-	mu      sync.Mutex // guards the records and the maps below, never held while a server works
-	closing bool       // no server is started any more
-	store   *store
-	servers map[string]*postgres.Server // by resource id
-	holds   map[string]*sync.Mutex      // by resource id: one operation at a time
-}
-
 // Run serves the account until ctx ends, then stops every server cleanly. The socket answers once every instance was
 // started, or has failed to start once; those are tried again.
 func Run(ctx context.Context, cfg Config) error {
@@ -149,161 +128,40 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("open the account: %w", err)
 	}
-	if err := a.resume(ctx); err != nil {
+	if err := a.rds.Resume(ctx); err != nil {
 		return fmt.Errorf("resume the account: %w", err)
 	}
-	err = a.serve(ctx)
-	a.stopAll()
+	a.Mu.Lock()
+	err = a.writeHosts()
+	a.Mu.Unlock()
+	if err == nil {
+		err = a.serve(ctx)
+	}
+	a.rds.StopAll()
 	return err
 }
 
+// Account is the account while it runs.
+type Account struct {
+	*state.Shared
+	cfg   Config
+	rds   *rds.Service
+	kinds map[string]state.Kind
+}
+
 func open(ctx context.Context, cfg Config) (*Account, error) {
-	a := &Account{cfg: cfg, log: cfg.Log, life: ctx, servers: map[string]*postgres.Server{}, holds: map[string]*sync.Mutex{}}
-	var err error
-	if a.pg, err = postgres.Find(ctx, a.cfg.Checkout); err != nil {
+	all, err := state.Open(cfg.Dir, cfg.Log)
+	if err != nil {
 		return nil, err
 	}
-	instances := filepath.Join(cfg.Dir, "instances")
-	if cfg.MountPoint == "" && cfg.Bridge != "" && a.pg.Reaches(instances) != nil {
-		a.cfg.MountPoint = "/run/postgresql" // on the node, /run is its own
-		if err := os.MkdirAll(a.cfg.MountPoint, 0o755); err != nil {
-			return nil, err
-		}
-	}
-	if a.cfg.MountPoint != "" {
-		err := syscall.Mount(instances, a.cfg.MountPoint, "", syscall.MS_BIND, "")
-		if err != nil {
-			return nil, fmt.Errorf("mount the instances at %s: %w", a.cfg.MountPoint, err)
-		}
-	}
-	if err := a.pg.Reaches(a.serverRoot()); err != nil {
+	a := &Account{Shared: all, cfg: cfg}
+	a.rds, err = rds.Open(ctx, rds.Config{Dir: cfg.Dir, Checkout: cfg.Checkout, Bridge: cfg.Bridge, MountPoint: cfg.MountPoint,
+		Networks: cfg.Networks, ClusterCIDRs: cfg.ClusterCIDRs}, all, a.writeHosts)
+	if err != nil {
 		return nil, err
 	}
-	if a.ca, err = certificates.Open(cfg.Dir, caName); err != nil {
-		return nil, err
-	}
-	if a.sealer, err = openSealer(cfg.Dir); err != nil {
-		return nil, err
-	}
-	if a.suffix, err = openSuffix(filepath.Join(cfg.Dir, "suffix")); err != nil {
-		return nil, err
-	}
-	a.store, err = openStore(filepath.Join(cfg.Dir, "records"))
-	return a, err
-}
-
-// openSuffix is the part of DNS names that differs between accounts.
-func openSuffix(file string) (string, error) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		data = []byte("c0local" + randomHex(3))
-		err = files.Write(file, data, 0o600)
-	}
-	return strings.TrimSpace(string(data)), err
-}
-
-// serverRoot is the instances' folder as user postgres reaches it.
-func (a *Account) serverRoot() string {
-	if a.cfg.MountPoint != "" {
-		return a.cfg.MountPoint
-	}
-	return filepath.Join(a.cfg.Dir, "instances")
-}
-
-// resume finishes or undoes what was interrupted, then starts the servers, replicas after what they follow.
-func (a *Account) resume(ctx context.Context) error {
-	if err := a.tidy(); err != nil {
-		return err
-	}
-	if err := a.pg.CanRead(filepath.Join(a.cfg.Dir, "instances")); err != nil {
-		return err
-	}
-	var replicas []*record
-	var wait sync.WaitGroup
-	for _, rec := range a.store.all(kindInstance) {
-		switch {
-		case rec.Instance.Status == statusStopped:
-		case rec.Instance.Source != "":
-			replicas = append(replicas, rec)
-		default:
-			wait.Go(func() { a.bringUp(ctx, rec) })
-		}
-	}
-	wait.Wait()
-	for _, rec := range replicas {
-		wait.Go(func() { a.bringUp(ctx, rec) })
-	}
-	wait.Wait()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.writeHosts()
-}
-
-// bringUp starts an instance, or goes on with its creation.
-func (a *Account) bringUp(ctx context.Context, rec *record) {
-	if rec.Instance.Status != statusCreating {
-		a.startOrRetry(ctx, rec)
-		return
-	}
-	if _, err := a.finishCreation(rec); err != nil {
-		a.log.Error("instance can't be finished", "instance", rec.Instance.Identifier, "error", err)
-	}
-}
-
-func (a *Account) startOrRetry(ctx context.Context, rec *record) {
-	err := a.startInstance(ctx, rec)
-	if err == nil {
-		return
-	}
-	a.log.Error("instance doesn't start, trying again", "instance", rec.Instance.Identifier, "error", err)
-	go func() {
-		for wait := time.Second; err != nil; wait = min(wait*2, postgres.LongestBackoff) {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(wait):
-			}
-			release := a.hold(rec)
-			if err = nil; a.wanted(rec) {
-				err = a.startInstance(ctx, rec)
-			}
-			release()
-		}
-	}()
-}
-
-// wanted is false for an instance that was deleted, stopped or started meanwhile.
-func (a *Account) wanted(rec *record) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.store.get(kindInstance, rec.ID) == rec && rec.Instance.Status == statusAvailable && !a.server(rec).Running()
-}
-
-func (a *Account) stopAll() {
-	a.mu.Lock()
-	a.closing = true
-	running := maps.Clone(a.servers)
-	a.mu.Unlock()
-	var wait sync.WaitGroup
-	for _, srv := range running {
-		wait.Go(srv.Stop)
-	}
-	wait.Wait()
-	if a.cfg.MountPoint != "" {
-		if err := syscall.Unmount(a.cfg.MountPoint, syscall.MNT_DETACH); err != nil {
-			a.log.Warn("instances stay mounted", "error", err)
-		}
-	}
-}
-
-// hold makes operations on one instance wait for each other.
-func (a *Account) hold(rec *record) (release func()) {
-	a.mu.Lock()
-	if a.holds[rec.ID] == nil {
-		a.holds[rec.ID] = &sync.Mutex{}
-	}
-	held := a.holds[rec.ID]
-	a.mu.Unlock()
-	held.Lock()
-	return held.Unlock
+	a.kinds = a.names()
+	maps.Copy(a.kinds, recorded.Kinds(all))
+	maps.Copy(a.kinds, a.rds.Kinds())
+	return a, nil
 }

@@ -17,6 +17,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
 
 const (
@@ -77,6 +81,7 @@ func (f *fixture) run() {
 	f.eventually("the account opens", func() error {
 		select {
 		case err := <-f.done:
+			f.cancel = nil // there is nothing left to stop
 			f.Fatal("account ended: ", err)
 		default:
 		}
@@ -139,7 +144,7 @@ func (f *fixture) call(method, path string, request Request) Response {
 	return out
 }
 
-// create fails the test where the account refuses.
+// Create fails the test where the account refuses.
 func (f *fixture) create(kind string, inputs props) Response {
 	f.Helper()
 	out := f.call("POST", "/resources/"+kind, Request{Region: region, Inputs: inputs})
@@ -158,7 +163,7 @@ func (f *fixture) update(kind, id string, inputs props) Response {
 	return out
 }
 
-func (f *fixture) remove(kind, id string, inputs props) *Error {
+func (f *fixture) remove(kind, id string, inputs props) *state.Error {
 	f.Helper()
 	return f.call("DELETE", "/resources/"+kind+"?id="+url.QueryEscape(id), Request{Inputs: inputs}).Error
 }
@@ -171,14 +176,14 @@ func (f *fixture) act(action string, inputs props) {
 	}
 }
 
-func (f *fixture) describe(identifier string) description {
+func (f *fixture) describe(identifier string) rds.Description {
 	f.Helper()
 	response, err := f.client.Get("http://account/instances")
 	if err != nil {
 		f.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var all []description
+	var all []rds.Description
 	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
 		f.Fatal(err)
 	}
@@ -187,11 +192,11 @@ func (f *fixture) describe(identifier string) description {
 			return one
 		}
 	}
-	return description{}
+	return rds.Description{}
 }
 
 // refused fails the test unless the code is the one wanted.
-func (f *fixture) refused(err *Error, code string) {
+func (f *fixture) refused(err *state.Error, code string) {
 	f.Helper()
 	if err == nil || err.Code != code {
 		f.Fatalf("got %v, want a refusal with %s", err, code)
@@ -201,14 +206,14 @@ func (f *fixture) refused(err *Error, code string) {
 // openGroup is a security group that lets everyone on loopback reach every port.
 func (f *fixture) openGroup() string {
 	f.Helper()
-	group := f.create(kindSecurityGroup, props{"name": "db-" + strconv.Itoa(rand.N(1<<30))}).ID
-	f.create(kindIngressRule, props{"securityGroupId": group, "ipProtocol": "-1", "referencedSecurityGroupId": clusterSecurityGroupID})
+	group := f.create(recorded.KindSecurityGroup, props{"name": "db-" + strconv.Itoa(rand.N(1<<30))}).ID
+	f.create(recorded.KindIngressRule, props{"securityGroupId": group, "ipProtocol": "-1", "referencedSecurityGroupId": recorded.ClusterSecurityGroupID})
 	return group
 }
 
 func (f *fixture) instanceInputs(identifier string, more props) props {
 	f.Helper()
-	return merge(props{
+	return state.Merge(props{
 		"identifier": identifier, "engine": "postgres", "engineVersion": "17", "instanceClass": "db.t4g.micro",
 		"allocatedStorage": 20, "dbName": "app", "username": "app_admin", "password": masterPassword, "port": 5433,
 		"backupRetentionPeriod": 1, "skipFinalSnapshot": true, "applyImmediately": true,

@@ -9,35 +9,11 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
-
-// call is one request: who asks for what, and what is to be said about it beside the answer.
-type call struct {
-	ctx      context.Context
-	region   string
-	owner    string
-	inputs   map[string]any
-	warnings []string
-}
-
-func (c *call) warn(warnings ...string) {
-	for _, warning := range warnings {
-		if warning != "" {
-			c.warnings = append(c.warnings, warning)
-		}
-	}
-}
-
-func (c *call) record(kind, id string) *record {
-	rec := newRecord(kind, id, c.region, c.owner)
-	rec.Inputs = c.inputs
-	return rec
-}
-
-func newRecord(kind, id, region, owner string) *record {
-	return &record{Kind: kind, ID: id, Region: region, Owner: owner, Created: time.Now().UTC(),
-		Inputs: map[string]any{}, Outputs: map[string]any{}}
-}
 
 // Request is the body of the API's calls.
 type Request struct {
@@ -48,6 +24,9 @@ type Request struct {
 	// Inputs are the resource's properties, or the lookup's arguments, by their Pulumi names.
 	Inputs map[string]any `json:"inputs,omitempty"`
 }
+
+// Error is a refusal with the code and the words that AWS would use.
+type Error = state.Error
 
 // Response is the body of the API's answers.
 type Response struct {
@@ -79,7 +58,7 @@ func (a *Account) serve(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(listener) }()
-	a.log.Info("account is open", "socket", a.cfg.Socket)
+	a.Log.Info("account is open", "socket", a.cfg.Socket)
 	select {
 	case err := <-done:
 		return err
@@ -89,7 +68,7 @@ func (a *Account) serve(ctx context.Context) error {
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
 		err = srv.Close()
-		a.log.Warn("calls were cut off", "error", err)
+		a.Log.Warn("calls were cut off", "error", err)
 	}
 	return nil
 }
@@ -107,11 +86,7 @@ func (a *Account) routes() http.Handler {
 	mux.HandleFunc("POST /pod-identity", a.handle(a.assumeForPod))
 	mux.HandleFunc("GET /instances", a.listInstances)
 	mux.HandleFunc("GET /snapshots", a.listSnapshots)
-	actions := map[string]func(*call, *record) error{
-		"reboot": a.reboot, "stop": a.stopInstance, "start": a.startStopped, "maintenance": a.maintain,
-		"snapshots": a.takeSnapshot, "backups": a.takeBackup, "certificate": a.swapCertificate, "storage": a.grow,
-	}
-	for name, action := range actions {
+	for name, action := range a.rds.Actions() {
 		mux.HandleFunc("POST /instances/{id}/"+name, a.handle(a.onInstance(action)))
 	}
 	mux.HandleFunc("POST /certificates/{name}/renew", a.handle(a.renew))
@@ -121,7 +96,7 @@ func (a *Account) routes() http.Handler {
 }
 
 // handle decodes the request and encodes what came of it; a refusal is status 400.
-func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.HandlerFunc {
+func (a *Account) handle(do func(*http.Request, *state.Call) (*Response, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body Request
 		err := json.NewDecoder(r.Body).Decode(&body)
@@ -131,7 +106,7 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 		if body.Inputs == nil {
 			body.Inputs = map[string]any{}
 		}
-		c := &call{ctx: r.Context(), region: body.Region, owner: body.Owner, inputs: body.Inputs}
+		c := &state.Call{Ctx: r.Context(), Region: body.Region, Owner: body.Owner, Inputs: body.Inputs}
 		var answer *Response
 		if err == nil {
 			answer, err = do(r, c)
@@ -143,9 +118,9 @@ func (a *Account) handle(do func(*http.Request, *call) (*Response, error)) http.
 			answer = &Response{}
 		}
 		if err != nil {
-			answer.Error = asError(err)
+			answer.Error = state.AsError(err)
 		}
-		answer.Warnings = c.warnings
+		answer.Warnings = c.Warnings
 		writeJSON(w, answer)
 	}
 }
@@ -156,57 +131,51 @@ func writeJSON(w http.ResponseWriter, value any) {
 	_ = encoder.Encode(value) // a caller who is gone can't be told
 }
 
-func (a *Account) onInstance(action func(*call, *record) error) func(*http.Request, *call) (*Response, error) {
-	return func(r *http.Request, c *call) (*Response, error) {
-		a.mu.Lock()
-		rec := a.instanceByName(r.PathValue("id"))
-		a.mu.Unlock()
+func (a *Account) onInstance(action func(*state.Call, *state.Record) error) func(*http.Request, *state.Call) (*Response, error) {
+	return func(r *http.Request, c *state.Call) (*Response, error) {
+		a.Mu.Lock()
+		rec := a.rds.InstanceByName(r.PathValue("id"))
+		a.Mu.Unlock()
 		if rec == nil {
-			return nil, refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
+			return nil, state.Refuse("DBInstanceNotFound", "DBInstance %s not found.", r.PathValue("id"))
 		}
 		return nil, action(c, rec)
 	}
 }
 
-func (a *Account) removeSnapshot(r *http.Request, c *call) (*Response, error) {
-	a.mu.Lock()
-	snap := a.store.get(kindSnapshot, r.PathValue("id"))
-	a.mu.Unlock()
+func (a *Account) removeSnapshot(r *http.Request, c *state.Call) (*Response, error) {
+	a.Mu.Lock()
+	snap := a.Store.Get(rds.KindSnapshot, r.PathValue("id"))
+	a.Mu.Unlock()
 	if snap == nil {
-		return nil, refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
+		return nil, state.Refuse("DBSnapshotNotFound", "DBSnapshot %s not found.", r.PathValue("id"))
 	}
-	return nil, a.deleteSnapshot(c, snap)
-}
-
-// swapCertificate gives the server a certificate of an authority that nobody trusts, or a good one again: to test
-// that clients verify.
-func (a *Account) swapCertificate(c *call, rec *record) error {
-	defer a.hold(rec)()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	rec.Instance.Untrusted = fallback(c.inputs, "trusted", true) == false
-	if err := a.store.put(rec); err != nil {
-		return err
-	}
-	return a.refresh(c, rec)
+	return nil, a.rds.DeleteSnapshot(c, snap)
 }
 
 func (a *Account) listInstances(w http.ResponseWriter, _ *http.Request) {
-	a.mu.Lock()
-	out := []description{}
-	for _, rec := range a.store.all(kindInstance) {
-		out = append(out, a.describe(rec))
+	a.Mu.Lock()
+	out := []rds.Description{}
+	for _, rec := range a.Store.All(state.KindInstance) {
+		out = append(out, a.rds.Describe(rec))
 	}
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	writeJSON(w, out)
 }
 
 func (a *Account) listSnapshots(w http.ResponseWriter, _ *http.Request) {
-	a.mu.Lock()
-	out := []describedSnapshot{}
-	for _, rec := range a.store.all(kindSnapshot) {
-		out = append(out, describedSnapshot{*rec.Snapshot, rec.Created})
+	a.Mu.Lock()
+	out := []rds.DescribedSnapshot{}
+	for _, rec := range a.Store.All(rds.KindSnapshot) {
+		out = append(out, rds.DescribedSnapshot{Snapshot: *rec.Snapshot, Created: rec.Created})
 	}
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	writeJSON(w, out)
+}
+
+func (a *Account) assumeForPod(_ *http.Request, c *state.Call) (*Response, error) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	outputs, err := recorded.AssumeForPod(a.Shared, c)
+	return &Response{Outputs: outputs}, err
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"threetier/local/internal/account/state"
 )
 
 // inNamespace marks the process that runs in network and mount namespaces of its own.
@@ -34,7 +36,7 @@ func TestInstanceHasItsAddressOnTheBridgeAndItsDataBelowAClosedFolder(t *testing
 
 func testOnBridge(t *testing.T) {
 	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "add", "node0", "type", "bridge"}, {"link", "set", "node0", "up"}} {
-		if err := runIP(args...); err != nil {
+		if err := exec.Command("ip", args...).Run(); err != nil {
 			t.Skip("no bridge can be made here: ", err)
 		}
 	}
@@ -47,7 +49,7 @@ func testOnBridge(t *testing.T) {
 	f.cfg.Dir, f.cfg.Bridge = filepath.Join(closed, "account"), "node0"
 	f.cfg.Networks, f.cfg.ClusterCIDRs = nil, nil
 	f.run()
-	id := f.create(kindInstance, f.instanceInputs("shop", nil)).ID
+	id := f.create(state.KindInstance, f.instanceInputs("shop", nil)).ID
 	if d := f.describe("shop"); d.IP != "10.0.2.10" || !addressed(t, d.IP) {
 		t.Errorf("address %s, on the bridge: %v", d.IP, addressed(t, d.IP))
 	}
@@ -55,7 +57,7 @@ func testOnBridge(t *testing.T) {
 	f.stop()
 	f.run()
 	f.mustQuery("shop", "SELECT count(*) FROM items", "0")
-	if err := f.remove(kindInstance, id, props{"skipFinalSnapshot": true}); err != nil {
+	if err := f.remove(state.KindInstance, id, props{"skipFinalSnapshot": true}); err != nil {
 		t.Fatal(err)
 	}
 	if addressed(t, "10.0.2.10") {

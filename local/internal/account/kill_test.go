@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/state"
 )
 
 // asAccount marks the process that is an account and nothing else, with its configuration.
@@ -35,16 +38,16 @@ func TestMain(m *testing.M) {
 func TestAccountSurvivesKillsAtAnyMoment(t *testing.T) {
 	f := newFixture(t)
 	keeper := f.instanceInputs("keeper", nil)
-	id := f.create(kindInstance, keeper).ID
+	id := f.create(state.KindInstance, keeper).ID
 	f.mustQuery("keeper", "CREATE TABLE items AS SELECT 1 AS id; SELECT count(*) FROM items", "1")
 	coming := f.instanceInputs("coming", props{"finalSnapshotIdentifier": "last", "skipFinalSnapshot": false})
 	steps := []func(){
-		func() { f.try("POST", "/resources/"+kindInstance, coming) },
+		func() { f.try("POST", "/resources/"+state.KindInstance, coming) },
 		func() {
-			f.try("PATCH", "/resources/"+kindInstance+"?id="+id, merge(keeper, props{"port": 5000 + rand.N(1000)}))
+			f.try("PATCH", "/resources/"+state.KindInstance+"?id="+id, state.Merge(keeper, props{"port": 5000 + rand.N(1000)}))
 		},
 		func() { f.try("POST", "/instances/keeper/snapshots", props{"snapshotIdentifier": "copy"}) },
-		func() { f.try("DELETE", "/resources/"+kindInstance+"?id=coming", coming) },
+		func() { f.try("DELETE", "/resources/"+state.KindInstance+"?id=coming", coming) },
 	}
 	f.stop()
 	for round := range 12 {
@@ -60,12 +63,12 @@ func TestAccountSurvivesKillsAtAnyMoment(t *testing.T) {
 	}
 	f.run()
 	f.mustQuery("keeper", "SELECT count(*) FROM items", "1")
-	if d := f.describe("coming"); d.Identifier != "" && d.Status != statusAvailable {
+	if d := f.describe("coming"); d.Identifier != "" && d.Status != rds.StatusAvailable {
 		t.Errorf("an instance is left %s", d.Status)
 	}
 	if f.describe("coming").Identifier == "" {
 		f.call("DELETE", "/snapshots/last", Request{})
-		f.create(kindInstance, coming)
+		f.create(state.KindInstance, coming)
 	}
 	f.mustQuery("coming", "SELECT 1", "1")
 	for _, name := range f.names("snapshots/*") {

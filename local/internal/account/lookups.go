@@ -2,74 +2,75 @@ package account
 
 import (
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
 
-// lookups by service and name: RDS and EC2 both have a getInstances.
-var lookups = map[string]func(*Account, *call) (map[string]any, error){
-	"eks.getCluster":             getCluster,
-	"eks.getAddon":               getAddon,
-	"ec2.getSubnets":             getSubnets,
-	"ec2.getSubnet":              getSubnet,
-	"ec2.getRouteTables":         getRouteTables,
-	"ec2.getRouteTable":          getRouteTable,
-	"ec2.getSecurityGroup":       getSecurityGroup,
-	"ec2.getInstances":           getNodes,
-	"rds.getInstances":           getInstances,
-	"rds.getInstance":            getInstance,
-	"rds.getSnapshot":            getSnapshot,
-	"rds.getEngineVersion":       getEngineVersion,
-	"rds.getOrderableDbInstance": getOrderableDbInstance,
-	"acm.getCertificate":         getCertificate,
-	"route53.getZone":            getZone,
-	"lb.getHostedZoneId":         always(getBalancersZone),
-	"getPartition":               always(getPartition),
-	"getCallerIdentity":          always(getCallerIdentity),
-	"getRegion":                  always(getRegion),
+// Lookups by service and name, beside those of RDS.
+var lookups = map[string]func(*Account, *state.Call) (map[string]any, error){
+	"eks.getCluster":       getCluster,
+	"eks.getAddon":         getAddon,
+	"ec2.getSubnets":       getSubnets,
+	"ec2.getSubnet":        getSubnet,
+	"ec2.getRouteTables":   getRouteTables,
+	"ec2.getRouteTable":    getRouteTable,
+	"ec2.getSecurityGroup": getSecurityGroup,
+	"ec2.getInstances":     getNodes,
+	"acm.getCertificate":   getCertificate,
+	"route53.getZone":      getZone,
+	"lb.getHostedZoneId":   always(getBalancersZone),
+	"getPartition":         always(getPartition),
+	"getCallerIdentity":    always(getCallerIdentity),
+	"getRegion":            always(getRegion),
 }
 
-func (a *Account) lookup(r *http.Request, c *call) (*Response, error) {
+func (a *Account) lookup(r *http.Request, c *state.Call) (*Response, error) {
+	if find, ok := a.rds.Lookups()[r.PathValue("name")]; ok {
+		outputs, err := find(c)
+		return &Response{Outputs: outputs}, err
+	}
 	find, ok := lookups[r.PathValue("name")]
 	if !ok {
-		return nil, refuse("UnknownLookup", "the stand-in for AWS doesn't know the lookup %s", r.PathValue("name"))
+		return nil, state.Refuse("UnknownLookup", "the stand-in for AWS doesn't know the lookup %s", r.PathValue("name"))
 	}
 	outputs, err := find(a, c)
 	return &Response{Outputs: outputs}, err
 }
 
 // getCluster answers with the one local cluster, whatever the name.
-func getCluster(a *Account, c *call) (map[string]any, error) {
-	name := text(c.inputs, "name")
+func getCluster(a *Account, c *state.Call) (map[string]any, error) {
+	name := state.Text(c.Inputs, "name")
 	if name == "" {
-		return nil, refuse("InvalidParameterException", "a cluster name is required")
+		return nil, state.Refuse("InvalidParameterException", "a cluster name is required")
 	}
 	ca, err := os.ReadFile(a.cfg.ClusterCAFile)
 	if err != nil || a.cfg.ClusterEndpoint == "" {
-		return nil, refuse("ResourceNotFoundException", "No cluster found for name: %s. (the node has none yet)", name)
+		return nil, state.Refuse("ResourceNotFoundException", "No cluster found for name: %s. (the node has none yet)", name)
 	}
 	ids := []string{}
-	for _, s := range subnets {
-		if s.vpc == vpcID {
-			ids = append(ids, s.id)
+	for _, s := range recorded.Subnets {
+		if s.VPC == recorded.VPCID {
+			ids = append(ids, s.ID)
 		}
 	}
 	return map[string]any{
 		"id": name, "clusterId": name, "name": name,
-		"arn":                    arn("eks", c.region, "cluster/"+name),
+		"arn":                    state.ARN("eks", c.Region, "cluster/"+name),
 		"endpoint":               a.cfg.ClusterEndpoint,
 		"certificateAuthorities": []any{map[string]any{"data": base64.StdEncoding.EncodeToString(ca)}},
-		"version":                "1.34",
+		"version":                "1.35",
 		"platformVersion":        "eks.1",
 		"status":                 "ACTIVE",
 		"createdAt":              "2026-01-01T00:00:00Z",
-		"roleArn":                "arn:aws:iam::" + ID + ":role/eks-cluster",
+		"roleArn":                "arn:aws:iam::" + state.ID + ":role/eks-cluster",
 		"vpcConfig": map[string]any{
-			"vpcId": vpcID, "subnetIds": ids, "clusterSecurityGroupId": clusterSecurityGroupID,
+			"vpcId": recorded.VPCID, "subnetIds": ids, "clusterSecurityGroupId": recorded.ClusterSecurityGroupID,
 			"securityGroupIds": []string{}, "endpointPrivateAccess": true, "endpointPublicAccess": true,
 			"publicAccessCidrs": []string{"0.0.0.0/0"},
 		},
@@ -92,70 +93,40 @@ func getCluster(a *Account, c *call) (map[string]any, error) {
 }
 
 // getAddon finds the one add-on that means something here: kube-router enforces network policies in its place.
-func getAddon(_ *Account, c *call) (map[string]any, error) {
-	cluster, name := text(c.inputs, "clusterName"), text(c.inputs, "addonName")
+func getAddon(_ *Account, c *state.Call) (map[string]any, error) {
+	cluster, name := state.Text(c.Inputs, "clusterName"), state.Text(c.Inputs, "addonName")
 	if name != "vpc-cni" {
-		return nil, refuse("ResourceNotFoundException", "reading EKS Add-On (%s:%s): couldn't find resource", cluster, name)
+		return nil, state.Refuse("ResourceNotFoundException", "reading EKS Add-On (%s:%s): couldn't find resource", cluster, name)
 	}
 	return map[string]any{
 		"id": cluster + ":" + name, "clusterName": cluster, "addonName": name, "addonVersion": "v1.20.4-eksbuild.2",
-		"arn":                 arn("eks", c.region, "addon/"+cluster+"/"+name+"/local"),
+		"arn":                 state.ARN("eks", c.Region, "addon/"+cluster+"/"+name+"/local"),
 		"configurationValues": `{"enableNetworkPolicy":"true"}`,
 		"createdAt":           "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z",
 		"podIdentityAssociations": []any{}, "serviceAccountRoleArn": "", "tags": map[string]any{},
 	}, nil
 }
 
-// filterBy checks every filter of a lookup against what the thing has under the filters' names.
-func filterBy(c *call, have map[string][]string) (bool, error) {
-	for key, value := range tagsOf(c.inputs) {
-		if !slices.Contains(have["tag:"+key], value) {
-			return false, nil
-		}
-	}
-	for _, filter := range objects(c.inputs, "filters") {
-		name := text(filter, "name")
-		values, known := have[name]
-		if !known && !strings.HasPrefix(name, "tag:") {
-			return false, refuse("InvalidParameterValue",
-				"The filter '%s' is invalid (or the stand-in for AWS doesn't know it)", name)
-		}
-		if !slices.ContainsFunc(list(filter, "values"), func(v string) bool { return slices.Contains(values, v) }) {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-func tagsOf(inputs map[string]any) map[string]string {
-	out := map[string]string{}
-	tags, _ := inputs["tags"].(map[string]any)
-	for key, value := range tags {
-		out[key] = fmt.Sprint(value)
-	}
-	return out
-}
-
-func (s *subnet) filters(region string) map[string][]string {
+func subnetFilters(s recorded.Subnet, region string) map[string][]string {
 	return map[string][]string{
-		"vpc-id": {s.vpc}, "subnet-id": {s.id}, "availability-zone": {region + s.zone}, "cidr-block": {s.cidr},
-		"availabilityZone": {region + s.zone}, "cidr": {s.cidr}, "state": {"available"}, "default-for-az": {"false"},
-		"map-public-ip-on-launch": {strconv.FormatBool(s.public)}, "tag:Name": {s.name}, s.roleTag(): {"1"},
+		"vpc-id": {s.VPC}, "subnet-id": {s.ID}, "availability-zone": {region + s.Zone}, "cidr-block": {s.CIDR},
+		"availabilityZone": {region + s.Zone}, "cidr": {s.CIDR}, "state": {"available"}, "default-for-az": {"false"},
+		"map-public-ip-on-launch": {strconv.FormatBool(s.Public)}, "tag:Name": {s.Name}, roleTag(s): {"1"},
 	}
 }
 
 // roleTag is what EKS wants on the subnets of load balancers.
-func (s *subnet) roleTag() string {
-	if s.public {
+func roleTag(s recorded.Subnet) string {
+	if s.Public {
 		return "tag:kubernetes.io/role/elb"
 	}
 	return "tag:kubernetes.io/role/internal-elb"
 }
 
-func matchingSubnets(c *call) ([]subnet, error) {
-	var out []subnet
-	for _, s := range subnets {
-		ok, err := filterBy(c, s.filters(c.region))
+func matchingSubnets(c *state.Call) ([]recorded.Subnet, error) {
+	var out []recorded.Subnet
+	for _, s := range recorded.Subnets {
+		ok, err := state.FilterBy(c, subnetFilters(s, c.Region))
 		if err != nil {
 			return nil, err
 		}
@@ -166,71 +137,71 @@ func matchingSubnets(c *call) ([]subnet, error) {
 	return out, nil
 }
 
-func getSubnets(_ *Account, c *call) (map[string]any, error) {
+func getSubnets(_ *Account, c *state.Call) (map[string]any, error) {
 	found, err := matchingSubnets(c)
 	if err != nil {
 		return nil, err
 	}
 	ids := []string{}
 	for _, s := range found {
-		ids = append(ids, s.id)
+		ids = append(ids, s.ID)
 	}
-	return map[string]any{"id": c.region, "ids": ids, "filters": c.inputs["filters"], "tags": tagsOf(c.inputs)}, nil
+	return map[string]any{"id": c.Region, "ids": ids, "filters": c.Inputs["filters"], "tags": state.TagsOf(c.Inputs)}, nil
 }
 
 // getSubnet wants its arguments to leave exactly one subnet.
-func getSubnet(_ *Account, c *call) (map[string]any, error) {
+func getSubnet(_ *Account, c *state.Call) (map[string]any, error) {
 	found, err := matchingSubnets(c)
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(s subnet) bool {
-		for key, have := range map[string]string{"id": s.id, "cidrBlock": s.cidr, "vpcId": s.vpc,
-			"availabilityZone": c.region + s.zone, "state": "available"} {
-			if want := text(c.inputs, key); want != "" && want != have {
+	found = slices.DeleteFunc(found, func(s recorded.Subnet) bool {
+		for key, have := range map[string]string{"id": s.ID, "cidrBlock": s.CIDR, "vpcId": s.VPC,
+			"availabilityZone": c.Region + s.Zone, "state": "available"} {
+			if want := state.Text(c.Inputs, key); want != "" && want != have {
 				return true
 			}
 		}
 		return false
 	})
 	if len(found) == 0 {
-		return nil, refuse("InvalidSubnetID.NotFound", "no matching EC2 Subnet found")
+		return nil, state.Refuse("InvalidSubnetID.NotFound", "no matching EC2 Subnet found")
 	}
 	if len(found) > 1 {
-		return nil, refuse("InvalidParameterValue", "multiple EC2 Subnets matched; use additional constraints")
+		return nil, state.Refuse("InvalidParameterValue", "multiple EC2 Subnets matched; use additional constraints")
 	}
 	s := found[0]
 	return map[string]any{
-		"id": s.id, "arn": arn("ec2", c.region, "subnet/"+s.id), "availabilityZone": c.region + s.zone,
-		"availabilityZoneId": "euw1-az" + strconv.Itoa(1+int(s.zone[0]-'a')), "cidrBlock": s.cidr, "vpcId": s.vpc, "ownerId": ID,
-		"state": "available", "availableIpAddressCount": 251, "mapPublicIpOnLaunch": s.public, "defaultForAz": false,
+		"id": s.ID, "arn": state.ARN("ec2", c.Region, "subnet/"+s.ID), "availabilityZone": c.Region + s.Zone,
+		"availabilityZoneId": "euw1-az" + strconv.Itoa(1+int(s.Zone[0]-'a')), "cidrBlock": s.CIDR, "vpcId": s.VPC, "ownerId": state.ID,
+		"state": "available", "availableIpAddressCount": 251, "mapPublicIpOnLaunch": s.Public, "defaultForAz": false,
 		"assignIpv6AddressOnCreation": false, "customerOwnedIpv4Pool": "", "enableDns64": false, "enableLniAtDeviceIndex": 0,
 		"enableResourceNameDnsARecordOnLaunch": false, "enableResourceNameDnsAaaaRecordOnLaunch": false, "ipv6CidrBlock": "",
 		"ipv6CidrBlockAssociationId": "", "ipv6Native": false, "mapCustomerOwnedIpOnLaunch": false, "outpostArn": "",
-		"privateDnsHostnameTypeOnLaunch": "ip-name", "filters": c.inputs["filters"],
-		"tags": map[string]string{"Name": s.name, strings.TrimPrefix(s.roleTag(), "tag:"): "1"},
+		"privateDnsHostnameTypeOnLaunch": "ip-name", "filters": c.Inputs["filters"],
+		"tags": map[string]string{"Name": s.Name, strings.TrimPrefix(roleTag(s), "tag:"): "1"},
 	}, nil
 }
 
 // getNodes finds the one machine that the cluster runs on.
-func getNodes(_ *Account, c *call) (map[string]any, error) {
-	have := map[string][]string{"vpc-id": {vpcID}, "instance-state-name": {"running"}, "instance.group-id": {clusterSecurityGroupID}}
-	for _, filter := range objects(c.inputs, "filters") {
+func getNodes(_ *Account, c *state.Call) (map[string]any, error) {
+	have := map[string][]string{"vpc-id": {recorded.VPCID}, "instance-state-name": {"running"}, "instance.group-id": {recorded.ClusterSecurityGroupID}}
+	for _, filter := range state.Objects(c.Inputs, "filters") {
 		// Whatever name the stack config gives the cluster.
-		if name := text(filter, "name"); strings.HasPrefix(name, "tag:kubernetes.io/cluster/") {
+		if name := state.Text(filter, "name"); strings.HasPrefix(name, "tag:kubernetes.io/cluster/") {
 			have[name] = []string{"owned"}
 		}
 	}
-	ok, err := filterBy(c, have)
+	ok, err := state.FilterBy(c, have)
 	if err != nil {
 		return nil, err
 	}
 	ids := []string{}
 	if ok {
-		ids = append(ids, nodeID)
+		ids = append(ids, recorded.NodeID)
 	}
-	return map[string]any{"id": c.region, "ids": ids, "ipv6Addresses": []string{}, "privateIps": []string{}, "publicIps": []string{},
-		"filters": c.inputs["filters"], "instanceStateNames": list(c.inputs, "instanceStateNames"), "instanceTags": tagsOf(c.inputs)}, nil
+	return map[string]any{"id": c.Region, "ids": ids, "ipv6Addresses": []string{}, "privateIps": []string{}, "publicIps": []string{},
+		"filters": c.Inputs["filters"], "instanceStateNames": state.List(c.Inputs, "instanceStateNames"), "instanceTags": state.TagsOf(c.Inputs)}, nil
 }
 
 // routeTable is one of a VPC's: the main one for every subnet without another, or the public one.
@@ -240,15 +211,15 @@ type routeTable struct {
 	gateway bool
 }
 
-var routeTables = []routeTable{{id: mainRouteTableID, vpc: vpcID, main: true},
-	{id: publicRouteTableID, vpc: vpcID, gateway: true}, {id: otherRouteTableID, vpc: otherVPCID, main: true}}
+var routeTables = []routeTable{{id: recorded.MainRouteTableID, vpc: recorded.VPCID, main: true},
+	{id: recorded.PublicRouteTableID, vpc: recorded.VPCID, gateway: true}, {id: recorded.OtherRouteTableID, vpc: recorded.OtherVPCID, main: true}}
 
 // subnetIDs are those explicitly associated: AWS lists no others.
 func (t *routeTable) subnetIDs() []string {
 	out := []string{}
-	for _, s := range subnets {
-		if s.public && !t.main {
-			out = append(out, s.id)
+	for _, s := range recorded.Subnets {
+		if s.Public && !t.main {
+			out = append(out, s.ID)
 		}
 	}
 	return out
@@ -258,34 +229,34 @@ func (t *routeTable) filters() map[string][]string {
 	have := map[string][]string{
 		"vpc-id": {t.vpc}, "route-table-id": {t.id}, "association.route-table-id": {t.id},
 		"association.main": {strconv.FormatBool(t.main)}, "association.subnet-id": t.subnetIDs(),
-		"route.destination-cidr-block": {vpcCIDR}, "route.gateway-id": {"local"}, "tag:Name": {t.id},
+		"route.destination-cidr-block": {recorded.VPCCIDR}, "route.gateway-id": {"local"}, "tag:Name": {t.id},
 	}
 	if t.gateway {
 		have["route.destination-cidr-block"] = append(have["route.destination-cidr-block"], "0.0.0.0/0")
-		have["route.gateway-id"] = append(have["route.gateway-id"], internetGatewayID)
+		have["route.gateway-id"] = append(have["route.gateway-id"], recorded.InternetGatewayID)
 	}
 	return have
 }
 
-func matchingTables(c *call) ([]routeTable, error) {
+func matchingTables(c *state.Call) ([]routeTable, error) {
 	var out []routeTable
 	for _, t := range routeTables {
-		ok, err := filterBy(c, t.filters())
+		ok, err := state.FilterBy(c, t.filters())
 		if err != nil {
 			return nil, err
 		}
-		wrong := func(key, have string) bool { want := text(c.inputs, key); return want != "" && want != have }
-		if subnet := text(c.inputs, "subnetId"); subnet != "" && !slices.Contains(t.subnetIDs(), subnet) {
+		wrong := func(key, have string) bool { want := state.Text(c.Inputs, key); return want != "" && want != have }
+		if subnet := state.Text(c.Inputs, "subnetId"); subnet != "" && !slices.Contains(t.subnetIDs(), subnet) {
 			ok = false
 		}
-		if ok && !wrong("vpcId", t.vpc) && !wrong("routeTableId", t.id) && text(c.inputs, "gatewayId") == "" {
+		if ok && !wrong("vpcId", t.vpc) && !wrong("routeTableId", t.id) && state.Text(c.Inputs, "gatewayId") == "" {
 			out = append(out, t)
 		}
 	}
 	return out, nil
 }
 
-func getRouteTables(_ *Account, c *call) (map[string]any, error) {
+func getRouteTables(_ *Account, c *state.Call) (map[string]any, error) {
 	found, err := matchingTables(c)
 	if err != nil {
 		return nil, err
@@ -294,24 +265,24 @@ func getRouteTables(_ *Account, c *call) (map[string]any, error) {
 	for _, t := range found {
 		ids = append(ids, t.id)
 	}
-	return map[string]any{"id": c.region, "ids": ids, "filters": c.inputs["filters"], "tags": tagsOf(c.inputs),
-		"vpcId": text(c.inputs, "vpcId")}, nil
+	return map[string]any{"id": c.Region, "ids": ids, "filters": c.Inputs["filters"], "tags": state.TagsOf(c.Inputs),
+		"vpcId": state.Text(c.Inputs, "vpcId")}, nil
 }
 
 // getRouteTable finds nothing for a subnet that follows the main table without being associated: AWS doesn't either.
-func getRouteTable(_ *Account, c *call) (map[string]any, error) {
+func getRouteTable(_ *Account, c *state.Call) (map[string]any, error) {
 	found, err := matchingTables(c)
 	if err != nil {
 		return nil, err
 	}
 	if len(found) != 1 {
-		return nil, refuse("InvalidRouteTableID.NotFound", "query returned %d route tables, want one; change your search "+
+		return nil, state.Refuse("InvalidRouteTableID.NotFound", "query returned %d route tables, want one; change your search "+
 			"criteria and try again", len(found))
 	}
 	t := found[0]
-	routes := []any{route(vpcCIDR, "local")}
+	routes := []any{route(recorded.VPCCIDR, "local")}
 	if t.gateway {
-		routes = append(routes, route("0.0.0.0/0", internetGatewayID))
+		routes = append(routes, route("0.0.0.0/0", recorded.InternetGatewayID))
 	}
 	associations := []any{}
 	if t.main {
@@ -321,9 +292,9 @@ func getRouteTable(_ *Account, c *call) (map[string]any, error) {
 		associations = append(associations, association(t.id, id, false))
 	}
 	return map[string]any{
-		"id": t.id, "routeTableId": t.id, "arn": arn("ec2", c.region, "route-table/"+t.id), "vpcId": t.vpc, "ownerId": ID,
-		"subnetId": text(c.inputs, "subnetId"), "gatewayId": "", "routes": routes, "associations": associations,
-		"tags": map[string]string{"Name": t.id}, "filters": c.inputs["filters"],
+		"id": t.id, "routeTableId": t.id, "arn": state.ARN("ec2", c.Region, "route-table/"+t.id), "vpcId": t.vpc, "ownerId": state.ID,
+		"subnetId": state.Text(c.Inputs, "subnetId"), "gatewayId": "", "routes": routes, "associations": associations,
+		"tags": map[string]string{"Name": t.id}, "filters": c.Inputs["filters"],
 	}, nil
 }
 
@@ -343,19 +314,31 @@ func association(table, subnet string, main bool) map[string]any {
 }
 
 // always is a lookup that can't fail.
-func always(find func(*call) map[string]any) func(*Account, *call) (map[string]any, error) {
-	return func(_ *Account, c *call) (map[string]any, error) { return find(c), nil }
+func always(find func(*state.Call) map[string]any) func(*Account, *state.Call) (map[string]any, error) {
+	return func(_ *Account, c *state.Call) (map[string]any, error) { return find(c), nil }
 }
 
-func getPartition(*call) map[string]any {
+func getPartition(*state.Call) map[string]any {
 	return map[string]any{"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
 }
 
-func getCallerIdentity(*call) map[string]any {
-	return map[string]any{"id": ID, "accountId": ID, "userId": "AIDALOCAL", "arn": "arn:aws:iam::" + ID + ":user/local"}
+func getCallerIdentity(*state.Call) map[string]any {
+	return map[string]any{"id": state.ID, "accountId": state.ID, "userId": "AIDALOCAL", "arn": "arn:aws:iam::" + state.ID + ":user/local"}
 }
 
-func getRegion(c *call) map[string]any {
-	name, _ := fallback(c.inputs, "name", c.region).(string)
+func getRegion(c *state.Call) map[string]any {
+	name, _ := state.Fallback(c.Inputs, "name", c.Region).(string)
 	return map[string]any{"id": name, "name": name, "endpoint": "ec2." + name + ".amazonaws.com", "description": name}
+}
+
+func getSecurityGroup(a *Account, c *state.Call) (map[string]any, error) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	id := state.Text(c.Inputs, "id")
+	vpc := recorded.VPCOf(a.Shared, id)
+	if vpc == "" {
+		return nil, state.Refuse("InvalidGroup.NotFound", "The security group '%s' does not exist", id)
+	}
+	return map[string]any{"id": id, "vpcId": vpc, "arn": state.ARN("ec2", c.Region, "security-group/"+id), "name": id, "description": "",
+		"tags": map[string]string{}}, nil
 }

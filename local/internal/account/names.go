@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"threetier/local/internal/account/state"
 	"threetier/local/internal/certificates"
 	"threetier/local/internal/files"
 )
@@ -63,17 +64,17 @@ func validation(name string) (record, value string) {
 // plainName is a DNS name as it is compared.
 func plainName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
-func createCertificate(a *Account, c *call) (*record, error) {
-	name := text(c.inputs, "domainName")
-	if text(c.inputs, "validationMethod") != "DNS" {
-		return nil, refuse("ValidationException", "validationMethod is %q, want DNS: the stand-in for AWS knows no other", text(c.inputs, "validationMethod"))
+func createCertificate(a *Account, c *state.Call) (*state.Record, error) {
+	name := state.Text(c.Inputs, "domainName")
+	if state.Text(c.Inputs, "validationMethod") != "DNS" {
+		return nil, state.Refuse("ValidationException", "validationMethod is %q, want DNS: the stand-in for AWS knows no other", state.Text(c.Inputs, "validationMethod"))
 	}
 	if len(name) > 64 {
-		return nil, refuse("ValidationException", "The first domain name can be no longer than 64 characters: %s", name)
+		return nil, state.Refuse("ValidationException", "The first domain name can be no longer than 64 characters: %s", name)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	rec := c.record(kindCertificate, arn("acm", c.region, "certificate/"+randomUUID()))
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	rec := c.Record(kindCertificate, state.ARN("acm", c.Region, "certificate/"+state.RandomUUID()))
 	recordName, value := validation(name)
 	rec.Outputs = map[string]any{
 		"arn": rec.ID, "status": "PENDING_VALIDATION", "type": "AMAZON_ISSUED", "keyAlgorithm": "RSA_2048", "subjectAlternativeNames": []string{name},
@@ -82,56 +83,56 @@ func createCertificate(a *Account, c *call) (*record, error) {
 		}},
 		"notAfter": "", "notBefore": "", "pendingRenewal": false, "renewalEligibility": "INELIGIBLE", "renewalSummaries": []any{}, "validationEmails": []string{},
 	}
-	if err := a.store.put(rec); err != nil {
+	if err := a.Store.Put(rec); err != nil {
 		return nil, err
 	}
 	return rec, a.namesChanged()
 }
 
-func updateCertificate(a *Account, c *call, rec *record) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	rec.Inputs = c.inputs
-	return a.store.put(rec)
+func updateCertificate(a *Account, c *state.Call, rec *state.Record) error {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	rec.Inputs = c.Inputs
+	return a.Store.Put(rec)
 }
 
 // removeCertificate waits as the provider does, since a load balancer's controller takes its time.
-func removeCertificate(a *Account, c *call, rec *record) error {
+func removeCertificate(a *Account, c *state.Call, rec *state.Record) error {
 	for deadline := time.Now().Add(inUseLimit); a.cfg.InUse != nil && a.cfg.InUse(rec.ID); {
 		select {
-		case <-c.ctx.Done():
-			return c.ctx.Err()
+		case <-c.Ctx.Done():
+			return c.Ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return refuse("ResourceInUseException", "Certificate %s in account %s is in use.", rec.ID, ID)
+			return state.Refuse("ResourceInUseException", "Certificate %s in account %s is in use.", rec.ID, state.ID)
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
 	if err := os.Remove(certificateFile(a.cfg.Dir, rec.ID)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return a.store.remove(rec)
+	return a.Store.Remove(rec)
 }
 
 // createValidation is there once the certificate is issued. All that it waits for comes before it.
-func createValidation(a *Account, c *call) (*record, error) {
-	id := text(c.inputs, "certificateArn")
-	certificate := a.store.get(kindCertificate, id)
+func createValidation(a *Account, c *state.Call) (*state.Record, error) {
+	id := state.Text(c.Inputs, "certificateArn")
+	certificate := a.Store.Get(kindCertificate, id)
 	switch {
 	case certificate == nil:
-		return nil, refuse("ResourceNotFoundException", "Could not find certificate %s.", id)
+		return nil, state.Refuse("ResourceNotFoundException", "Could not find certificate %s.", id)
 	case certificate.Outputs["status"] != "ISSUED":
-		return nil, refuse("Timeout", "timeout while waiting for state to become 'ISSUED' (last state: '%s')", certificate.Outputs["status"])
+		return nil, state.Refuse("Timeout", "timeout while waiting for state to become 'ISSUED' (last state: '%s')", certificate.Outputs["status"])
 	}
-	return c.record(kindValidation, certificate.Created.Format(time.RFC3339)+" "+randomHex(4)), nil
+	return c.Record(kindValidation, certificate.Created.Format(time.RFC3339)+" "+state.RandomHex(4)), nil
 }
 
-// namesChanged issues the certificates whose validation can be seen by now, and tells the DNS server. The caller holds a.mu.
+// namesChanged issues the certificates whose validation can be seen by now, and tells the DNS server. The caller holds a.Mu.
 func (a *Account) namesChanged() error {
-	for _, rec := range a.store.all(kindCertificate) {
-		name, value := validation(text(rec.Inputs, "domainName"))
+	for _, rec := range a.Store.All(kindCertificate) {
+		name, value := validation(state.Text(rec.Inputs, "domainName"))
 		if rec.Outputs["status"] != "ISSUED" && slices.Contains(a.values(name, "CNAME"), plainName(value)) {
 			if err := a.issue(rec); err != nil {
 				return err
@@ -142,13 +143,13 @@ func (a *Account) namesChanged() error {
 }
 
 // issue writes a certificate and its key where the load balancers find them, at first and at each renewal.
-func (a *Account) issue(rec *record) error {
+func (a *Account) issue(rec *state.Record) error {
 	authority, err := OpenPublicCA(a.cfg.Dir)
 	if err != nil {
 		return err
 	}
 	now := time.Now().UTC()
-	template := publicCertificate(text(rec.Inputs, "domainName"), now)
+	template := publicCertificate(state.Text(rec.Inputs, "domainName"), now)
 	both, err := issueBoth(authority, template)
 	if err != nil {
 		return err
@@ -162,7 +163,7 @@ func (a *Account) issue(rec *record) error {
 	}
 	rec.Outputs["status"], rec.Outputs["renewalEligibility"] = "ISSUED", "ELIGIBLE"
 	rec.Outputs["notBefore"], rec.Outputs["notAfter"] = now.Format(time.RFC3339), template.NotAfter.Format(time.RFC3339)
-	return a.store.put(rec)
+	return a.Store.Put(rec)
 }
 
 func publicCertificate(name string, now time.Time) *x509.Certificate {
@@ -200,12 +201,12 @@ func Certificate(dir, arn, name string) (*tls.Certificate, error) {
 }
 
 // renew does what ACM does some weeks before a certificate ends: the ARN stays.
-func (a *Account) renew(r *http.Request, _ *call) (*Response, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (a *Account) renew(r *http.Request, _ *state.Call) (*Response, error) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
 	renewed := false
-	for _, rec := range a.store.all(kindCertificate) {
-		if text(rec.Inputs, "domainName") == r.PathValue("name") && rec.Outputs["status"] == "ISSUED" {
+	for _, rec := range a.Store.All(kindCertificate) {
+		if state.Text(rec.Inputs, "domainName") == r.PathValue("name") && rec.Outputs["status"] == "ISSUED" {
 			if err := a.issue(rec); err != nil {
 				return nil, err
 			}
@@ -213,42 +214,42 @@ func (a *Account) renew(r *http.Request, _ *call) (*Response, error) {
 		}
 	}
 	if !renewed {
-		return nil, refuse("ResourceNotFoundException", "no issued certificate of %s", r.PathValue("name"))
+		return nil, state.Refuse("ResourceNotFoundException", "no issued certificate of %s", r.PathValue("name"))
 	}
 	return nil, nil
 }
 
-func getCertificate(a *Account, c *call) (map[string]any, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	name, statuses := text(c.inputs, "domain"), list(c.inputs, "statuses")
+func getCertificate(a *Account, c *state.Call) (map[string]any, error) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	name, statuses := state.Text(c.Inputs, "domain"), state.List(c.Inputs, "statuses")
 	if len(statuses) == 0 {
 		statuses = []string{"ISSUED"}
 	}
-	var found []*record
-	for _, rec := range a.store.all(kindCertificate) {
-		if text(rec.Inputs, "domainName") == name && slices.Contains(statuses, text(rec.Outputs, "status")) && rec.Region == c.region {
+	var found []*state.Record
+	for _, rec := range a.Store.All(kindCertificate) {
+		if state.Text(rec.Inputs, "domainName") == name && slices.Contains(statuses, state.Text(rec.Outputs, "status")) && rec.Region == c.Region {
 			found = append(found, rec)
 		}
 	}
 	switch {
 	case len(found) == 0:
-		return nil, refuse("NotFound", "no ACM Certificate matching domain (%s)", name)
-	case len(found) > 1 && !truth(c.inputs, "mostRecent"):
-		return nil, refuse("NotFound", "multiple ACM Certificates matching domain (%s)", name)
+		return nil, state.Refuse("NotFound", "no ACM Certificate matching domain (%s)", name)
+	case len(found) > 1 && !state.Truth(c.Inputs, "mostRecent"):
+		return nil, state.Refuse("NotFound", "multiple ACM Certificates matching domain (%s)", name)
 	}
 	newest := found[len(found)-1]
 	return map[string]any{"id": newest.ID, "arn": newest.ID, "domain": name, "status": newest.Outputs["status"], "statuses": statuses,
-		"certificate": "", "certificateChain": "", "tags": tagsOf(newest.Inputs)}, nil
+		"certificate": "", "certificateChain": "", "tags": state.TagsOf(newest.Inputs)}, nil
 }
 
 // zoneID is that of a public hosted zone. The account has one for every name that is asked for.
 func zoneID(name string) string { return "Z" + strings.ToUpper(hashed(plainName(name), 20)) }
 
-func getZone(_ *Account, c *call) (map[string]any, error) {
-	name := plainName(text(c.inputs, "name"))
-	if name == "" || truth(c.inputs, "privateZone") {
-		return nil, refuse("NotFound", "no matching Route 53 Hosted Zone found")
+func getZone(_ *Account, c *state.Call) (map[string]any, error) {
+	name := plainName(state.Text(c.Inputs, "name"))
+	if name == "" || state.Truth(c.Inputs, "privateZone") {
+		return nil, state.Refuse("NotFound", "no matching Route 53 Hosted Zone found")
 	}
 	id := zoneID(name)
 	return map[string]any{
@@ -258,11 +259,20 @@ func getZone(_ *Account, c *call) (map[string]any, error) {
 	}, nil
 }
 
-func getBalancersZone(c *call) map[string]any {
-	kind, _ := fallback(c.inputs, "loadBalancerType", "application").(string)
+func getBalancersZone(c *state.Call) map[string]any {
+	kind, _ := state.Fallback(c.Inputs, "loadBalancerType", "application").(string)
 	id := balancersZone
 	if kind != "network" {
 		id = "Z32O12XQLNTSW2"
 	}
-	return map[string]any{"id": id, "loadBalancerType": kind, "region": text(c.inputs, "region")}
+	return map[string]any{"id": id, "loadBalancerType": kind, "region": state.Text(c.Inputs, "region")}
+}
+
+// names are the kinds that concern names in DNS.
+func (a *Account) names() map[string]state.Kind {
+	return map[string]state.Kind{
+		kindCertificate: state.NewKind(a, "", createCertificate, updateCertificate, removeCertificate).LocksItself(),
+		kindValidation:  state.NewKind(a, "", createValidation),
+		kindRecordSet:   state.NewKind(a, "", createRecordSet, updateRecordSet),
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"threetier/local/internal/account/state"
 )
 
 const balancer = "10.0.1.10"
@@ -82,7 +84,7 @@ func TestCertificateIsIssuedOnceItsRecordIsInTheZone(t *testing.T) {
 	if f.status(certificate.ID) != "PENDING_VALIDATION" {
 		t.Fatalf("without a record: %v", f.status(certificate.ID))
 	}
-	lookUp := func() *Error {
+	lookUp := func() *state.Error {
 		return f.call("POST", "/lookups/acm.getCertificate", Request{Region: region, Inputs: props{"domain": "shop.example.org", "statuses": []string{"ISSUED"}, "mostRecent": true}}).Error
 	}
 	if err := lookUp(); err == nil || !strings.Contains(err.Message, "no ACM Certificate matching domain (shop.example.org)") {
@@ -128,7 +130,7 @@ func TestCertificateInUseIsNotDeletedUntilItIsOutOfUse(t *testing.T) {
 	f, used := newNamesFixture(t)
 	certificate := f.certificate("shop.example.org")
 	used.Store(certificate.ID)
-	gone := make(chan *Error)
+	gone := make(chan *state.Error)
 	go func() { gone <- f.remove(kindCertificate, certificate.ID, nil) }()
 	select {
 	case err := <-gone:
@@ -156,13 +158,13 @@ func TestNamesLeadToLoadBalancersInDNS(t *testing.T) {
 	}
 	f.refusals([]refusal{
 		{kindRecordSet, alias("shop.example.org", "A"), "InvalidChangeBatch", "already exists"},
-		{kindRecordSet, merge(alias("shop.example.org", "CNAME"), props{"aliases": nil, "records": []any{"x.example.org"}, "ttl": 60}), "InvalidChangeBatch", "conflicting RRSet"},
+		{kindRecordSet, state.Merge(alias("shop.example.org", "CNAME"), props{"aliases": nil, "records": []any{"x.example.org"}, "ttl": 60}), "InvalidChangeBatch", "conflicting RRSet"},
 		{kindRecordSet, alias("shop.example.com", "A"), "InvalidChangeBatch", "is not permitted in zone"},
-		{kindRecordSet, merge(alias("b.example.org", "A"), props{"aliases": []any{props{"name": "x", "zoneId": "Z0"}}}), "InvalidChangeBatch", "does not lie"},
-		{kindRecordSet, merge(alias("b.example.org", "A"), props{"aliases": nil, "records": []any{"192.0.2.1"}}), "InvalidChangeBatch", "TTL"},
-		{kindRecordSet, merge(alias("b.example.org", "A"), props{"aliases": nil}), "InvalidConfiguration", "exactly one"},
+		{kindRecordSet, state.Merge(alias("b.example.org", "A"), props{"aliases": []any{props{"name": "x", "zoneId": "Z0"}}}), "InvalidChangeBatch", "does not lie"},
+		{kindRecordSet, state.Merge(alias("b.example.org", "A"), props{"aliases": nil, "records": []any{"192.0.2.1"}}), "InvalidChangeBatch", "TTL"},
+		{kindRecordSet, state.Merge(alias("b.example.org", "A"), props{"aliases": nil}), "InvalidConfiguration", "exactly one"},
 	})
-	f.create(kindRecordSet, merge(alias("shop.example.org", "A"), props{"allowOverwrite": true}))
+	f.create(kindRecordSet, state.Merge(alias("shop.example.org", "A"), props{"allowOverwrite": true}))
 	if err := f.remove(kindRecordSet, record.ID, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,9 @@ package account
 import (
 	"strings"
 	"testing"
+
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
 
 // trustsPods is the trust policy that EKS's documentation recommends, with the program's conditions.
@@ -13,14 +16,14 @@ const trustsPods = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Prin
 
 func TestPodGetsItsRoleWhereTheRoleTrustsIt(t *testing.T) {
 	f := newFixture(t)
-	arn := f.create(kindRole, props{"name": "r", "assumeRolePolicy": trustsPods}).Outputs["arn"]
+	arn := f.create(recorded.KindRole, props{"name": "r", "assumeRolePolicy": trustsPods}).Outputs["arn"]
 	association := props{"clusterName": "acme", "namespace": "shop", "serviceAccount": "backend", "roleArn": arn}
-	f.create(kindAssociation, association)
+	f.create(recorded.KindAssociation, association)
 	assume := func(namespace, serviceAccount string) Response {
 		return f.call("POST", "/pod-identity", Request{Inputs: props{"namespace": namespace, "serviceAccount": serviceAccount}})
 	}
 	given := assume("shop", "backend")
-	if given.Error != nil || given.Outputs["AccessKeyId"] == "" || given.Outputs["AccountId"] != ID {
+	if given.Error != nil || given.Outputs["AccessKeyId"] == "" || given.Outputs["AccountId"] != state.ID {
 		t.Fatalf("the pod gets %v and error %v", given.Outputs, given.Error)
 	}
 	f.refused(assume("shop", "default").Error, "ResourceNotFoundException")
@@ -34,7 +37,7 @@ func TestPodGetsItsRoleWhereTheRoleTrustsIt(t *testing.T) {
 		if policy == trustsPods {
 			t.Fatalf("the policy has no %s", old)
 		}
-		f.update(kindRole, "r", props{"name": "r", "assumeRolePolicy": policy})
+		f.update(recorded.KindRole, "r", props{"name": "r", "assumeRolePolicy": policy})
 		f.refused(assume("shop", "backend").Error, "AccessDeniedException")
 	}
 }

@@ -5,15 +5,18 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/state"
 )
 
 // changed asks for a modification that may be refused.
-func (f *fixture) changed(id string, inputs props) *Error {
+func (f *fixture) changed(id string, inputs props) *state.Error {
 	f.Helper()
-	return f.call("PATCH", "/resources/"+kindInstance+"?id="+url.QueryEscape(id), Request{Inputs: inputs}).Error
+	return f.call("PATCH", "/resources/"+state.KindInstance+"?id="+url.QueryEscape(id), Request{Inputs: inputs}).Error
 }
 
-func (f *fixture) refusedWith(err *Error, code, words string) {
+func (f *fixture) refusedWith(err *state.Error, code, words string) {
 	f.Helper()
 	if err == nil || err.Code != code || !strings.Contains(err.Message, words) {
 		f.Errorf("got %v, want %s with %q", err, code, words)
@@ -22,13 +25,13 @@ func (f *fixture) refusedWith(err *Error, code, words string) {
 
 func (f *fixture) output(id, name string) any {
 	f.Helper()
-	return f.call("GET", "/resources/"+kindInstance+"?id="+url.QueryEscape(id), Request{}).Outputs[name]
+	return f.call("GET", "/resources/"+state.KindInstance+"?id="+url.QueryEscape(id), Request{}).Outputs[name]
 }
 
 func TestStorageGrowsByItselfAndNeverShrinks(t *testing.T) {
 	f := newFixture(t)
 	inputs := f.instanceInputs("shop", props{"storageType": "gp3", "maxAllocatedStorage": 100})
-	id := f.create(kindInstance, inputs).ID
+	id := f.create(state.KindInstance, inputs).ID
 	if f.output(id, "iops") != 3000.0 || f.output(id, "storageThroughput") != 125.0 {
 		t.Errorf("iops %v, throughput %v", f.output(id, "iops"), f.output(id, "storageThroughput"))
 	}
@@ -37,19 +40,19 @@ func TestStorageGrowsByItselfAndNeverShrinks(t *testing.T) {
 		t.Errorf("the storage is %v", have)
 	}
 	const combination = "InvalidParameterCombination"
-	f.refusedWith(f.changed(id, merge(inputs, props{"allocatedStorage": 30})), combination,
+	f.refusedWith(f.changed(id, state.Merge(inputs, props{"allocatedStorage": 30})), combination,
 		"Invalid storage size for engine name postgres and storage type gp3: 30")
 	for _, most := range []any{40, 50, nil} {
-		f.refusedWith(f.changed(id, merge(inputs, props{"maxAllocatedStorage": most})), combination,
+		f.refusedWith(f.changed(id, state.Merge(inputs, props{"maxAllocatedStorage": most})), combination,
 			"Max storage size must be greater than storage size")
 	}
-	f.refusedWith(f.changed(id, merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000})), combination,
+	f.refusedWith(f.changed(id, state.Merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000})), combination,
 		"Invalid iops value for engine name postgres and storage type gp3: 3000")
-	f.update(kindInstance, id, merge(inputs, props{"maxAllocatedStorage": 60}))
+	f.update(state.KindInstance, id, state.Merge(inputs, props{"maxAllocatedStorage": 60}))
 	if have := f.output(id, "allocatedStorage"); have != 50.0 {
 		t.Errorf("a size that wasn't asked for again is %v", have)
 	}
-	f.update(kindInstance, id, merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000, "iops": 12000}))
+	f.update(state.KindInstance, id, state.Merge(inputs, props{"allocatedStorage": 400, "maxAllocatedStorage": 1000, "iops": 12000}))
 	if f.output(id, "allocatedStorage") != 400.0 || f.output(id, "storageThroughput") != 500.0 {
 		t.Errorf("storage %v, throughput %v", f.output(id, "allocatedStorage"), f.output(id, "storageThroughput"))
 	}
@@ -58,14 +61,14 @@ func TestStorageGrowsByItselfAndNeverShrinks(t *testing.T) {
 func TestRestoredInstanceIsLeftWhereItsModificationIsRefused(t *testing.T) {
 	f := newFixture(t)
 	inputs := f.instanceInputs("shop", props{"maxAllocatedStorage": 100, "storageType": "gp3"})
-	f.create(kindInstance, inputs)
+	f.create(state.KindInstance, inputs)
 	f.mustQuery("shop", "CREATE TABLE items AS SELECT 7 AS id; SELECT id FROM items", "7")
 	f.act("storage", props{"allocatedStorage": 50})
 	f.act("snapshots", props{"snapshotIdentifier": "big"})
-	f.create(kindParameterGroup, props{"name": "new", "family": "postgres18", "parameters": []any{}})
+	f.create(rds.KindParameterGroup, props{"name": "new", "family": "postgres18", "parameters": []any{}})
 	restore := func(more props) Response {
-		asked := merge(inputs, props{"identifier": "again", "snapshotIdentifier": "big", "deletionProtection": true}, more)
-		return f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: asked})
+		asked := state.Merge(inputs, props{"identifier": "again", "snapshotIdentifier": "big", "deletionProtection": true}, more)
+		return f.call("POST", "/resources/"+state.KindInstance, Request{Region: region, Owner: "urn", Inputs: asked})
 	}
 	f.refusedWith(restore(props{"engineVersion": "18", "parameterGroupName": "new"}).Error, "InvalidParameterCombination",
 		"The parameter group new with DBParameterGroupFamily postgres18 can't be used for this instance.")
@@ -89,20 +92,20 @@ func TestRestoredInstanceIsLeftWhereItsModificationIsRefused(t *testing.T) {
 func TestMajorUpgradeWantsATargetOfTheSameRoundOrLater(t *testing.T) {
 	f := newFixture(t)
 	inputs := f.instanceInputs("shop", props{"engineVersion": "16", "allowMajorVersionUpgrade": true})
-	id := f.create(kindInstance, inputs).ID
+	id := f.create(state.KindInstance, inputs).ID
 	if have := f.output(id, "engineVersionActual"); have != "16.10" {
 		t.Errorf("16 stands for %v", have)
 	}
 	f.act("maintenance", nil) // minors are installed by RDS
-	f.refusedWith(f.changed(id, merge(inputs, props{"engineVersion": "17"})), "InvalidParameterCombination",
+	f.refusedWith(f.changed(id, state.Merge(inputs, props{"engineVersion": "17"})), "InvalidParameterCombination",
 		"Cannot upgrade postgres from 16.13 to 17.6")
-	f.refusedWith(f.changed(id, merge(inputs, props{"engineVersion": "16.8"})), "InvalidParameterCombination",
+	f.refusedWith(f.changed(id, state.Merge(inputs, props{"engineVersion": "16.8"})), "InvalidParameterCombination",
 		"Cannot find upgrade path from 16.13 to 16.8.")
-	f.update(kindInstance, id, merge(inputs, props{"engineVersion": "17.9"}))
+	f.update(state.KindInstance, id, state.Merge(inputs, props{"engineVersion": "17.9"}))
 	if have := f.output(id, "engineVersionActual"); have != "17.9" {
 		t.Errorf("upgraded to %v", have)
 	}
-	f.update(kindInstance, id, merge(inputs, props{"engineVersion": "17"}))
+	f.update(state.KindInstance, id, state.Merge(inputs, props{"engineVersion": "17"}))
 	if have := f.output(id, "engineVersionActual"); have != "17.9" {
 		t.Errorf("the major alone made it %v", have)
 	}
@@ -110,12 +113,12 @@ func TestMajorUpgradeWantsATargetOfTheSameRoundOrLater(t *testing.T) {
 
 func TestProtectedReplicaIsNotDeleted(t *testing.T) {
 	f := newFixture(t)
-	f.create(kindInstance, f.instanceInputs("shop", nil))
+	f.create(state.KindInstance, f.instanceInputs("shop", nil))
 	reader := props{"identifier": "reader", "replicateSourceDb": "shop", "instanceClass": "db.t4g.micro", "deletionProtection": true}
-	id := f.create(kindInstance, reader).ID
-	f.refusedWith(f.remove(kindInstance, id, reader), "InvalidParameterCombination", "Cannot delete protected DB Instance")
-	f.update(kindInstance, id, merge(reader, props{"deletionProtection": false}))
-	if err := f.remove(kindInstance, id, reader); err != nil {
+	id := f.create(state.KindInstance, reader).ID
+	f.refusedWith(f.remove(state.KindInstance, id, reader), "InvalidParameterCombination", "Cannot delete protected DB Instance")
+	f.update(state.KindInstance, id, state.Merge(reader, props{"deletionProtection": false}))
+	if err := f.remove(state.KindInstance, id, reader); err != nil {
 		t.Error(err)
 	}
 }
@@ -124,8 +127,8 @@ func TestSpeedOfAStripedVolumeKeepsToItsRangesAndRatios(t *testing.T) {
 	f := newFixture(t)
 	refused := func(more props, code, words string) {
 		t.Helper()
-		inputs := f.instanceInputs("shop", merge(props{"storageType": "gp3", "allocatedStorage": 400, "storageEncrypted": true}, more))
-		f.refusedWith(f.call("POST", "/resources/"+kindInstance, Request{Region: region, Owner: "urn", Inputs: inputs}).Error, code, words)
+		inputs := f.instanceInputs("shop", state.Merge(props{"storageType": "gp3", "allocatedStorage": 400, "storageEncrypted": true}, more))
+		f.refusedWith(f.call("POST", "/resources/"+state.KindInstance, Request{Region: region, Owner: "urn", Inputs: inputs}).Error, code, words)
 	}
 	const combination, value = "InvalidParameterCombination", "InvalidParameterValue"
 	refused(props{"allocatedStorage": 399, "iops": 12000}, combination, "a storage size less than 400")
@@ -145,19 +148,10 @@ func TestSpeedOfAStripedVolumeKeepsToItsRangesAndRatios(t *testing.T) {
 
 	fine := props{"storageType": "gp3", "allocatedStorage": 400, "iops": 16000, "storageThroughput": 1000, "storageEncrypted": true,
 		"kmsKeyId": "arn:aws:kms:eu-west-1:123456789012:key/0123", "maintenanceWindow": "sun:03:15-sun:03:45", "backupWindow": "04:00-05:00"}
-	id := f.create(kindInstance, f.instanceInputs("shop", fine)).ID
+	id := f.create(state.KindInstance, f.instanceInputs("shop", fine)).ID
 	for name, want := range fine {
 		if have := f.output(id, name); fmt.Sprint(have) != fmt.Sprint(want) {
 			t.Errorf("%s is %v, want %v", name, have, want)
-		}
-	}
-}
-
-func TestWindowThatIsNotAskedForKeepsOutOfTheOthersWay(t *testing.T) {
-	for _, asked := range []props{{}, {"backupWindow": "04:00-04:30"}, {"maintenanceWindow": "mon:03:15-mon:03:45"}} {
-		backup, maintenance := windows(asked)
-		if backup == "" || maintenance == "" || overlap(backup, maintenance) {
-			t.Errorf("asked for %v, the windows are %s and %s", asked, backup, maintenance)
 		}
 	}
 }

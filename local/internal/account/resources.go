@@ -6,88 +6,52 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+
+	"threetier/local/internal/account/rds"
+	"threetier/local/internal/account/recorded"
+	"threetier/local/internal/account/state"
 )
 
-// kind is how one type of resource behaves. Where a function works with servers it takes a.mu itself; those of the
-// recorded kinds are called with a.mu held.
-type kind struct {
-	create func(*Account, *call) (*record, error)
-	update func(*Account, *call, *record) error
-	remove func(*Account, *call, *record) error
-	// name is the input that has the physical name; empty for a kind that has none.
-	name string
-	// busy marks the kinds whose functions take a.mu themselves.
-	busy bool
-}
-
-var kinds map[string]kind
-
-func init() { // not a literal: the functions refer to the map's keys
-	kinds = map[string]kind{
-		kindInstance: {name: "identifier", busy: true, create: (*Account).createInstance,
-			update: (*Account).modifyInstance, remove: (*Account).deleteInstance},
-		kindSubnetGroup:       {name: "name", create: createSubnetGroup, update: updateSubnetGroup, remove: removeSubnetGroup},
-		kindParameterGroup:    {name: "name", create: createParameterGroup, update: updateParameterGroup, remove: removeParameterGroup},
-		kindEventSubscription: {name: "name", create: createEventSubscription, update: updateEventSubscription},
-		kindSecurityGroup:     {name: "name", create: createSecurityGroup, remove: removeSecurityGroup},
-		kindIngressRule:       {create: createIngressRule, update: updateIngressRule},
-		kindRole:              {name: "name", create: createRole, update: updateRole, remove: removeRole},
-		kindAttachment:        {create: createAttachment},
-		kindRolePolicy:        {name: "name", create: createRolePolicy, update: updateRolePolicy},
-		kindAssociation:       {create: createAssociation, update: updateAssociation},
-		kindLogGroup:          {name: "name", create: createLogGroup, update: updateLogGroup},
-		kindAlarm:             {name: "name", create: createAlarm, update: updateAlarm},
-		kindMetricFilter:      {name: "name", create: createMetricFilter, update: updateMetricFilter},
-		kindDashboard:         {name: "dashboardName", create: createDashboard, update: updateDashboard},
-		kindHealthCheck:       {create: createHealthCheck, update: updateHealthCheck},
-		kindSecret:            {name: "name", create: createSecret, remove: removeSecret},
-		kindSecretVersion:     {create: createSecretVersion},
-		kindCertificate:       {busy: true, create: createCertificate, update: updateCertificate, remove: removeCertificate},
-		kindValidation:        {create: createValidation},
-		kindRecordSet:         {create: createRecordSet, update: updateRecordSet},
-	}
-}
-
-func kindOf(r *http.Request) (string, kind, error) {
+func (a *Account) kindOf(r *http.Request) (string, state.Kind, error) {
 	name := r.PathValue("service") + "/" + r.PathValue("type")
-	k, ok := kinds[name]
+	k, ok := a.kinds[name]
 	if !ok {
-		return "", kind{}, refuse("UnknownResourceType", "the stand-in for AWS doesn't know resources of type %s", name)
+		return "", state.Kind{}, state.Refuse("UnknownResourceType", "the stand-in for AWS doesn't know resources of type %s", name)
 	}
 	return name, k, nil
 }
 
-// create adopts what an earlier, interrupted run made for the same resource, so that a second try succeeds.
-func (a *Account) create(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+// Create adopts what an earlier, interrupted run made for the same resource, so that a second try succeeds.
+func (a *Account) create(r *http.Request, c *state.Call) (*Response, error) {
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
-	if c.region == "" {
-		return nil, refuse("MissingRegion", "no region is given")
+	if c.Region == "" {
+		return nil, state.Refuse("MissingRegion", "no region is given")
 	}
-	if err := checkTags(name, c.inputs); err != nil {
+	if err := rds.CheckTags(name, c.Inputs); err != nil {
 		return nil, err
 	}
 	for rec := a.orphan(name, k, c); rec != nil; rec = a.orphan(name, k, c) {
-		if rec.Instance == nil || rec.Instance.Status != statusCreating {
+		if rec.Instance == nil || rec.Instance.Status != rds.StatusCreating {
 			return a.adopt(c, k, rec)
 		}
-		a.hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
+		a.rds.Hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
 	}
-	if k.busy {
-		rec, err := k.create(a, c)
+	if k.Busy {
+		rec, err := k.Create(c)
 		return a.answer(rec), err
 	}
-	a.mu.Lock()
-	rec, err := k.create(a, c)
+	a.Mu.Lock()
+	rec, err := k.Create(c)
 	if err == nil {
-		err = a.store.put(rec)
+		err = a.Store.Put(rec)
 	}
 	if err == nil {
 		err = a.changed(c, rec)
 	}
-	a.mu.Unlock()
+	a.Mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +59,10 @@ func (a *Account) create(r *http.Request, c *call) (*Response, error) {
 }
 
 // orphans are what was made for a URN, and whose id the engine never showed that it has: a run was interrupted before
-// it could write it down. The caller holds a.mu.
-func (a *Account) orphans(kind, owner string) []*record {
-	var out []*record
-	for _, rec := range a.store.all(kind) {
+// it could write it down. The caller holds a.Mu.
+func (a *Account) orphans(kind, owner string) []*state.Record {
+	var out []*state.Record
+	for _, rec := range a.Store.All(kind) {
 		if rec.Owner == owner && owner != "" && !rec.Known && rec.Deleted == nil {
 			out = append(out, rec)
 		}
@@ -107,112 +71,112 @@ func (a *Account) orphans(kind, owner string) []*record {
 }
 
 // know takes note that the engine holds what was made for a URN, under the name that it says.
-func (a *Account) know(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+func (a *Account) know(r *http.Request, c *state.Call) (*Response, error) {
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, rec := range a.orphans(name, c.owner) {
-		if k.name == "" || same(rec.Inputs[k.name], c.inputs[k.name]) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	for _, rec := range a.orphans(name, c.Owner) {
+		if k.Name == "" || state.Same(rec.Inputs[k.Name], c.Inputs[k.Name]) {
 			rec.Known = true
-			err = errors.Join(err, a.store.put(rec))
+			err = errors.Join(err, a.Store.Put(rec))
 		}
 	}
 	return nil, err
 }
 
 // nameOrphan answers with the name of the newest, so that an automatic name can be that one again.
-func (a *Account) nameOrphan(r *http.Request, c *call) (*Response, error) {
-	name, k, err := kindOf(r)
+func (a *Account) nameOrphan(r *http.Request, c *state.Call) (*Response, error) {
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	found := a.orphans(name, c.owner)
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	found := a.orphans(name, c.Owner)
 	if len(found) == 0 {
 		return nil, nil
 	}
-	return &Response{ID: text(found[len(found)-1].Inputs, k.name)}, nil
+	return &Response{ID: state.Text(found[len(found)-1].Inputs, k.Name)}, nil
 }
 
 // orphan is the one that the call would make anew: of the same name, or all the same where there is no name.
-func (a *Account) orphan(name string, k kind, c *call) *record {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, rec := range a.orphans(name, c.owner) {
-		if k.name != "" && same(rec.Inputs[k.name], c.inputs[k.name]) || k.name == "" && reflect.DeepEqual(rec.Inputs, c.inputs) {
+func (a *Account) orphan(name string, k state.Kind, c *state.Call) *state.Record {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	for _, rec := range a.orphans(name, c.Owner) {
+		if k.Name != "" && state.Same(rec.Inputs[k.Name], c.Inputs[k.Name]) || k.Name == "" && reflect.DeepEqual(rec.Inputs, c.Inputs) {
 			return rec
 		}
 	}
 	return nil
 }
 
-func (a *Account) adopt(c *call, k kind, rec *record) (*Response, error) {
-	c.warn(rec.ID + " was left by an interrupted run and is taken over")
+func (a *Account) adopt(c *state.Call, k state.Kind, rec *state.Record) (*Response, error) {
+	c.Warn(rec.ID + " was left by an interrupted run and is taken over")
 	if err := a.change(c, k, rec); err != nil {
 		return nil, err
 	}
 	return a.answer(rec), nil
 }
 
-func (a *Account) change(c *call, k kind, rec *record) error {
-	if k.busy {
-		return k.update(a, c, rec)
+func (a *Account) change(c *state.Call, k state.Kind, rec *state.Record) error {
+	if k.Busy {
+		return k.Update(c, rec)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if k.update != nil {
-		if err := k.update(a, c, rec); err != nil {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	if k.Update != nil {
+		if err := k.Update(c, rec); err != nil {
 			return err
 		}
 	}
-	if rec.Kind != kindSecretVersion {
-		rec.Inputs = c.inputs
+	if rec.Kind != recorded.KindSecretVersion {
+		rec.Inputs = c.Inputs
 	}
-	if err := a.store.put(rec); err != nil {
+	if err := a.Store.Put(rec); err != nil {
 		return err
 	}
 	return a.changed(c, rec)
 }
 
-func (a *Account) found(r *http.Request) (*record, kind, error) {
-	name, k, err := kindOf(r)
+func (a *Account) found(r *http.Request) (*state.Record, state.Kind, error) {
+	name, k, err := a.kindOf(r)
 	if err != nil {
 		return nil, k, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
 	id := r.URL.Query().Get("id")
-	rec := a.store.get(name, id)
-	if rec == nil && name == kindInstance {
-		rec = a.instanceByName(id) // what one imports by
+	rec := a.Store.Get(name, id)
+	if rec == nil && name == state.KindInstance {
+		rec = a.rds.InstanceByName(id) // what one imports by
 	}
 	if rec == nil || rec.Deleted != nil {
-		return nil, k, refuse("NotFound", "%s %s does not exist", name, id)
+		return nil, k, state.Refuse("NotFound", "%s %s does not exist", name, id)
 	}
 	if !rec.Known && r.URL.Query().Has("known") {
 		rec.Known = true
-		err = a.store.put(rec)
+		err = a.Store.Put(rec)
 	}
 	return rec, k, err
 }
 
 // read answers with the resource; ?known=1 says that the caller keeps its id.
-func (a *Account) read(r *http.Request, _ *call) (*Response, error) {
+func (a *Account) read(r *http.Request, _ *state.Call) (*Response, error) {
 	rec, _, err := a.found(r)
 	return a.answer(rec), err
 }
 
-func (a *Account) update(r *http.Request, c *call) (*Response, error) {
+func (a *Account) update(r *http.Request, c *state.Call) (*Response, error) {
 	rec, k, err := a.found(r)
 	if err != nil {
 		return nil, err
 	}
-	c.region = rec.Region
-	if err := checkTags(rec.Kind, c.inputs); err != nil {
+	c.Region = rec.Region
+	if err := rds.CheckTags(rec.Kind, c.Inputs); err != nil {
 		return nil, err
 	}
 	if err := a.change(c, k, rec); err != nil {
@@ -221,46 +185,46 @@ func (a *Account) update(r *http.Request, c *call) (*Response, error) {
 	return a.answer(rec), nil
 }
 
-func (a *Account) remove(r *http.Request, c *call) (*Response, error) {
+func (a *Account) remove(r *http.Request, c *state.Call) (*Response, error) {
 	rec, k, err := a.found(r)
 	if err != nil {
 		return nil, err
 	}
-	c.region = rec.Region
-	if truth(rec.Inputs, "skipDestroy") { // it stays, and the stack forgets it
+	c.Region = rec.Region
+	if state.Truth(rec.Inputs, "skipDestroy") { // it stays, and the stack forgets it
 		return nil, nil
 	}
-	if k.busy {
-		return nil, k.remove(a, c, rec)
+	if k.Busy {
+		return nil, k.Remove(c, rec)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if k.remove != nil {
-		if err := k.remove(a, c, rec); err != nil {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	if k.Remove != nil {
+		if err := k.Remove(c, rec); err != nil {
 			return nil, err
 		}
 	}
 	if rec.Deleted != nil {
-		return nil, a.store.put(rec)
+		return nil, a.Store.Put(rec)
 	}
-	if err := a.store.remove(rec); err != nil {
+	if err := a.Store.Remove(rec); err != nil {
 		return nil, err
 	}
 	return nil, a.changed(c, rec)
 }
 
 // changed lets others see what concerns them: instances the rules of their security groups, ACM and the DNS server the records.
-func (a *Account) changed(c *call, rec *record) error {
+func (a *Account) changed(c *state.Call, rec *state.Record) error {
 	if rec.Kind == kindRecordSet {
 		return a.namesChanged()
 	}
-	if rec.Kind != kindIngressRule {
+	if rec.Kind != recorded.KindIngressRule {
 		return nil
 	}
-	for _, other := range a.store.all(kindInstance) {
-		uses := slices.Contains(list(other.Inputs, "vpcSecurityGroupIds"), text(rec.Inputs, "securityGroupId"))
-		if uses && other.Instance.Status == statusAvailable {
-			if err := a.refresh(c, other); err != nil {
+	for _, other := range a.Store.All(state.KindInstance) {
+		uses := slices.Contains(state.List(other.Inputs, "vpcSecurityGroupIds"), state.Text(rec.Inputs, "securityGroupId"))
+		if uses && other.Instance.Status == rds.StatusAvailable {
+			if err := a.rds.Refresh(c, other); err != nil {
 				return err
 			}
 		}
@@ -268,16 +232,16 @@ func (a *Account) changed(c *call, rec *record) error {
 	return nil
 }
 
-func (a *Account) answer(rec *record) *Response {
+func (a *Account) answer(rec *state.Record) *Response {
 	if rec == nil {
 		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if rec.Kind == kindInstance {
-		return &Response{ID: rec.ID, Outputs: a.viewInstance(rec)}
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	if rec.Kind == state.KindInstance {
+		return &Response{ID: rec.ID, Outputs: a.rds.ViewInstance(rec)}
 	}
-	outputs := merge(rec.Outputs, rec.Inputs)
+	outputs := state.Merge(rec.Outputs, rec.Inputs)
 	maps.DeleteFunc(outputs, func(_ string, v any) bool { return v == nil })
 	return &Response{ID: rec.ID, Outputs: outputs}
 }

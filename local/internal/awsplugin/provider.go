@@ -20,7 +20,7 @@ import (
 )
 
 // Version is the release of pulumi-aws whose types are stood in for.
-const Version = "6.83.2"
+const Version = "6.83.4"
 
 // SocketVariable is the environment variable that holds the path of the account's socket.
 const SocketVariable = "THREETIER_ACCOUNT_SOCKET"

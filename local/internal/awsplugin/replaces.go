@@ -10,7 +10,7 @@ import (
 
 // replacesFile is the table that the gate of `make plan` embeds: what a pull request is told to replace is what the
 // plugin replaces.
-const replacesFile = "internal/planner/replacement/replaces.json"
+const replacesFile = "gate/plan/replacement/replaces.json"
 
 // replaces are, by type, the inputs whose change makes a new resource.
 type replaces map[string][]string

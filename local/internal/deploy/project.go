@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
-	"threetier/local/internal/account"
+	"threetier/local/internal/account/rds"
 	"threetier/local/internal/files"
 	"threetier/local/internal/home"
 )
@@ -40,7 +40,7 @@ func Prepare(h home.Home) error {
 			return fmt.Errorf("keep the passphrase: %w", err)
 		}
 	}
-	if _, err := account.CA(h.Path("account")); err != nil {
+	if _, err := rds.CA(h.Path("account")); err != nil {
 		return fmt.Errorf("make the account's CA: %w", err)
 	}
 	return nil
@@ -112,7 +112,14 @@ func copyConfig(h home.Home, name, file string, anew bool) error {
 	if last, readErr := os.ReadFile(original); !anew && err == nil && readErr == nil && bytes.Equal(last, data) {
 		return nil
 	}
-	if err := write(target, keepSalt(data, old)); err != nil {
+	ours, others, err := readable(data)
+	if err != nil {
+		return fmt.Errorf("copy the config: %w", err)
+	}
+	if others > 0 {
+		fmt.Fprintf(os.Stderr, "  stand-ins for the %d secret values of %s: their secrets provider isn't here\n", others, filepath.Base(file))
+	}
+	if err := write(target, keepSalt(ours, old)); err != nil {
 		return fmt.Errorf("copy the config: %w", err)
 	}
 	return write(original, data)

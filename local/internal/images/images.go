@@ -151,33 +151,39 @@ func (i Image) wanted() (name, want string, err error) {
 
 // Ensure builds and loads what is missing, or is no longer what its sources
 // say. An image that somebody loaded under the same name is theirs, and stays.
-func (s Store) Ensure(list []Image) error {
+// It returns the names that were loaded before, with other content.
+func (s Store) Ensure(list []Image) (rebuilt []string, err error) {
 	loaded, err := s.Loaded()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, image := range list {
 		name, want, err := image.wanted()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		stampFile := s.stampFile(name)
 		have, err := os.ReadFile(stampFile)
-		if present := slices.Contains(loaded, name); present && (err != nil || string(have) == want) {
+		present := slices.Contains(loaded, name)
+		if present && (err != nil || string(have) == want) {
 			continue
 		}
 		what := "build the image "
 		if made[name] {
 			what = "load the image "
 		}
-		if err := step.Run(what+name, func() error { return s.build(name, image.Dir) }); err != nil {
-			return err
+		if present {
+			rebuilt = append(rebuilt, name)
+			fmt.Fprintf(os.Stderr, "  %s has changed\n", image.Dir)
+		}
+		if err := step.Run(what+name, func(part *step.Step) error { return s.build(part, name, image.Dir) }); err != nil {
+			return rebuilt, err
 		}
 		if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
-			return fmt.Errorf("note the build of %s: %w", name, err)
+			return rebuilt, fmt.Errorf("note the build of %s: %w", name, err)
 		}
 	}
-	return nil
+	return rebuilt, nil
 }
 
 // Prepare builds what Ensure will load: it needs no node.
@@ -190,7 +196,7 @@ func (s Store) Prepare(list []Image) error {
 		if have, err := os.ReadFile(s.stampFile(name)); err == nil && string(have) == want {
 			continue
 		}
-		if err := step.Run("build the image "+name, func() error { return s.make(name, image.Dir) }); err != nil {
+		if err := step.Run("build the image "+name, func(part *step.Step) error { return s.make(part, name, image.Dir) }); err != nil {
 			return err
 		}
 	}
@@ -218,14 +224,15 @@ func (s Store) EnsurePause() error {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
 		return fmt.Errorf("write the pause image's Dockerfile: %w", err)
 	}
-	return s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
+	_, err = s.Ensure([]Image{{Name: node.PauseImage, Dir: dir}})
+	return err
 }
 
 // made holds the images that this command has built.
 var made = map[string]bool{}
 
 // make builds an image, once.
-func (s Store) make(name, dir string) error {
+func (s Store) make(part *step.Step, name, dir string) error {
 	if made[name] {
 		return nil
 	}
@@ -242,12 +249,12 @@ func (s Store) make(name, dir string) error {
 		for _, args := range [][]string{{"npm", "ci"}, {"npm", "run", "build"}} {
 			cmd := exec.Command(args[0], args[1:]...)
 			cmd.Dir = dir
-			if err := step.Command(s.log("npm", dir), cmd); err != nil {
+			if err := part.Command(s.log("npm", dir), cmd); err != nil {
 				return err
 			}
 		}
 	}
-	if err := step.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", tagged(name), dir)); err != nil {
+	if err := part.Command(s.log("image", dir), s.buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--tag", tagged(name), dir)); err != nil {
 		return err
 	}
 	made[name] = true
@@ -255,8 +262,8 @@ func (s Store) make(name, dir string) error {
 }
 
 // build makes an image and loads it.
-func (s Store) build(name, dir string) error {
-	if err := s.make(name, dir); err != nil {
+func (s Store) build(part *step.Step, name, dir string) error {
+	if err := s.make(part, name, dir); err != nil {
 		return err
 	}
 	archive := s.Home.Path("images", "archive.tar")
@@ -265,7 +272,7 @@ func (s Store) build(name, dir string) error {
 		return fmt.Errorf("clear %s: %w", archive, err)
 	}
 	built := tagged(name)
-	if err := step.Command(s.log("push", dir), s.buildah("push", built, "docker-archive:"+archive+":"+built)); err != nil {
+	if err := part.Command(s.log("push", dir), s.buildah("push", built, "docker-archive:"+archive+":"+built)); err != nil {
 		return err
 	}
 	if err := s.Load(archive); err != nil || built == name {
@@ -295,11 +302,11 @@ func (s Store) ensureBase(release string) error {
 	if s.buildah("inspect", "--type", "image", name).Run() == nil {
 		return nil
 	}
-	return step.Run("build the base image "+name, func() error {
+	return step.Run("build the base image "+name, func(part *step.Step) error {
 		tar := s.Home.Path("images", "base.tar")
 		defer func() { _ = os.Remove(tar) }()
 		bootstrap := exec.Command("mmdebstrap", "--variant=minbase", tools.Unprivileged, release, tar)
-		if err := step.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
+		if err := part.Command(s.Home.Path("logs", "base.log"), bootstrap); err != nil {
 			return err
 		}
 		out, err := s.buildah("from", "scratch").Output()
@@ -312,7 +319,7 @@ func (s Store) ensureBase(release string) error {
 			{"config", "--cmd", "bash", container},
 			{"commit", "--rm", container, name},
 		} {
-			if err := step.Command(s.Home.Path("logs", "base.log"), s.buildah(args...)); err != nil {
+			if err := part.Command(s.Home.Path("logs", "base.log"), s.buildah(args...)); err != nil {
 				return err
 			}
 		}

@@ -41,6 +41,9 @@ func (s *Server) Restore(ctx context.Context, from string) error {
 	if err != nil {
 		return fmt.Errorf("copy %s: %w: %s", from, err, strings.TrimSpace(string(out)))
 	}
+	if s.pg = s.majors.of(s.Data()); s.pg == nil {
+		return fmt.Errorf("%s is of another PostgreSQL, want %s", from, s.majors)
+	}
 	return s.forget("standby.signal", "postmaster.pid", "server.crt", "server.key")
 }
 

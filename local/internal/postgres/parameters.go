@@ -105,7 +105,7 @@ func (pg *Installation) ConfigLines(parameters map[string]string) (lines, missin
 			lines = append(lines, "wal_level = logical")
 		case strings.HasPrefix(name, "rds."):
 		case ours && known.Since > 0:
-			missing = append(missing, fmt.Sprintf("parameter %s is recorded only: the installed PostgreSQL %d doesn't have it",
+			missing = append(missing, fmt.Sprintf("parameter %s is recorded only: PostgreSQL %d, which runs here, doesn't have it",
 				name, pg.Major))
 		case name == "shared_preload_libraries":
 			var absent []string
@@ -129,7 +129,7 @@ func (pg *Installation) libraries(value string) (present string, absent []string
 		if name == "" {
 			continue
 		}
-		file := filepath.Join(pg.root, filepath.Dir(programs), "lib", filepath.Base(name)+".so")
+		file := filepath.Join(pg.root, pg.folder("lib"), filepath.Base(name)+".so")
 		if _, err := os.Stat(file); err != nil {
 			absent = append(absent, name)
 			continue

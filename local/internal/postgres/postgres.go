@@ -18,66 +18,121 @@ import (
 // admin is the superuser of every server, as on RDS; only the stand-in itself can be it, over the local socket.
 const admin = "rdsadmin"
 
-// Installation is PostgreSQL from the checkout's Debian 13, run as its own user.
+// Installation is one major of PostgreSQL, from the checkout's .local/trixie, run as its own user.
 type Installation struct {
 	Major   int
 	Version string // such as 17.12
 
-	trixie   string // the command that runs another on Debian 13
-	root     string // where Debian 13's files are
+	trixie   string // the command that runs another on the files of root
+	root     string // .local/trixie
 	uid, gid uint32
 	settings map[string]Setting
 }
 
-// programs is where Debian 13 has PostgreSQL, of one major alone.
-const (
-	major    = 17
-	programs = "/usr/lib/postgresql/17/bin"
-)
+// Majors are the installations that there are, oldest first.
+type Majors []*Installation
 
-// Find is the PostgreSQL that bin/trixie of a checkout runs.
-func Find(ctx context.Context, checkout string) (*Installation, error) {
-	pg := &Installation{Major: major, trixie: filepath.Join(checkout, "bin/trixie"), root: filepath.Join(checkout, ".local/trixie")}
-	home, err := os.Stat(filepath.Join(pg.root, "var/lib/postgresql"))
-	if err != nil {
-		return nil, fmt.Errorf("no PostgreSQL %d, which bin/local install gets: %w", major, err)
-	}
-	owner := home.Sys().(*syscall.Stat_t)
-	pg.uid, pg.gid = owner.Uid, owner.Gid
-	if err := pg.readSettings(ctx); err != nil {
-		return nil, err
-	}
-	out, err := pg.run(ctx, "", "postgres", "--version")
-	if err != nil {
-		return nil, err
-	}
-	if words := strings.Fields(out); len(words) >= 3 {
-		pg.Version = words[2]
-	}
-	return pg, nil
+// folder is where Debian has a major's programs.
+func (pg *Installation) folder(name string) string {
+	return fmt.Sprintf("/usr/lib/postgresql/%d/%s", pg.Major, name)
 }
 
-// CanRead refuses servers' data of another major, as an older stand-in made it.
-func (pg *Installation) CanRead(servers string) error {
+// Find lists what bin/trixie of a checkout can run.
+func Find(ctx context.Context, checkout string) (Majors, error) {
+	root := filepath.Join(checkout, ".local/trixie")
+	home, err := os.Stat(filepath.Join(root, "var/lib/postgresql"))
+	if err != nil {
+		return nil, fmt.Errorf("no PostgreSQL, which bin/local install gets: %w", err)
+	}
+	owner := home.Sys().(*syscall.Stat_t)
+	folders, err := filepath.Glob(filepath.Join(root, "usr/lib/postgresql/*/bin/postgres"))
+	if err != nil {
+		return nil, err
+	}
+	var found Majors
+	for _, file := range folders {
+		major, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(file))))
+		if err != nil {
+			return nil, err
+		}
+		pg := &Installation{Major: major, trixie: filepath.Join(checkout, "bin/trixie"), root: root, uid: owner.Uid, gid: owner.Gid}
+		if err := pg.readSettings(ctx); err != nil {
+			return nil, err
+		}
+		out, err := pg.run(ctx, "", "postgres", "--version")
+		if err != nil {
+			return nil, err
+		}
+		if words := strings.Fields(out); len(words) >= 3 {
+			pg.Version = words[2]
+		}
+		found = append(found, pg)
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s has no PostgreSQL, which bin/local install gets", root)
+	}
+	slices.SortFunc(found, func(a, b *Installation) int { return a.Major - b.Major })
+	return found, nil
+}
+
+// Newest is the newest major.
+func (m Majors) Newest() *Installation { return m[len(m)-1] }
+
+// For is the one that serves a major: itself, or else the next that there is, or else the newest.
+func (m Majors) For(major int) *Installation {
+	for _, pg := range m {
+		if pg.Major >= major {
+			return pg
+		}
+	}
+	return m.Newest()
+}
+
+// of is the one that made a data directory; nil where there is none.
+func (m Majors) of(data string) *Installation {
+	version, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err != nil {
+		return nil
+	}
+	for _, pg := range m {
+		if strings.TrimSpace(string(version)) == strconv.Itoa(pg.Major) {
+			return pg
+		}
+	}
+	return nil
+}
+
+// CanRead refuses servers' data of a major that isn't here, as another stand-in made it.
+func (m Majors) CanRead(servers string) error {
 	files, err := filepath.Glob(filepath.Join(servers, "*", "data", "PG_VERSION"))
 	for _, file := range files {
+		if m.of(filepath.Dir(file)) != nil {
+			continue
+		}
 		version, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		if has := strings.TrimSpace(string(version)); has != strconv.Itoa(pg.Major) {
-			return fmt.Errorf("%s is %s, want %d: make clean removes the databases of another PostgreSQL, and all of the local node with them",
-				file, has, pg.Major)
-		}
+		return fmt.Errorf("%s is %s, want %s: make clean removes the databases of another PostgreSQL, and all of the local node with them",
+			file, strings.TrimSpace(string(version)), m)
 	}
 	return err
+}
+
+// String names the majors, such as "15 or 17".
+func (m Majors) String() string {
+	var names []string
+	for _, pg := range m {
+		names = append(names, strconv.Itoa(pg.Major))
+	}
+	return strings.Join(names, " or ")
 }
 
 // Command is one of PostgreSQL's programs as its own user, in a process group that no terminal's signal reaches and that
 // ends as a whole with the context: initdb has children.
 func (pg *Installation) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	user := []string{"setpriv", "--reuid=" + strconv.Itoa(int(pg.uid)), "--regid=" + strconv.Itoa(int(pg.gid)), "--clear-groups", "--"}
-	cmd := exec.CommandContext(ctx, pg.trixie, slices.Concat(user, []string{filepath.Join(programs, name)}, args)...)
+	cmd := exec.CommandContext(ctx, pg.trixie, slices.Concat(user, []string{pg.folder(filepath.Join("bin", name))}, args)...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=/nonexistent", "PGAPPNAME=rdsadmin"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -116,9 +171,13 @@ func (pg *Installation) baseBackup(ctx context.Context, from *Server, data strin
 // query runs SQL as the superuser; one statement's failure ends it. The SQL goes over stdin, where no process list
 // shows it.
 func (pg *Installation) query(ctx context.Context, srv *Server, sql string) (string, error) {
+	return pg.queryIn(ctx, srv, "postgres", sql)
+}
+
+func (pg *Installation) queryIn(ctx context.Context, srv *Server, database, sql string) (string, error) {
 	out, err := pg.run(ctx, sql, "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
 		"--set=ON_ERROR_STOP=1", "--host="+srv.socket, "--port="+strconv.Itoa(srv.Port()), "--username="+admin,
-		"--dbname=postgres")
+		"--dbname="+quoteConninfo(database))
 	return strings.TrimSpace(out), err
 }
 
@@ -153,3 +212,8 @@ func (pg *Installation) Reaches(path string) error {
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func quoteText(value string) string { return "'" + strings.ReplaceAll(value, "'", "''") + "'" }
+
+// quoteConninfo makes a database's name one that psql doesn't take for a connection string.
+func quoteConninfo(database string) string {
+	return "dbname='" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(database) + "'"
+}

@@ -15,6 +15,7 @@ func (s *Server) Replicate(ctx context.Context, source *Server) error {
 	if !source.Running() {
 		return errors.New("the source's server doesn't run")
 	}
+	s.pg = source.pg
 	err := s.pg.baseBackup(ctx, source, s.reachedData(), "--wal-method=stream", "--create-slot", "--slot="+s.slot())
 	if err != nil {
 		return err

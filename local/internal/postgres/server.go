@@ -26,8 +26,9 @@ const (
 
 // Server is one PostgreSQL: its files, and its process, which is started, watched, restarted when it dies, stopped.
 type Server struct {
-	pg  *Installation
-	log *slog.Logger
+	majors Majors
+	pg     *Installation // the one that made the data, or is to make it
+	log    *slog.Logger
 	// dir is the folder of the instance's data and log, reached the same folder where the server's user can reach it.
 	dir, reached string
 	socket       string // abstract: no path length to mind, and nothing is left of it when the process is gone
@@ -39,10 +40,18 @@ type Server struct {
 	gone     chan struct{} // closed once nothing runs and nothing will restart it
 }
 
-// Server is the one that lives in a folder, whose last part is its own name among all of this machine's.
-func (pg *Installation) Server(dir, reached string, log *slog.Logger) *Server {
-	return &Server{pg: pg, log: log, dir: dir, reached: reached, socket: "@threetier-" + filepath.Base(dir)}
+// Server is the one that lives in a folder, whose last part is its own name among all of this machine's. A server without
+// data is to be of the major.
+func (m Majors) Server(major int, dir, reached string, log *slog.Logger) *Server {
+	s := &Server{majors: m, pg: m.of(filepath.Join(dir, "data")), log: log, dir: dir, reached: reached, socket: "@threetier-" + filepath.Base(dir)}
+	if s.pg == nil {
+		s.pg = m.For(major)
+	}
+	return s
 }
+
+// Version is that of the server's PostgreSQL, such as 17.12.
+func (s *Server) Version() string { return s.pg.Version }
 
 // Data is the data directory.
 func (s *Server) Data() string { return filepath.Join(s.dir, "data") }

@@ -66,16 +66,16 @@ func Install(h home.Home, purpose string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("missing, and there is no apt-get to install them with: %s", names)
 	}
-	return step.Run("install "+names, func() error {
+	return step.Run("install "+names, func(s *step.Step) error {
 		env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		update := exec.Command("apt-get", "update")
 		update.Env = env
-		if err := step.Command(h.Path("logs", "apt-update.log"), update); err != nil {
+		if err := s.Command(h.Path("logs", "apt-update.log"), update); err != nil {
 			return err
 		}
 		install := exec.Command("apt-get", append([]string{"install", "-y", "--no-install-recommends"}, missing...)...)
 		install.Env = env
-		if err := step.Command(h.Path("logs", "apt-install.log"), install); err != nil {
+		if err := s.Command(h.Path("logs", "apt-install.log"), install); err != nil {
 			return err
 		}
 		return noteInstalled(h, missing)

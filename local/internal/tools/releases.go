@@ -58,6 +58,8 @@ type fetcher struct {
 	mu   sync.Mutex // one download at a time: several programs may come from one archive
 	dead map[string]error
 	kept map[string]string // archives by URL
+	// noReleases is called where there is nothing to fetch.
+	noReleases func()
 }
 
 // fetch puts a release's program at a path once its sum is right.

@@ -3,9 +3,9 @@
 package tools
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,16 +32,20 @@ type tool struct {
 	releases []release
 	// says are the arguments that make the program say its version.
 	says []string
+	// patches are what the build changes in its modules.
+	patches []patch
 }
 
 const (
-	kubernetesVersion = "v1.34.9"
+	kubernetesVersion = "v1.35.8"
 	pulumiVersion     = "v3.274.1"
+
+	kubernetesProviderModule = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 )
 
 var all = []tool{
 	{name: "hyperkube", module: "kubernetes", pkg: "./hyperkube",
-		set:     "-X k8s.io/component-base/version.gitVersion=" + kubernetesVersion + " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34",
+		set:     "-X k8s.io/component-base/version.gitVersion=" + kubernetesVersion + " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35",
 		version: kubernetesVersion, releases: kubernetesReleases(), says: []string{"--version"}},
 	{name: "etcd", module: "kubernetes", pkg: "go.etcd.io/etcd/server/v3", version: "v3.6.16", says: []string{"--version"}, releases: []release{{
 		"etcd", "github.com/etcd-io/etcd/releases/download/{v}/etcd-{v}-linux-{arch}.tar.gz", "github.com/etcd-io/etcd/releases/download/{v}/SHA256SUMS"}}},
@@ -52,14 +56,16 @@ var all = []tool{
 		"github.com/cloudnativelabs/kube-router/releases/download/{v}/kube-router_{n}_checksums.txt"}}},
 	{name: "metrics-server", module: "kubernetes", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server"},
 	{name: "pause", module: "kubernetes", pkg: "./pause"},
-	{name: "pulumi-resource-kubernetes", module: "pulumi-kubernetes", pkg: ".",
-		set: "-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=" + KubernetesProvider, version: "v" + KubernetesProvider, releases: []release{{
-			"pulumi-resource-kubernetes", "github.com/pulumi/pulumi-kubernetes/releases/download/{v}/pulumi-resource-kubernetes-{v}-linux-{arch}.tar.gz",
-			"github.com/pulumi/pulumi-kubernetes/releases/download/{v}/pulumi-kubernetes_{n}_checksums.txt"}}},
 	{name: "pulumi", module: "pulumi", pkg: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
 		set: "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + pulumiVersion, version: pulumiVersion, says: []string{"version"}, releases: []release{pulumiRelease("pulumi")}},
 	{name: "pulumi-language-go", module: "pulumi-language-go", pkg: "github.com/pulumi/pulumi/sdk/v3/go/pulumi-language-go",
 		set: "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.60.0", version: pulumiVersion, releases: []release{pulumiRelease("pulumi-language-go")}},
+	{name: "pulumi-resource-kubernetes", module: "pulumi-kubernetes", pkg: ".",
+		set: "-X github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version=" + KubernetesProvider, version: "v" + KubernetesProvider, releases: []release{{
+			"pulumi-resource-kubernetes", "github.com/pulumi/pulumi-kubernetes/releases/download/{v}/pulumi-resource-kubernetes-{v}-linux-{arch}.tar.gz",
+			"github.com/pulumi/pulumi-kubernetes/releases/download/{v}/pulumi-kubernetes_{n}_checksums.txt"}},
+		// The one line that keeps it from compiling against the CLI's own version of pkg/v3.
+		patches: []patch{{kubernetesProviderModule + "/pkg/gen", "schema.go", "Provider: pschema.ResourceSpec{", "Provider: &pschema.ResourceSpec{"}}},
 }
 
 // KubernetesPrograms are those that hyperkube is, or that a release has one by one.
@@ -89,7 +95,7 @@ const (
 	// KubernetesProvider is the version of the Kubernetes provider that the program's SDK asks for.
 	KubernetesProvider = "4.25.0"
 	// AWSProvider is the version of the AWS provider that the program's SDK asks for.
-	AWSProvider = "6.83.2"
+	AWSProvider = "6.83.4"
 )
 
 // Get gets what is missing or no longer what the checkout says. Building all of it takes a quarter of an hour on two
@@ -97,8 +103,14 @@ const (
 func Get(h home.Home) error {
 	f := &fetcher{home: h, dead: map[string]error{}, kept: map[string]string{}}
 	defer func() { _ = os.RemoveAll(h.Cache("downloads")) }()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	f.noReleases = sync.OnceFunc(func() {
+		f.expectBuilds()
+		go downloadSources(ctx, h)
+	})
 	// Two at a time, of which each compiles little that the other does: one's downloads and links leave the processors to
-	// the other.
+	// the other. What the Kubernetes provider shares with hyperkube is compiled when its turn comes.
 	return AtOnce(
 		func() error { return f.getAll(func(t tool) bool { return t.module == "kubernetes" }) },
 		func() error {
@@ -129,35 +141,69 @@ func (f *fetcher) getAll(wanted func(tool) bool) error {
 	return nil
 }
 
-func (f *fetcher) get(t tool) error {
-	h := f.home
-	want, err := t.stamp(h)
-	if err != nil {
-		return err
+// complete says whether a tool is there as the checkout wants it, and the stamp that it has then.
+func (t tool) complete(h home.Home) (want string, complete bool, err error) {
+	if want, err = t.stamp(h); err != nil {
+		return "", false, err
 	}
-	stampFile := h.Bin("." + t.name + ".stamp")
-	have, err := os.ReadFile(stampFile)
-	complete := err == nil && string(have) == want
+	have, err := os.ReadFile(t.stampFile(h))
+	complete = err == nil && string(have) == want
 	for _, program := range t.programs() {
 		_, missing := os.Stat(h.Bin(program))
 		complete = complete && missing == nil
 	}
-	if complete {
-		return nil
+	return want, complete, nil
+}
+
+func (t tool) stampFile(h home.Home) string { return h.Bin("." + t.name + ".stamp") }
+
+// expectBuilds announces the builds of all that is missing.
+func (f *fetcher) expectBuilds() {
+	for _, t := range all {
+		if _, complete, err := t.complete(f.home); err == nil && !complete {
+			step.Expect("build " + t.name)
+		}
+	}
+	step.Expect(compileProgram)
+}
+
+// downloadSources gets what is compiled later, while the processors have other work. An error is the build's to report.
+func downloadSources(ctx context.Context, h home.Home) {
+	packages := map[string][]string{h.Root: {"."}}
+	for _, t := range all {
+		dir := h.Source("local/tools", t.module)
+		packages[dir] = append(packages[dir], t.pkg)
+	}
+	for dir, names := range packages {
+		list := exec.CommandContext(ctx, "go", append([]string{"list", "-e", "-deps"}, names...)...)
+		list.Dir = dir
+		_ = list.Run()
+	}
+}
+
+func (f *fetcher) get(t tool) error {
+	h := f.home
+	want, complete, err := t.complete(h)
+	if err != nil || complete {
+		return err
 	}
 	if !f.link(t) {
 		err := errNoRelease
 		if t.version != "" {
-			err = step.Run("fetch "+t.name, func() error { return f.fetchAll(t) })
+			err = step.Run("fetch "+t.name, func(*step.Step) error { return f.fetchAll(t) })
 		}
 		if errors.Is(err, errNoRelease) {
-			err = step.Run("build "+t.name, func() error { return t.build(h) })
+			if t.version != "" {
+				f.noReleases()
+			}
+			err = step.Run("build "+t.name, func(s *step.Step) error { return t.build(h, s) })
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := os.WriteFile(stampFile, []byte(want), 0o600); err != nil {
+	step.Forget("build " + t.name)
+	if err := os.WriteFile(t.stampFile(h), []byte(want), 0o600); err != nil {
 		return fmt.Errorf("note where %s comes from: %w", t.name, err)
 	}
 	return nil
@@ -202,22 +248,28 @@ func (f *fetcher) fetchAll(t tool) error {
 	return nil
 }
 
-func (t tool) build(h home.Home) error {
+func (t tool) build(h home.Home, s *step.Step) error {
 	if t.module == "pulumi-kubernetes" {
 		if err := copyEmbedded(h); err != nil {
 			return err
 		}
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", strings.TrimSpace("-s -w "+t.set), "-o", h.Bin(t.name), t.pkg)
+	modfile, err := t.changed(h)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(filepath.Dir(modfile)) }()
+	// What changes how a package is compiled, as -trimpath or cgo, is the same for all that is built: they share packages.
+	cmd := exec.Command("go", "build", "-modfile", modfile, "-buildvcs=false", "-ldflags", strings.TrimSpace("-s -w "+t.set), "-o", h.Bin(t.name), t.pkg)
 	cmd.Dir = h.Source("local/tools", t.module)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-buildvcs=false",
+	cmd.Env = append(os.Environ(), "GOWORK=off",
 		// A compiler collects much garbage: with memory to spare, a fifth of its time.
 		"GOGC=400")
 	// An own program that was linked here before is not to be written through.
 	if err := os.RemoveAll(h.Bin(t.name)); err != nil {
 		return fmt.Errorf("replace %s: %w", t.name, err)
 	}
-	if err := step.Command(h.Path("logs", "build-"+t.name+".log"), cmd); err != nil {
+	if err := s.Command(h.Path("logs", "build-"+t.name+".log"), cmd); err != nil {
 		return err
 	}
 	for _, program := range t.programs() {
@@ -233,7 +285,7 @@ func (t tool) build(h home.Home) error {
 // stamp names what a tool was built from: its pinned versions, our own lines, the compiler.
 func (t tool) stamp(h home.Home) (string, error) {
 	copied := func(name string) bool { return strings.HasSuffix(name, ".json") || name == "go" }
-	s, err := stamp.Of(h.Source("local/tools", t.module), copied, runtime.Version(), t.pkg, t.set, t.version)
+	s, err := stamp.Of(h.Source("local/tools", t.module), copied, runtime.Version(), t.pkg, t.set, t.version, t.patches)
 	if err != nil {
 		return "", fmt.Errorf("stamp %s: %w", t.name, err)
 	}
@@ -244,7 +296,7 @@ func (t tool) stamp(h home.Home) (string, error) {
 // has them under other names. And it puts those folders of the program's SDK that the provider uses where go.mod looks.
 func copyEmbedded(h home.Home) error {
 	dir := h.Source("local/tools/pulumi-kubernetes")
-	module, err := downloaded(dir, "github.com/pulumi/pulumi-kubernetes/provider/v4")
+	module, err := downloaded(dir, kubernetesProviderModule)
 	if err != nil {
 		return err
 	}
@@ -267,7 +319,7 @@ func copyEmbedded(h home.Home) error {
 	}
 	files["sdk/go/kubernetes/yaml/v2/kinds.go"] = filepath.Join(dir, "yaml/kinds.go")
 	for name, from := range files {
-		if err := install(filepath.Join(dir, name), func(w io.Writer) error { return copyFile(w, from) }); err != nil {
+		if err := installCopy(filepath.Join(dir, name), from); err != nil {
 			return fmt.Errorf("copy %s: %w", from, err)
 		}
 	}
@@ -290,15 +342,17 @@ func downloaded(dir, module string) (string, error) {
 	return strings.TrimSpace(string(found)), nil
 }
 
+const compileProgram = "compile the program"
+
 // program compiles the checkout's own program with all that it imports, which only the machine's network can download:
 // in the node, Pulumi then has no more to do than to link it.
 func program(h home.Home) error {
-	return step.Run("compile the program", func() error {
+	return step.Run(compileProgram, func(s *step.Step) error {
 		// Unlike go build, it doesn't link.
 		compile := exec.Command("go", "list", "-deps", "-export", "-f", "{{/* nothing to print */}}", ".")
 		compile.Dir = h.Root
 		compile.Env = append(os.Environ(), "GOGC=400")
-		return step.Command(h.Path("logs", "program.log"), compile)
+		return s.Command(h.Path("logs", "program.log"), compile)
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 // trixie is what of Debian 13 the node and the tests run, whatever release this machine has; bin/trixie runs it.
 var trixie = []string{
-	"postgresql-17",
+	"postgresql-17", "postgresql-15",
 	"nginx-light", "openssl",
 	"python3-fastapi", "python3-uvicorn", "python3-sqlalchemy", "python3-psycopg2", "alembic",
 	"python3-psycopg", "python3-asyncpg", // other drivers that apps use
@@ -28,8 +28,11 @@ const bindTargets = `: >> "$1/etc/hosts"; : >> "$1/etc/resolv.conf"`
 
 // allowed are extensions that only a superuser may add, unless they are trusted; on RDS its administrator may.
 const allowed = `for name in dblink pg_buffercache pg_prewarm pg_stat_statements pgrowlocks pgstattuple postgres_fdw; do
-	echo "trusted = true" >> "$1/usr/share/postgresql/17/extension/$name.control"
+	for file in "$1"/usr/share/postgresql/*/extension/$name.control; do echo "trusted = true" >> "$file"; done
 done`
+
+// bookworm is the release before, which has PostgreSQL 15. Of a package that both have, apt takes trixie's, which is newer.
+const bookworm = `sed -n "s/ trixie main/ bookworm main/p" "$1/etc/apt/sources.list" > "$1/etc/apt/sources.list.d/bookworm.list"`
 
 // Unprivileged is a hook of mmdebstrap: nothing below .local gives a user of this machine root.
 const Unprivileged = `--customize-hook=find "$1" -xdev -type f -perm /6000 -exec chmod ug-s {} +`
@@ -37,18 +40,18 @@ const Unprivileged = `--customize-hook=find "$1" -xdev -type f -perm /6000 -exec
 // Trixie makes the file system of Debian 13's packages, where it is missing or has others.
 func Trixie(h home.Home) error {
 	bootstrap := []string{"--variant=minbase", "--essential-hook=" + postgresUser, "--customize-hook=" + bindTargets,
-		"--customize-hook=" + allowed, Unprivileged, "--include=" + strings.Join(trixie, ","), "trixie"}
+		"--customize-hook=" + allowed, "--setup-hook=" + bookworm, Unprivileged, "--include=" + strings.Join(trixie, ","), "trixie"}
 	root, note, want := h.Cache("trixie"), h.Cache("trixie.made-by"), strings.Join(bootstrap, "\n")
 	if have, err := os.ReadFile(note); err == nil && string(have) == want {
 		return nil
 	}
-	return step.Run("install Debian 13's PostgreSQL, NGINX and FastAPI", func() error {
+	return step.Run("install Debian's PostgreSQL, NGINX and FastAPI", func(s *step.Step) error {
 		// A running node uses the old one until the new one is complete.
 		fresh := root + ".new"
 		if err := os.RemoveAll(fresh); err != nil {
 			return fmt.Errorf("clear %s: %w", fresh, err)
 		}
-		if err := step.Command(h.Path("logs", "trixie.log"), exec.Command("mmdebstrap", append(bootstrap, fresh)...)); err != nil {
+		if err := s.Command(h.Path("logs", "trixie.log"), exec.Command("mmdebstrap", append(bootstrap, fresh)...)); err != nil {
 			return err
 		}
 		if err := os.RemoveAll(root); err != nil {

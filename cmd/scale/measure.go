@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"threetier/gate/project"
+	"threetier/internal/settings"
+)
+
+const (
+	stackName   = "scale"
+	rounds      = 5
+	seconds     = 8
+	connections = 8 // NGINX lets one client have 36 requests at the same time
+	rows        = 20
+)
+
+// What CPU time is looked up of: three tiers and the server of the database.
+const (
+	nginx    = "nginx"
+	frontend = "frontend"
+	backend  = "backend"
+	database = "database"
+)
+
+// loads are the requests that are measured, and who works for them.
+var loads = []struct {
+	name, path string
+	tiers      []string
+}{
+	{"a page", "/", []string{nginx, frontend}},
+	{fmt.Sprintf("a read of %d rows", rows), "/api/items", []string{nginx, backend, database}},
+}
+
+// node runs commands inside the local node.
+type node struct {
+	root string
+	// namespace is the stack's, which begins the instance's name too.
+	namespace string
+}
+
+func (n node) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = n.root
+	return cmd
+}
+
+func (n node) inside(args ...string) (string, error) {
+	cmd := n.command(filepath.Join(n.root, ".local/bin/local"), append([]string{"exec", "--"}, args...)...)
+	cmd.Env = append(os.Environ(), "THREETIER_ROOT="+n.root)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, out, said.String())
+	}
+	return string(out), nil
+}
+
+// measure brings the stack up, measures, and destroys it whatever happens.
+func measure(root string) (measured figures, err error) {
+	name, err := project.Name(root)
+	if err != nil {
+		return figures{}, err
+	}
+	n := node{root, settings.DefaultNamespace(name, stackName)}
+	config, err := onePodEach(root)
+	if err != nil {
+		return figures{}, err
+	}
+	defer func() { _ = os.Remove(config) }()
+	stack := func(verb string) error {
+		cmd := n.command("bin/local", verb, "--stack", stackName, "--config-file", config)
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		return cmd.Run()
+	}
+	if err := stack("up"); err != nil {
+		return figures{}, fmt.Errorf("bring up the stack %s: %w", stackName, err)
+	}
+	defer func() { err = errors.Join(err, stack("destroy")) }()
+	pods, err := n.pods()
+	if err != nil {
+		return figures{}, err
+	}
+	measured = figures{Date: time.Now().UTC().Format(time.DateOnly), Rounds: rounds, Seconds: seconds, Connections: connections}
+	if measured.Machine, err = thisMachine(); err != nil {
+		return figures{}, err
+	}
+	add := fmt.Sprintf(`for i in $(seq %d); do curl -fsS -o /dev/null -H 'Content-Type: application/json' -d "{\"title\": \"item $i\"}" http://%s:8080/api/items; done`,
+		rows, pods[nginx].ip)
+	if _, err := n.inside("sh", "-ec", add); err != nil {
+		return figures{}, fmt.Errorf("add items: %w", err)
+	}
+	measured.Loads, err = n.loads(pods)
+	return measured, err
+}
+
+// onePodEach is dev's config with one pod in each tier, in a file.
+func onePodEach(root string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "Pulumi.dev.yaml"))
+	if err != nil {
+		return "", err
+	}
+	values, err := project.ReadValues(text)
+	if err != nil {
+		return "", err
+	}
+	for _, tier := range []string{nginx, frontend, backend} {
+		values.Set("threetier:"+tier+".replicas", map[string]any{"min": 1, "max": 1})
+	}
+	if text, err = values.Text(); err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp("", "Pulumi.scale-*.yaml")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(text)
+	return file.Name(), errors.Join(err, file.Close())
+}
+
+type pod struct{ name, ip string }
+
+// pods are the one of each tier.
+func (n node) pods() (map[string]pod, error) {
+	out, err := n.inside("kubectl", "--namespace", n.namespace, "get", "pods", "--field-selector", "status.phase=Running", "--output", "json")
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Items []struct {
+			Metadata struct {
+				Name   string
+				Labels map[string]string
+			}
+			Status struct {
+				PodIP string `json:"podIP"`
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		return nil, fmt.Errorf("read the pods: %w", err)
+	}
+	pods := map[string]pod{}
+	for _, item := range list.Items {
+		pods[item.Metadata.Labels["app.kubernetes.io/name"]] = pod{item.Metadata.Name, item.Status.PodIP}
+	}
+	for _, tier := range []string{nginx, frontend, backend} {
+		if pods[tier].ip == "" {
+			return nil, fmt.Errorf("no pod of %s runs in %s, want one", tier, n.namespace)
+		}
+	}
+	return pods, nil
+}
+
+// loads takes turns, so that what else runs on the machine meets all.
+func (n node) loads(pods map[string]pod) ([]load, error) {
+	runs := make([][]load, len(loads))
+	for round := range rounds {
+		for i, l := range loads {
+			run, err := n.load(l.name, l.path, pods, l.tiers)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s: %.0f requests/s, p99 %.1f ms, µs of CPU: %.0f\n", round+1, rounds, l.name, run.PerSecond, run.P99, slices.Sorted(maps.Values(run.CPU)))
+			runs[i] = append(runs[i], run)
+		}
+	}
+	var medians []load
+	for _, run := range runs {
+		medians = append(medians, median(run))
+	}
+	return medians, nil
+}
+
+// load is one run of wrk, and what it cost the tiers.
+func (n node) load(name, path string, pods map[string]pod, tiers []string) (load, error) {
+	before, err := n.cpu(pods, tiers)
+	if err != nil {
+		return load{}, err
+	}
+	said, err := n.inside("wrk", "--threads", "1", "--connections", strconv.Itoa(connections), "--duration", fmt.Sprintf("%ds", seconds),
+		"--latency", "http://"+pods[nginx].ip+":8080"+path)
+	if err != nil {
+		return load{}, fmt.Errorf("run wrk (Debian package wrk): %w", err)
+	}
+	after, err := n.cpu(pods, tiers)
+	if err != nil {
+		return load{}, err
+	}
+	run := load{Name: name, Path: path, CPU: map[string]float64{}}
+	requests, err := run.read(said)
+	if err != nil {
+		return load{}, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, tier := range tiers {
+		run.CPU[tier] = (after[tier] - before[tier]) / requests
+	}
+	return run, nil
+}
+
+var (
+	requestsLine = regexp.MustCompile(`([0-9]+) requests in `)
+	rateLine     = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	p99Line      = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+	errorLine    = regexp.MustCompile(`Non-2xx.*|Socket errors.*`)
+)
+
+// read takes rate and latency from what wrk says. A request that failed makes all of it worthless.
+func (l *load) read(said string) (requests float64, err error) {
+	if failed := errorLine.FindString(said); failed != "" {
+		return 0, errors.New(failed)
+	}
+	count, rate, p99 := requestsLine.FindStringSubmatch(said), rateLine.FindStringSubmatch(said), p99Line.FindStringSubmatch(said)
+	if count == nil || rate == nil || p99 == nil {
+		return 0, fmt.Errorf("read what wrk says:\n%s", said)
+	}
+	latency, err := time.ParseDuration(p99[1] + p99[2])
+	if err != nil {
+		return 0, err
+	}
+	l.P99 = float64(latency) / float64(time.Millisecond)
+	if l.PerSecond, err = strconv.ParseFloat(rate[1], 64); err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(count[1], 64)
+}
+
+// cpu is the time that each tier has used, in microseconds.
+func (n node) cpu(pods map[string]pod, tiers []string) (map[string]float64, error) {
+	used := map[string]float64{}
+	for _, tier := range tiers {
+		var err error
+		if tier == database {
+			used[tier], err = n.databaseCPU()
+		} else {
+			used[tier], err = n.podCPU(pods[tier].name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up the CPU time of %s: %w", tier, err)
+		}
+	}
+	return used, nil
+}
+
+// podCPU is what the kernel counts for the pod's container: with cgroups of version 2 in cpu.stat, with version 1 in cpuacct.usage.
+func (n node) podCPU(name string) (float64, error) {
+	const read = "cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/*cpuacct/cpuacct.usage"
+	out, err := n.inside("kubectl", "--namespace", n.namespace, "exec", name, "--", "sh", "-c", read)
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(out)
+	if len(fields) == 1 {
+		nanoseconds, err := strconv.ParseFloat(fields[0], 64)
+		return nanoseconds / 1000, err
+	}
+	at := slices.Index(fields, "usage_usec")
+	if at < 0 || at+1 == len(fields) {
+		return 0, fmt.Errorf("cpu.stat says %q, want usage_usec", out)
+	}
+	return strconv.ParseFloat(fields[at+1], 64)
+}
+
+// dataFolder is the name of the folder of the database's data: its resource id.
+func (n node) dataFolder() (string, error) {
+	socket := filepath.Join(cmp.Or(os.Getenv("THREETIER_HOME"), filepath.Join(n.root, ".local")), "run/account.sock")
+	out, err := n.inside("curl", "-fsS", "--unix-socket", socket, "http://account/instances")
+	if err != nil {
+		return "", err
+	}
+	var instances []struct{ Identifier, DataDir string }
+	if err := json.Unmarshal([]byte(out), &instances); err != nil {
+		return "", fmt.Errorf("read the instances: %w", err)
+	}
+	for _, instance := range instances {
+		if instance.Identifier == n.namespace+"-database" {
+			return filepath.Base(filepath.Dir(instance.DataDir)) + "/" + filepath.Base(instance.DataDir), nil
+		}
+	}
+	return "", fmt.Errorf("the account has no instance %s-database, want one", n.namespace)
+}
+
+// databaseCPU is that of all processes of the database's server, which work in the folder of its data.
+func (n node) databaseCPU() (float64, error) {
+	folder, err := n.dataFolder()
+	if err != nil {
+		return 0, err
+	}
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		return 0, err
+	}
+	const microsecondsPerTick = 10_000
+	total, found := 0, false
+	for _, link := range links {
+		dir, err := os.Readlink(link)
+		if err != nil || !strings.HasSuffix(dir, "/"+folder) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(filepath.Dir(link), "stat"))
+		if err != nil {
+			continue // it has ended
+		}
+		found = true
+		// After the name, which is in brackets, the 12th and 13th are user and system time.
+		for _, field := range strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))[11:13] {
+			ticks, err := strconv.Atoi(field)
+			if err != nil {
+				return 0, fmt.Errorf("read %s: %w", link, err)
+			}
+			total += ticks
+		}
+	}
+	if !found {
+		return 0, fmt.Errorf("no process works in %s", folder)
+	}
+	return float64(total * microsecondsPerTick), nil
+}
+
+func median(runs []load) load {
+	middle := func(of func(load) float64) float64 {
+		var values []float64
+		for _, run := range runs {
+			values = append(values, of(run))
+		}
+		slices.Sort(values)
+		return values[len(values)/2]
+	}
+	out := load{
+		Name: runs[0].Name, Path: runs[0].Path, CPU: map[string]float64{},
+		PerSecond: middle(func(l load) float64 { return l.PerSecond }), P99: middle(func(l load) float64 { return l.P99 }),
+	}
+	for tier := range maps.Keys(runs[0].CPU) {
+		out.CPU[tier] = middle(func(l load) float64 { return l.CPU[tier] })
+	}
+	return out
+}
+
+var (
+	modelLine  = regexp.MustCompile(`(?m)^model name\s*: (.+)$`)
+	memoryLine = regexp.MustCompile(`(?m)^MemTotal:\s+(\d+) kB$`)
+)
+
+func thisMachine() (machine, error) {
+	read := func(file string, line *regexp.Regexp) string {
+		text, _ := os.ReadFile(file)
+		if found := line.FindSubmatch(text); found != nil {
+			return string(found[1])
+		}
+		return ""
+	}
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return machine{}, err
+	}
+	kilobytes, err := strconv.Atoi(read("/proc/meminfo", memoryLine))
+	return machine{
+		Processor: read("/proc/cpuinfo", modelLine), Cores: runtime.NumCPU(),
+		MemoryGiB: (kilobytes + 1<<19) >> 20, Kernel: strings.TrimSpace(string(kernel)),
+	}, err
+}

@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"threetier/components/database"
+	"threetier/gate/project"
+	"threetier/gate/recorder"
+)
+
+// dataLossKey is the stack config's key for losses that are intended: a list of names.
+// It has a namespace of its own since the program has no use for it.
+const dataLossKey = "plan:dataLoss"
+
+// Input is what the stack in the folder is planned from, with the losses that its config allows.
+func Input(root, stack string) (options recorder.Options, allowed []string, err error) {
+	name, err := project.Name(root)
+	if err != nil {
+		return recorder.Options{}, nil, err
+	}
+	config, err := project.Read(root, stack)
+	if err != nil {
+		return recorder.Options{}, nil, err
+	}
+	if err := config.Decode(dataLossKey, &allowed); err != nil {
+		return recorder.Options{}, nil, fmt.Errorf("%w, want a list of names", err)
+	}
+	return recorder.Options{Project: name, Stack: stack, Config: config, Network: networkOf(config), RDS: rdsOf(config, name, stack)}, allowed, nil
+}
+
+// networkOf is a VPC in which the subnets that the config names exist, in two zones.
+func networkOf(read *project.Config) *recorder.Network {
+	var database struct {
+		Network struct {
+			VPC     string   `json:"vpcId"`
+			Subnets []string `json:"subnetIds"`
+		} `json:"network"`
+	}
+	network := recorder.TwoZones()
+	if err := read.Decode("threetier:database", &database); err != nil {
+		// What is wrong is the program's to say, in its own words.
+		return network
+	}
+	if database.Network.VPC != "" {
+		network.VPC = database.Network.VPC
+	}
+	for i, id := range database.Network.Subnets {
+		known := slices.ContainsFunc(network.Subnets, func(subnet recorder.Subnet) bool { return subnet.ID == id })
+		if !known {
+			network.Others = append(network.Others, recorder.Subnet{ID: id, Zone: []string{"eu-west-1a", "eu-west-1b"}[i%2]})
+		}
+	}
+	return network
+}
+
+// rdsOf has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
+// the instance whose upgrade is allowed.
+func rdsOf(read *project.Config, projectName, stack string) recorder.RDS {
+	var given struct {
+		Restore string          `json:"restoreFrom"`
+		Version json.RawMessage `json:"engineVersion"` // text or a number
+		Key     string          `json:"kmsKeyArn"`
+		Upgrade bool            `json:"allowMajorVersionUpgrade"`
+		Class   string          `json:"instanceClass"`
+	}
+	if err := read.Decode("threetier:database", &given); err != nil {
+		return recorder.RDS{}
+	}
+	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
+	switch major, err := strconv.Atoi(version); {
+	case given.Upgrade && err == nil:
+		older := strconv.Itoa(major - 1)
+		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.DefaultInstanceClass)}
+		return recorder.RDS{
+			Instances:      map[string]recorder.DBInstance{database.Identifier(projectName, stack, "database"): instance},
+			UpgradeTargets: map[string][]string{older: {version}},
+		}
+	case given.Restore != "":
+		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}
+	}
+	return recorder.RDS{}
+}

@@ -1,0 +1,173 @@
+// Package plan writes down what a stack would register, and tells what has changed since another commit: what a
+// reviewer wants to see of a pull request, without a credential.
+package plan
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/gate/plan/replacement"
+	"threetier/gate/recorder"
+	"threetier/internal/settings"
+	"threetier/internal/stack"
+)
+
+// Plan is all that a stack registers, in the order of the flow.
+type Plan struct {
+	// Stack is the stack's name.
+	Stack string `yaml:"stack"`
+	// Connections is the sum of the database connections that the pods may open.
+	Connections string `yaml:"connections"`
+	// Resources are the stack's: each component, then what is in it.
+	Resources []Resource `yaml:"resources"`
+
+	// Allowed are the losses that the stack config allows, by name.
+	Allowed []string `yaml:"-"`
+}
+
+// Resource is one that the stack registers.
+type Resource struct {
+	// Type is the type token, Name the logical name.
+	Type string `yaml:"type"`
+	Name string `yaml:"name"`
+	// Parent is the component that it is part of; empty for the stack's own.
+	Parent string `yaml:"parent,omitempty"`
+	// After are what it waits for beyond what its inputs refer to.
+	After []string `yaml:"after,omitempty"`
+	// Protect refuses deletion.
+	Protect bool `yaml:"protect,omitempty"`
+	// DeleteBeforeReplace has the old one gone before there is a new one.
+	DeleteBeforeReplace bool `yaml:"deleteBeforeReplace,omitempty"`
+	// IgnoreChanges are the inputs that count at creation only.
+	IgnoreChanges []string `yaml:"ignoreChanges,omitempty"`
+	// Inputs are what the program asks for. <Kind name> stands for what is only known once that resource exists.
+	Inputs map[string]any `yaml:"inputs,omitempty"`
+}
+
+// Label is the resource as others refer to it: Instance database.
+func (r Resource) Label() string { return label(r.Type, r.Name) }
+
+func label(typ, name string) string {
+	return typ[strings.LastIndexAny(typ, ":/")+1:] + " " + name
+}
+
+// Build is the plan of the stack whose config is in the folder.
+func Build(root, name string) (*Plan, error) {
+	options, allowed, err := Input(root, name)
+	if err != nil {
+		return nil, err
+	}
+	region, err := options.Config.Text("aws:region")
+	if err != nil {
+		return nil, fmt.Errorf("read aws:region: %w", err)
+	}
+	options.ID, options.Answer = reference, references
+	plan := &Plan{Stack: name, Allowed: allowed}
+	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
+		if config, err := settings.Load(ctx); err == nil {
+			plan.Connections = config.Connections()
+		}
+		return stack.Deploy(ctx)
+	}, options)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", name, err)
+	}
+	plan.Resources = append(plan.Resources, Resource{
+		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": region},
+	})
+	flow := newFlow(recording.Resources)
+	for _, res := range flow.inOrder() {
+		plan.Resources = append(plan.Resources, flow.planned(res))
+	}
+	return plan, nil
+}
+
+func (f *flow) planned(res recorder.Resource) Resource {
+	inputs := shown(res)
+	// The type says both.
+	delete(inputs, "kind")
+	delete(inputs, "apiVersion")
+	out := Resource{
+		Type: res.Type, Name: res.Name,
+		Protect: res.Protect, DeleteBeforeReplace: res.DeleteBeforeReplace, IgnoreChanges: res.IgnoreChanges,
+		Inputs: inputs,
+	}
+	if parent, hasParent := f.resources[res.Parent]; hasParent {
+		out.Parent = label(parent.Type, parent.Name)
+	}
+	text := fmt.Sprint(inputs)
+	for _, urn := range f.before(res) {
+		other := f.resources[urn]
+		if !strings.Contains(text, reference(other)) {
+			out.After = append(out.After, label(other.Type, other.Name))
+		}
+	}
+	slices.Sort(out.After)
+	return out
+}
+
+// reference stands for a resource's id, and for an automatic name.
+func reference(res recorder.Resource) string { return "<" + label(res.Type, res.Name) + ">" }
+
+// references stand for what the provider answers.
+func references(res recorder.Resource) resource.PropertyMap {
+	ref := reference(res)
+	text := resource.NewProperty[string]
+	answers := resource.PropertyMap{}
+	switch res.Type {
+	case "aws:rds/instance:Instance":
+		answers["address"] = text(ref + ".address")
+		answers["arn"] = text(ref + ".arn")
+		if port, given := res.Inputs["port"]; given {
+			answers["endpoint"] = text(fmt.Sprintf("%s.address:%v", ref, port.NumberValue()))
+		}
+	case "aws:rds/subnetGroup:SubnetGroup", "aws:rds/parameterGroup:ParameterGroup", "aws:iam/role:Role":
+		answers["name"] = text(ref)
+		answers["arn"] = text(ref + ".arn")
+	case "aws:acm/certificate:Certificate":
+		answers["arn"] = text(ref + ".arn")
+		answers["domainValidationOptions"] = resource.NewProperty([]resource.PropertyValue{resource.NewProperty(resource.PropertyMap{
+			"resourceRecordName": text(ref + ".validation.name"), "resourceRecordValue": text(ref + ".validation.value"),
+		})})
+	case "aws:secretsmanager/secretVersion:SecretVersion":
+		// Templates that the password is put into are shown with this in its place.
+		answers["secretString"] = resource.MakeSecret(text(password))
+	}
+	if metadata, given := res.Inputs["metadata"]; given && metadata.IsObject() {
+		named := metadata.ObjectValue().Copy()
+		if _, hasName := named["name"]; !hasName {
+			named["name"] = text(ref)
+		}
+		answers["metadata"] = resource.NewProperty(named)
+	}
+	return answers
+}
+
+const header = `# What the stack %s registers. Written by make plan: don't edit.
+# <Kind name> stands for what is only known once that resource exists, [secret] for a secret. What is looked up in
+# the account (the cluster's endpoint, VPC, subnets and security group) is a stand-in, the same for everybody.
+`
+
+// Text is the plan as it is committed.
+func (p *Plan) Text() ([]byte, error) {
+	body, err := encoding.YAML.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write the plan of %s: %w", p.Stack, err)
+	}
+	return append(fmt.Appendf(nil, header, p.Stack), body...), nil
+}
+
+// Parse reads what Text wrote.
+func Parse(text []byte) (*Plan, error) {
+	plan := &Plan{}
+	if err := encoding.YAML.Unmarshal(bytes.TrimSpace(text), plan); err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	return plan, nil
+}

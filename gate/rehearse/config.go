@@ -1,0 +1,204 @@
+package rehearse
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/database"
+	"threetier/gate/project"
+)
+
+// stackConfig is a stack config on its way to one that can be rehearsed.
+type stackConfig struct {
+	project.Values
+	notes []string
+}
+
+// leftOut are keys, by path, that have no sense on the local node: names that lead to the real stack, what only exists in
+// the account, and how long a real load balancer takes.
+var leftOut = []string{
+	"threetier:namespace", "threetier:adopt", "threetier:domain", "threetier:nginx.hosts", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
+	"threetier:database.restoreFrom",
+}
+
+// drainSeconds is the local load balancer's: it forgets a pod at once.
+const drainSeconds = 10
+
+func (c *stackConfig) note(format string, args ...any) {
+	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+}
+
+// rehearsable makes the config one of a stack that comes and goes.
+func (c *stackConfig) rehearsable(secrets map[string]string) {
+	for _, path := range leftOut {
+		if c.Remove(path) {
+			c.note("%s is left out.", path)
+		}
+	}
+	if db := c.Part("database"); db != nil && db["lifecycle"] != string(database.Disposable) {
+		c.note("threetier:database.lifecycle is disposable instead of %v: the rehearsal removes its database.", db["lifecycle"])
+		db["lifecycle"] = string(database.Disposable)
+		c.Remove("threetier:allowTags") // is refused beside a disposable database
+	}
+	if front := c.Part("nginx"); whole(front["drainSeconds"], nginx.DefaultDrainSeconds) > drainSeconds {
+		c.note("threetier:nginx.drainSeconds is %d instead of %d: the local load balancer forgets a pod at once.",
+			drainSeconds, whole(front["drainSeconds"], nginx.DefaultDrainSeconds))
+		c.Set("threetier:nginx.drainSeconds", drainSeconds)
+	}
+	stoodIn := 0
+	c.ReplaceSecrets(func(path string) any { // with the same in both versions
+		stoodIn++
+		sum := sha256.Sum256([]byte(path))
+		return cmp.Or(secrets[path], hex.EncodeToString(sum[:])[:40])
+	})
+	if stoodIn > 0 {
+		c.note("%d secret values are stand-ins.", stoodIn)
+	}
+}
+
+// image gives a tier the image that is built of the commit, by a name that says of what: then a rollout has a reason, and
+// none where nothing changed.
+func (c *stackConfig) image(tier, tree string) {
+	part := c.Part(tier)
+	name, _ := part["image"].(string)
+	if name == "" {
+		return
+	}
+	name, _, _ = strings.Cut(name, "@")
+	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
+		name = name[:colon]
+	}
+	part["image"] = name + ":" + imageTag + tree
+}
+
+const imageTag = "rehearsal-"
+
+// tierPods are the pods of a tier, as the config asks for them.
+type tierPods struct {
+	name           string
+	part           map[string]any
+	min, max       int
+	cpu, memoryMiB float64 // of a pod
+}
+
+// defaults of the tiers' pods.
+var podDefaults = map[string]tierPods{
+	"backend":  {min: app.DefaultBackendMinReplicas, max: app.DefaultBackendMaxReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
+	"frontend": {min: app.DefaultFrontendMinReplicas, max: app.DefaultFrontendMaxReplicas, cpu: cores(app.DefaultFrontendCPU), memoryMiB: mebi(app.DefaultFrontendMemory)},
+	"nginx":    {min: nginx.DefaultMinReplicas, max: nginx.DefaultMaxReplicas, cpu: cores(nginx.DefaultCPU), memoryMiB: mebi(nginx.DefaultMemory)},
+	"worker":   {min: app.DefaultWorkerReplicas, max: app.DefaultWorkerReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
+}
+
+// pods are those of all tiers and workers.
+func (c *stackConfig) pods() []tierPods {
+	var all []tierPods
+	add := func(name, kind string, part map[string]any) {
+		pods := podDefaults[kind]
+		pods.name, pods.part = name, part
+		replicas, _ := part["replicas"].(map[string]any)
+		pods.min = whole(replicas["min"], pods.min)
+		pods.max = max(pods.min, whole(replicas["max"], pods.max))
+		resources, _ := part["resources"].(map[string]any)
+		if cpu, given := resources["cpu"]; given {
+			pods.cpu = cores(fmt.Sprint(cpu))
+		}
+		if memory, given := resources["memory"].(string); given {
+			pods.memoryMiB = mebi(memory)
+		}
+		all = append(all, pods)
+	}
+	for _, tier := range []string{"backend", "frontend", "nginx"} {
+		part := c.Part(tier)
+		if part == nil && tier == "nginx" {
+			part = map[string]any{}
+			c.Values["threetier:nginx"] = part
+		}
+		if part != nil {
+			add(tier, tier, part)
+		}
+	}
+	workers := c.Part("workers")
+	for _, name := range slices.Sorted(maps.Keys(workers)) {
+		if part, isObject := workers[name].(map[string]any); isObject {
+			add("workers."+name, "worker", part)
+		}
+	}
+	return all
+}
+
+// room is what a node has for the stack's pods.
+type room struct{ cpu, memoryMiB float64 }
+
+// fit scales the stack to the room: to the largest number of pods of a tier for which all fit, with one more of each tier
+// for the rollout and one that stays of the old version.
+func (c *stackConfig) fit(r room) error {
+	pods := c.pods()
+	most := 0
+	for _, p := range pods {
+		most = max(most, p.max)
+	}
+	var cpu, memory float64
+	for limit := most; limit > 0; limit-- {
+		cpu, memory = jobsCPU, jobsMemoryMiB
+		for _, p := range pods {
+			n := float64(min(p.max, limit)) + math.Ceil(float64(min(p.max, limit))/4)
+			if p.name == "backend" {
+				n++
+			}
+			cpu, memory = cpu+n*p.cpu, memory+n*p.memoryMiB
+		}
+		if cpu > r.cpu || memory > r.memoryMiB {
+			continue
+		}
+		for _, p := range pods {
+			if p.max > limit {
+				c.note("threetier:%s.replicas are %d to %d instead of %d to %d: the node has room for no more.", p.name, min(p.min, limit), limit, p.min, p.max)
+				p.part["replicas"] = map[string]any{"min": min(p.min, limit), "max": limit}
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("the node has %.2f CPU and %.0f MiB left, want %.2f and %.0f for one pod of each tier: stop other stacks on it", r.cpu, r.memoryMiB, cpu, memory)
+}
+
+// The migration and the jobs of the database's roles.
+const (
+	jobsCPU       = 0.2
+	jobsMemoryMiB = 512
+)
+
+// whole is a whole number of the config, or the default.
+func whole(value any, byDefault int) int {
+	if n, isNumber := value.(int); isNumber {
+		return n
+	}
+	return byDefault
+}
+
+// cores reads an amount of CPU: 100m, 2, 0.5. What can't be read is the program's to refuse.
+func cores(text string) float64 {
+	return quantity(text, map[string]float64{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1})
+}
+
+// mebi reads an amount of memory, in MiB.
+func mebi(text string) float64 {
+	return quantity(text, map[string]float64{"Ki": 1.0 / 1024, "Mi": 1, "Gi": 1024, "": 1.0 / (1 << 20)})
+}
+
+func quantity(text string, units map[string]float64) float64 {
+	number := strings.TrimRight(text, "KMGinum")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return 0
+	}
+	return n * units[text[len(number):]]
+}

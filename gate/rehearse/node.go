@@ -1,0 +1,235 @@
+package rehearse
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// node is the local node, by its command.
+type node struct {
+	// root is the checkout whose node it is.
+	root string
+	// stack is the stack on it, and namespace the stack's.
+	stack, namespace string
+	// log gets what the commands say.
+	log io.Writer
+}
+
+// command is one of bin/local's. Where ctx ends, it and all that it has started are told to end.
+func (n node) command(ctx context.Context, project string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(n.root, ".local/bin/local"), args...)
+	cmd.Dir = n.root
+	cmd.Env = append(os.Environ(), "THREETIER_ROOT="+n.root)
+	if project != "" {
+		cmd.Env = append(cmd.Env, "THREETIER_PROJECT="+project)
+	}
+	// A group of its own: an interrupt from the keyboard reaches it by ctx alone.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	return cmd
+}
+
+// build makes .local/bin/local.
+func (n node) build(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(n.root, "bin/local"), "status")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("bin/local status: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// run runs one of bin/local's commands for the stack, and fails with the last lines that it said.
+func (n node) run(ctx context.Context, project string, args ...string) error {
+	cmd := n.command(ctx, project, args...)
+	// Pulumi finishes what it has begun.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	var said bytes.Buffer
+	cmd.Stdout = io.MultiWriter(&said, n.log)
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("bin/local %s: %s", args[0], reason(said.String(), err))
+	}
+	return nil
+}
+
+// saysNoMore are lines of Pulumi and bin/local that only tell that something has failed, or what failed because of it.
+var saysNoMore = regexp.MustCompile(`error: update failed$|program failed:|waiting for RPCs:|errors? occurred:$|^\d+ errored$|the reason stands above$`)
+
+// reason is what a command that failed has said of it: the lines that report an error, or else its last one.
+func reason(said string, err error) string {
+	var lines []string
+	last := ""
+	for line := range strings.Lines(said) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		last = line
+		// Not Pulumi's progress, nor a log's lines that are quoted beside its error.
+		progress := strings.HasPrefix(line, "+") || strings.HasPrefix(line, "~") || strings.Contains(line, `"level": "info"`)
+		if !progress && !saysNoMore.MatchString(line) && strings.Contains(strings.ToLower(line), "error") && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	const most = 4 // the last ones say why the whole failed
+	switch {
+	case len(lines) > most:
+		lines = lines[len(lines)-most:]
+	case len(lines) == 0 && last != "":
+		lines = []string{last}
+	case len(lines) == 0:
+		lines = []string{err.Error()}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// kubectl runs in the stack's namespace.
+func (n node) kubectl(ctx context.Context, args ...string) *exec.Cmd {
+	return n.command(ctx, "", append([]string{"exec", "--", "kubectl", "--namespace", n.namespace}, args...)...)
+}
+
+// get reads objects.
+func (n node) get(ctx context.Context, into any, args ...string) error {
+	out, err := output(n.kubectl(ctx, append([]string{"get", "--output", "json"}, args...)...))
+	if err != nil {
+		return fmt.Errorf("get %s: %w", args[0], err)
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("read %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// output is a command's, with what it has said of its failure.
+func output(cmd *exec.Cmd) ([]byte, error) {
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
+	}
+	return out, err
+}
+
+// room is what the node has left beside all other stacks.
+func (n node) room(ctx context.Context) (room, error) {
+	var all objects
+	if err := n.get(ctx, &all, "nodes,pods", "--all-namespaces"); err != nil {
+		return room{}, err
+	}
+	var r room
+	for _, o := range all.Items {
+		r.cpu += cores(o.Status.Allocatable["cpu"])
+		r.memoryMiB += mebi(o.Status.Allocatable["memory"])
+		if o.Kind == "Pod" && o.Metadata.Namespace != n.namespace && !o.ended() {
+			cpu, memory := o.requests()
+			r.cpu, r.memoryMiB = r.cpu-cpu, r.memoryMiB-memory
+		}
+	}
+	return r, nil
+}
+
+// url is the stack's on this machine.
+func (n node) url(ctx context.Context) (string, error) {
+	out, err := output(n.command(ctx, "", "status", "--json"))
+	if err != nil {
+		return "", fmt.Errorf("bin/local status: %w", err)
+	}
+	var status struct{ URLs map[string]string }
+	if err := json.Unmarshal(out, &status); err != nil {
+		return "", fmt.Errorf("read the node's status: %w", err)
+	}
+	if status.URLs[n.stack] == "" {
+		return "", fmt.Errorf("the node has no URL for the stack %s", n.stack)
+	}
+	return status.URLs[n.stack], nil
+}
+
+// backendPod is a running pod of the backend, as it stands in the cluster.
+func (n node) backendPod(ctx context.Context) (map[string]any, error) {
+	var pods struct{ Items []map[string]any }
+	if err := n.get(ctx, &pods, "pods", "--selector", tierLabel+"=backend", "--field-selector", "status.phase=Running"); err != nil {
+		return nil, err
+	}
+	for _, pod := range pods.Items {
+		if metadata, _ := pod["metadata"].(map[string]any); metadata["deletionTimestamp"] == nil {
+			return pod, nil
+		}
+	}
+	return nil, errors.New("the backend has no running pod")
+}
+
+// keepPod makes a pod like one of the backend's that no rollout takes away: its version serves on beside the next one.
+func (n node) keepPod(ctx context.Context) error {
+	pod, err := n.backendPod(ctx)
+	if err != nil {
+		return err
+	}
+	metadata, _ := pod["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	spec, _ := pod["spec"].(map[string]any)
+	delete(labels, "pod-template-hash") // or the ReplicaSet would count it
+	delete(spec, "nodeName")
+	manifest, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": keptPod, "labels": labels}, "spec": spec,
+	})
+	if err != nil {
+		return fmt.Errorf("write the pod that stays: %w", err)
+	}
+	create := n.kubectl(ctx, "create", "--filename", "-")
+	create.Stdin = bytes.NewReader(manifest)
+	if _, err := output(create); err != nil {
+		return fmt.Errorf("create the pod that stays: %w", err)
+	}
+	if _, err := output(n.kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=60s", "pod/"+keptPod)); err != nil {
+		return fmt.Errorf("wait for the pod that stays: %w", err)
+	}
+	return nil
+}
+
+const keptPod = "rehearsal-stays"
+
+// dropPod takes the pod that has stayed away again.
+func (n node) dropPod(ctx context.Context) error {
+	if _, err := output(n.kubectl(ctx, "delete", "pod", keptPod, "--ignore-not-found", "--wait=false")); err != nil {
+		return fmt.Errorf("delete the pod that stayed: %w", err)
+	}
+	return nil
+}
+
+// settled waits until no pod is about to stop.
+func (n node) settled(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		var pods objects
+		if err := n.get(ctx, &pods, "pods"); err != nil {
+			return err
+		}
+		stopping := ""
+		for _, pod := range pods.Items {
+			if pod.Metadata.DeletionTimestamp != nil {
+				stopping = pod.Metadata.Name
+			}
+		}
+		if stopping == "" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the pod %s is still about to stop after %s", stopping, limit)
+		case <-time.After(time.Second):
+		}
+	}
+}
