@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/rdsca"
 	"threetier/internal/settings"
@@ -182,6 +184,32 @@ func TestKeyWithoutValueIsAbsent(t *testing.T) {
 	loaded := load(t, project.StackConfig(t, "dev").Set(t, "threetier:database.parameters", nil).Set(t, "threetier:backend.command", nil))
 	assert.Nil(t, loaded.Database.Parameters)
 	assert.Nil(t, loaded.App.Backend.Command)
+}
+
+// Where zero is no value, and a field can't tell it from none, it must not become the default.
+func TestZeroIsRefusedWhereItIsNotAccepted(t *testing.T) {
+	zeros := 0
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
+		number, isNumber := key.Constraint.(*constraint.Number)
+		if !isNumber || number.Default == 0 || strings.HasSuffix(path, ".minReadySeconds") {
+			return
+		}
+		path = inLists.ReplaceAllString(path, "$1[0].")
+		assert.Len(t, at(path, refusedByProgram(sampleOf(t, path, 0))), 1, path)
+		zeros++
+	})
+	assert.Greater(t, zeros, 20)
+}
+
+func TestDefaultsOfACompleteConfigChangeNothing(t *testing.T) {
+	for _, stack := range []string{"dev", "prod", "full"} {
+		once, twice := load(t, project.StackConfig(t, stack)), load(t, project.StackConfig(t, stack))
+		assert.Empty(t, slices.Concat(twice.Cluster.Complete(), twice.Database.Complete(), twice.App.Complete(), twice.Alarms.Complete()))
+		assert.Equal(t, once.Database, twice.Database)
+		assert.Equal(t, once.App.Nginx, twice.App.Nginx)
+		assert.Equal(t, once.App.Backend.DatabaseEnv, twice.App.Backend.DatabaseEnv)
+		assert.Equal(t, once.Alarms.SlowSeconds, twice.Alarms.SlowSeconds)
+	}
 }
 
 func TestZeroIsAnotherValueThanNone(t *testing.T) {

@@ -21,11 +21,8 @@ type List struct {
 	Once string
 }
 
-// Problems are those of a list of strings, and of its items; none where there is no list.
+// Problems are those of a list of strings, and of its items.
 func (l List) Problems(path string, values []string) problems.List {
-	if values == nil {
-		return nil
-	}
 	ps := l.Length(path, len(values), fmt.Sprintf("%q", values))
 	seen := map[string]bool{}
 	for i, value := range values {
@@ -38,14 +35,6 @@ func (l List) Problems(path string, values []string) problems.List {
 		ps = append(ps, found...)
 	}
 	return ps
-}
-
-// Required are the problems of a list that can't be left out.
-func (l List) Required(path string, values []string) problems.List {
-	if values == nil {
-		return problems.List{{Path: path, Want: l.Want}}
-	}
-	return l.Problems(path, values)
 }
 
 // Length is the problem of a list that is too short; shown is the list in words.
@@ -94,8 +83,6 @@ type Map struct {
 	Values Text
 	// Groups are names whose values must be something of their own.
 	Groups []Group
-	// Sample is what a test reads.
-	Sample any
 }
 
 // Group constrains the values of some names.

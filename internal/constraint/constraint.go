@@ -68,12 +68,6 @@ func (n Number) Schema() Schema {
 	return bounds
 }
 
-// WithDefault is the same constraint with another default.
-func (n Number) WithDefault(value int) Number {
-	n.Default = value
-	return n
-}
-
 // Text constrains a string, by a set or by a pattern.
 //
 // Patterns are written in the syntax that Go and ECMAScript share: no lookahead, no classes but \d and \p{…}.
@@ -96,8 +90,6 @@ type Text struct {
 	Secret bool
 	// Numbers is the JSON schema of the numbers that are read as if they were quoted; empty where none is.
 	Numbers Schema
-	// Valid and Invalid are what a test reads.
-	Valid, Invalid []string
 }
 
 // Accepts tells whether a string is accepted.
@@ -210,10 +202,4 @@ func (t Text) Schema() Schema {
 		schema["enum"] = t.OneOf
 	}
 	return schema
-}
-
-// WithDefault is the same constraint with another default.
-func (t Text) WithDefault(value string) Text {
-	t.Default = value
-	return t
 }

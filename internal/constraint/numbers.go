@@ -16,11 +16,9 @@ type Numbers struct {
 	Want string
 }
 
-// Required are the problems of a list that can't be left out.
-func (n Numbers) Required(path string, values []int) problems.List {
+// Problems are those of a list of numbers, and of its items.
+func (n Numbers) Problems(path string, values []int) problems.List {
 	switch {
-	case values == nil:
-		return problems.List{{Path: path, Want: n.Want}}
 	case len(values) == 0:
 		return problems.List{{Path: path, Value: "empty", Want: n.Want}}
 	case len(values) > n.Max:

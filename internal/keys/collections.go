@@ -79,13 +79,20 @@ func Optional[T any](name string, into **T, table func(*T) Table) *row {
 // ListRow is the row of a list.
 type ListRow struct {
 	row
-	is constraint.List
+	is      constraint.List
+	command bool
 }
 
 // AtLeast is how many items there must be, and the same in words.
 func (l *ListRow) AtLeast(items int, want string) *ListRow {
 	l.is.Min, l.is.Want = items, want
 	return l
+}
+
+// Command is AtLeast one item, of which the first isn't empty.
+func (l *ListRow) Command(want string) *ListRow {
+	l.command = true
+	return l.AtLeast(1, want)
 }
 
 // Each is what each item must be.
@@ -159,6 +166,9 @@ func Texts(name string, into *[]string) *ListRow {
 		if *into == nil {
 			return l.absent(path, l.is.Accepted())
 		}
+		if l.command && len(*into) > 0 && (*into)[0] == "" {
+			return l.is.Length(path, 0, "")
+		}
 		return l.is.Problems(path, *into)
 	}
 	return l
@@ -189,7 +199,7 @@ func Numbers(name string, into *[]int) *NumbersRow {
 		if *into == nil {
 			return n.absent(path, n.is.Want)
 		}
-		return n.is.Required(path, *into)
+		return n.is.Problems(path, *into)
 	}
 	return n
 }
@@ -203,7 +213,8 @@ func (n *NumbersRow) Is(of constraint.Numbers) *NumbersRow {
 // MapRow is the row of a map.
 type MapRow struct {
 	row
-	is constraint.Map
+	is    constraint.Map
+	names func() []string
 }
 
 // Names is what each name must be.
@@ -275,6 +286,21 @@ func TextMap(name string, into *map[string]string) *MapRow {
 	return m
 }
 
+// Apart refuses a name that another map of the same object has too.
+func (m *MapRow) Apart(key string, other map[string]pulumi.StringInput) *MapRow {
+	check := m.key.check
+	m.key.check = func(path string) problems.List {
+		ps := check(path)
+		for _, name := range m.names() {
+			if _, twice := other[name]; twice {
+				ps = append(ps, problems.Problem{Path: path + "." + name, Value: "in " + key + " too", Want: "it in one of the two"})
+			}
+		}
+		return ps
+	}
+	return m
+}
+
 // Environment is the row of a map of strings whose values may be secret. Pulumi tells a Go program only that some value
 // below a top-level key is secret, not which: so all of them are kept as secrets then.
 func Environment(name string, into *map[string]pulumi.StringInput, secret bool) *MapRow {
@@ -290,8 +316,9 @@ func Environment(name string, into *map[string]pulumi.StringInput, secret bool) 
 			}
 		}
 	}
+	m.names = func() []string { return sorted(*into) }
 	m.key.check = func(path string) (ps problems.List) {
-		for _, name := range sorted(*into) {
+		for _, name := range m.names() {
 			ps = append(ps, m.is.Names.Check(path, name)...)
 		}
 		return ps

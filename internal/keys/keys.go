@@ -48,6 +48,10 @@ type Key struct {
 	read  func(r *reader, path string, value any)
 	fill  func()
 	check func(path string) problems.List
+	// needed tells that the value is missing where there is none.
+	needed bool
+	// refused is what other fields say against the value.
+	refused *problems.Problem
 }
 
 // Complete returns what is wrong with each value that is given, and fills in the defaults of the others.
@@ -60,7 +64,7 @@ func (t Table) Complete() problems.List {
 // Required is the same table, of which no key can be left out.
 func (t Table) Required() Table {
 	for _, key := range t {
-		key.Required = true
+		key.Required, key.needed = true, true
 	}
 	return t
 }
@@ -76,7 +80,12 @@ func (t Table) fill() {
 
 func (t Table) check(prefix string) (ps problems.List) {
 	for _, key := range t {
-		ps = append(ps, key.check(prefix+key.Name)...)
+		path := prefix + key.Name
+		found := key.check(path)
+		if len(found) == 0 && key.refused != nil {
+			found = problems.List{{Path: path, Value: key.refused.Value, Want: key.refused.Want}}
+		}
+		ps = append(ps, found...)
 	}
 	return ps
 }

@@ -15,10 +15,10 @@ type row struct {
 	key *Key
 	// given is the value as a problem shows it; empty where there is none.
 	given func() string
-	// missing is what a missing value is told. Default: what is accepted.
+	// missing is what is wanted where a value is missing. Default: what is accepted.
 	missing string
-	// unmet is what the value needs beside it, and hasn't.
-	unmet string
+	// bare tells that the value lacks what it needs beside it.
+	bare bool
 }
 
 func newRow(name, kind string) row {
@@ -28,6 +28,12 @@ func newRow(name, kind string) row {
 // Required tells that the key can't be left out. A missing one is told what is wanted: by default, what is accepted.
 func (r *row) Required(want ...string) *row {
 	r.key.Required = true
+	return r.RequiredIf(true, want...)
+}
+
+// RequiredIf is Required where other fields say so. The reference says it in the words of Otherwise.
+func (r *row) RequiredIf(needed bool, want ...string) *row {
+	r.key.needed = needed
 	for _, want := range want {
 		r.missing = want
 	}
@@ -42,8 +48,14 @@ func (r *row) Otherwise(words string) *row {
 
 // Needs refuses a value without what it needs beside it; without that, it has no default either.
 func (r *row) Needs(met bool, want string) *row {
-	if !met {
-		r.unmet = want
+	r.bare = r.bare || !met
+	return r.Refuse(!met && r.given() != "", r.given(), want)
+}
+
+// Refuse refuses a value for what other fields say. A rule that takes more than a line is code of the component.
+func (r *row) Refuse(refused bool, shown, want string) *row {
+	if refused {
+		r.key.refused = &problems.Problem{Value: shown, Want: want}
 	}
 	return r
 }
@@ -68,21 +80,13 @@ func (r *row) Doc(text string) *Key {
 
 // absent are the problems of a value that isn't there.
 func (r *row) absent(path, want string) problems.List {
-	if !r.key.Required {
+	if !r.key.needed {
 		return nil
 	}
 	if r.missing != "" {
 		want = r.missing
 	}
 	return problems.List{{Path: path, Want: want}}
-}
-
-// needs is what a value lacks beside it.
-func (r *row) needs(path string) problems.List {
-	if r.unmet == "" {
-		return nil
-	}
-	return problems.List{{Path: path, Value: r.given(), Want: r.unmet}}
 }
 
 // NumberRow is the row of a whole number.
@@ -97,9 +101,14 @@ func Number[T int | *int](name string, into *T) *NumberRow {
 	n := &NumberRow{row: newRow(name, "integer")}
 	get, set := optional[int](into)
 	n.key.Constraint = &n.is
-	n.given = func() string { return strconv.Itoa(*get()) }
+	n.given = func() string {
+		if get() == nil {
+			return ""
+		}
+		return strconv.Itoa(*get())
+	}
 	n.key.fill = func() {
-		if get() == nil && n.byDefault != nil && n.unmet == "" {
+		if get() == nil && n.byDefault != nil && !n.bare {
 			set(n.byDefault())
 		}
 	}
@@ -107,7 +116,7 @@ func Number[T int | *int](name string, into *T) *NumberRow {
 		if get() == nil {
 			return n.absent(path, n.is.Accepted())
 		}
-		return append(n.is.Problems(path, get()), n.needs(path)...).FirstOfEach()
+		return n.is.Problems(path, get())
 	}
 	n.key.read = func(r *reader, path string, value any) {
 		whole, isWhole := wholeNumber(value)
@@ -163,24 +172,29 @@ func (n *NumberRow) DefaultFrom(words string, value func() int) *NumberRow {
 type TextRow struct {
 	row
 	is        constraint.Text
-	byDefault func() string
+	byDefault string
 }
 
 // Text is the row of a string; an empty one is as good as none.
 func Text[T ~string](name string, into *T) *TextRow {
 	t := &TextRow{row: newRow(name, "string")}
 	t.key.Constraint = &t.is
-	t.given = func() string { return strconv.Quote(string(*into)) }
+	t.given = func() string {
+		if *into == "" {
+			return ""
+		}
+		return strconv.Quote(string(*into))
+	}
 	t.key.fill = func() {
-		if *into == "" && t.unmet == "" {
-			*into = T(t.is.Default)
+		if *into == "" && !t.bare {
+			*into = T(t.byDefault)
 		}
 	}
 	t.key.check = func(path string) problems.List {
 		if *into == "" {
 			return t.absent(path, t.is.Wanted())
 		}
-		return append(t.is.Check(path, string(*into)), t.needs(path)...).FirstOfEach()
+		return t.is.Check(path, string(*into))
 	}
 	t.key.read = func(r *reader, path string, value any) {
 		text, isText := value.(string)
@@ -252,6 +266,12 @@ func (t *TextRow) Hidden() *TextRow {
 
 // Default is what an absent string means.
 func (t *TextRow) Default(value string) *TextRow {
+	t.is.Default, t.byDefault = value, value
+	return t
+}
+
+// Means is what an absent string means to whoever gets it: it stays absent.
+func (t *TextRow) Means(value string) *TextRow {
 	t.is.Default = value
 	return t
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"threetier/components/app"
-	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
 
@@ -22,7 +20,7 @@ func (s *Settings) connectionProblems() problems.List {
 		return nil
 	}
 	return problems.List{{
-		Path: "backend.connectionsPerPod", Value: strconv.Itoa(*optional.Or(s.App.Backend.ConnectionsPerPod, app.DefaultConnectionsPerPod)),
+		Path: "backend.connectionsPerPod", Value: strconv.Itoa(s.App.Backend.ConnectionsPerPod),
 		Want: fmt.Sprintf("less, a lower replicas.max or a larger instanceClass: in a rollout the pods open %s = %d connections, and %s has %d for them",
 			sum, pods, s.Database.InstanceClass, s.Database.Connections()),
 	}}

@@ -93,7 +93,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.Cluster.Complete().Under("cluster"),
 		s.Database.Complete().Under("database"),
 		s.domainProblems(),
-		s.App.Problems(),
+		s.App.Complete(),
 		s.Alarms.Complete().Under("alarms"),
 		s.digestProblems(),
 	)
@@ -158,29 +158,24 @@ func without(ps, known problems.List) problems.List {
 
 // keys are the top-level keys, with the place that each value goes to.
 func (s *Settings) keys() keys.Table {
-	return slices.Concat(keys.Table{
-		s.regionKey(),
-		keys.Object("threetier:cluster", s.Cluster.Keys()).Required().
+	own := slices.Concat(keys.Table{
+		keys.Object("cluster", s.Cluster.Keys()).Required().
 			Doc("The Kubernetes cluster of the app: an EKS cluster by name, or any other cluster by kubeconfig."),
-		keys.Text("threetier:namespace", &s.App.Namespace).Is(app.NamespaceConstraint).Otherwise("<project>-<stack>").Example("shop").
-			Doc("The Kubernetes namespace, which the stack creates and owns. It can't be changed later: the app would be gone meanwhile."),
-		keys.Text("threetier:adopt", &s.App.Adopt).Otherwise("none: the stack makes its namespace, and refuses one that is there").Example("shop-shared").
-			Doc("The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
-				"[Run in a namespace of others](cluster.md#run-in-a-namespace-of-others) lists the differences."),
-		keys.Object("threetier:database", append(s.Database.Keys(), clientImageKey(&s.App.ClientImage))).Required().
+	}, s.App.NamespaceKeys(), keys.Table{
+		keys.Object("database", append(s.Database.Keys(), s.App.ClientImageKey())).Required().
 			Doc("The Amazon RDS PostgreSQL instance."),
-		keys.Object("threetier:alarms", append(keys.Table{s.Database.TopicKey()}, s.Alarms.Keys()...)).Otherwise("no alarms").
+		keys.Object("alarms", append(keys.Table{s.Database.TopicKey()}, s.Alarms.Keys()...)).Otherwise("no alarms").
 			Doc("The alarms and the dashboard. [The alarms](alarms.md) lists each one with its threshold and its source of data."),
-	}, tierKeys(&s.App), keys.Table{
-		keys.Optional("threetier:domain", &s.Domain, (*domain.DomainArgs).Keys).Otherwise("none: url is the load balancer's").
+	}, s.App.TierKeys(), keys.Table{
+		keys.Optional("domain", &s.Domain, (*domain.DomainArgs).Keys).Otherwise("none: url is the load balancer's").
 			Doc("The public names of the app, with certificates, HTTPS and DNS records that the stack owns."),
-		keys.Text("threetier:allowTags", &s.AllowTags).Otherwise("none: digests are required").Example("our registry has no digests").
+		keys.Text("allowTags", &s.AllowTags).Otherwise("none: digests are required").Example("our registry has no digests").
 			Doc("The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused."),
-		keys.Object("threetier:registry", registryKeys(&s.App.Registry)).Otherwise("none: public images, or images that the nodes' own role can pull").
-			Doc("The credentials for private images of one registry."),
-		keys.Object("threetier:placement", placementKeys(&s.App.Placement)).Otherwise("any node without taints").
-			Doc("The nodes that the pods of all tiers can run on."),
-	})
+	}, s.App.PodKeys())
+	for _, key := range own {
+		key.Name = Namespace + ":" + key.Name
+	}
+	return append(keys.Table{s.regionKey()}, own...)
 }
 
 func (s *Settings) regionKey() *keys.Key {
