@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/alarms"
-	"threetier/components/app"
 	"threetier/components/app/nginx"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
@@ -291,7 +290,7 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 			silent: data{"for a minute": points(metric("outside"), time.Minute, 1, 1, 1, 0), "it answers": points(metric("outside"), time.Minute, 1, 1, 1)},
 		},
 	}
-	for tier, most := range map[string]float64{"nginx": nginx.DefaultMaxReplicas, "backend": app.DefaultBackendMaxReplicas, "worker-mailer": 4} {
+	for tier, most := range map[string]float64{"nginx": 6, "backend": 10, "worker-mailer": 4} {
 		restarts, maximum := metric("restarts-"+tier), metric("maximum-"+tier)
 		rules["restarts-"+tier] = struct{ fires, silent data }{
 			fires: data{"a pod that never comes up": points(restarts, 5*time.Minute, 1, 1, 1)},

@@ -27,13 +27,13 @@ func TestDrillEditsKeysThatTheProgramKnows(t *testing.T) {
 	paths := regexp.MustCompile(`threetier:([a-zA-Z.$]+)`).FindAllStringSubmatch(string(script), -1)
 	require.Greater(t, len(paths), 20)
 	for _, path := range paths {
-		keys, known := settings.Keys(), true
+		table, known := settings.Keys(), true
 		for name := range strings.SplitSeq(settings.Namespace+":"+strings.ReplaceAll(path[1], "$tier", "backend"), ".") {
-			i := slices.IndexFunc(keys, func(key settings.Key) bool { return key.Name == name })
+			i := slices.Index(table.Names(), name)
 			if known = i >= 0; !known {
 				break
 			}
-			keys = keys[i].Kind.Keys
+			table = table[i].Keys
 		}
 		assert.True(t, known, path[0])
 	}

@@ -111,7 +111,7 @@ func TestFrontendMayCallTheBackend(t *testing.T) {
 	out := r.Named(t, policyType, "shop-frontend-egress")
 	require.Equal(t, map[string]any{
 		"to":    []any{map[string]any{"podSelector": map[string]any{"matchLabels": map[string]any{"app.kubernetes.io/name": "backend"}}}},
-		"ports": []any{map[string]any{"protocol": "TCP", "port": float64(app.DefaultBackendPort)}},
+		"ports": []any{map[string]any{"protocol": "TCP", "port": 8000.0}},
 	}, out.Input(t, "spec.egress[1]"))
 	r = runApp(t, func(a *appStack) { a.Frontend.Egress = []app.EgressArgs{{To: "internet", Ports: []int{443}}} })
 	require.Equal(t, []any{"nginx"}, clients())

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"threetier/components/app"
 )
 
 func TestFrontendKnowsNothingOfTheDatabase(t *testing.T) {
@@ -20,8 +18,8 @@ func TestFrontendRunsWithItsDefaults(t *testing.T) {
 		return deployment.Input(t, "spec.template.spec.containers[0]."+path)
 	}
 	require.Equal(t, "registry.example/frontend:1", container("image"))
-	require.EqualValues(t, app.DefaultFrontendPort, container("ports[0].containerPort"))
-	require.Equal(t, app.DefaultFrontendHealthPath, container("readinessProbe.httpGet.path"))
-	require.Equal(t, app.DefaultFrontendMemory, container("resources.limits.memory"))
+	require.EqualValues(t, 8080, container("ports[0].containerPort"))
+	require.Equal(t, "/", container("readinessProbe.httpGet.path"))
+	require.Equal(t, "64Mi", container("resources.limits.memory"))
 	require.Nil(t, container("command"), "the image's own")
 }

@@ -51,7 +51,7 @@ func startSite(t *testing.T, args nginx.Args, backend http.Handler) *site {
 	s := &site{log: &lockedBuffer{}, backend: httptest.NewServer(backend), frontend: httptest.NewServer(echo("frontend"))}
 	t.Cleanup(s.backend.Close)
 	t.Cleanup(s.frontend.Close)
-	require.NoError(t, args.Problems().Err())
+	require.NoError(t, args.Complete().Err())
 	config, err := nginx.RenderConfig(args, upstreamAt(s.backend), upstreamAt(s.frontend))
 	require.NoError(t, err)
 	s.Server, err = realnginx.Start(config, t.TempDir(), s.log)
@@ -489,7 +489,7 @@ func requireProblem(t *testing.T, got answer, status int, detail string) {
 func TestNginxGivesUpAfterARoutesOwnTimeout(t *testing.T) {
 	one := 1
 	release := make(chan struct{})
-	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: &one}}},
+	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: one}}},
 		http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-release:

@@ -108,9 +108,9 @@ func TestAllThatClientsCanTakeFitsIntoNginxsPod(t *testing.T) {
 	}
 	for _, memory := range []string{"48Mi", "64Mi", "128Mi", "200Mi", "256Mi", "512Mi", "1Gi", "8Gi", "64Gi"} {
 		for _, cpu := range []string{"50m", "2", "4", "8"} {
-			for name, limits := range map[string]nginx.LimitArgs{"defaults": {}, "few": {Requests: number(12)}, "many": {Requests: number(60)}} {
+			for name, limits := range map[string]nginx.LimitArgs{"defaults": {}, "few": {Requests: 12}, "many": {Requests: 60}} {
 				args := nginx.Args{Resources: pods.ResourceArgs{CPU: cpu, Memory: memory}, Limits: limits, Routes: routes}
-				if len(args.Problems()) > 0 {
+				if len(args.Complete()) > 0 {
 					continue // too little memory for the workers: refused
 				}
 				config := renderNginx(t, args)
@@ -123,7 +123,7 @@ func TestAllThatClientsCanTakeFitsIntoNginxsPod(t *testing.T) {
 }
 
 func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
-	for memory, atLeast := range map[string]int{"128Mi": 64, nginx.DefaultMemory: 128} {
+	for memory, atLeast := range map[string]int{"128Mi": 64, "256Mi": 128} {
 		config := renderNginx(t, nginx.Args{Resources: pods.ResourceArgs{Memory: memory}})
 		require.GreaterOrEqual(t, every(t, config, "limit_conn requests"), atLeast, "%s: so many requests at once are ordinary", memory)
 		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/8, "%s: a browser and more", memory)
@@ -159,7 +159,7 @@ func stalled(t *testing.T, s *site, count int, request string) (statuses map[str
 }
 
 func TestNginxGivesOneClientItsShareOfTheUploads(t *testing.T) {
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Uploads: number(40)}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Uploads: 40}}, nil)
 	post := func(client, headers string) string {
 		return "POST /api/items HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: " + client + "\r\n" + headers + "\r\n\r\nx"
 	}
@@ -178,7 +178,7 @@ func TestNginxGivesOneClientItsShareOfTheUploads(t *testing.T) {
 func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 	release := make(chan struct{})
 	var waiting atomic.Int32
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: number(20), RequestsPerClient: number(12)}},
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: 20, RequestsPerClient: 12}},
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			waiting.Add(1)
 			select {
@@ -204,7 +204,7 @@ func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 }
 
 func TestNginxAnswersABystanderOfSevenClientsThatTakeAllTheyCan(t *testing.T) {
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: number(48)}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: 48}}, nil)
 	for client := range 7 {
 		request := fmt.Sprintf("POST /api/items HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 192.0.2.%d\r\nContent-Length: 2000\r\n\r\nx", client)
 		require.Equal(t, map[string]int{"waits": 6, "503": 2}, stalled(t, s, 8, request), "client %d", client)
@@ -214,7 +214,7 @@ func TestNginxAnswersABystanderOfSevenClientsThatTakeAllTheyCan(t *testing.T) {
 }
 
 func TestNginxLimitsAClientsRateWhereItIsTold(t *testing.T) {
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{RatePerClient: number(5)}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{RatePerClient: 5}}, nil)
 	statuses := map[int]int{}
 	for range 30 {
 		statuses[ask(t, s.URL, http.MethodGet, "/api", "", nil).status]++
@@ -352,7 +352,7 @@ func TestNginxLetsGoOfAConnectionBeforeGunicornDoes(t *testing.T) {
 
 func TestAClientsIdleConnectionIsGoneBeforeThePod(t *testing.T) {
 	for drain, want := range map[int]int{5: 2, 10: 5, 60: 30, 300: 65} {
-		require.Equal(t, want, directiveSeconds(t, renderNginx(t, nginx.Args{DrainSeconds: &drain}), "keepalive_timeout")[0], "a drain of %d s", drain)
+		require.Equal(t, want, directiveSeconds(t, renderNginx(t, nginx.Args{DrainSeconds: drain}), "keepalive_timeout")[0], "a drain of %d s", drain)
 	}
 }
 

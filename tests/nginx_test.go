@@ -45,7 +45,7 @@ func TestNginxReadsTheRenderedConfig(t *testing.T) {
 
 func TestNginxTakesNoRequestAfterTheLoadBalancerForgotIt(t *testing.T) {
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
-	require.EqualValues(t, nginx.DefaultDrainSeconds, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
+	require.EqualValues(t, 300, deployment.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds"))
 	require.Equal(t, nginx.HealthPath, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.path"))
 	require.GreaterOrEqual(t, deployment.Input(t, "spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"), 5.0,
 		"a pod that the network policies don't know yet answers 502")
@@ -92,10 +92,10 @@ func TestLoadBalancerWaitsAsLongAsTheLongestRequest(t *testing.T) {
 	// An NLB cuts a connection that is silent for 350 s; a TCP listener can be told up to 6000 s, a TLS listener can't
 	// (Elastic Load Balancing, update the TCP idle timeout). The annotation is the AWS Load Balancer Controller's, by protocol and port.
 	key := awsPrefix + "listener-attributes.TCP-80"
-	annotations, _ := loadBalancer(t, func(a *nginx.Args) { a.TimeoutSeconds = number(350) })
+	annotations, _ := loadBalancer(t, func(a *nginx.Args) { a.TimeoutSeconds = 350 })
 	require.NotContains(t, annotations, key)
 	annotations, _ = loadBalancer(t, func(a *nginx.Args) {
-		a.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: number(3600)}}
+		a.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, TimeoutSeconds: 3600}}
 	})
 	require.Equal(t, "tcp.idle_timeout.seconds=3610", annotations[key])
 }

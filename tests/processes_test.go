@@ -27,12 +27,12 @@ func runProcesses(t *testing.T, change func(*appStack)) *recorder.Recording {
 		a.Backend.WritablePaths = []string{"/var/cache/app"}
 		a.Workers = map[string]app.WorkerArgs{"mailer": {
 			ProcessArgs: app.ProcessArgs{Command: []string{"mail"}, Env: map[string]pulumi.StringInput{"QUEUE": pulumi.String("mails")}},
-			Replicas:    pods.ReplicaArgs{Max: number(4)}, StopSeconds: number(90), HealthCommand: []string{"mail", "--check"},
+			Replicas:    pods.ReplicaArgs{Max: 4}, StopSeconds: 90, HealthCommand: []string{"mail", "--check"},
 		}}
 		a.Jobs = map[string]app.JobArgs{
 			"nightly": {
 				ProcessArgs: app.ProcessArgs{Command: []string{"clean"}, SecretEnv: map[string]pulumi.StringInput{"TOKEN": pulumi.String("hush")}},
-				Schedule:    "0 3 * * *", TimeZone: "Europe/Berlin", TimeoutSeconds: number(7200), Retries: number(2),
+				Schedule:    "0 3 * * *", TimeZone: "Europe/Berlin", TimeoutSeconds: 7200, Retries: 2,
 			},
 			"reindex": {ProcessArgs: app.ProcessArgs{Command: []string{"reindex"}}},
 		}
@@ -119,7 +119,7 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 		a.Workers = map[string]app.WorkerArgs{"w": {ProcessArgs: app.ProcessArgs{Command: []string{"work"}}}}
 	}).Named(t, deploymentType, "shop-worker-w")
 	require.EqualValues(t, 1, plain.Input(t, "spec.replicas"))
-	require.EqualValues(t, app.DefaultStopSeconds+10, plain.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
+	require.EqualValues(t, 30+10, plain.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Nil(t, plain.Input(t, "spec.template.spec.containers[0].livenessProbe"))
 }
 
@@ -144,7 +144,7 @@ func TestJobWithoutAScheduleIsRunByHandAlone(t *testing.T) {
 	require.Equal(t, true, job.Input(t, "spec.suspend"))
 	_, err := cron.ParseStandard(job.Input(t, "spec.schedule").(string))
 	require.NoError(t, err, "Kubernetes wants one all the same")
-	require.EqualValues(t, app.DefaultJobTimeoutSeconds, job.Input(t, "spec.jobTemplate.spec.activeDeadlineSeconds"))
+	require.EqualValues(t, 3600, job.Input(t, "spec.jobTemplate.spec.activeDeadlineSeconds"))
 	require.EqualValues(t, 0, job.Input(t, "spec.jobTemplate.spec.backoffLimit"), "nobody said that it may be run again")
 }
 
@@ -182,7 +182,7 @@ func TestProcessWithItsOwnWaysOutHasNoneOfTheBackends(t *testing.T) {
 }
 
 func TestSchedulesAreThoseThatKubernetesTakes(t *testing.T) {
-	for _, schedule := range app.ScheduleConstraint.Valid {
+	for _, schedule := range schedules {
 		_, err := cron.ParseStandard(schedule)
 		require.NoError(t, err, schedule)
 	}
@@ -201,28 +201,19 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		return app.AppArgs{Workers: map[string]app.WorkerArgs{"w": args}}
 	}
 	for want, given := range map[string]app.AppArgs{
-		`workers is "Mailer", want names of 1 to 40 lowercase`:                {Workers: map[string]app.WorkerArgs{"Mailer": {ProcessArgs: command}}},
-		`jobs is "", want names of 1 to 40`:                                   {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
-		`workers.w.command is missing, want a command`:                        worker(func(a *app.WorkerArgs) { a.Command = nil }),
-		`jobs.j.command is empty, want a command, like [python3`:              job(func(a *app.JobArgs) { a.Command = []string{} }),
-		`workers.w.healthCommand is empty, want a command`:                    worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
-		`workers.w.stopSeconds is 0, want 1 to 3600`:                          worker(func(a *app.WorkerArgs) { a.StopSeconds = number(0) }),
-		`workers.w.replicas.max is 1, want min (2) or more`:                   worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: number(2), Max: number(1)} }),
-		`workers.w.resources.memory is "1", want a size`:                      worker(func(a *app.WorkerArgs) { a.Resources.Memory = "1" }),
-		`jobs.j.egress[0].to is "lan", want internet or a network`:            job(func(a *app.JobArgs) { a.Egress = []app.EgressArgs{{To: "lan", Ports: []int{443}}} }),
-		`jobs.j.env is "1X", want names`:                                      job(func(a *app.JobArgs) { a.Env = map[string]pulumi.StringInput{"1X": pulumi.String("")} }),
-		`jobs.j.schedule is "nightly", want a cron expression of five fields`: job(func(a *app.JobArgs) { a.Schedule = "nightly" }),
-		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:               job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),
-		`jobs.j.schedule is "0 3 31 2 *", want one that comes`:                job(func(a *app.JobArgs) { a.Schedule = "0 3 31 2 *" }),
-		`jobs.j.timeZone is "Europe/Berlni", want an IANA time zone`:          job(func(a *app.JobArgs) { a.Schedule, a.TimeZone = "@daily", "Europe/Berlni" }),
-		`jobs.j.timeZone is "Europe/Berlin", want a schedule beside it`:       job(func(a *app.JobArgs) { a.TimeZone = "Europe/Berlin" }),
-		`jobs.j.timeoutSeconds is 0, want 1 to 604800`:                        job(func(a *app.JobArgs) { a.TimeoutSeconds = number(0) }),
-		`jobs.j.retries is 11, want 0 to 10`:                                  job(func(a *app.JobArgs) { a.Retries = number(11) }),
+		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
+		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
+		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
+		`workers.w.replicas.max is 1, want min (2) or more`:             worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),
+		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:         job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),
+		`jobs.j.schedule is "0 3 31 2 *", want one that comes`:          job(func(a *app.JobArgs) { a.Schedule = "0 3 31 2 *" }),
+		`jobs.j.timeZone is "Europe/Berlni", want an IANA time zone`:    job(func(a *app.JobArgs) { a.Schedule, a.TimeZone = "@daily", "Europe/Berlni" }),
+		`jobs.j.timeZone is "Europe/Berlin", want a schedule beside it`: job(func(a *app.JobArgs) { a.TimeZone = "Europe/Berlin" }),
 	} {
 		t.Run(want, func(t *testing.T) {
 			args := appArgs()
 			args.Workers, args.Jobs = given.Workers, given.Jobs
-			problems := args.Problems()
+			problems := args.Complete()
 			require.Len(t, problems, 1, "%v", problems)
 			require.Contains(t, problems[0].String(), want)
 		})

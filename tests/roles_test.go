@@ -137,14 +137,15 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 	r = runApp(t, func(a *appStack) {
 		withRoles(a)
 		slow := app.ProcessArgs{Command: []string{"work"}}
-		a.Workers = map[string]app.WorkerArgs{"mailer": {ProcessArgs: slow, StopSeconds: number(900)}}
-		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: slow, TimeoutSeconds: number(7200)}}
+		a.Workers = map[string]app.WorkerArgs{"mailer": {ProcessArgs: slow, StopSeconds: 900}}
+		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: slow, TimeoutSeconds: 7200}}
 	})
 	lock = r.Named(t, jobType, "shop-backend-roles-lock")
 	require.Contains(t, lock.DependsOn, r.Named(t, rolloutType, "shop-worker-mailer").URN)
 	require.Equal(t, "910", environment(t, lock)["LOCK_AFTER"], "a worker may stop for longer")
 	require.Equal(t, "7200", environment(t, lock)["JOB_SECONDS"], "a run isn't stopped by a rollout")
-	require.Contains(t, app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}.Problems().Err().Error(), `jobs is "psql", want another name`)
+	taken := app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}
+	require.ErrorContains(t, taken.Complete().Err(), `jobs is "psql", want another name`)
 
 	r = runApp(t, func(a *appStack) { withRoles(a); a.Backend.Migrate = nil })
 	require.Contains(t, r.Named(t, deploymentType, "shop-backend").DependsOn, r.Named(t, jobType, "shop-backend-roles").URN)

@@ -24,7 +24,7 @@ func TestEveryChangeOfPodsIsAwaitedASecondTime(t *testing.T) {
 	}
 	before := rollouts(nil)
 	require.Equal(t, before, rollouts(nil))
-	require.Equal(t, before, rollouts(func(a *appStack) { a.Nginx.Replicas = pods.ReplicaArgs{Min: number(3), Max: number(3)} }), "more pods are no new pods")
+	require.Equal(t, before, rollouts(func(a *appStack) { a.Nginx.Replicas = pods.ReplicaArgs{Min: 3, Max: 3} }), "more pods are no new pods")
 	require.NotEqual(t, before["shop-nginx"], rollouts(func(a *appStack) { a.Nginx.Image = "registry.example/nginx:2" })["shop-nginx"])
 	require.NotEqual(t, before["shop-frontend"], rollouts(func(a *appStack) { a.Frontend.HealthPath = "/other" })["shop-frontend"])
 	require.Equal(t, before["shop-backend"], rollouts(func(a *appStack) { a.Frontend.HealthPath = "/other" })["shop-backend"])

@@ -20,6 +20,8 @@ import (
 	"threetier/gate/plan"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
@@ -148,13 +150,13 @@ var inLists = regexp.MustCompile(`\b(routes|egress|permissions|tolerations)\.`)
 func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 	schema := editorSchema(t)
 	accepted, byProgram, byEditor := 0, 0, 0
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
-		if key.Constraint == nil {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
+		if len(key.Constraint.Schema()) == 0 {
 			return
 		}
 		path = inLists.ReplaceAllString(path, "$1[0].")
 		place := strings.NewReplacer("[", ".", "]", "").Replace(path)
-		valid, invalid := key.Constraint.Samples()
+		valid, invalid := samplesOf(key)
 		assert.NotEmpty(t, invalid, "%s has a sample that is refused", path)
 		for _, sample := range valid {
 			config := sampleOf(t, path, sample)
@@ -168,8 +170,12 @@ func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 		}
 		for _, sample := range invalid {
 			config := sampleOf(t, path, sample)
-			if assert.NotEmpty(t, at(path, refusedByProgram(config)), "%s: the program takes %v", path, sample) {
+			lines := at(path, refusedByProgram(config))
+			if assert.NotEmpty(t, lines, "%s: the program takes %v", path, sample) {
 				byProgram++
+			}
+			if text, isText := key.Constraint.(*constraint.Text); isText && len(lines) > 0 {
+				assert.True(t, strings.HasSuffix(lines[0], ", want "+text.Wanted()) || strings.HasSuffix(lines[0], ", want "+text.Instead), lines[0])
 			}
 			if assert.NotEmpty(t, at(place, refusedByEditor(t, schema, config)), "%s: the editor takes %v", path, sample) {
 				byEditor++

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/database"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/gate/scorecard"
@@ -165,7 +164,7 @@ func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
 func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
 	config := project.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
-		Set(t, "threetier:database.port", database.PortConstraint.Default).
+		Set(t, "threetier:database.port", 5432).
 		Set(t, "threetier:database.username", "postgres").
 		Remove(t, "threetier:database.backupPlan").
 		Remove(t, "threetier:alarms.topicArn")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,8 @@ import (
 
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/rdsca"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
@@ -183,12 +186,37 @@ func TestKeyWithoutValueIsAbsent(t *testing.T) {
 	assert.Nil(t, loaded.App.Backend.Command)
 }
 
+// Where zero is no value, and a field can't tell it from none, it must not become the default.
+func TestZeroIsRefusedWhereItIsNotAccepted(t *testing.T) {
+	zeros := 0
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
+		number, isNumber := key.Constraint.(*constraint.Number)
+		if !isNumber || number.Default == 0 || strings.HasSuffix(path, ".minReadySeconds") {
+			return
+		}
+		path = inLists.ReplaceAllString(path, "$1[0].")
+		assert.Len(t, at(path, refusedByProgram(sampleOf(t, path, 0))), 1, path)
+		zeros++
+	})
+	assert.Greater(t, zeros, 20)
+}
+
+func TestDefaultsOfACompleteConfigChangeNothing(t *testing.T) {
+	for _, stack := range []string{"dev", "prod", "full"} {
+		once, twice := load(t, project.StackConfig(t, stack)), load(t, project.StackConfig(t, stack))
+		assert.Empty(t, slices.Concat(twice.Cluster.Complete(), twice.Database.Complete(), twice.App.Complete(), twice.Alarms.Complete()))
+		assert.Equal(t, once.Database, twice.Database)
+		assert.Equal(t, once.App.Nginx, twice.App.Nginx)
+		assert.Equal(t, once.App.Backend.DatabaseEnv, twice.App.Backend.DatabaseEnv)
+		assert.Equal(t, once.Alarms.SlowSeconds, twice.Alarms.SlowSeconds)
+	}
+}
+
 func TestZeroIsAnotherValueThanNone(t *testing.T) {
 	loaded := load(t, project.StackConfig(t, "dev").Set(t, "threetier:database.maxStorageGiB", 0).Set(t, "threetier:database.multiAz", false))
 	require.NotNil(t, loaded.Database.MaxStorageGiB)
 	assert.Zero(t, *loaded.Database.MaxStorageGiB)
 	require.NotNil(t, loaded.Database.MultiAZ)
-	assert.Nil(t, loaded.App.Backend.Port, "the sample config leaves it to the default")
 }
 
 func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
@@ -214,26 +242,26 @@ func TestKubeconfigNeedsANetworkForTheDatabase(t *testing.T) {
 }
 
 // eachKey visits every key, with its path.
-func eachKey(prefix string, keys []settings.Key, visit func(path string, key settings.Key)) {
-	for _, key := range keys {
+func eachKey(prefix string, table keys.Table, visit func(path string, key *keys.Key)) {
+	for _, key := range table {
 		visit(prefix+key.Name, key)
 		below := prefix + key.Name + "."
-		if key.Kind.Map {
+		if key.IsMap() {
 			below += "sample."
 		}
-		eachKey(below, key.Kind.Keys, visit)
+		eachKey(below, key.Keys, visit)
 	}
 }
 
 func TestEveryKeyIsDocumented(t *testing.T) {
 	seen := map[string]bool{}
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
 		assert.False(t, seen[path], "%s is there twice", path)
 		seen[path] = true
-		assert.NotEmpty(t, key.Kind.Name, path)
+		assert.NotEmpty(t, key.Type, path)
 		assert.NotEmpty(t, key.ByDefault(), "%s has a default, or says that it is required", path)
 		assert.True(t, strings.HasSuffix(key.Doc, "."), "%s: %q is a sentence", path, key.Doc)
-		assert.Equal(t, len(key.Kind.Keys) == 0 || key.Kind.List, key.Example != "", "%s has an example unless its keys have", path)
+		assert.Equal(t, len(key.Keys) == 0 || key.IsList(), key.Example != "", "%s has an example unless its keys have", path)
 	})
 	assert.Greater(t, len(seen), 60)
 }
@@ -254,7 +282,7 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 	require.NoError(t, err)
 	var parsed any
 	require.NoError(t, json.Unmarshal(schema, &parsed))
-	eachKey("", settings.Keys(), func(path string, key settings.Key) {
+	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
 		assert.Contains(t, reference, key.Doc, path)
 		assert.Contains(t, string(schema), string(mustJSON(t, key.Name)), path)
 	})

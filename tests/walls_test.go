@@ -17,7 +17,7 @@ import (
 )
 
 // tools are small shared packages that every room of the program may use.
-var tools = []string{"internal/component", "internal/constraint", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
+var tools = []string{"internal/component", "internal/constraint", "internal/keys", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
 
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"components/domain":   nil,
 	"internal/component":  nil,
 	"internal/constraint": nil,
+	"internal/keys":       nil,
 	"internal/kube":       nil,
 	"internal/lookup":     nil,
 	"internal/network":    nil,

@@ -69,7 +69,7 @@ func set(out io.Writer, root, stack string, given []string) error {
 		key := part + ".image"
 		at := slices.IndexFunc(images, func(image project.Image) bool { return image.Key == key })
 		switch {
-		case !strings.Contains(ref, "@sha256:") || !pods.ImageConstraint.Accepts(ref):
+		case !strings.Contains(ref, "@sha256:") || !pods.Image.Accepts(ref):
 			problems = append(problems, fmt.Errorf("%s is %q, want an image with a digest", part, ref))
 		case at < 0:
 			problems = append(problems, fmt.Errorf("threetier:%s of %s is missing, want an image that can be replaced", key, stack))

@@ -82,10 +82,10 @@ func NewAlarms(ctx *pulumi.Context, name string, args *AlarmsArgs, opts ...pulum
 	if args == nil {
 		return nil, component.Wrap(alarms, name, errors.New("args are missing"))
 	}
-	if err := errors.Join(args.Problems().Err(), args.check()); err != nil {
+	b := &builder{ctx: ctx, name: name, args: *args, parent: alarms}
+	if err := errors.Join(b.args.Complete().Err(), args.check()); err != nil {
 		return nil, component.Wrap(alarms, name, err)
 	}
-	b := &builder{ctx: ctx, name: name, args: args.withDefaults(), parent: alarms}
 	return component.New(ctx, AlarmsType, name, alarms, opts, b.create)
 }
 

@@ -8,24 +8,18 @@ import (
 
 	"threetier/components/app"
 	"threetier/components/app/pods"
-	"threetier/internal/optional"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
 // AlarmsArgs say what to watch, by what, and whom to tell.
 type AlarmsArgs struct {
+	// Keys says what these mean.
+	LogGroup, AuditLogGroup, OutsideTopicARN string
+	SlowSeconds                              int
+
 	// TopicARN is the SNS topic that is told. Required.
 	TopicARN string
-	// LogGroup is where the CloudWatch Observability add-on writes the containers' logs. Default: none, and nothing is
-	// known of requests and pods.
-	LogGroup string
-	// AuditLogGroup is where EKS writes the cluster's audit log. Default: none, and nothing is known of Jobs.
-	AuditLogGroup string
-	// OutsideTopicARN is the SNS topic of us-east-1 that is told of the site as seen from outside. Default: none, and
-	// nobody looks from there.
-	OutsideTopicARN string
-	// SlowSeconds is what 95 of 100 requests take at the most. Default: DefaultSlowSeconds.
-	SlowSeconds *int
 	// Region is the topic's. Required.
 	Region string
 	// EKS is the cluster's name, where it is one. Default: none, and the load balancer isn't AWS's.
@@ -46,22 +40,49 @@ type AlarmsArgs struct {
 	DatabaseAlarms pulumi.StringArray
 }
 
-// Problems are what the args can't run with.
-func (args AlarmsArgs) Problems() problems.List {
-	ps := LogGroupConstraint.Problems("logGroup", args.LogGroup)
-	ps = append(ps, AuditLogGroupConstraint.Problems("auditLogGroup", args.AuditLogGroup)...)
-	ps = append(ps, OutsideTopicARNConstraint.Problems("outsideTopicArn", args.OutsideTopicARN)...)
-	ps = append(ps, SlowSecondsConstraint.Problems("slowSeconds", args.SlowSeconds)...)
+// The names of both log groups are AWS's own, and hold the cluster's.
+const clusterName = `([A-Za-z0-9][A-Za-z0-9_-]{0,99})`
+
+var (
+	logGroupName      = regexp.MustCompile("^/aws/containerinsights/" + clusterName + "/application$")
+	auditLogGroupName = regexp.MustCompile("^/aws/eks/" + clusterName + "/cluster$")
+)
+
+// Keys are the alarms' own, below threetier:alarms.
+func (args *AlarmsArgs) Keys() keys.Table {
+	return keys.Table{
+		keys.Text("logGroup", &args.LogGroup).
+			Match(logGroupName.String(), "the log group of the CloudWatch Observability add-on, /aws/containerinsights/CLUSTER/application").
+			Words("/aws/containerinsights/CLUSTER/application").Otherwise("none: no alarms of requests and pods").
+			Example("/aws/containerinsights/acme-prod/application").
+			Doc("The log group to which the Amazon CloudWatch Observability add-on writes the logs of the cluster's containers. " +
+				"The add-on must be installed with container logs and enhanced Container Insights, its defaults."),
+		keys.Text("auditLogGroup", &args.AuditLogGroup).
+			Match(auditLogGroupName.String(), "the log group of the EKS control plane, /aws/eks/CLUSTER/cluster").
+			Words("/aws/eks/CLUSTER/cluster").Otherwise("none: no alarms of jobs and migrations").Example("/aws/eks/acme-prod/cluster").
+			Doc("The log group to which EKS writes the cluster's audit log. The cluster's control plane logging must be on for audit."),
+		keys.Text("outsideTopicArn", &args.OutsideTopicARN).
+			Match(`^arn:aws:sns:us-east-1:\d{12}:[A-Za-z0-9_-]{1,256}$`, "the ARN of an SNS topic in us-east-1, as arn:aws:sns:us-east-1:123456789012:alerts").
+			Words("the ARN of an SNS topic in us-east-1").Otherwise("none: no check from outside").Example("arn:aws:sns:us-east-1:123456789012:alerts").
+			Doc("An SNS topic in us-east-1. Route 53 then asks the site from the internet, and this topic receives an alarm if the site doesn't answer. " +
+				"Route 53 has its metrics in us-east-1 alone, and an alarm's topic is in its own region. Credentials come from the environment, as aws:profile isn't used there."),
+		// The default is above the 1.8 s from which web.dev calls a page's first byte poor.
+		keys.Number("slowSeconds", &args.SlowSeconds).Between(1, 3600).Default(2).Example("5").
+			Needs(args.LogGroup != "", "logGroup beside it: without a log nobody knows how long requests take").
+			Doc("The latency alarm's threshold, in seconds: 95 of 100 requests must take less. It needs logGroup."),
+	}
+}
+
+// Complete fills in the defaults, and returns what the args can't run with.
+func (args *AlarmsArgs) Complete() problems.List {
+	ps := args.Keys().Complete()
 	ps = append(ps, args.clusterProblems("logGroup", args.LogGroup, logGroupName)...)
 	ps = append(ps, args.clusterProblems("auditLogGroup", args.AuditLogGroup, auditLogGroupName)...)
 	if args.OutsideTopicARN != "" && args.Internal {
 		ps = append(ps, problems.Problem{Path: "outsideTopicArn", Value: "given with nginx.internal", Want: "a site that can be reached from outside, or no topic"})
 	}
-	if args.TopicARN == "" && (args.LogGroup != "" || args.AuditLogGroup != "" || args.OutsideTopicARN != "" || args.SlowSeconds != nil) {
+	if args.TopicARN == "" && (args.LogGroup != "" || args.AuditLogGroup != "" || args.OutsideTopicARN != "" || args.SlowSeconds != 0) {
 		ps = append(ps, problems.Problem{Path: "topicArn", Want: "the ARN of an SNS topic: the other keys of alarms need it"})
-	}
-	if args.SlowSeconds != nil && args.LogGroup == "" {
-		ps = append(ps, problems.Problem{Path: "slowSeconds", Value: strconv.Itoa(*args.SlowSeconds), Want: "logGroup beside it: without a log nobody knows how long requests take"})
 	}
 	return ps.FirstOfEach()
 }
@@ -73,11 +94,6 @@ func (args AlarmsArgs) clusterProblems(path, group string, name *regexp.Regexp) 
 		return nil
 	}
 	return problems.List{{Path: path, Value: strconv.Quote(group), Want: "the log group of the stack's cluster, " + args.EKS}}
-}
-
-func (args AlarmsArgs) withDefaults() AlarmsArgs {
-	args.SlowSeconds = optional.Or(args.SlowSeconds, DefaultSlowSeconds)
-	return args
 }
 
 // cluster is the name that Container Insights knows the cluster by.

@@ -63,7 +63,7 @@ func (b *builder) requestGraphs(outside *route53.HealthCheck) []graph {
 	if b.args.LogGroup != "" {
 		graphs = append(graphs,
 			graph{title: "Requests and 5xx", lines: []query{b.own("requests", requestMetric, "SampleCount"), b.own("errors", errorMetric, "Sum")}},
-			graph{title: "Seconds", lines: []query{b.own("p50", requestMetric, "p50"), b.own("p95", requestMetric, "p95")}, limit: *b.args.SlowSeconds})
+			graph{title: "Seconds", lines: []query{b.own("p50", requestMetric, "p50"), b.own("p95", requestMetric, "p95")}, limit: b.args.SlowSeconds})
 	}
 	if b.args.EKS != "" {
 		graphs = append(graphs, graph{title: "Targets of the load balancer", lines: []query{

@@ -65,8 +65,8 @@ func (b *builder) requestAlarms() []alarm {
 			queries:     []query{requests, b.own("errors", errorMetric, "Sum"), b.errorShare()},
 		},
 		{
-			name: "latency", comparison: above, threshold: float64(*b.args.SlowSeconds), period: requestSeconds, periods: slowPeriods,
-			description: fmt.Sprintf("5 of 100 requests take longer than %d s", *b.args.SlowSeconds),
+			name: "latency", comparison: above, threshold: float64(b.args.SlowSeconds), period: requestSeconds, periods: slowPeriods,
+			description: fmt.Sprintf("5 of 100 requests take longer than %d s", b.args.SlowSeconds),
 			queries:     []query{requests, b.own("p95", requestMetric, "p95"), b.latency()},
 		},
 	}

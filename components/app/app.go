@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,36 +17,65 @@ import (
 	"threetier/components/app/pods"
 	"threetier/components/database"
 	"threetier/internal/component"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
 // AppType is App's type token.
 const AppType = "threetier:index:App"
 
-// AppArgs describe the Kubernetes stack. The cluster is the caller's Kubernetes provider,
-// given as a resource option.
+// AppArgs describe the Kubernetes stack. The cluster is the caller's Kubernetes provider, given as a resource option.
 type AppArgs struct {
-	// Namespace is made, and owned, by the app, unless it is adopted. Required.
-	Namespace string
-	// Adopt is the Namespace again where others made it: then the app changes nothing of it, and leaves it behind.
-	// Default: none.
-	Adopt string
-	// Backend is the API.
-	Backend BackendArgs
-	// Frontend serves the pages. Default: none, and the backend serves them too.
-	Frontend *FrontendArgs
-	// Workers are long-running processes beside the backend, by name. Default: none.
-	Workers map[string]WorkerArgs
-	// Jobs are processes that end by themselves, by name. Default: none.
-	Jobs map[string]JobArgs
-	// Nginx is the way in.
-	Nginx nginx.Args
-	// ClientImage has a shell and psql 15 or later, for the Jobs that make the database's logins. Default: images.Client.
-	ClientImage string
-	// Registry has the credentials for private images. Default: none, the images are public.
-	Registry pods.RegistryArgs
-	// Placement says which nodes all pods may run on.
-	Placement pods.PlacementArgs
+	Namespace, Adopt string
+	Backend          BackendArgs
+	Frontend         *FrontendArgs
+	Workers          map[string]WorkerArgs
+	Jobs             map[string]JobArgs
+	Nginx            nginx.Args
+	ClientImage      string
+	Registry         pods.RegistryArgs
+	Placement        pods.PlacementArgs
+}
+
+// NamespaceKeys are those of the namespace.
+func (args *AppArgs) NamespaceKeys() keys.Table {
+	return keys.Table{
+		keys.Text("namespace", &args.Namespace).
+			Match("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "1 to 63 lowercase letters, digits and -, not at an end").
+			Words("1 to 63 lowercase letters, digits and -").RequiredIf(true, "a name").Otherwise("<project>-<stack>").Example("shop").
+			Doc("The Kubernetes namespace, which the stack creates and owns. It can't be changed later: the app would be gone meanwhile."),
+		keys.Text("adopt", &args.Adopt).Refuse(args.Adopt != "" && args.Adopt != args.Namespace, args.Adopt, args.Namespace+", the stack's namespace, or none").
+			Otherwise("none: the stack makes its namespace, and refuses one that is there").Example("shop-shared").
+			Doc("The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
+				"[Run in a namespace of others](how-to/shared-namespace.md) lists the differences."),
+	}
+}
+
+// ClientImageKey stands among the database's keys.
+func (args *AppArgs) ClientImageKey() *keys.Key {
+	return keys.Text("clientImage", &args.ClientImage).Is(pods.Image).Default(images.Client).Example("ghcr.io/acme/psql@sha256:…").
+		Doc("An image with a shell and psql 15 or later. It creates the database's roles.")
+}
+
+// TierKeys are those of the tiers.
+func (args *AppArgs) TierKeys() keys.Table {
+	return keys.Table{
+		keys.Object("backend", args.Backend.keys()).Required().
+			Doc("The API: any image that answers HTTP and uses a PostgreSQL database."),
+		keys.Optional("frontend", &args.Frontend, (*FrontendArgs).keys).Otherwise("none: the backend serves / too").
+			Doc("The web pages: any image that answers HTTP."),
+		keys.ObjectMap("workers", &args.Workers, (*WorkerArgs).keys).Names(processName).
+			Doc("Long-running processes of the backend's image, by name. They get the backend's environment, Secrets and network access."),
+		keys.ObjectMap("jobs", &args.Jobs, (*JobArgs).keys).Names(processName).
+			Doc("Processes of the backend's image that end by themselves, by name: scheduled or run by hand. They get the backend's environment, Secrets and network access."),
+		keys.Object("nginx", args.Nginx.Keys()).
+			Doc("The entry point: nginx behind a load balancer."),
+	}
+}
+
+// PodKeys are those of all pods.
+func (args *AppArgs) PodKeys() keys.Table {
+	return keys.Table{args.Registry.Key(), args.Placement.Key()}
 }
 
 // Wiring is what the app needs of a stack's other components.
@@ -67,28 +95,26 @@ func (to Wiring) check(permissions []PermissionArgs) error {
 	return errors.Join(checkConnection(to.Database), checkCluster(permissions, to.EKS))
 }
 
-// Problems are what the args can't run with, by the keys of the stack config.
-func (args AppArgs) Problems() problems.List {
-	var ps problems.List
-	if args.Namespace == "" {
-		ps = append(ps, problems.Problem{Path: "namespace", Want: "a name"})
-	}
-	ps = append(ps, NamespaceConstraint.Problems("namespace", args.Namespace)...)
-	if args.Adopt != "" && args.Adopt != args.Namespace {
-		ps = append(ps, problems.Problem{Path: "adopt", Value: args.Adopt, Want: args.Namespace + ", the stack's namespace, or none"})
-	}
-	ps = append(ps, pods.ImageConstraint.Problems("database.clientImage", args.ClientImage)...)
-	ps = append(ps, args.Backend.Problems().Under("backend")...)
+// Complete fills in the defaults, and returns what the args can't run with, by the keys of the stack config.
+func (args *AppArgs) Complete() problems.List {
+	ps := slices.Concat(args.NamespaceKeys(), args.TierKeys(), args.PodKeys()).Complete()
+	ps = append(ps, keys.Table{args.ClientImageKey()}.Complete().Under("database")...)
+	ps = append(ps, args.Backend.complete(ps.Below("backend")).Under("backend")...)
 	if args.Frontend != nil {
-		ps = append(ps, args.Frontend.Problems().Under("frontend")...)
+		ps = append(ps, egressProblems(args.Frontend.Egress).Under("frontend")...)
 	}
-	ps = append(ps, processProblems("workers", args.Workers)...)
-	ps = append(ps, processProblems("jobs", args.Jobs)...)
+	for name, worker := range args.Workers {
+		ps = append(ps, egressProblems(worker.Egress).Under("workers."+name)...)
+	}
+	for name, job := range args.Jobs {
+		ps = append(ps, egressProblems(job.Egress).Under("jobs."+name)...)
+	}
 	ps = append(ps, jobNameProblems(args.Jobs)...)
-	ps = append(ps, args.Nginx.Problems().Under("nginx")...)
 	ps = append(ps, args.routeProblems().Under("nginx")...)
-	ps = append(ps, args.Registry.Problems().Under("registry")...)
-	return append(ps, args.Placement.Problems().Under("placement")...)
+	if args.Frontend == nil && args.Nginx.Routes == nil {
+		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend}}
+	}
+	return append(args.Nginx.Complete().Under("nginx"), ps...).FirstOfEach()
 }
 
 func (args AppArgs) routeProblems() problems.List {
@@ -128,30 +154,14 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 	if args == nil {
 		return nil, component.Wrap(app, name, errors.New("args are missing"))
 	}
-	if err := errors.Join(args.Problems().Err(), to.check(args.Backend.Permissions)); err != nil {
-		return nil, component.Wrap(app, name, err)
-	}
 	complete := *args
 	complete.Nginx.Domain.CertificateARNs = to.Certificates
-	complete = complete.withDefaults()
+	if err := errors.Join(complete.Complete().Err(), to.check(args.Backend.Permissions)); err != nil {
+		return nil, component.Wrap(app, name, err)
+	}
 	return component.New(ctx, AppType, name, app, append(slices.Clone(opts), marks(to.Owner)), func() error {
 		return app.create(ctx, name, complete, to)
 	})
-}
-
-// withDefaults is a copy of the args with every optional field set; App's tiers don't do it again.
-func (args AppArgs) withDefaults() AppArgs {
-	if args.Frontend == nil && args.Nginx.Routes == nil {
-		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend}}
-	}
-	args.Nginx, args.Backend = args.Nginx.WithDefaults(), args.Backend.withDefaults()
-	if args.Frontend != nil {
-		frontend := args.Frontend.withDefaults()
-		args.Frontend = &frontend
-	}
-	args.Workers, args.Jobs = settled(args.Workers), settled(args.Jobs)
-	args.ClientImage = cmp.Or(args.ClientImage, images.Client)
-	return args
 }
 
 // create goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
@@ -242,9 +252,8 @@ func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi
 	return fixedName(ns, namespace), nil
 }
 
-// Autoscales tells whether any tier has an autoscaler. The args have no problems.
+// Autoscales tells whether any tier has an autoscaler. The args are complete.
 func (args AppArgs) Autoscales() bool {
-	args = args.withDefaults()
 	bounds := []pods.ReplicaArgs{args.Backend.Replicas, args.Nginx.Replicas}
 	if args.Frontend != nil {
 		bounds = append(bounds, args.Frontend.Replicas)
@@ -259,10 +268,10 @@ func (args AppArgs) Autoscales() bool {
 func (args AppArgs) longestUses(backend *Backend) logins.Uses {
 	longest := logins.Uses{Pods: backend.drainSeconds()}
 	for _, worker := range args.Workers {
-		longest.Pods = max(longest.Pods, *worker.StopSeconds+pods.StopMarginSeconds)
+		longest.Pods = max(longest.Pods, worker.StopSeconds+pods.StopMarginSeconds)
 	}
 	for _, job := range args.Jobs {
-		longest.Jobs = max(longest.Jobs, *job.TimeoutSeconds)
+		longest.Jobs = max(longest.Jobs, job.TimeoutSeconds)
 	}
 	return longest
 }

@@ -11,7 +11,8 @@ import (
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
 	"threetier/internal/component"
-	"threetier/internal/optional"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
@@ -21,47 +22,60 @@ const BackendType = "threetier:index:Backend"
 // BackendServiceName is the Service that nginx, and anyone in the namespace, reaches the backend by.
 const BackendServiceName = "backend-service"
 
-// What a backend gets where its args say nothing.
-const (
-	DefaultBackendPort        = 8000
-	DefaultBackendHealthPath  = "/healthz"
-	DefaultBackendMinReplicas = 2
-	DefaultBackendMaxReplicas = 10
-	DefaultBackendCPU         = "100m"
-	// DefaultBackendMemory holds four workers of uvicorn: with FastAPI and SQLAlchemy they were measured at 271 MiB.
-	DefaultBackendMemory  = "384Mi"
-	DefaultMigrateSeconds = 600
-)
+// What a backend gets where its args say nothing. The memory holds four workers of uvicorn: with FastAPI and SQLAlchemy they
+// were measured at 271 MiB.
+var backendDefaults = workloadDefaults{port: 8000, healthPath: "/healthz", minReplicas: 2, maxReplicas: 10, cpu: "100m", memory: "384Mi"}
 
-var backendDefaults = workloadDefaults{
-	port:        DefaultBackendPort,
-	healthPath:  DefaultBackendHealthPath,
-	minReplicas: DefaultBackendMinReplicas,
-	maxReplicas: DefaultBackendMaxReplicas,
-	cpu:         DefaultBackendCPU,
-	memory:      DefaultBackendMemory,
-}
-
-// BackendArgs describe the API: a workload with a database.
+// BackendArgs describe the API: a workload with a database. keys says what each field means.
 type BackendArgs struct {
 	WorkloadArgs
-	// Migrate is the command that brings the database's schema up to date, run to success
-	// before every rollout in the same image with the same environment. Default: none.
-	Migrate []string
-	// MigrateSeconds is how long Migrate may take. Default: DefaultMigrateSeconds.
-	MigrateSeconds *int
-	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
-	SkipMigration SkipMigrationArgs
-	// ConnectionsPerPod is how many connections to the database one pod opens at the most: its pool's size, times its
-	// processes. A worker's pod counts alike, a job and the migration for one. Default: DefaultConnectionsPerPod.
-	ConnectionsPerPod *int
-	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
-	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
-	DatabaseEnv map[string]string
-	// Permissions are what the pods and the migration may do in AWS. Default: nothing, and no role.
-	Permissions []PermissionArgs
-	// PermissionsBoundary is the ARN of a managed policy that bounds the role. Default: none.
+	Migrate             []string
+	MigrateSeconds      int
+	SkipMigration       SkipMigrationArgs
+	ConnectionsPerPod   int
+	DatabaseEnv         map[string]string
+	Permissions         []PermissionArgs
 	PermissionsBoundary string
+}
+
+func (args *BackendArgs) keys() keys.Table {
+	return append(args.WorkloadArgs.keys(backendDefaults), keys.Table{
+		egressKey(&args.Egress, false, "The migration has the same ways."),
+		keys.Objects("permissions", &args.Permissions, (*PermissionArgs).keys).Otherwise("none: no AWS role").
+			Example(`[{actions: [s3:GetObject], resources: ["arn:aws:s3:::acme-uploads/*"]}]`).
+			Doc("AWS rights of the pods and the migration. They get their own IAM role by EKS Pod Identity."),
+		keys.Text("permissionsBoundary", &args.PermissionsBoundary).
+			Match("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$", "the ARN of a managed policy").
+			Needs(len(args.Permissions) > 0, "none without permissions").Otherwise("none").Example("arn:aws:iam::123456789012:policy/apps").
+			Doc("Managed policy that limits the role of permissions."),
+		keys.Texts("migrate", &args.Migrate).Command("a command, like [alembic, upgrade, head]").Otherwise("none").Example("[alembic, upgrade, head]").
+			Doc("Command that updates the database schema. It must succeed before every rollout. It runs with the backend's image and environment."),
+		// A day at most: what takes longer is no part of a rollout.
+		keys.Number("migrateSeconds", &args.MigrateSeconds).Between(1, 86400).Default(600).Example("3600").
+			Doc("Time limit of migrate, in seconds."),
+		args.skipMigrationKey(),
+		// The default is the pool of one process with SQLAlchemy's default pool_size.
+		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(5).Example("10").
+			Doc("The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+				"If the pods of a rollout need more connections than the instance class has, the config is refused."),
+		keys.TextMap("databaseEnv", &args.DatabaseEnv).ShownAs(constraint.Map{Names: pods.EnvNames, Values: databaseTemplate}).
+			Otherwise("DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT").
+			Example(`{PGHOST: "{host}", PGPASSWORD: "{password}"}`).
+			Doc("Environment variables with the database connection, as templates. They replace the whole default set."),
+	}...)
+}
+
+// complete fills in what no single key says, and returns what is wrong across keys. The problems of single keys are known.
+func (args *BackendArgs) complete(known problems.List) problems.List {
+	args.DatabaseEnv = args.templates()
+	ps := append(egressProblems(args.Egress), args.permissionsProblems(known)...)
+	ps = append(ps, databaseEnvProblems(args.DatabaseEnv)...)
+	for name := range args.DatabaseEnv {
+		if args.sets(name) {
+			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
+		}
+	}
+	return ps.Sorted()
 }
 
 // backendNeeds are what a backend has of the rest of its stack.
@@ -71,31 +85,6 @@ type backendNeeds struct {
 	clientImage    string
 	requestSeconds int
 	formerSecret   pulumi.ResourceOption
-}
-
-// Problems are what the args can't run with.
-func (args BackendArgs) Problems() problems.List {
-	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
-	ps = append(ps, permissionsProblems(args)...)
-	ps = append(ps, commandProblems(MigrateConstraint, "migrate", args.Migrate)...)
-	ps = append(ps, ConnectionsPerPodConstraint.Problems("connectionsPerPod", args.ConnectionsPerPod)...)
-	ps = append(ps, MigrateSecondsConstraint.Problems("migrateSeconds", args.MigrateSeconds)...)
-	ps = append(ps, args.skipMigrationProblems()...)
-	ps = append(ps, databaseEnvProblems(args.templates())...)
-	for name := range args.templates() {
-		if args.sets(name) {
-			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
-		}
-	}
-	return ps.Sorted()
-}
-
-func (args BackendArgs) withDefaults() BackendArgs {
-	args.WorkloadArgs = args.WorkloadArgs.withDefaults(backendDefaults)
-	args.ConnectionsPerPod = optional.Or(args.ConnectionsPerPod, DefaultConnectionsPerPod)
-	args.MigrateSeconds = optional.Or(args.MigrateSeconds, DefaultMigrateSeconds)
-	args.DatabaseEnv = args.templates()
-	return args
 }
 
 // templates are the DatabaseEnv in force. A driver's own variables are left out of the default set where env has them.

@@ -9,14 +9,11 @@ import (
 	"threetier/components/app/pods"
 )
 
-// DefaultConnectionsPerPod is the pool of one process with SQLAlchemy's default pool_size.
-const DefaultConnectionsPerPod = 5
-
 // Connections is how many connections to the database all pods open at the most, with the sum in words. A rollout runs new
-// pods beside the old ones. A job and the migration do one thing after the other, so they count for one each.
+// pods beside the old ones. A job and the migration do one thing after the other, so they count for one each. The args
+// are complete.
 func (args AppArgs) Connections() (int, string) {
-	args = args.withDefaults()
-	perPod := *args.Backend.ConnectionsPerPod
+	perPod := args.Backend.ConnectionsPerPod
 	total := 0
 	var terms []string
 	pools := func(who string, replicas pods.ReplicaArgs) {

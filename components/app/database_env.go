@@ -12,6 +12,7 @@ import (
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
 	"threetier/components/database"
+	"threetier/internal/constraint"
 	"threetier/internal/problems"
 )
 
@@ -33,14 +34,19 @@ var DefaultDatabaseEnv = map[string]string{
 var (
 	templatePart  = regexp.MustCompile(`\{[^{}]*\}`)
 	databaseParts = []string{"host", "readerHost", "port", "name", "username", "password", "caFile"}
+
+	databaseTemplate = constraint.Text{
+		Pattern: `^([^{}]|\{` + constraint.Either(databaseParts) + `\})*$`,
+		Want:    "the parts {" + strings.Join(databaseParts, "}, {") + "}",
+	}
 )
 
 func databaseEnvProblems(templates map[string]string) problems.List {
 	var ps problems.List
 	for name, template := range templates {
-		ps = append(ps, DatabaseEnvConstraint.Names.Check("databaseEnv", name)...)
-		if values := DatabaseEnvConstraint.Values; !values.Accepts(template) {
-			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: strconv.Quote(unknownPart(template)), Want: values.Want})
+		ps = append(ps, pods.EnvNames.Check("databaseEnv", name)...)
+		if !databaseTemplate.Accepts(template) {
+			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: strconv.Quote(unknownPart(template)), Want: databaseTemplate.Want})
 		}
 	}
 	return ps

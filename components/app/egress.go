@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
@@ -13,6 +12,7 @@ import (
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
 	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
@@ -26,12 +26,44 @@ const (
 // the networks around it too.
 const maxEgressPorts = 20
 
-// EgressArgs open a way out of a tier's pods.
+// EgressArgs open a way out of a tier's pods: to ToInternet, to a network in CIDR notation or, of a frontend, to ToBackend.
 type EgressArgs struct {
-	// To is ToInternet, a network in CIDR notation or, for a frontend, ToBackend. Required.
-	To string
-	// Ports are TCP ports. Required; none with ToBackend, whose port is the backend's own.
+	To    string
 	Ports []int
+}
+
+// egressKey is the list of a tier's ways out; a frontend's may lead to the backend.
+func egressKey(into *[]EgressArgs, toBackend bool, doc string) *keys.Key {
+	return keys.Objects("egress", into, func(way *EgressArgs) keys.Table { return way.keys(toBackend) }).Otherwise("none").
+		Example("[{to: internet, ports: [443, 587]}, {to: 10.20.0.0/16, ports: [6379]}]").
+		Doc("Connections that the pods can open, besides the ones that they always need. " + doc)
+}
+
+const egressWant = "internet or a network, like 10.20.0.0/16"
+
+func (way *EgressArgs) keys(toBackend bool) keys.Table {
+	const octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+	words, want := ToInternet, egressWant
+	if toBackend {
+		words, want = ToInternet+"|"+ToBackend, "internet, backend or a network, like 10.20.0.0/16"
+	}
+	ports := keys.Numbers("ports", &way.Ports).Is(constraint.Numbers{
+		Items: constraint.Number{Min: 1, Max: 65535}, Max: maxEgressPorts, Want: fmt.Sprintf("1 to %d ports", maxEgressPorts),
+	})
+	if toBackend {
+		ports.Otherwise("the backend's, with to: backend; else required").
+			Refuse(way.To == ToBackend && way.Ports != nil, fmt.Sprint(way.Ports), "none: the port is the backend's own")
+	} else {
+		ports.Required()
+	}
+	ports.RequiredIf(way.To != ToBackend)
+	better := betterNetwork(way.To)
+	return keys.Table{
+		keys.Text("to", &way.To).Match(`^(`+words+`|(`+octet+`\.){3}`+octet+`/([0-9]|[12][0-9]|3[0-2])`+
+			`|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`, want).Needs(better == "", better).Required().Example("internet").
+			Doc("internet is every public address. A network never opens the metadata services in it (169.254.0.0/16, fd00:ec2::/32)."),
+		ports.Example("[443]").Doc("TCP ports."),
+	}
 }
 
 var (
@@ -72,51 +104,39 @@ func upperHalf(whole netip.Prefix) netip.Addr {
 	return addr
 }
 
-// egressProblems are what the ways out of a tier can't be; to is where the tier may go.
-func egressProblems(ways []EgressArgs, to constraint.Text) problems.List {
-	var ps problems.List
+// egressProblems are what the ways out of a tier can't be together.
+func egressProblems(ways []EgressArgs) problems.List {
 	var all []int
-	for i, way := range ways {
-		path := fmt.Sprintf("egress[%d]", i)
-		found := to.Required(path+".to", way.To)
-		if len(found) == 0 && way.To != ToInternet && way.To != ToBackend {
-			found = networkProblems(path+".to", way.To)
-		}
-		ps = append(ps, found...)
-		if way.To == ToBackend && way.Ports != nil {
-			ps = append(ps, problems.Problem{Path: path + ".ports", Value: fmt.Sprint(way.Ports), Want: "none: the port is the backend's own"})
-		} else if way.To != ToBackend {
-			ps = append(ps, EgressPortsConstraint.Required(path+".ports", way.Ports)...)
-		}
+	for _, way := range ways {
 		all = append(all, way.Ports...)
 	}
 	slices.Sort(all)
-	if n := len(slices.Compact(all)); len(ps) == 0 && n > maxEgressPorts {
-		ps = append(ps, problems.Problem{Path: "egress", Value: fmt.Sprintf("%d different ports", n), Want: fmt.Sprintf("at most %d", maxEgressPorts)})
+	if n := len(slices.Compact(all)); n > maxEgressPorts {
+		return problems.List{{Path: "egress", Value: fmt.Sprintf("%d different ports", n), Want: fmt.Sprintf("at most %d", maxEgressPorts)}}
 	}
-	return ps
+	return nil
 }
 
-// networkProblems are what a pattern can't say of a network.
-func networkProblems(path, cidr string) problems.List {
+// betterNetwork is what is wanted instead of a network, where a pattern can't say it; empty where nothing is wrong.
+func betterNetwork(cidr string) string {
+	if cidr == "" || cidr == ToInternet || cidr == ToBackend {
+		return ""
+	}
 	network, err := netip.ParsePrefix(cidr)
-	var want string
 	switch {
 	case err != nil || network.Addr().Is4In6():
-		want = EgressToConstraint.Want
+		return egressWant
 	case network != network.Masked():
-		want = fmt.Sprintf("the network's first address: %s", network.Masked())
+		return fmt.Sprintf("the network's first address: %s", network.Masked())
 	case len(without(network, neverOpen...)) == 0:
-		want = "a network outside of " + strings.Join(neverOpen, ", ") + ", which the metadata services are in"
-	default:
-		return nil
+		return "a network outside of " + strings.Join(neverOpen, ", ") + ", which the metadata services are in"
 	}
-	return problems.List{{Path: path, Value: strconv.Quote(cidr), Want: want}}
+	return ""
 }
 
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
-	backendPort := pulumi.Int(*args.Backend.Port)
+	backendPort := pulumi.Int(args.Backend.Port)
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
 		{backendLabel, backendSelector(args.processLabels(false)), args.Backend.Egress},

@@ -6,7 +6,7 @@ import (
 
 	"threetier/components/app/pods"
 	"threetier/internal/component"
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // FrontendType is Frontend's type token.
@@ -17,33 +17,14 @@ const FrontendServiceName = "frontend-service"
 
 const frontendLabel = "frontend"
 
-// What a frontend gets where its args say nothing.
-const (
-	DefaultFrontendPort        = 8080
-	DefaultFrontendHealthPath  = "/"
-	DefaultFrontendMinReplicas = 2
-	DefaultFrontendMaxReplicas = 6
-	DefaultFrontendCPU         = "50m"
-	DefaultFrontendMemory      = "64Mi"
-)
-
-var frontendDefaults = workloadDefaults{
-	port:        DefaultFrontendPort,
-	healthPath:  DefaultFrontendHealthPath,
-	minReplicas: DefaultFrontendMinReplicas,
-	maxReplicas: DefaultFrontendMaxReplicas,
-	cpu:         DefaultFrontendCPU,
-	memory:      DefaultFrontendMemory,
-}
+var frontendDefaults = workloadDefaults{port: 8080, healthPath: "/", minReplicas: 2, maxReplicas: 6, cpu: "50m", memory: "64Mi"}
 
 // FrontendArgs describe what serves the pages.
-type FrontendArgs struct {
-	WorkloadArgs
-}
+type FrontendArgs struct{ WorkloadArgs }
 
-// Problems are what the args can't run with.
-func (args FrontendArgs) Problems() problems.List {
-	return append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, FrontendEgressToConstraint)...)
+func (args *FrontendArgs) keys() keys.Table {
+	return append(args.WorkloadArgs.keys(frontendDefaults),
+		egressKey(&args.Egress, true, "A frontend that renders pages on the server calls "+BackendServiceName+" with to: backend."))
 }
 
 // Frontend serves the pages: pods behind FrontendServiceName.
@@ -57,11 +38,6 @@ type Frontend struct {
 
 	service *corev1.Service
 	tier    pods.Tier
-}
-
-func (args FrontendArgs) withDefaults() FrontendArgs {
-	args.WorkloadArgs = args.WorkloadArgs.withDefaults(frontendDefaults)
-	return args
 }
 
 func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {

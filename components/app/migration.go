@@ -1,43 +1,30 @@
 package app
 
 import (
-	"strconv"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app/pods"
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // skipMigrationAnnotation shows the reason in the plan, in the preview and in the cluster.
 const skipMigrationAnnotation = "threetier/migration-skipped"
 
-// SkipMigrationArgs roll back to an image whose migration fails on the newer schema.
-type SkipMigrationArgs struct {
-	// Image is the one image that runs without its migration: the backend's own. With another image the
-	// args are refused, so that they can't outlive the rollback. Default: none.
-	Image string
-	// Reason says why. Required with Image.
-	Reason string
-}
+// SkipMigrationArgs roll back to an image whose migration fails on the newer schema. With another image the args are refused,
+// so that they can't outlive the rollback.
+type SkipMigrationArgs struct{ Image, Reason string }
 
-// skipMigrationProblems hold the exception to the image that it was made for.
-func (args BackendArgs) skipMigrationProblems() problems.List {
-	skip := args.SkipMigration
-	if skip == (SkipMigrationArgs{}) {
-		return nil
-	}
-	if args.Migrate == nil {
-		return problems.List{{Path: "skipMigration", Value: "given", Want: "it only beside migrate"}}
-	}
-	ps := pods.ImageConstraint.Required("skipMigration.image", skip.Image)
-	if len(ps) == 0 && skip.Image != args.Image {
-		ps = append(ps, problems.Problem{
-			Path: "skipMigration.image", Value: strconv.Quote(skip.Image),
-			Want: "the backend's image: remove skipMigration once another image is deployed",
-		})
-	}
-	return append(ps, ReasonConstraint.Required("skipMigration.reason", skip.Reason)...)
+func (args *BackendArgs) skipMigrationKey() *keys.Key {
+	skip := &args.SkipMigration
+	return keys.Object("skipMigration", keys.Table{
+		keys.Text("image", &skip.Image).Required(pods.Image.Want).Example("ghcr.io/acme/app@sha256:…").
+			Needs(skip.Image == args.Image, "the backend's image: remove skipMigration once another image is deployed").
+			Doc("The image that runs without migrate: the same as backend.image. With another backend.image the config is refused."),
+		keys.Text("reason", &skip.Reason).Match(`\S`, "a reason").Required().Example("1.4 fails on the schema of 1.5").
+			Doc("Why. Every preview and every up shows it."),
+	}).If(*skip != SkipMigrationArgs{} && args.Migrate != nil).
+		Refuse(*skip != SkipMigrationArgs{} && args.Migrate == nil, "given", "it only beside migrate").Otherwise("none: migrate is run").
+		Doc("Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.")
 }
 
 const (
@@ -54,5 +41,5 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args Bac
 	t.DrainSeconds, t.RequestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Migrate)
-	return t.Job(ctx, parent, w.Name+"-migrate", migrateRetries, *args.MigrateSeconds, nil, after...)
+	return t.Job(ctx, parent, w.Name+"-migrate", migrateRetries, args.MigrateSeconds, nil, after...)
 }

@@ -34,12 +34,12 @@ type networkPolicy struct {
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
-	backendPort := pulumi.Int(*args.Backend.Port)
+	backendPort := pulumi.Int(args.Backend.Port)
 	toDatabase := egress(nil, connection.Port)
 	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPort)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
-		port := pulumi.Int(*args.Frontend.Port)
+		port := pulumi.Int(args.Frontend.Port)
 		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), port))
 		frontend = []networkPolicy{
 			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), port)}, nil},

@@ -15,6 +15,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app/pods"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/optional"
 	"threetier/internal/problems"
 	"threetier/internal/tags"
@@ -46,21 +48,30 @@ type EKSArgs struct {
 
 // PermissionArgs are a statement of the role's policy: what the pods may do.
 type PermissionArgs struct {
-	// Actions are IAM actions, like s3:GetObject. Required.
-	Actions []string
-	// Resources are ARNs, or * for all. Required.
-	Resources []string
-	// Waive has the reason why a wildcard action on all resources is allowed, by action. Default: none is.
-	Waive map[string]string
+	Actions, Resources []string
+	Waive              map[string]string
 }
 
-// Problems are what IAM would refuse, and rights that reach far and that nobody gave a reason for.
-func (args PermissionArgs) Problems() problems.List {
-	ps := PermissionActionsConstraint.Required("actions", args.Actions)
-	ps = append(ps, PermissionResourcesConstraint.Required("resources", args.Resources)...)
-	if len(ps) > 0 {
-		return ps
+var permissionAction = constraint.Text{Pattern: `^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$`, Want: "an action, like s3:GetObject", Words: "IAM actions"}
+
+func (args *PermissionArgs) keys() keys.Table {
+	return keys.Table{
+		keys.Texts("actions", &args.Actions).Each(permissionAction).AtLeast(1, "at least one action, like s3:GetObject").Once("each action once").
+			Required().Example("[s3:GetObject, s3:PutObject]").
+			Doc("IAM actions."),
+		keys.Texts("resources", &args.Resources).Each(constraint.Text{
+			Pattern: `^(\*|arn:[a-z*-]+:[a-z0-9-]+:[a-z0-9*-]*:[0-9*]*:[^ ]+)$`,
+			Want:    "an ARN, like arn:aws:s3:::acme-uploads/*, or *",
+			Words:   "ARNs, or *",
+		}).AtLeast(1, "at least one ARN, or *").Once("each resource once").Required().Example(`["arn:aws:s3:::acme-uploads/*"]`).
+			Doc("ARNs of the resources."),
+		keys.TextMap("waive", &args.Waive).ShownAs(constraint.Map{Names: permissionAction}).Example(`{cloudwatch:Get*: "a dashboard of all metrics"}`).
+			Doc("Wildcard actions that are allowed on all resources, and actions of iam, kms, organizations and sts, each with the reason. Without it they are refused."),
 	}
+}
+
+// reachProblems are rights that reach far and that nobody gave a reason for, and reasons that nothing needs.
+func (args PermissionArgs) reachProblems() (ps problems.List) {
 	var far []string
 	for i, action := range args.Actions {
 		value, want := args.reach(action)
@@ -116,14 +127,12 @@ func unbounded(resource string) bool {
 	return len(words) == 0 || strings.Trim(words[0], "*?") == ""
 }
 
-func permissionsProblems(args BackendArgs) problems.List {
-	var ps problems.List
+// permissionsProblems are those of all statements, and of the policy that they make.
+func (args BackendArgs) permissionsProblems(known problems.List) (ps problems.List) {
 	for i, statement := range args.Permissions {
-		ps = append(ps, statement.Problems().Under(fmt.Sprintf("permissions[%d]", i))...)
-	}
-	ps = append(ps, PermissionsBoundaryConstraint.Problems("permissionsBoundary", args.PermissionsBoundary)...)
-	if args.PermissionsBoundary != "" && len(args.Permissions) == 0 {
-		ps = append(ps, problems.Problem{Path: "permissionsBoundary", Value: strconv.Quote(args.PermissionsBoundary), Want: "none without permissions"})
+		if path := fmt.Sprintf("permissions[%d]", i); !known.Has(path) {
+			ps = append(ps, statement.reachProblems().Under(path)...)
+		}
 	}
 	if n := len(permissionsPolicy(args.Permissions)); len(ps) == 0 && n > maxPolicy {
 		ps = append(ps, problems.Problem{Path: "permissions", Value: fmt.Sprintf("%d characters as a policy", n), Want: fmt.Sprintf("at most %d", maxPolicy)})

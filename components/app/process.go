@@ -1,7 +1,6 @@
 package app
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 
@@ -9,39 +8,40 @@ import (
 
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
 // ProcessArgs describe a command that runs in the backend's image with the backend's environment, Secrets, files and
-// network access: what Worker and Job have in common.
+// network access: what Worker and Job have in common. A value of Env that isn't a plain pulumi.String may be secret, so it
+// goes into a Secret of the process.
 type ProcessArgs struct {
-	// Command replaces the image's entrypoint. Required.
-	Command []string
-	// Resources are what one pod gets. Default: DefaultBackendCPU, DefaultBackendMemory.
-	Resources pods.ResourceArgs
-	// Env are environment variables beside the backend's; they replace those of the same name. A value that isn't a plain
-	// pulumi.String may be secret, so it goes into a Secret of the process.
-	Env map[string]pulumi.StringInput
-	// SecretEnv are environment variables whose values go into a Secret of the process.
-	SecretEnv map[string]pulumi.StringInput
-	// Egress are the ways out instead of the backend's; an empty list is none. Default: the backend's.
-	Egress []EgressArgs
+	Command        []string
+	Resources      pods.ResourceArgs
+	Env, SecretEnv map[string]pulumi.StringInput
+	Egress         []EgressArgs
 }
 
-// Problems are what the args can't run with.
-func (args ProcessArgs) Problems() problems.List {
-	ps := commandProblems(CommandConstraint, "command", args.Command)
-	if args.Command == nil {
-		ps = CommandConstraint.Required("command", nil)
-	}
-	ps = append(ps, args.Resources.Problems().Under("resources")...)
-	ps = append(ps, egressProblems(args.Egress, EgressToConstraint)...)
-	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...)
+// keys has a key's own rows between the command and the rest.
+func (args *ProcessArgs) keys(own ...*keys.Key) keys.Table {
+	egress := egressKey(&args.Egress, false, "They replace the backend's; [] closes all.")
+	egress.Default = "the backend's"
+	const command = "a command, like [python3, -m, app.worker]"
+	return slices.Concat(keys.Table{
+		keys.Texts("command", &args.Command).Command(command).Required().Example("[python3, -m, app.worker]").
+			Doc("The process. It replaces the image's entrypoint."),
+	}, own, keys.Table{args.Resources.Key(backendDefaults.cpu, backendDefaults.memory)},
+		pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: debug}", "{SMTP_PASSWORD: {secure: …}}"}, [2]string{
+			"Environment variables beside the backend's. They replace those of the same name.",
+			"Environment variables that are stored in a Kubernetes Secret of the process.",
+		}), keys.Table{egress})
 }
 
-func (args ProcessArgs) withDefaults() ProcessArgs {
-	args.Resources = args.Resources.WithDefaults(DefaultBackendCPU, DefaultBackendMemory)
-	return args
+// processName is part of labels and of other names, which have at most 63 characters.
+var processName = constraint.Text{
+	Pattern: "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+	Want:    "names of 1 to 40 lowercase letters, digits and -, not at an end",
 }
 
 // process is a tier of the workload's image for another command, with all that the workload's own pods get.
@@ -61,21 +61,6 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	return t, nil
 }
 
-// processKind are the args of a Worker or a Job.
-type processKind[T any] interface {
-	Problems() problems.List
-	withDefaults() T
-}
-
-func processProblems[T processKind[T]](key string, processes map[string]T) problems.List {
-	var ps problems.List
-	for _, name := range slices.Sorted(maps.Keys(processes)) {
-		ps = append(ps, ProcessesConstraint.Names.Check(key, name)...)
-		ps = append(ps, processes[name].Problems().Under(key+"."+name)...)
-	}
-	return ps
-}
-
 // jobNameProblems refuse the names of the program's own CronJobs.
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
@@ -85,13 +70,4 @@ func jobNameProblems(jobs map[string]JobArgs) problems.List {
 		}
 	}
 	return ps
-}
-
-// settled is a copy with the defaults of each.
-func settled[T processKind[T]](processes map[string]T) map[string]T {
-	all := map[string]T{}
-	for name, args := range processes {
-		all[name] = args.withDefaults()
-	}
-	return all
 }

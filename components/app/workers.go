@@ -6,19 +6,14 @@ import (
 
 	"threetier/components/app/pods"
 	"threetier/internal/component"
-	"threetier/internal/optional"
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // WorkerType is Worker's type token.
 const WorkerType = "threetier:index:Worker"
 
-// What a worker gets where its args say nothing. Its resources are the backend's defaults.
-const (
-	DefaultWorkerReplicas = 1
-	// DefaultStopSeconds is Kubernetes' own patience.
-	DefaultStopSeconds = 30
-)
+// defaultStopSeconds is Kubernetes' own patience.
+const defaultStopSeconds = 30
 
 const (
 	// workerStartSeconds is how long a worker must live to count as started: without a port, nothing else shows it.
@@ -30,28 +25,20 @@ const (
 // WorkerArgs describe a long-running process that nobody sends requests to: a consumer of a queue, say.
 type WorkerArgs struct {
 	ProcessArgs
-	// Replicas bound the number of pods. Default: DefaultWorkerReplicas.
-	Replicas pods.ReplicaArgs
-	// StopSeconds is how long the process may work on after SIGTERM. Default: DefaultStopSeconds.
-	StopSeconds *int
-	// HealthCommand succeeds in the container while the process is well; where it keeps failing, the container is
-	// restarted. Default: none.
+	Replicas      pods.ReplicaArgs
+	StopSeconds   int
 	HealthCommand []string
 }
 
-// Problems are what the args can't run with.
-func (args WorkerArgs) Problems() problems.List {
-	ps := args.ProcessArgs.Problems()
-	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
-	ps = append(ps, StopSecondsConstraint.Problems("stopSeconds", args.StopSeconds)...)
-	return append(ps, commandProblems(HealthCommandConstraint, "healthCommand", args.HealthCommand)...).Sorted()
-}
-
-func (args WorkerArgs) withDefaults() WorkerArgs {
-	args.ProcessArgs = args.ProcessArgs.withDefaults()
-	args.Replicas = args.Replicas.WithDefaults(DefaultWorkerReplicas, DefaultWorkerReplicas)
-	args.StopSeconds = optional.Or(args.StopSeconds, DefaultStopSeconds)
-	return args
+func (args *WorkerArgs) keys() keys.Table {
+	return args.ProcessArgs.keys(
+		args.Replicas.Key(1, 1),
+		keys.Number("stopSeconds", &args.StopSeconds).Between(1, pods.MaxTimeoutSeconds).Default(defaultStopSeconds).Example("120").
+			Doc("Time that the process has after SIGTERM to finish its work in hand, in seconds."),
+		keys.Texts("healthCommand", &args.HealthCommand).Command("a command, like [python3, -m, app.worker, --check]").Otherwise("none").
+			Example("[python3, -m, app.worker, --check]").
+			Doc("Command that succeeds in the container while the process is healthy. If it fails three times, the container is restarted."),
+	)
 }
 
 // Worker is a long-running process beside the backend.
@@ -74,7 +61,7 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 			return err
 		}
 		t.Replicas = args.Replicas
-		t.RequestSeconds = *args.StopSeconds
+		t.RequestSeconds = args.StopSeconds
 		t.MinReady = workerStartSeconds
 		checkHealth(&t, args.HealthCommand)
 		pods, err := t.Deploy(ctx, worker, b.migration...)

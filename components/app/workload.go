@@ -29,8 +29,8 @@ type workload struct {
 // newWorkload fills in what follows from the args. The Secret is part of it because a new
 // value must reach the migration as well as the pods.
 func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args WorkloadArgs) (*workload, error) {
-	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, *args.RunAsUser, args.WritablePaths
-	t.RolloutSeconds, t.MinReady, t.DrainSeconds = *args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
+	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, args.RunAsUser, args.writable()
+	t.RolloutSeconds, t.MinReady, t.DrainSeconds = args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
 	w := &workload{Set: t, args: args}
 	var err error
 	if w.env, err = t.Env(ctx, parent, args.Env, args.SecretEnv); err != nil {
@@ -60,7 +60,7 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name strin
 			Selector: pulumi.StringMap{pods.TierLabel: pulumi.String(w.Label)},
 			// The pods' own port: some network policy engines compare Service ports with pod ports.
 			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
-				Name: pulumi.String(pods.PortName), Port: pulumi.Int(*w.args.Port), TargetPort: pulumi.String(pods.PortName),
+				Name: pulumi.String(pods.PortName), Port: pulumi.Int(w.args.Port), TargetPort: pulumi.String(pods.PortName),
 			}},
 		},
 	}, pulumi.Parent(parent))
@@ -80,7 +80,7 @@ func (w *workload) servingContainer() corev1.ContainerArgs {
 	container.Command = pods.Strings(w.args.Command)
 	container.Args = pods.Strings(w.args.Args)
 	container.Ports = corev1.ContainerPortArray{corev1.ContainerPortArgs{
-		Name: pulumi.String(pods.PortName), ContainerPort: pulumi.Int(*w.args.Port),
+		Name: pulumi.String(pods.PortName), ContainerPort: pulumi.Int(w.args.Port),
 	}}
 	container.Lifecycle = pods.SleepBeforeStop(w.DrainSeconds)
 	// The process alone: one that was born while its database is down must be there when that is back.

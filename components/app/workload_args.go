@@ -4,119 +4,102 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
 	"threetier/components/app/pods"
 	"threetier/internal/constraint"
-	"threetier/internal/optional"
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
-// DefaultMinReadySeconds is enough for a process to load its workers, and to be killed where they don't fit into the memory.
-const DefaultMinReadySeconds = 10
+// defaultMinReadySeconds is enough for a process to load its workers, and to be killed where they don't fit into the memory.
+const defaultMinReadySeconds = 10
 
-// WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common.
+// WorkloadArgs describe an image that serves HTTP: what Backend and Frontend have in common. A value of Env that isn't a
+// plain pulumi.String may be secret, so it goes into the workload's Secret. keys says what the other fields mean.
 type WorkloadArgs struct {
-	// Image is the container image, best by digest. Required.
-	Image string
-	// Port is where the container listens. Default: DefaultBackendPort, DefaultFrontendPort.
-	Port *int
-	// Command replaces the image's entrypoint. Default: the image's own.
-	Command []string
-	// Args replace the image's command. Default: the image's own.
-	Args []string
-	// HealthPath answers 2xx or 3xx when the app can serve: readiness and startup.
-	// Default: DefaultBackendHealthPath, DefaultFrontendHealthPath.
-	HealthPath string
-	// LivePath fails only when a restart would help; it should not look at the database.
-	// Default: a check that the port accepts connections.
-	LivePath string
-	// Replicas bound the number of pods.
-	Replicas pods.ReplicaArgs
-	// Resources are what one pod gets.
-	Resources pods.ResourceArgs
-	// RunAsUser is the uid and gid, for images that insist on their own. Default: DefaultRunAsUser.
-	RunAsUser *int
-	// WritablePaths are directories that the app writes to, empty at start. Default: WritableTmp alone, which is always there.
-	WritablePaths []string
-	// RolloutSeconds is how long a rollout may take before it counts as failed.
-	// Default: DefaultRolloutSeconds.
-	RolloutSeconds *int
-	// MinReadySeconds is how long a new pod must stay ready before a rollout counts it, so that one that fails right
-	// after its start fails the rollout. Default: DefaultMinReadySeconds.
-	MinReadySeconds *int
-	// Env are environment variables. A value that isn't a plain pulumi.String may be
-	// secret, so it goes into the workload's Secret.
-	Env map[string]pulumi.StringInput
-	// SecretEnv are environment variables whose values go into the workload's Secret.
-	SecretEnv map[string]pulumi.StringInput
-	// Egress are the ways out, beside what the tier needs itself. Default: none.
-	Egress []EgressArgs
+	Image                string
+	Port                 int
+	Command, Args        []string
+	HealthPath, LivePath string
+	Replicas             pods.ReplicaArgs
+	Resources            pods.ResourceArgs
+	RunAsUser            int
+	WritablePaths        []string
+	RolloutSeconds       int
+	MinReadySeconds      *int
+	Env, SecretEnv       map[string]pulumi.StringInput
+	Egress               []EgressArgs
 }
 
 // workloadDefaults are a component's own values for what its args leave out.
 type workloadDefaults struct {
-	port        int
-	healthPath  string
-	minReplicas int
-	maxReplicas int
-	cpu         string
-	memory      string
+	port                     int
+	healthPath               string
+	minReplicas, maxReplicas int
+	cpu, memory              string
 }
 
-// Problems are what the args can't run with.
-func (args WorkloadArgs) Problems() problems.List {
-	var ps problems.List
-	ps = append(ps, pods.ImageConstraint.Required("image", args.Image)...)
-	ps = append(ps, WorkloadPortConstraint.Problems("port", args.Port)...)
-	ps = append(ps, RunAsUserConstraint.Problems("runAsUser", args.RunAsUser)...)
-	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
-	ps = append(ps, args.readyProblems()...)
-	ps = append(ps, URLPathConstraint.Problems("healthPath", args.HealthPath)...)
-	ps = append(ps, URLPathConstraint.Problems("livePath", args.LivePath)...)
-	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
-	ps = append(ps, args.Resources.Problems().Under("resources")...)
-	ps = append(ps, WritablePathsConstraint.Problems("writablePaths", args.WritablePaths)...)
-	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...).Sorted()
+// urlPath is where a probe asks.
+var urlPath = constraint.Text{Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`, Want: "a path that starts with /"}
+
+func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
+	rollout := cmp.Or(args.RolloutSeconds, pods.DefaultRolloutSeconds)
+	return append(keys.Table{
+		keys.Text("image", &args.Image).Is(pods.Image).Required().Example("ghcr.io/acme/app@sha256:…").
+			Doc("Container image, preferably by digest."),
+		keys.Number("port", &args.Port).Between(1, 65535).Default(d.port).Example("3000").
+			Doc("Port that the container listens on."),
+		keys.Texts("command", &args.Command).Otherwise("the image's entrypoint").Example("[uvicorn, app.main:app]").
+			Doc("Replaces the image's entrypoint."),
+		keys.Texts("args", &args.Args).Otherwise("the image's command").Example(`[--port, "3000"]`).
+			Doc("Replaces the image's command."),
+		keys.Text("healthPath", &args.HealthPath).Is(urlPath).Default(d.healthPath).Example("/readyz").
+			Doc("Path of the readiness and startup probes. It answers 2xx or 3xx when the app can serve."),
+		keys.Text("livePath", &args.LivePath).Is(urlPath).Otherwise("a check of the TCP port").Example("/healthz").
+			Doc("Path of the liveness probe. It should fail only if a restart helps, so it should not check the database."),
+		args.Replicas.Key(d.minReplicas, d.maxReplicas),
+		args.Resources.Key(d.cpu, d.memory),
+		keys.Number("runAsUser", &args.RunAsUser).Between(1, 1<<31-1).Default(pods.DefaultRunAsUser).Example("1000").
+			Doc("User and group id of the container, for images that need a specific one."),
+		keys.Texts("writablePaths", &args.WritablePaths).Once("each directory once").Each(constraint.Text{
+			Pattern: `^(/([^/.]|\.[^/.]|\.\.[^/])[^/]*)+$`, // no segment is empty, . or ..
+			Want:    "an absolute directory below /, without a trailing slash",
+			Words:   "absolute directories below /",
+			Except:  "^" + constraint.Either(parents(logins.CADir)) + "$",
+			Instead: "a directory that doesn't hold " + logins.CAFile,
+		}).Otherwise("[" + pods.WritableTmp + "]").Example("[/tmp, /var/cache/app]").
+			Doc("Writable directories, empty at start. The rest of the file system is read-only."),
+		pods.RolloutKey(&args.RolloutSeconds, pods.DefaultRolloutSeconds),
+		keys.Number("minReadySeconds", &args.MinReadySeconds).Between(0, pods.DefaultRolloutSeconds/3).Default(min(defaultMinReadySeconds, rollout/3)).Example("30").
+			Needs(args.MinReadySeconds == nil || *args.MinReadySeconds <= rollout/3, fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout)).
+			Doc("Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout."),
+	}, pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: info}", "{JWT_SECRET_KEY: {secure: …}}"}, [2]string{
+		"Environment variables. If any value of the workload is secret, all of them are stored in its Secret.",
+		"Environment variables that are stored in a Kubernetes Secret.",
+	})...)
 }
 
-// readyProblems want a rollout to have time for pods that must stay ready for a while.
-func (args WorkloadArgs) readyProblems() problems.List {
-	ps := MinReadySecondsConstraint.Problems("minReadySeconds", args.MinReadySeconds)
-	rollout := *optional.Or(args.RolloutSeconds, pods.DefaultRolloutSeconds)
-	if len(ps) == 0 && args.MinReadySeconds != nil && *args.MinReadySeconds > rollout/3 {
-		ps = append(ps, problems.Problem{
-			Path: "minReadySeconds", Value: strconv.Itoa(*args.MinReadySeconds), Want: fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout),
-		})
+// parents are a directory and all that hold it, but for the root.
+func parents(dir string) []string {
+	var all []string
+	for ; dir != ""; dir = dir[:strings.LastIndex(dir, "/")] {
+		all = append(all, dir)
 	}
-	return ps
-}
-
-// commandProblems refuse a command without a first word; none where there is no command.
-func commandProblems(c constraint.List, key string, command []string) problems.List {
-	if command == nil || len(command) > 0 && command[0] != "" {
-		return nil
-	}
-	return problems.List{{Path: key, Value: "empty", Want: c.Want}}
+	slices.Reverse(all)
+	return all
 }
 
 func (args WorkloadArgs) sets(name string) bool {
 	return args.Env[name] != nil || args.SecretEnv[name] != nil
 }
 
-// withDefaults fills in what the args leave out; the args themselves stay as they are.
-func (args WorkloadArgs) withDefaults(d workloadDefaults) WorkloadArgs {
-	args.Port = optional.Or(args.Port, d.port)
-	args.RunAsUser = optional.Or(args.RunAsUser, pods.DefaultRunAsUser)
-	args.RolloutSeconds = optional.Or(args.RolloutSeconds, pods.DefaultRolloutSeconds)
-	args.MinReadySeconds = optional.Or(args.MinReadySeconds, min(DefaultMinReadySeconds, *args.RolloutSeconds/3))
-	args.HealthPath = cmp.Or(args.HealthPath, d.healthPath)
-	args.Replicas = args.Replicas.WithDefaults(d.minReplicas, d.maxReplicas)
-	args.Resources = args.Resources.WithDefaults(d.cpu, d.memory)
-	if !slices.Contains(args.WritablePaths, pods.WritableTmp) {
-		args.WritablePaths = append([]string{pods.WritableTmp}, args.WritablePaths...)
+// writable are the directories that the app writes to: nearly every runtime wants WritableTmp.
+func (args WorkloadArgs) writable() []string {
+	if slices.Contains(args.WritablePaths, pods.WritableTmp) {
+		return args.WritablePaths
 	}
-	return args
+	return append([]string{pods.WritableTmp}, args.WritablePaths...)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/component"
+	"threetier/internal/keys"
 	"threetier/internal/lookup"
 	"threetier/internal/network"
 	"threetier/internal/optional"
@@ -22,12 +23,10 @@ const ClusterType = "threetier:index:Cluster"
 
 // ClusterArgs name the Kubernetes cluster that the stack runs on: either EKS, or Kubeconfig.
 type ClusterArgs struct {
-	// EKS is the name of an EKS cluster. Its endpoint, credentials and network are looked up.
-	EKS string
-	// Kubeconfig is the content of a kubeconfig file, for a cluster that isn't found by EKS.
-	Kubeconfig pulumi.StringInput
-	// Context is the kubeconfig's context. Default: its current context.
-	Context string
+	// Keys says what these mean.
+	EKS, Context string
+	Kubeconfig   pulumi.StringInput
+
 	// Region is the AWS region of the EKS cluster. Required with EKS.
 	Region string
 	// InternalLoadBalancer tells that the stack's load balancer is for the network alone. Default: internet-facing.
@@ -42,8 +41,21 @@ type ClusterArgs struct {
 	ClientSecurityGroupIDs []string
 }
 
-// Problems are all that is wrong with the args.
-func (args ClusterArgs) Problems() problems.List {
+// Keys are the cluster's, below threetier:cluster.
+func (args *ClusterArgs) Keys() keys.Table {
+	return keys.Table{
+		keys.Text("eks", &args.EKS).Match("^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", "1 to 100 letters, digits, - and _, a letter or digit first").
+			Otherwise("none").Example("acme-prod").
+			Doc("Name of the EKS cluster. The program looks up its endpoint, credentials and network. Either eks or kubeconfig is required."),
+		keys.SecretText("kubeconfig", &args.Kubeconfig).Otherwise("none").Example("{secure: …}").
+			Doc("Content of a kubeconfig file, for any other cluster. It requires database.network."),
+		keys.Text("context", &args.Context).Otherwise("the kubeconfig's current one").Example("admin@acme").
+			Doc("Context of the kubeconfig."),
+	}
+}
+
+// Complete returns all that is wrong with the args.
+func (args *ClusterArgs) Complete() problems.List {
 	switch {
 	case args.EKS == "" && args.Kubeconfig == nil:
 		return problems.List{{Path: "eks", Want: "the name of an EKS cluster, or kubeconfig instead"}}
@@ -52,7 +64,7 @@ func (args ClusterArgs) Problems() problems.List {
 	case args.EKS != "" && args.Context != "":
 		return problems.List{{Path: "context", Value: args.Context, Want: "none beside eks: it chooses a context of kubeconfig"}}
 	}
-	return EKSConstraint.Problems("eks", args.EKS)
+	return args.Keys().Complete()
 }
 
 // Cluster is an existing Kubernetes cluster: how to reach it, and the network that it lives in.
@@ -130,7 +142,7 @@ func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.Resourc
 		return foundCluster{}, errors.New("args are missing")
 	}
 	args := *given
-	if err := args.Problems().Err(); err != nil {
+	if err := args.Complete().Err(); err != nil {
 		return foundCluster{}, err
 	}
 	lookups, err := lookup.AWS(opts...)

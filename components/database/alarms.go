@@ -51,7 +51,7 @@ type alarm struct {
 // alarms are those of every instance, with thresholds from its memory and storage.
 func (args DatabaseArgs) alarms() []alarm {
 	memory := classMemory(args.InstanceClass)
-	storage := max(*args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
+	storage := max(args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
 	return []alarm{
 		{
 			// No CPU is below zero: what makes this alarm is that there is nothing to measure.

@@ -63,7 +63,7 @@ func (args DatabaseArgs) maxConnections() int {
 // (rds.rds_superuser_reserved_connections).
 const reservedConnections = 5
 
-// Connections is how many of the instance's connections are left to the app.
+// Connections is how many of the instance's connections are left to the app. The args are complete.
 func (args DatabaseArgs) Connections() int {
-	return args.withDefaults().maxConnections() - reservedConnections
+	return args.maxConnections() - reservedConnections
 }

@@ -48,9 +48,9 @@ var controls = []control{
 	},
 	eventControl("RDS.20"), eventControl("RDS.21"), eventControl("RDS.22"),
 	{
-		id: "RDS.23", key: "port", want: fmt.Sprintf("another than the default %d", PortConstraint.Default),
-		value: func(args DatabaseArgs) string { return strconv.Itoa(*args.Port) },
-		met:   func(args DatabaseArgs) bool { return *args.Port != PortConstraint.Default },
+		id: "RDS.23", key: "port", want: fmt.Sprintf("another than the default %d", defaultPort),
+		value: func(args DatabaseArgs) string { return strconv.Itoa(args.Port) },
+		met:   func(args DatabaseArgs) bool { return args.Port != defaultPort },
 	},
 	{
 		id: "RDS.25", key: "username", want: "another than the default postgres",
@@ -76,9 +76,6 @@ func eventControl(id string) control {
 // controlProblems hold the database to its controls: what a lasting one doesn't meet, it must waive.
 // A disposable database may leave controls unmet without a waiver, so that a first try takes little config.
 func (args DatabaseArgs) controlProblems() problems.List {
-	if !LifecycleConstraint.Accepts(string(args.Lifecycle)) {
-		return nil // which controls are met follows from it
-	}
 	ps := args.waiverProblems()
 	if args.Lifecycle == Disposable {
 		return ps
@@ -103,15 +100,15 @@ func (args DatabaseArgs) waiverProblems() problems.List {
 	}
 	var ps problems.List
 	for _, id := range slices.Sorted(maps.Keys(args.Waive)) {
-		reason := args.Waive[id]
-		problem := problems.Problem{Path: "waive." + id, Value: strconv.Quote(reason)}
+		given := args.Waive[id]
+		problem := problems.Problem{Path: "waive." + id, Value: strconv.Quote(given)}
 		switch needed, known := unmet[id]; {
 		case !known:
 			problem.Want = "one of " + strings.Join(controlIDs(), ", ") + ": every database meets the others"
 		case !needed:
 			problem.Want = "no waiver: the control is met"
-		case !WaiveConstraint.Values.Accepts(reason):
-			problem.Want = WaiveConstraint.Values.Want
+		case !reason.Accepts(given):
+			problem.Want = reason.Want
 		default:
 			continue
 		}

@@ -71,9 +71,9 @@ func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulum
 	if args == nil {
 		return nil, errors.New("args are missing")
 	}
-	parts := &builder{ctx: ctx, name: name, args: args.withDefaults()}
-	ps := append(parts.args.Network.Problems().Under("network"), parts.args.Problems()...)
-	if err := ps.Err(); err != nil {
+	parts := &builder{ctx: ctx, name: name, args: *args}
+	ps := append(parts.args.Complete(), parts.args.Network.Problems().Under("network")...)
+	if err := ps.FirstOfEach().Err(); err != nil {
 		return nil, err
 	}
 	if err := parts.checkIdentifier(); err != nil {

@@ -1,10 +1,6 @@
 package database
 
-import (
-	"strings"
-
-	"threetier/internal/constraint"
-)
+import "strings"
 
 // extensionNames are the extensions that RDS lets its administrator create, in one major or another.
 // https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-extensions.html
@@ -17,12 +13,3 @@ var extensionNames = strings.Fields(`
 	postgis postgis_raster postgis_tiger_geocoder postgis_topology postgres_fdw prefix rdkit rds_tools seg sslinfo tablefunc
 	tcn tds_fdw test_parser tsm_system_rows tsm_system_time unaccent uuid-ossp vector
 `)
-
-// ExtensionsConstraint is what RDS has.
-var ExtensionsConstraint = constraint.List{
-	Once: "each extension once",
-	Items: constraint.Text{
-		OneOf: extensionNames, Want: "an extension of RDS for PostgreSQL, like pgcrypto or vector", Words: "extensions of RDS for PostgreSQL",
-		Invalid: []string{"pgvector", "PostGIS", "timescaledb"},
-	},
-}

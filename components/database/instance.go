@@ -86,7 +86,7 @@ func (b *builder) instanceArgs(suffix string) *rds.InstanceArgs {
 		InstanceClass:                      pulumi.String(b.args.InstanceClass),
 		StorageType:                        pulumi.String("gp3"),
 		StorageEncrypted:                   pulumi.Bool(true),
-		Port:                               pulumi.Int(*b.args.Port),
+		Port:                               pulumi.Int(b.args.Port),
 		VpcSecurityGroupIds:                pulumi.StringArray{b.securityGroup.ID()},
 		PubliclyAccessible:                 pulumi.Bool(false),
 		ParameterGroupName:                 b.parameterGroup.Name,

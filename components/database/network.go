@@ -40,8 +40,8 @@ func (b *builder) createSecurityGroup() error {
 			SecurityGroupId:           group.ID(),
 			ReferencedSecurityGroupId: pulumi.String(client),
 			IpProtocol:                pulumi.String("tcp"),
-			FromPort:                  pulumi.Int(*b.args.Port),
-			ToPort:                    pulumi.Int(*b.args.Port),
+			FromPort:                  pulumi.Int(b.args.Port),
+			ToPort:                    pulumi.Int(b.args.Port),
 			Description:               pulumi.String("PostgreSQL from the cluster"),
 			Tags:                      b.tags(),
 		}, b.child())

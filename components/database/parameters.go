@@ -90,12 +90,12 @@ func (args DatabaseArgs) parameterProblems() problems.List {
 		switch since := parameterNamed(name).since; {
 		case name == forceSSL:
 			problem.Want = "none: it is always 1"
-		case !ParametersConstraint.Names.Accepts(name):
+		case !parameterConstraint.Names.Accepts(name):
 			problem.Want = "a PostgreSQL setting that RDS lets a parameter group change"
 		case since > major:
 			problem.Want = fmt.Sprintf("none: PostgreSQL has it since %d, engineVersion is %s", since, args.EngineVersion)
 		default:
-			ps = append(ps, ParametersConstraint.Value(name).Check(problem.Path, args.Parameters[name])...)
+			ps = append(ps, parameterConstraint.Value(name).Check(problem.Path, args.Parameters[name])...)
 			continue
 		}
 		ps = append(ps, problem)

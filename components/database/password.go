@@ -78,7 +78,7 @@ func (b *builder) createPassword(name string, secret *secretsmanager.Secret, own
 		if password, err = b.generatePassword(); err != nil {
 			return password, fmt.Errorf("generate password: %w", err)
 		}
-		version = fmt.Sprintf("v%d", *b.args.PasswordVersion)
+		version = fmt.Sprintf("v%d", b.args.PasswordVersion)
 		options = append(options, pulumi.IgnoreChanges([]string{"secretString"}))
 	}
 	stored, err := secretsmanager.NewSecretVersion(b.ctx, name+"-"+version, &secretsmanager.SecretVersionArgs{

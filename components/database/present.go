@@ -175,7 +175,7 @@ func (p present) versionProblems(args DatabaseArgs) problems.List {
 func (p present) growthProblems(args DatabaseArgs) problems.List {
 	size, ceiling := p.instance.AllocatedStorage, *args.MaxStorageGiB
 	switch {
-	case ceiling == p.instance.MaxAllocatedStorage || size <= *args.StorageGiB:
+	case ceiling == p.instance.MaxAllocatedStorage || size <= args.StorageGiB:
 		return nil
 	case ceiling == 0:
 		return problems.List{{
@@ -184,7 +184,7 @@ func (p present) growthProblems(args DatabaseArgs) problems.List {
 	case ceiling < leastMaxStorage(size):
 		return problems.List{{
 			Path: "maxStorageGiB", Value: strconv.Itoa(ceiling),
-			Want: fmt.Sprintf("%d to %d: the volume has grown to %d GiB", leastMaxStorage(size), MaxStorageGiBConstraint.Max, size),
+			Want: fmt.Sprintf("%d to %d: the volume has grown to %d GiB", leastMaxStorage(size), maxStorageGiB, size),
 		}}
 	}
 	return nil
@@ -193,18 +193,18 @@ func (p present) growthProblems(args DatabaseArgs) problems.List {
 // speedProblems are about a volume that has grown: with its speed, its size is sent, which mustn't be below the present one.
 func (p present) speedProblems(args DatabaseArgs) problems.List {
 	size := p.instance.AllocatedStorage
-	if size <= *args.StorageGiB {
+	if size <= args.StorageGiB {
 		return nil
 	}
 	var ps problems.List
 	for _, speed := range []struct {
 		path    string
-		given   *int
+		given   int
 		present int
 	}{{"iops", args.IOPS, p.instance.Iops}, {"throughputMiBs", args.ThroughputMiBs, p.instance.StorageThroughput}} {
-		if speed.given != nil && *speed.given != speed.present {
+		if speed.given != 0 && speed.given != speed.present {
 			ps = append(ps, problems.Problem{
-				Path: speed.path, Value: strconv.Itoa(*speed.given), Want: fmt.Sprintf("storageGiB %d beside it: the volume has grown to that", size),
+				Path: speed.path, Value: strconv.Itoa(speed.given), Want: fmt.Sprintf("storageGiB %d beside it: the volume has grown to that", size),
 			})
 		}
 	}
@@ -215,7 +215,7 @@ func (p present) snapshotProblems(args DatabaseArgs) problems.List {
 	if p.snapshot == nil {
 		return nil
 	}
-	size := max(p.snapshot.AllocatedStorage, *args.StorageGiB)
+	size := max(p.snapshot.AllocatedStorage, args.StorageGiB)
 	switch {
 	case p.snapshot.Engine != "postgres":
 		return problems.List{{
@@ -235,7 +235,7 @@ func (p present) snapshotProblems(args DatabaseArgs) problems.List {
 	case *args.MaxStorageGiB != 0 && *args.MaxStorageGiB < leastMaxStorage(size):
 		return problems.List{{
 			Path: "maxStorageGiB", Value: strconv.Itoa(*args.MaxStorageGiB),
-			Want: fmt.Sprintf("%d to %d: the snapshot %s has %d GiB", leastMaxStorage(size), MaxStorageGiBConstraint.Max, args.RestoreFrom, size),
+			Want: fmt.Sprintf("%d to %d: the snapshot %s has %d GiB", leastMaxStorage(size), maxStorageGiB, args.RestoreFrom, size),
 		}}
 	}
 	return nil

@@ -38,7 +38,7 @@ type Roles struct {
 
 // appLogins take turns: each version of the password moves the app to the other one.
 func (args DatabaseArgs) appLogins() (active, resting string) {
-	if *args.PasswordVersion%2 == 1 {
+	if args.PasswordVersion%2 == 1 {
 		return loginA, loginB
 	}
 	return loginB, loginA
@@ -52,7 +52,7 @@ func (b *builder) logins() (Login, *Roles) {
 		Migration:       Login{Username: pulumi.String(MigrationLogin), Password: b.migrationPassword},
 		App:             active,
 		Resting:         resting,
-		PasswordVersion: *b.args.PasswordVersion,
+		PasswordVersion: b.args.PasswordVersion,
 		Extensions:      b.args.Extensions,
 		Instance:        b.primary.ResourceId,
 	}

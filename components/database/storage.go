@@ -1,13 +1,14 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/internal/optional"
+	"threetier/internal/constraint"
 	"threetier/internal/problems"
 )
 
@@ -31,7 +32,7 @@ const (
 
 // setStorage gives the volume its size. It returns the inputs that count for less than what the volume has grown to.
 func (b *builder) setStorage(args *rds.InstanceArgs) (ignored []string) {
-	size := *b.args.StorageGiB
+	size := b.args.StorageGiB
 	if b.present.snapshot != nil {
 		// A volume never shrinks: RDS refuses a size below the snapshot's, once the instance is there.
 		size = max(size, b.present.snapshot.AllocatedStorage)
@@ -42,53 +43,40 @@ func (b *builder) setStorage(args *rds.InstanceArgs) (ignored []string) {
 	}
 	args.AllocatedStorage = pulumi.Int(size)
 	if size >= stripedStorageGiB {
-		args.Iops = pulumi.Int(*optional.Or(b.args.IOPS, stripedIOPS))
-		args.StorageThroughput = pulumi.Int(*optional.Or(b.args.ThroughputMiBs, stripedThroughputMiB))
+		args.Iops = pulumi.Int(cmp.Or(b.args.IOPS, stripedIOPS))
+		args.StorageThroughput = pulumi.Int(cmp.Or(b.args.ThroughputMiBs, stripedThroughputMiB))
 	}
 	return ignored
 }
 
 // given is an input that is left out where nobody asked for it.
-func given(value *int) pulumi.IntPtrInput {
-	if value == nil {
+func given(value int) pulumi.IntPtrInput {
+	if value == 0 {
 		return nil
 	}
-	return pulumi.Int(*value)
+	return pulumi.Int(value)
 }
 
 // speedProblems hold IOPS and throughput to the size, and to each other.
-func (args DatabaseArgs) speedProblems() problems.List {
-	ps := append(IOPSConstraint.Problems("iops", args.IOPS), ThroughputMiBsConstraint.Problems("throughputMiBs", args.ThroughputMiBs)...)
-	size := *args.StorageGiB
-	if len(ps) > 0 || size > StorageGiBConstraint.Max {
-		return ps
-	}
-	for path, value := range map[string]*int{"iops": args.IOPS, "throughputMiBs": args.ThroughputMiBs} {
-		if value != nil && size < stripedStorageGiB {
+func (args DatabaseArgs) speedProblems() (ps problems.List) {
+	size, iops := args.StorageGiB, cmp.Or(args.IOPS, stripedIOPS)
+	hold := func(path string, value int, within constraint.Number, format string, by int) {
+		switch {
+		case value == 0:
+		case size < stripedStorageGiB:
 			ps = append(ps, problems.Problem{
-				Path: path, Value: strconv.Itoa(*value),
+				Path: path, Value: strconv.Itoa(value),
 				Want: fmt.Sprintf("storageGiB %d or more beside it: RDS sets the speed of a smaller volume itself", stripedStorageGiB),
 			})
+		default:
+			ps = append(ps, where(within.Problems(path, &value), format, by)...)
 		}
 	}
-	if len(ps) > 0 {
-		return ps.Sorted()
-	}
-	if args.IOPS != nil {
-		bounds := IOPSConstraint
-		bounds.Min, bounds.Max = max(bounds.Min, size/mostGiBPerIOPS), min(bounds.Max, size*mostIOPSPerGiB)
-		ps = where(bounds.Problems("iops", args.IOPS), "storageGiB is %d", size)
-	}
-	if args.ThroughputMiBs != nil && len(ps) == 0 {
-		iops, bounds := *optional.Or(args.IOPS, stripedIOPS), ThroughputMiBsConstraint
-		bounds.Max = min(bounds.Max, iops/leastIOPSPerMiBs)
-		ps = where(bounds.Problems("throughputMiBs", args.ThroughputMiBs), "iops is %d", iops)
-	}
+	hold("iops", args.IOPS, constraint.Number{
+		Min: max(stripedIOPS, size/mostGiBPerIOPS), Max: min(maxIOPS, size*mostIOPSPerGiB),
+	}, "storageGiB is %d", size)
+	hold("throughputMiBs", args.ThroughputMiBs, constraint.Number{
+		Min: stripedThroughputMiB, Max: min(maxThroughputMiBs, iops/leastIOPSPerMiBs),
+	}, "iops is %d", iops)
 	return ps
-}
-
-// keyProblems want the key where the database is: RDS encrypts with no other region's.
-func (args DatabaseArgs) keyProblems() problems.List {
-	ps := KMSKeyARNConstraint.Problems("kmsKeyArn", args.KMSKeyARN)
-	return append(ps, args.elsewhereProblems("kmsKeyArn", args.KMSKeyARN, "kms", "a key")...).FirstOfEach()
 }

@@ -25,7 +25,7 @@ func (args DatabaseArgs) removedReplicas(identifier string, present []string) (w
 	if !args.keeps() {
 		return nil
 	}
-	for number := args.ReadReplicas + 1; number <= ReadReplicasConstraint.Max; number++ {
+	for number := args.ReadReplicas + 1; number <= maxReplicas; number++ {
 		if replica := identifier + replicaSuffix(number); slices.Contains(present, replica) {
 			warnings = append(warnings, fmt.Sprintf("the read replica %s is to be deleted, which RDS refuses while it is protected: "+
 				`"Take a read replica away" in docs/how-to/database.md says how to take the protection off first`, replica))

@@ -64,17 +64,18 @@ func (w window) meetsDaily(daily window) bool {
 	return false
 }
 
-// windowProblems are those of the windows' texts and lengths, and of their meeting each other.
-func (args DatabaseArgs) windowProblems() problems.List {
-	ps := MaintenanceWindowConstraint.Problems("maintenanceWindow", args.MaintenanceWindow)
-	if args.MaintenanceWindow != "" && len(ps) == 0 {
+// windowProblems are those of the windows' lengths, and of their meeting each other. A text that is none is known.
+func (args DatabaseArgs) windowProblems(known problems.List) (ps problems.List) {
+	if known.Has("maintenanceWindow", "backupWindow") {
+		return nil
+	}
+	if args.MaintenanceWindow != "" {
 		ps = lengthProblems("maintenanceWindow", args.MaintenanceWindow, maintenanceWindow(args.MaintenanceWindow))
 	}
-	backup := BackupWindowConstraint.Problems("backupWindow", args.BackupWindow)
-	if args.BackupWindow != "" && len(backup) == 0 {
-		backup = lengthProblems("backupWindow", args.BackupWindow, backupWindow(args.BackupWindow))
+	if args.BackupWindow != "" {
+		ps = append(ps, lengthProblems("backupWindow", args.BackupWindow, backupWindow(args.BackupWindow))...)
 	}
-	if ps = append(ps, backup...); len(ps) > 0 {
+	if len(ps) > 0 {
 		return ps
 	}
 	return meetingProblems(args.MaintenanceWindow, args.BackupWindow, "backupWindow")

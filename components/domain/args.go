@@ -6,19 +6,47 @@ import (
 	"strconv"
 	"strings"
 
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
-// DomainArgs are the names of an app.
+// maxNames is how many certificates a network load balancer takes by default.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html
+const maxNames = 25
+
+// DomainArgs are the names of an app. Keys says what each field means.
 type DomainArgs struct {
-	// Name is the app's own name. Required.
-	Name string
-	// Aliases are more names that the app answers for. Default: none.
-	Aliases []string
-	// RedirectFrom are names that lead to Name, like www.example.org. Default: none.
-	RedirectFrom []string
-	// Zone is the public hosted zone of Route 53 that the names are in. Default: none, and somebody makes the records.
-	Zone string
+	Name                  string
+	Aliases, RedirectFrom []string
+	Zone                  string
+}
+
+// dnsName has labels of at most 63 characters, of which the last isn't a number.
+const dnsName = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+// certified is a name that ACM takes: it refuses a longer one.
+var certified = constraint.Text{
+	Pattern: dnsName,
+	Want:    "a DNS name in lowercase letters, like shop.example.org",
+	Except:  "^.{65,}$",
+	Instead: "at most 64 characters, which is ACM's limit",
+}
+
+// Keys are the domain's, below threetier:domain.
+func (args *DomainArgs) Keys() keys.Table {
+	return keys.Table{
+		keys.Text("name", &args.Name).Is(certified).Required().Example("shop.example.org").
+			Doc("The app's own name: url is https://name. It gets an ACM certificate, and nginx redirects HTTP to HTTPS."),
+		keys.Text("zone", &args.Zone).Match(dnsName, "the name of a public hosted zone, like example.org").
+			Otherwise("none: the output dnsRecords lists the records that you make").Example("example.org").
+			Doc("The public Route 53 hosted zone that all names are in. The stack makes the records, and up waits for the certificates. " +
+				"Without it, the app is served by HTTP until an up finds the certificate issued."),
+		keys.Texts("aliases", &args.Aliases).Each(certified).Once("each name once").Example("[store.example.org]").
+			Doc("More names that the app answers for."),
+		keys.Texts("redirectFrom", &args.RedirectFrom).Each(certified).Once("each name once").Example("[www.shop.example.org]").
+			Doc("Names that nginx redirects to name, with path and query."),
+	}
 }
 
 // Names are all names, the app's own first.
@@ -26,12 +54,9 @@ func (args DomainArgs) Names() []string {
 	return slices.Concat([]string{args.Name}, args.Aliases, args.RedirectFrom)
 }
 
-// Problems are all that is wrong with the args.
-func (args DomainArgs) Problems() problems.List {
-	ps := NameConstraint.Required("name", args.Name)
-	ps = append(ps, OtherNamesConstraint.Problems("aliases", args.Aliases)...)
-	ps = append(ps, OtherNamesConstraint.Problems("redirectFrom", args.RedirectFrom)...)
-	ps = append(ps, ZoneConstraint.Problems("zone", args.Zone)...)
+// Complete returns all that is wrong with the args.
+func (args *DomainArgs) Complete() problems.List {
+	ps := args.Keys().Complete()
 	if len(ps) > 0 {
 		return ps
 	}

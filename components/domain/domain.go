@@ -69,7 +69,7 @@ func (d *Domain) find(ctx *pulumi.Context, args *DomainArgs, opts ...pulumi.Reso
 	if args == nil {
 		return nil, errors.New("args are missing")
 	}
-	if err := args.Problems().Err(); err != nil {
+	if err := args.Complete().Err(); err != nil {
 		return nil, err
 	}
 	lookups, err := lookup.AWS(opts...)

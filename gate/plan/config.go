@@ -71,11 +71,11 @@ func rdsOf(read *project.Config, projectName, stack string) recorder.RDS {
 	if err := read.Decode("threetier:database", &given); err != nil {
 		return recorder.RDS{}
 	}
-	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.EngineVersionConstraint.Default)
+	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
 	switch major, err := strconv.Atoi(version); {
 	case given.Upgrade && err == nil:
 		older := strconv.Itoa(major - 1)
-		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.InstanceClassConstraint.Default)}
+		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.DefaultInstanceClass)}
 		return recorder.RDS{
 			Instances:      map[string]recorder.DBInstance{database.Identifier(projectName, stack, "database"): instance},
 			UpgradeTargets: map[string][]string{older: {version}},

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"threetier/components/app"
-	"threetier/components/app/nginx"
 	"threetier/components/database"
 	"threetier/gate/project"
 )
@@ -49,9 +48,9 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 		db["lifecycle"] = string(database.Disposable)
 		c.Remove("threetier:allowTags") // is refused beside a disposable database
 	}
-	if front := c.Part("nginx"); whole(front["drainSeconds"], nginx.DefaultDrainSeconds) > drainSeconds {
+	if front := c.Part("nginx"); whole(front["drainSeconds"], defaults.Nginx.DrainSeconds) > drainSeconds {
 		c.note("threetier:nginx.drainSeconds is %d instead of %d: the local load balancer forgets a pod at once.",
-			drainSeconds, whole(front["drainSeconds"], nginx.DefaultDrainSeconds))
+			drainSeconds, whole(front["drainSeconds"], defaults.Nginx.DrainSeconds))
 		c.Set("threetier:nginx.drainSeconds", drainSeconds)
 	}
 	stoodIn := 0
@@ -90,12 +89,23 @@ type tierPods struct {
 	cpu, memoryMiB float64 // of a pod
 }
 
-// defaults of the tiers' pods.
+// defaults are those of an app with a worker.
+var defaults = func() app.AppArgs {
+	args := app.AppArgs{Frontend: &app.FrontendArgs{}, Workers: map[string]app.WorkerArgs{"": {}}}
+	args.Complete() // what is wrong is no matter of the defaults
+	return args
+}()
+
+// podDefaults are those of the tiers' pods.
 var podDefaults = map[string]tierPods{
-	"backend":  {min: app.DefaultBackendMinReplicas, max: app.DefaultBackendMaxReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
-	"frontend": {min: app.DefaultFrontendMinReplicas, max: app.DefaultFrontendMaxReplicas, cpu: cores(app.DefaultFrontendCPU), memoryMiB: mebi(app.DefaultFrontendMemory)},
-	"nginx":    {min: nginx.DefaultMinReplicas, max: nginx.DefaultMaxReplicas, cpu: cores(nginx.DefaultCPU), memoryMiB: mebi(nginx.DefaultMemory)},
-	"worker":   {min: app.DefaultWorkerReplicas, max: app.DefaultWorkerReplicas, cpu: cores(app.DefaultBackendCPU), memoryMiB: mebi(app.DefaultBackendMemory)},
+	"backend":  podsOf(defaults.Backend.WorkloadArgs),
+	"frontend": podsOf(defaults.Frontend.WorkloadArgs),
+	"nginx":    podsOf(app.WorkloadArgs{Replicas: defaults.Nginx.Replicas, Resources: defaults.Nginx.Resources}),
+	"worker":   podsOf(app.WorkloadArgs{Replicas: defaults.Workers[""].Replicas, Resources: defaults.Workers[""].Resources}),
+}
+
+func podsOf(args app.WorkloadArgs) tierPods {
+	return tierPods{min: args.Replicas.Min, max: args.Replicas.Max, cpu: cores(args.Resources.CPU), memoryMiB: mebi(args.Resources.Memory)}
 }
 
 // pods are those of all tiers and workers.

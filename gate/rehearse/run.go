@@ -340,7 +340,7 @@ func allowOnlyTheUpgradeOf(head, base *stackConfig) {
 		if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
 			return fmt.Sprint(given)
 		}
-		return database.EngineVersionConstraint.Default
+		return database.DefaultEngineVersion
 	}
 	taken := base.Remove(upgradeKey)
 	if version(head) == version(base) {

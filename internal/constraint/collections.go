@@ -21,12 +21,9 @@ type List struct {
 	Once string
 }
 
-// Problems are those of a list of strings, and of its items; none where there is no list.
+// Problems are those of a list of strings, and of its items.
 func (l List) Problems(path string, values []string) problems.List {
-	if values == nil {
-		return nil
-	}
-	ps := l.lengthProblems(path, values)
+	ps := l.Length(path, len(values), fmt.Sprintf("%q", values))
 	seen := map[string]bool{}
 	for i, value := range values {
 		item := fmt.Sprintf("%s[%d]", path, i)
@@ -40,21 +37,13 @@ func (l List) Problems(path string, values []string) problems.List {
 	return ps
 }
 
-// Required are the problems of a list that can't be left out.
-func (l List) Required(path string, values []string) problems.List {
-	if values == nil {
-		return problems.List{{Path: path, Want: l.Want}}
-	}
-	return l.Problems(path, values)
-}
-
-func (l List) lengthProblems(path string, values []string) problems.List {
-	if len(values) >= l.Min {
+// Length is the problem of a list that is too short; shown is the list in words.
+func (l List) Length(path string, items int, shown string) problems.List {
+	if items >= l.Min {
 		return nil
 	}
-	shown := "empty"
-	if len(values) > 0 {
-		shown = fmt.Sprintf("%q", values)
+	if items == 0 {
+		shown = "empty"
 	}
 	return problems.List{{Path: path, Value: shown, Want: l.Want}}
 }
@@ -86,24 +75,6 @@ func (l List) Schema() Schema {
 	return schema
 }
 
-// Samples are lists of the items' samples: too short, with an item that is refused, and with one item twice.
-func (l List) Samples() (valid, invalid []any) {
-	fine, bad := l.Items.Samples()
-	if l.Min > 0 {
-		invalid = append(invalid, []any{})
-	}
-	if len(fine) < max(l.Min, 1) {
-		return nil, invalid
-	}
-	for _, item := range bad {
-		invalid = append(invalid, append([]any{item}, fine...))
-	}
-	if l.Once != "" {
-		invalid = append(invalid, append([]any{fine[0]}, fine...))
-	}
-	return []any{fine}, invalid
-}
-
 // Map constrains a map of strings.
 type Map struct {
 	// Names is what each name must be.
@@ -112,8 +83,6 @@ type Map struct {
 	Values Text
 	// Groups are names whose values must be something of their own.
 	Groups []Group
-	// Sample is a value for the samples of names, where the values aren't strings.
-	Sample any
 }
 
 // Group constrains the values of some names.
@@ -175,39 +144,6 @@ func quoted(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
 		out[i] = regexp.QuoteMeta(name)
-	}
-	return out
-}
-
-// Samples are maps of one name and one value each.
-func (m Map) Samples() (valid, invalid []any) {
-	names, badNames := m.Names.Samples()
-	for _, group := range m.Groups {
-		fine, bad := group.Values.Samples()
-		valid = append(valid, singles(group.Names[0], fine)...)
-		invalid = append(invalid, singles(group.Names[0], bad)...)
-		names = slices.DeleteFunc(names, func(name any) bool { return slices.Contains(group.Names, name.(string)) })
-	}
-	fine, bad := m.Values.Samples()
-	switch {
-	case m.Sample != nil:
-		fine = []any{m.Sample}
-	case len(fine) == 0:
-		fine = []any{"x"}
-	}
-	valid = append(valid, singles(names[0], fine)...)
-	invalid = append(invalid, singles(names[0], bad)...)
-	for _, name := range badNames {
-		invalid = append(invalid, singles(name, fine[:1])...)
-	}
-	return valid, invalid
-}
-
-// singles are maps of a name and one of the values each.
-func singles(name any, values []any) []any {
-	out := make([]any, len(values))
-	for i, value := range values {
-		out[i] = map[string]any{name.(string): value}
 	}
 	return out
 }

@@ -21,8 +21,6 @@ type Constraint interface {
 	ByDefault() any
 	// Schema are the keywords of a JSON schema, beyond the type of the key.
 	Schema() Schema
-	// Samples are values that the constraint accepts, and values that it refuses.
-	Samples() (valid, invalid []any)
 }
 
 // Schema is a part of a JSON schema.
@@ -70,21 +68,6 @@ func (n Number) Schema() Schema {
 	return bounds
 }
 
-// Samples are the bounds, and the numbers just outside.
-func (n Number) Samples() (valid, invalid []any) {
-	valid = []any{n.Min, n.Max}
-	if n.OrZero {
-		valid = append(valid, 0)
-	}
-	return valid, []any{n.Min - 1, n.Max + 1}
-}
-
-// WithDefault is the same constraint with another default.
-func (n Number) WithDefault(value int) Number {
-	n.Default = value
-	return n
-}
-
 // Text constrains a string, by a set or by a pattern.
 //
 // Patterns are written in the syntax that Go and ECMAScript share: no lookahead, no classes but \d and \p{…}.
@@ -107,8 +90,6 @@ type Text struct {
 	Secret bool
 	// Numbers is the JSON schema of the numbers that are read as if they were quoted; empty where none is.
 	Numbers Schema
-	// Valid and Invalid are samples of what the patterns accept and refuse.
-	Valid, Invalid []string
 }
 
 // Accepts tells whether a string is accepted.
@@ -138,7 +119,7 @@ func (t Text) Check(path, value string) problems.List {
 // Required are the problems of a string that can't be left out.
 func (t Text) Required(path, value string) problems.List {
 	if value == "" {
-		return problems.List{{Path: path, Want: t.want()}}
+		return problems.List{{Path: path, Want: t.Wanted()}}
 	}
 	return t.Problems(path, value)
 }
@@ -147,7 +128,7 @@ func (t Text) Required(path, value string) problems.List {
 func (t Text) refusal(value string) string {
 	switch {
 	case len(t.OneOf) > 0 && !slices.Contains(t.OneOf, value), !matches(t.Pattern, value):
-		return t.want()
+		return t.Wanted()
 	case t.Except != "" && matches(t.Except, value):
 		return t.instead()
 	}
@@ -156,7 +137,8 @@ func (t Text) refusal(value string) string {
 
 func matches(pattern, value string) bool { return regexp.MustCompile(pattern).MatchString(value) }
 
-func (t Text) want() string {
+// Wanted says in words what is accepted.
+func (t Text) Wanted() string {
 	if t.Want != "" || len(t.OneOf) == 0 {
 		return t.Want
 	}
@@ -168,7 +150,7 @@ func (t Text) instead() string {
 	if t.Instead != "" {
 		return t.Instead
 	}
-	return t.want()
+	return t.Wanted()
 }
 
 // Accepted is the set or what is wanted, in words.
@@ -220,27 +202,4 @@ func (t Text) Schema() Schema {
 		schema["enum"] = t.OneOf
 	}
 	return schema
-}
-
-// Samples are the declared ones, and those of the set.
-func (t Text) Samples() (valid, invalid []any) {
-	for _, choice := range t.OneOf {
-		valid = append(valid, choice)
-	}
-	if len(t.OneOf) > 0 {
-		invalid = append(invalid, t.OneOf[0]+"?")
-	}
-	for _, sample := range t.Valid {
-		valid = append(valid, sample)
-	}
-	for _, sample := range t.Invalid {
-		invalid = append(invalid, sample)
-	}
-	return valid, invalid
-}
-
-// WithDefault is the same constraint with another default.
-func (t Text) WithDefault(value string) Text {
-	t.Default = value
-	return t
 }

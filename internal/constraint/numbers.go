@@ -16,11 +16,9 @@ type Numbers struct {
 	Want string
 }
 
-// Required are the problems of a list that can't be left out.
-func (n Numbers) Required(path string, values []int) problems.List {
+// Problems are those of a list of numbers, and of its items.
+func (n Numbers) Problems(path string, values []int) problems.List {
 	switch {
-	case values == nil:
-		return problems.List{{Path: path, Want: n.Want}}
 	case len(values) == 0:
 		return problems.List{{Path: path, Value: "empty", Want: n.Want}}
 	case len(values) > n.Max:
@@ -44,20 +42,4 @@ func (n Numbers) Schema() Schema {
 	items := n.Items.Schema()
 	items["type"] = "integer"
 	return Schema{"minItems": 1, "maxItems": n.Max, "items": items}
-}
-
-// Samples are lists of one of the items' samples, and lists that are too short and too long.
-func (n Numbers) Samples() (valid, invalid []any) {
-	fine, bad := n.Items.Samples()
-	for _, item := range fine {
-		valid = append(valid, []any{item})
-	}
-	for _, item := range bad {
-		invalid = append(invalid, []any{item})
-	}
-	long := make([]any, n.Max+1)
-	for i := range long {
-		long[i] = fine[0]
-	}
-	return valid, append(invalid, []any{}, long)
 }

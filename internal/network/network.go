@@ -9,17 +9,18 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
-// Network is where a database lives, and who may reach it.
+// minZones is how many availability zones a database needs: RDS refuses a subnet group with fewer.
+const minZones = 2
+
+// Network is where a database lives, and who may reach it. Keys says what each field means.
 type Network struct {
-	// VPCID is the VPC. Required.
-	VPCID string
-	// SubnetIDs are private subnets in at least two availability zones. Required.
-	SubnetIDs []string
-	// ClientSecurityGroupIDs are the security groups whose members may connect. Required, at least one.
-	ClientSecurityGroupIDs []string
+	VPCID                             string
+	SubnetIDs, ClientSecurityGroupIDs []string
 
 	// PrivateIn is the VPC that the subnets were chosen from for being private; empty where somebody named them.
 	PrivateIn string
@@ -37,19 +38,22 @@ func (n Network) Or(other Network) Network {
 	return n
 }
 
-// Problems are all that is wrong with the network.
-func (n Network) Problems() problems.List {
-	ps := VPCIDConstraint.Required("vpcId", n.VPCID)
-	ps = append(ps, SubnetIDsConstraint.Required("subnetIds", n.SubnetIDs)...)
-	return append(ps, ClientSecurityGroupIDsConstraint.Required("clientSecurityGroupIds", n.ClientSecurityGroupIDs)...)
+// Keys are the network's, below threetier:database.
+func (n *Network) Keys() keys.Table {
+	return keys.Table{
+		keys.Text("vpcId", &n.VPCID).Match("^vpc-[0-9a-z]+$", "the id of a VPC, as vpc-0123abcd").Words("the id of a VPC").
+			Otherwise("the EKS cluster's").Example("vpc-0123abcd").Doc("VPC of the database."),
+		keys.Texts("subnetIds", &n.SubnetIDs).AtLeast(minZones, "private subnets in at least two availability zones").Once("each id once"). // a subnet is in one zone
+																			Each(constraint.Text{Pattern: "^subnet-[0-9a-z]+$", Want: "the id of a subnet, as subnet-0123abcd"}).
+																			Otherwise("the EKS cluster's private ones").Example("[subnet-0123abcd, subnet-4567cdef]").Doc("Private subnets of the database."),
+		keys.Texts("clientSecurityGroupIds", &n.ClientSecurityGroupIDs).AtLeast(1, "at least one security group: that of the cluster's nodes").Once("each id once").
+			Each(constraint.Text{Pattern: "^sg-[0-9a-z]+$", Want: "the id of a security group, as sg-0123abcd"}).
+			Otherwise("the EKS cluster's own").Example("[sg-0123abcd]").Doc("Security groups whose members can connect to the database."),
+	}
 }
 
-// GivenProblems are what is wrong with those parts of the network that are given.
-func (n Network) GivenProblems() problems.List {
-	ps := VPCIDConstraint.Problems("vpcId", n.VPCID)
-	ps = append(ps, SubnetIDsConstraint.Problems("subnetIds", n.SubnetIDs)...)
-	return append(ps, ClientSecurityGroupIDsConstraint.Problems("clientSecurityGroupIds", n.ClientSecurityGroupIDs)...)
-}
+// Problems are all that is wrong with a network of which nothing can be left out.
+func (n Network) Problems() problems.List { return n.Keys().Required().Problems() }
 
 // Check looks up whether subnets that somebody named are private, in the VPC, and in zones enough, and whether the
 // VPC's rules may name the clients' security groups.
@@ -121,9 +125,9 @@ func PrivateSubnets(ctx *pulumi.Context, vpc string, candidates []string, opts .
 		private = append(private, id)
 		zones[subnet.AvailabilityZone] = true
 	}
-	if len(zones) < MinZones {
+	if len(zones) < minZones {
 		return nil, fmt.Errorf("a database wants private subnets in at least %d availability zones, VPC %s has: %s",
-			MinZones, vpc, strings.Join(seen, ", "))
+			minZones, vpc, strings.Join(seen, ", "))
 	}
 	return private, nil
 }

@@ -40,6 +40,26 @@ func (ps List) Err() error {
 	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
 
+// Has tells whether one of the paths, or what is below one, has a problem.
+func (ps List) Has(paths ...string) bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool {
+		return slices.ContainsFunc(paths, func(path string) bool {
+			return p.Path == path || strings.HasPrefix(p.Path, path+".") || strings.HasPrefix(p.Path, path+"[")
+		})
+	})
+}
+
+// Below are the problems below a key, without it: "replicas.min" below "replicas" is "min".
+func (ps List) Below(key string) (below List) {
+	for _, p := range ps {
+		if path, isBelow := strings.CutPrefix(p.Path, key+"."); isBelow {
+			p.Path = path
+			below = append(below, p)
+		}
+	}
+	return below
+}
+
 // Under puts the problems below a key: "min" under "replicas" is "replicas.min".
 func (ps List) Under(key string) List {
 	out := make(List, len(ps))

@@ -1,13 +1,9 @@
 package settings
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 
-	"threetier/components/app"
-	"threetier/components/database"
-	"threetier/internal/optional"
 	"threetier/internal/problems"
 )
 
@@ -24,8 +20,8 @@ func (s *Settings) connectionProblems() problems.List {
 		return nil
 	}
 	return problems.List{{
-		Path: "backend.connectionsPerPod", Value: strconv.Itoa(*optional.Or(s.App.Backend.ConnectionsPerPod, app.DefaultConnectionsPerPod)),
+		Path: "backend.connectionsPerPod", Value: strconv.Itoa(s.App.Backend.ConnectionsPerPod),
 		Want: fmt.Sprintf("less, a lower replicas.max or a larger instanceClass: in a rollout the pods open %s = %d connections, and %s has %d for them",
-			sum, pods, cmp.Or(s.Database.InstanceClass, database.InstanceClassConstraint.Default), s.Database.Connections()),
+			sum, pods, s.Database.InstanceClass, s.Database.Connections()),
 	}}
 }

@@ -1,11 +1,9 @@
 package settings
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
-	"threetier/components/app/images"
 	"threetier/components/database"
 	"threetier/internal/problems"
 )
@@ -21,8 +19,8 @@ func (s *Settings) digestProblems() problems.List {
 	for _, image := range []struct{ path, name string }{
 		{"backend.image", s.App.Backend.Image},
 		{"frontend.image", frontend},
-		{"nginx.image", cmp.Or(s.App.Nginx.Image, images.Nginx)},
-		{"database.clientImage", cmp.Or(s.App.ClientImage, images.Client)},
+		{"nginx.image", s.App.Nginx.Image},
+		{"database.clientImage", s.App.ClientImage},
 	} {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {
 			ps = append(ps, problems.Problem{

@@ -3,9 +3,7 @@
 package settings
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,7 +16,9 @@ import (
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/components/domain"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
+	"threetier/internal/rdsca"
 )
 
 // Namespace is what the program's own config keys begin with, whatever the project is called.
@@ -46,8 +46,10 @@ type Settings struct {
 func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
 	ps := unknown(ctx.Project(), configNames(ctx))
-	for _, key := range keys(settings) {
-		ps = append(ps, load(ctx, key)...)
+	for _, key := range settings.keys() {
+		if raw, given := ctx.GetConfig(key.Name); given {
+			ps = append(ps, key.Read(raw, ctx.IsConfigSecret(key.Name), Keys().Secrets())...)
+		}
 	}
 	ps = append(ps, credentials(configNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
@@ -57,28 +59,6 @@ func Load(ctx *pulumi.Context) (*Settings, error) {
 		return settings, nil
 	}
 	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), ps.Err())
-}
-
-// load reads one top-level key.
-func load(ctx *pulumi.Context, key Key) problems.List {
-	raw, given := ctx.GetConfig(key.Name)
-	if !given {
-		return nil
-	}
-	r := &reader{secret: ctx.IsConfigSecret(key.Name), used: key.Secret}
-	var value any = raw
-	if len(key.Kind.Keys) > 0 {
-		decoder := json.NewDecoder(strings.NewReader(raw))
-		decoder.UseNumber()
-		if decoder.Decode(&value) != nil {
-			value = raw
-		}
-	}
-	key.Kind.read(r, key.Name, value)
-	if r.secret && !r.used {
-		r.refuse(key.Name, raw, "no secret value here: only "+strings.Join(secretKeys(), ", ")+" are kept secret")
-	}
-	return r.problems
 }
 
 // complete fills in what one part of the config says for another.
@@ -109,25 +89,23 @@ func DefaultNamespace(project, stack string) string {
 // problems are the components' own, with whole keys as paths.
 func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 	ps := slices.Concat(
-		database.RegionConstraint.Required("aws:region", s.Region),
-		s.Cluster.Problems().Under("cluster"),
-		s.Database.Problems().Under("database"),
+		keys.Table{s.regionKey()}.Problems(),
+		s.Cluster.Complete().Under("cluster"),
+		s.Database.Complete().Under("database"),
 		s.domainProblems(),
-		s.App.Problems(),
-		s.Alarms.Problems().Under("alarms"),
+		s.App.Complete(),
+		s.Alarms.Complete().Under("alarms"),
 		s.digestProblems(),
 	)
 	if len(ps) == 0 {
 		ps = s.connectionProblems()
 	}
-	network := s.Database.Network.GivenProblems()
 	if s.Cluster.Kubeconfig != nil {
-		network = s.Database.Network.Problems()
+		ps = append(ps, s.Database.Network.Problems().Under("database.network")...)
 		if s.App.Backend.Permissions != nil {
 			ps = append(ps, problems.Problem{Path: "backend.permissions", Value: "given with cluster.kubeconfig", Want: "cluster.eks: only EKS hands out credentials"})
 		}
 	}
-	ps = append(ps, network.Under("database.network")...)
 	for i, problem := range ps {
 		ps[i] = whole(ctx, problem)
 	}
@@ -138,7 +116,7 @@ func (s *Settings) domainProblems() problems.List {
 	if s.Domain == nil {
 		return nil
 	}
-	return s.Domain.Problems().Under("domain")
+	return s.Domain.Complete().Under("domain")
 }
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds
@@ -154,7 +132,7 @@ func whole(ctx *pulumi.Context, problem problems.Problem) problems.Problem {
 	key, _, _ := strings.Cut(problem.Path, ".")
 	problem.Path = Namespace + ":" + problem.Path
 	if ctx.IsConfigSecret(Namespace+":"+key) && problem.Value != "" && !plainValue.MatchString(problem.Value) {
-		problem.Value = hidden
+		problem.Value = keys.Hidden
 	}
 	return problem
 }
@@ -178,23 +156,33 @@ func without(ps, known problems.List) problems.List {
 	return kept
 }
 
-// Keys are the top-level keys of the stack config, with all below them: the one source for the reference.
-func Keys() []Key { return keys(&Settings{}) }
-
-// secretKeys are the paths whose values may be secret.
-func secretKeys() []string {
-	var paths []string
-	var walk func(prefix string, keys []Key)
-	walk = func(prefix string, keys []Key) {
-		for _, key := range keys {
-			if key.Secret {
-				paths = append(paths, prefix+key.Name)
-			}
-			walk(prefix+key.Name+"."+anyName(key), key.Kind.Keys)
-		}
+// keys are the top-level keys, with the place that each value goes to.
+func (s *Settings) keys() keys.Table {
+	own := slices.Concat(keys.Table{
+		keys.Object("cluster", s.Cluster.Keys()).Required().
+			Doc("The Kubernetes cluster of the app: an EKS cluster by name, or any other cluster by kubeconfig."),
+	}, s.App.NamespaceKeys(), keys.Table{
+		keys.Object("database", append(s.Database.Keys(), s.App.ClientImageKey())).Required().
+			Doc("The Amazon RDS PostgreSQL instance."),
+		keys.Object("alarms", append(keys.Table{s.Database.TopicKey()}, s.Alarms.Keys()...)).Otherwise("no alarms").
+			Doc("The alarms and the dashboard. [The alarms](operate/alarms.md) lists each one with its threshold and its source of data."),
+	}, s.App.TierKeys(), keys.Table{
+		keys.Optional("domain", &s.Domain, (*domain.DomainArgs).Keys).Otherwise("none: url is the load balancer's").
+			Doc("The public names of the app, with certificates, HTTPS and DNS records that the stack owns."),
+		keys.Text("allowTags", &s.AllowTags).Otherwise("none: digests are required").Example("our registry has no digests").
+			Doc("The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused."),
+	}, s.App.PodKeys())
+	for _, key := range own {
+		key.Name = Namespace + ":" + key.Name
 	}
-	walk("", Keys())
-	return paths
+	return append(keys.Table{s.regionKey()}, own...)
 }
 
-func sorted(fields map[string]any) []string { return slices.Sorted(maps.Keys(fields)) }
+func (s *Settings) regionKey() *keys.Key {
+	return keys.Text("aws:region", &s.Region).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
+		Words("a region whose RDS root certificates are part of the program").Required().Example("eu-west-1").
+		Doc("The AWS region of all resources. The key belongs to the aws provider.")
+}
+
+// Keys are the top-level keys of the stack config, with all below them.
+func Keys() keys.Table { return new(Settings).keys() }

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
@@ -33,7 +33,7 @@ func configNames(ctx *pulumi.Context) []string {
 // programs' affair, but for one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
 // puts a key without a namespace there.
 func unknown(project string, given []string) problems.List {
-	known := keyNames(Keys())
+	known := Keys().Names()
 	var ps problems.List
 	for _, name := range given {
 		namespace, path, _ := strings.Cut(name, ":")
@@ -47,11 +47,11 @@ func unknown(project string, given []string) problems.List {
 		case namespace == Namespace && isOwn && nested:
 			problem.Want = fmt.Sprintf("%s: %s: in a key's name, a dot is no level", own, flow(rest))
 		case namespace == Namespace:
-			problem.Want = "one of " + strings.Join(known, ", ") + hint(own, known)
+			problem.Want = "one of " + strings.Join(known, ", ") + keys.Hint(own, known)
 		case namespace == project && !slices.ContainsFunc(known, func(known string) bool { return strings.EqualFold(known, own) }):
 			continue
-		case namespace == project, near(namespace, Namespace):
-			problem.Want = fmt.Sprintf("a key that begins with %s:, whatever the project is called%s", Namespace, hint(own, known))
+		case namespace == project, keys.Near(namespace, Namespace):
+			problem.Want = fmt.Sprintf("a key that begins with %s:, whatever the project is called%s", Namespace, keys.Hint(own, known))
 		default:
 			continue
 		}
@@ -66,34 +66,6 @@ func flow(path string) string {
 		return "{ " + key + ": " + flow(rest) + " }"
 	}
 	return "{ " + path + ": … }"
-}
-
-// hint names the known key that is nearest to one that isn't known; it is empty where none is near.
-func hint(name string, known []string) string {
-	const least = 3 // letters of a key's beginning that stand for it
-	nearest, fewest := "", 0
-	for _, candidate := range known {
-		shorter := min(len(plain(name)), len(plain(candidate)))
-		begins := shorter >= least && plain(name)[:shorter] == plain(candidate)[:shorter]
-		if edits := distance(name, candidate); (begins || near(name, candidate)) && (nearest == "" || edits < fewest) {
-			nearest, fewest = candidate, edits
-		}
-	}
-	if nearest == "" {
-		return ""
-	}
-	return ": did you mean " + nearest + "?"
-}
-
-// near tells whether one name may be a slip of the pen for the other: of three letters, one may be wrong.
-func near(a, b string) bool { return distance(a, b) <= max(len(plain(a)), len(plain(b)))/3 }
-
-func distance(a, b string) int { return levenshtein.Distance(plain(a), plain(b), nil) }
-
-// plain is a name without its namespace, and without what is a matter of spelling.
-func plain(name string) string {
-	name = name[strings.LastIndex(name, ":")+1:]
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }
 
 // otherCredentials are the aws provider's keys that make it act as somebody else than the AWS CLI in the same place. The

@@ -2,32 +2,24 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/images"
 	"threetier/components/app/pods"
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
-// What nginx gets where its args say nothing.
-const (
-	DefaultMinReplicas = 2
-	DefaultMaxReplicas = 6
-	DefaultCPU         = "100m"
-	DefaultMemory      = "256Mi"
-	// DefaultMaxBodySize is the largest request body.
-	DefaultMaxBodySize = "10m"
-	// DefaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
-	DefaultTimeoutSeconds = 60
-	// DefaultDrainSeconds is how long a network load balancer may take to forget a target, by
-	// default: it was seen to send new connections for two minutes and more after it was told,
-	// and the controller needs its time to tell it (aws-load-balancer-controller, issues 2366 and 1834).
-	DefaultDrainSeconds = 300
-	// DefaultRolloutSeconds leaves the load balancer minutes to take each new pod in.
-	DefaultRolloutSeconds = 900
-)
+// defaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
+const defaultTimeoutSeconds = 60
+
+// maxBodyMebibytes bounds a request's body: it is kept on disk while it comes in.
+const maxBodyMebibytes = 1024
 
 // loadBalancerIdleSeconds is when a network load balancer cuts a silent connection. Listeners
 // without TLS may be told another time, those with TLS can't.
@@ -50,44 +42,24 @@ func DefaultRoutes() []RouteArgs {
 	return []RouteArgs{{Path: "/api", To: ToBackend}, {Path: "/", To: ToFrontend}}
 }
 
-// Args describe the way in.
+// Args describe the way in. Keys says what each field means.
 type Args struct {
-	// Image is an nginx, 1.22 or later, that can run as any uid and has SIGQUIT for its stop signal. Default: images.Nginx.
-	Image string
-	// Replicas bound the number of pods. Default: DefaultMinReplicas to DefaultMaxReplicas.
-	Replicas pods.ReplicaArgs
-	// Resources are what one pod gets; there is a worker for each core of the limit.
-	// Default: DefaultCPU, DefaultMemory.
-	Resources pods.ResourceArgs
-	// Routes say which path leads where; the longest prefix wins. Default: DefaultRoutes.
-	Routes []RouteArgs
-	// MaxBodySize is the largest request body, in bytes or with k, m or g. Default: DefaultMaxBodySize.
-	MaxBodySize string
-	// TimeoutSeconds is how long to wait for the next byte of an answer. Default: DefaultTimeoutSeconds.
-	TimeoutSeconds *int
-	// DrainSeconds is how long a pod that is to stop serves on, until no load balancer sends
-	// it connections any more. Default: DefaultDrainSeconds.
-	DrainSeconds *int
-	// RolloutSeconds is how long a rollout may take before it counts as failed. Default: DefaultRolloutSeconds.
-	RolloutSeconds *int
-	// CertificateArn is an ACM certificate: TLS ends at the load balancer, and HTTP is redirected. Default: Domain's.
-	CertificateArn string
 	// Domain has the app's public names, with certificates of the stack's own. Default: none.
 	Domain DomainArgs
-	// Redirect sends plain HTTP to https where there is a certificate. Default: true. While a
-	// certificate is added to an app that is in use, false keeps plain HTTP until TLS works.
-	Redirect *bool
-	// TrustedProxies are the networks whose word on a client's address and scheme counts. Default: none.
-	TrustedProxies []string
-	// Hosts are the names that nginx answers for; *.example.org is all below one. Default: Domain's
-	// once they have certificates, else any.
-	Hosts []string
-	// Limits bound what clients may take of one pod.
-	Limits LimitArgs
-	// Internal makes a load balancer that only the network reaches. Default: internet-facing.
-	Internal bool
-	// LoadBalancer adapts the Service to the cluster's load balancer controller.
-	LoadBalancer LoadBalancerArgs
+
+	Image                        string
+	Replicas                     pods.ReplicaArgs
+	Resources                    pods.ResourceArgs // there is a worker for each core of the limit
+	Routes                       []RouteArgs
+	MaxBodySize                  string
+	TimeoutSeconds, DrainSeconds int
+	RolloutSeconds               int
+	CertificateArn               string
+	Redirect                     *bool
+	TrustedProxies, Hosts        []string
+	Limits                       LimitArgs
+	Internal                     bool
+	LoadBalancer                 LoadBalancerArgs
 }
 
 // DomainArgs are public names that lead to the load balancer.
@@ -104,55 +76,154 @@ type DomainArgs struct {
 
 // RouteArgs lead one path, and all below it, to a workload.
 type RouteArgs struct {
-	// Path is a prefix of whole segments: /api covers /api and /api/x, not /apix. Required.
-	Path string
-	// To is ToBackend or ToFrontend. Required.
-	To string
-	// StripPrefix removes Path before the request goes on. Default: false.
-	StripPrefix bool
-	// TimeoutSeconds replaces nginx's own for this route.
-	TimeoutSeconds *int
-	// MaxBodySize replaces nginx's own for this route.
-	MaxBodySize string
+	Path, To       string
+	StripPrefix    bool
+	TimeoutSeconds int
+	MaxBodySize    string
 }
 
 // LoadBalancerArgs adapt the Service to the cluster's load balancer controller.
 type LoadBalancerArgs struct {
-	// Class is the loadBalancerClass: eks.amazonaws.com/nlb on EKS Auto Mode. Default: the cluster's own.
-	Class string
-	// Annotations are added to the Service's own and win over them; an empty value removes one.
+	Class       string
 	Annotations map[string]string
 }
 
-// Problems are what the args can't run with.
-func (args Args) Problems() problems.List {
-	ps := pods.ImageConstraint.Problems("image", args.Image)
-	ps = append(ps, args.Replicas.Problems().Under("replicas")...)
-	ps = append(ps, args.Resources.Problems().Under("resources")...)
-	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
-	ps = append(ps, DrainSecondsConstraint.Problems("drainSeconds", args.DrainSeconds)...)
-	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
-	ps = append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
-	ps = append(ps, args.certificateProblems()...)
-	ps = append(ps, LoadBalancerClassConstraint.Problems("loadBalancer.class", args.LoadBalancer.Class)...)
-	if args.Routes != nil && len(args.Routes) < RoutesConstraint.Min {
-		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: RoutesConstraint.Want})
-	}
-	ps = append(ps, TrustedProxiesConstraint.Problems("trustedProxies", args.TrustedProxies)...)
-	ps = append(ps, HostsConstraint.Problems("hosts", args.Hosts)...)
-	ps = append(ps, routesProblems(args.Routes)...)
-	if len(ps) > 0 {
-		return ps
-	}
-	return append(args.idleProblems(), args.limitProblems()...)
+// LimitArgs bound what clients may take of one nginx pod.
+type LimitArgs struct {
+	Requests, RequestsPerClient, Uploads, RatePerClient int
 }
 
-func (args Args) certificateProblems() problems.List {
-	if args.CertificateArn != "" && args.Domain.Name != "" {
-		return problems.List{{Path: "certificateArn", Value: "given beside the domain " + args.Domain.Name, Want: "one of the two"}}
-	}
-	return CertificateArnConstraint.Problems("certificateArn", args.CertificateArn)
+// Keys are nginx's, below threetier:nginx.
+func (args *Args) Keys() keys.Table {
+	return slices.Concat(args.podKeys(), args.clientKeys(), args.loadBalancerKeys())
 }
+
+func (args *Args) podKeys() keys.Table {
+	return keys.Table{
+		keys.Text("image", &args.Image).Is(pods.Image).Default(images.Nginx).Example("ghcr.io/acme/nginx@sha256:…").
+			Doc("An nginx image, 1.22 or later, that can run as any user."),
+		args.Replicas.Key(2, 6),
+		args.Resources.Key("100m", "256Mi"),
+		keys.Objects("routes", &args.Routes, func(route *RouteArgs) keys.Table { return route.keys(args.certified()) }).AtLeast(1, "at least one route").
+			Otherwise("[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]").
+			Example("[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]").
+			Doc("The target of each path. nginx uses the longest prefix that matches."),
+		keys.Text("maxBodySize", &args.MaxBodySize).Unquoted().Is(bodySize).Default("10m").Example("25m").
+			Doc("Maximum size of a request body."),
+		timeoutKey(&args.TimeoutSeconds, args.certified()).Default(defaultTimeoutSeconds).Example("30").
+			Doc("Time that nginx waits for the next byte of a response, in seconds."),
+		// The default is how long a network load balancer may take to forget a target: it was seen to send new connections for
+		// two minutes and more after it was told, and the controller needs its time to tell it (aws-load-balancer-controller,
+		// issues 2366 and 1834). Less than kube-proxy's own delay would lose connections everywhere.
+		keys.Number("drainSeconds", &args.DrainSeconds).Between(5, pods.MaxTimeoutSeconds).Default(300).Example("10").
+			Doc("Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time."),
+		pods.RolloutKey(&args.RolloutSeconds, 900), // the load balancer takes minutes to take each new pod in
+	}
+}
+
+func (args *Args) clientKeys() keys.Table {
+	return keys.Table{
+		keys.Text("certificateArn", &args.CertificateArn).
+			Match("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$", "the ARN of an ACM certificate").
+			Refuse(args.CertificateArn != "" && args.Domain.Name != "", "given beside the domain "+args.Domain.Name, "one of the two").
+			Otherwise("those of threetier:domain, else none: plain HTTP").Example("arn:aws:acm:eu-west-1:123456789012:certificate/…").
+			Doc("ACM certificate of the load balancer, made by hand. The load balancer ends TLS, and nginx redirects HTTP to HTTPS."),
+		keys.Flag("redirect", &args.Redirect).DefaultFrom("true", func() bool { return true }).Example("false").
+			Doc("Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works."),
+		keys.Texts("trustedProxies", &args.TrustedProxies).Each(constraint.Text{
+			Pattern: `^(([0-9]{1,3}\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
+			Want:    "a network, like 10.0.0.0/8",
+			Words:   "networks in CIDR notation",
+		}).Example("[10.0.0.0/16]").
+			Doc("Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected."),
+		keys.Texts("hosts", &args.Hosts).Each(constraint.Text{
+			Pattern: `^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`,
+			Want:    "a name in lowercase letters, like shop.example.org or *.example.org",
+			Words:   "host names in lowercase letters, *. in front for all below one",
+		}).Otherwise("the names of threetier:domain once they have certificates, else any host").Example("[shop.example.org]").
+			Doc("Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421."),
+		keys.Object("limits", args.Limits.keys()).
+			Doc("Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429."),
+	}
+}
+
+func (args *LimitArgs) keys() keys.Table {
+	return keys.Table{
+		keys.Number("requests", &args.Requests).Between(minRequests, mostOf(maxRequests)).Otherwise("from nginx.resources.memory").Example("100").
+			Doc("Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi."),
+		keys.Number("requestsPerClient", &args.RequestsPerClient).Between(1, mostOf(maxRequests)).Otherwise("an eighth of requests, at least 6").Example("30").
+			Doc("Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network."),
+		keys.Number("uploads", &args.Uploads).Between(2, maxRequests).Otherwise("1 GiB of disk divided by maxBodySize, at least 4").Example("20").
+			Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets an eighth of them."),
+		keys.Number("ratePerClient", &args.RatePerClient).Between(0, maxRatePerClient).Example("50").
+			Doc("Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit."),
+	}
+}
+
+func (args *Args) loadBalancerKeys() keys.Table {
+	balancer := &args.LoadBalancer
+	return keys.Table{
+		keys.Flag("internal", &args.Internal).Example("true").
+			Doc("Makes the load balancer reachable only from the private network."),
+		keys.Object("loadBalancer", keys.Table{
+			keys.Text("class", &balancer.Class).Match("^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$", "a class, like eks.amazonaws.com/nlb").Words("a load balancer class").
+				Otherwise("the cluster's own").Example("eks.amazonaws.com/nlb").
+				Doc("The loadBalancerClass of the Service."),
+			keys.TextMap("annotations", &balancer.Annotations).Example("{service.beta.kubernetes.io/aws-load-balancer-name: shop}").
+				Doc("Annotations for the Service. They override the program's annotations. An empty value removes one."),
+		}).Doc("Settings for the cluster's load balancer controller."),
+	}
+}
+
+func (args *RouteArgs) keys(certified bool) keys.Table {
+	return keys.Table{
+		keys.Text("path", &args.Path).
+			// No segment is . or .., which browsers and servers leave out.
+			Match(`^(/|(/([A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)+)$`, "/ or segments of letters, digits, . _ ~ -, without a trailing slash").
+			Except("^"+OwnPath+"(/|$)", "one that isn't below "+OwnPath+", which is nginx's own").
+			Words("/ or complete path segments, not below " + OwnPath).Required("a path, like /api").Example("/api").
+			Doc("Path prefix. /api matches /api and /api/x, but not /apix."),
+		keys.Text("to", &args.To).OneOf(ToBackend, ToFrontend).Required().Example("backend").
+			Doc("Target of the route."),
+		keys.Flag("stripPrefix", &args.StripPrefix).Example("true").
+			Doc("Removes the prefix from the forwarded request."),
+		timeoutKey(&args.TimeoutSeconds, certified).Otherwise("nginx.timeoutSeconds").Example("300").
+			Doc("Overrides nginx.timeoutSeconds for this route."),
+		keys.Text("maxBodySize", &args.MaxBodySize).Unquoted().Is(bodySize).Otherwise("nginx.maxBodySize").Example("100m").
+			Doc("Overrides nginx.maxBodySize for this route."),
+	}
+}
+
+// timeoutKey refuses requests that the load balancer would cut before nginx does.
+func timeoutKey(into *int, certified bool) *keys.NumberRow {
+	row := keys.Number("timeoutSeconds", into).Between(1, pods.MaxTimeoutSeconds)
+	row.Needs(!certified || *into <= loadBalancerIdleSeconds,
+		fmt.Sprintf("at most %d with a certificate: the load balancer's TLS listener cuts a connection that is silent for longer", loadBalancerIdleSeconds))
+	return row
+}
+
+var bodySize = constraint.Text{
+	Pattern: fmt.Sprintf("^(1[gG]|%s[mM]|%s[kK]|%s)$",
+		constraint.UpTo(maxBodyMebibytes), constraint.UpTo(maxBodyMebibytes<<10), constraint.UpTo(maxBodyMebibytes<<20)),
+	Want:    fmt.Sprintf("a size up to %dm, like 512k or 10m", maxBodyMebibytes),
+	Words:   fmt.Sprintf("bytes, or a number with k, m or g; at most %dm", maxBodyMebibytes),
+	Numbers: keys.Schema{"type": "integer", "minimum": 1, "maximum": maxBodyMebibytes << 20},
+}
+
+// Complete fills in the defaults, and returns what the args can't run with.
+func (args *Args) Complete() problems.List {
+	ps := append(args.Keys().Complete(), routesProblems(args.Routes)...)
+	if args.Routes == nil {
+		args.Routes = DefaultRoutes()
+	}
+	if !ps.Has("resources") {
+		ps = append(args.limitProblems(), ps...)
+	}
+	return ps.FirstOfEach()
+}
+
+// certified tells that the load balancer has a certificate, or will have one.
+func (args Args) certified() bool { return args.CertificateArn != "" || args.Domain.Name != "" }
 
 // tls tells that the load balancer has a certificate.
 func (args Args) tls() bool {
@@ -164,53 +235,19 @@ func (args Args) DualStack() bool {
 	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
 }
 
-// idleProblems are of requests that the load balancer would cut before nginx does.
-func (args Args) idleProblems() problems.List {
-	if args.CertificateArn == "" && args.Domain.Name == "" {
-		return nil
-	}
-	check := func(key string, seconds *int) problems.List {
-		if seconds == nil || *seconds <= loadBalancerIdleSeconds {
-			return nil
-		}
-		return problems.List{{
-			Path: key, Value: strconv.Itoa(*seconds),
-			Want: fmt.Sprintf("at most %d with a certificate: the load balancer's TLS listener cuts a connection that is silent for longer", loadBalancerIdleSeconds),
-		}}
-	}
-	ps := check("timeoutSeconds", args.TimeoutSeconds)
-	for i, route := range args.Routes {
-		ps = append(ps, check(fmt.Sprintf("routes[%d].timeoutSeconds", i), route.TimeoutSeconds)...)
-	}
-	return ps
-}
-
 func routesProblems(routes []RouteArgs) problems.List {
 	var ps problems.List
 	seen := map[string]bool{}
 	for i, route := range routes {
-		key := fmt.Sprintf("routes[%d]", i)
-		ps = append(ps, route.Problems().Under(key)...)
 		if seen[route.Path] {
-			ps = append(ps, problems.Problem{Path: key + ".path", Value: strconv.Quote(route.Path), Want: "each path once"})
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("routes[%d].path", i), Value: strconv.Quote(route.Path), Want: "each path once"})
 		}
 		seen[route.Path] = true
 	}
 	return ps
 }
 
-// Problems are what the route can't be.
-func (args RouteArgs) Problems() problems.List {
-	ps := RoutePathConstraint.Problems("path", args.Path)
-	if args.Path == "" {
-		ps = problems.List{{Path: "path", Want: "a path, like /api"}}
-	}
-	ps = append(ps, RouteToConstraint.Required("to", args.To)...)
-	ps = append(ps, TimeoutSecondsConstraint.Problems("timeoutSeconds", args.TimeoutSeconds)...)
-	return append(ps, MaxBodySizeConstraint.Problems("maxBodySize", args.MaxBodySize)...)
-}
-
-// bodyBytes reads a size that MaxBodySizeConstraint accepts.
+// bodyBytes reads a size that the key accepts.
 func bodyBytes(size string) int {
 	number := strings.TrimRight(strings.ToLower(size), "kmg")
 	n, _ := strconv.Atoi(number)

@@ -10,7 +10,6 @@ import (
 	"text/template"
 
 	"threetier/components/app/pods"
-	"threetier/internal/optional"
 )
 
 const (
@@ -90,7 +89,10 @@ func (v configView) HasRoot() bool {
 
 // RenderConfig is the whole nginx.conf; backend and frontend are host:port, and frontend is empty where there is none.
 func RenderConfig(args Args, backend, frontend string) (string, error) {
-	return renderConfig(args.WithDefaults(), backend, frontend)
+	if err := args.Complete().Err(); err != nil {
+		return "", err
+	}
+	return renderConfig(args, backend, frontend)
 }
 
 func renderConfig(args Args, backend, frontend string) (string, error) {
@@ -106,16 +108,16 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
 		LongestRequest:           args.LongestRequest(""),
-		ClientKeepaliveSeconds:   max(1, *args.DrainSeconds/2),
-		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, *args.DrainSeconds/2)),
+		ClientKeepaliveSeconds:   max(1, args.DrainSeconds/2),
+		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, args.DrainSeconds/2)),
 		TLS:                      args.tls(),
 		Redirect:                 args.tls() && *args.Redirect,
 		TrustedProxies:           args.TrustedProxies,
-		Hosts:                    args.Hosts,
+		Hosts:                    args.hosts(),
 		Name:                     args.Domain.Name,
 		RedirectFrom:             args.Domain.RedirectFrom,
 		Limits:                   limits,
-		RatePerClient:            *args.Limits.RatePerClient,
+		RatePerClient:            args.Limits.RatePerClient,
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      UpstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: UpstreamKeepaliveSeconds,
@@ -141,7 +143,7 @@ func locationViews(args Args, limits bounds, origins map[string]string) []locati
 	for _, route := range routes {
 		location := locationView{
 			Match: route.Path, To: route.To, Origin: origins[route.To],
-			TimeoutSeconds: *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds),
+			TimeoutSeconds: cmp.Or(route.TimeoutSeconds, args.TimeoutSeconds),
 			MaxBodySize:    route.MaxBodySize,
 			BodySize:       cmp.Or(route.MaxBodySize, args.MaxBodySize),
 		}

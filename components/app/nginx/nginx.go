@@ -9,10 +9,8 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/components/app/images"
 	"threetier/components/app/pods"
 	"threetier/internal/component"
-	"threetier/internal/optional"
 )
 
 // Type is Nginx's type token.
@@ -89,25 +87,12 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 	})
 }
 
-// WithDefaults is a copy of the args with every optional field set.
-func (args Args) WithDefaults() Args {
-	args.Image = cmp.Or(args.Image, images.Nginx)
-	args.MaxBodySize = cmp.Or(args.MaxBodySize, DefaultMaxBodySize)
-	if args.Routes == nil {
-		args.Routes = DefaultRoutes()
+// hosts are the names that nginx answers for: until those of the domain have certificates, the URL is the load balancer's.
+func (args Args) hosts() []string {
+	if args.Domain.Name == "" || len(args.Hosts) == 0 && !args.tls() {
+		return args.Hosts
 	}
-	args.Redirect = optional.Or(args.Redirect, true)
-	// Until the names have certificates, the URL is the load balancer's.
-	if args.Domain.Name != "" && (len(args.Hosts) > 0 || args.tls()) {
-		args.Hosts = slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
-	}
-	args.Limits.RatePerClient = optional.Or(args.Limits.RatePerClient, 0)
-	args.TimeoutSeconds = optional.Or(args.TimeoutSeconds, DefaultTimeoutSeconds)
-	args.DrainSeconds = optional.Or(args.DrainSeconds, DefaultDrainSeconds)
-	args.RolloutSeconds = optional.Or(args.RolloutSeconds, DefaultRolloutSeconds)
-	args.Replicas = args.Replicas.WithDefaults(DefaultMinReplicas, DefaultMaxReplicas)
-	args.Resources = args.Resources.WithDefaults(DefaultCPU, DefaultMemory)
-	return args
+	return slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
 }
 
 // LongestRequest is what a pod behind nginx, or nginx itself (to is empty), waits for when it stops.
@@ -115,7 +100,7 @@ func (args Args) LongestRequest(to string) int {
 	longest := 0
 	for _, route := range args.Routes {
 		if to == "" || route.To == to {
-			longest = max(longest, *optional.Or(route.TimeoutSeconds, *args.TimeoutSeconds))
+			longest = max(longest, cmp.Or(route.TimeoutSeconds, args.TimeoutSeconds))
 		}
 	}
 	return longest
@@ -142,7 +127,7 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 		Replicas: args.Replicas, Resources: args.Resources, UID: uid,
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		MaxSurge: "100%", Sysctls: socketSysctls(),
-		RolloutSeconds: *args.RolloutSeconds, DrainSeconds: *args.DrainSeconds, RequestSeconds: args.LongestRequest(""),
+		RolloutSeconds: args.RolloutSeconds, DrainSeconds: args.DrainSeconds, RequestSeconds: args.LongestRequest(""),
 		Writable: []string{pods.WritableTmp},
 		Mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(configFile), SubPath: pulumi.String(configKey), ReadOnly: pulumi.Bool(true),
@@ -152,7 +137,7 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 			// Not the image's entrypoint, which edits configs; -e is for what is said before the config is read.
 			Command:   pods.Strings([]string{"nginx", "-e", "stderr", "-c", configFile}),
 			Ports:     ports,
-			Lifecycle: pods.SleepBeforeStop(*args.DrainSeconds),
+			Lifecycle: pods.SleepBeforeStop(args.DrainSeconds),
 			ReadinessProbe: corev1.ProbeArgs{
 				HttpGet: pods.HTTPGet(HealthPath), InitialDelaySeconds: pulumi.Int(policySeconds),
 				PeriodSeconds: pulumi.Int(3), TimeoutSeconds: pulumi.Int(2), FailureThreshold: pulumi.Int(2),

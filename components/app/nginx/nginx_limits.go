@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"threetier/components/app/pods"
-	"threetier/internal/optional"
+	"threetier/internal/constraint"
 	"threetier/internal/problems"
 )
 
@@ -66,20 +66,6 @@ const (
 	maxRatePerClient = 100000
 )
 
-// LimitArgs bound what clients may take of one nginx pod.
-type LimitArgs struct {
-	// Requests is how many are under way at once; a WebSocket is one as long as it is open. Default: what fits into
-	// half of the memory.
-	Requests *int
-	// RequestsPerClient is one client's share of Requests. Default: an eighth, at least 6.
-	RequestsPerClient *int
-	// Uploads is how many bodies of 100 kB or more are under way at once, for each maxBodySize; one
-	// client gets an eighth. Default: what fits into 1 GiB of disk, at least 4.
-	Uploads *int
-	// RatePerClient is how many requests a client may send per second; as many more may come at once. Default: 0, any number.
-	RatePerClient *int
-}
-
 // bounds is what the config says of them.
 type bounds struct {
 	Connections                 int // of one worker
@@ -87,7 +73,7 @@ type bounds struct {
 	UpstreamKeepalive           int
 	AnswerKiB                   int
 
-	uploadsGiven *int
+	uploadsGiven int
 	sizes        int // different sizes of bodies, each with its own share of the disk
 }
 
@@ -95,17 +81,20 @@ func (args Args) clientsKiB() int {
 	return pods.MemoryMiB(args.Resources.Memory)<<10 - baseKiB - pods.WholeCores(args.Resources.CPU)*workerKiB
 }
 
+// mostOf leaves the rest to clients that wait.
+func mostOf(requests int) int { return requests * 9 / 10 }
+
 // mostRequests is where no memory is left for clients that wait.
 func (args Args) mostRequests() int { return min(maxRequests, args.clientsKiB()/requestKiB) }
 
 // limits divide the memory: half for requests under way unless the args say otherwise, the rest for clients that wait.
 func (args Args) limits() bounds {
-	requests := *optional.Or(args.Limits.Requests, max(1, args.mostRequests()/2))
+	requests := cmp.Or(args.Limits.Requests, max(1, args.mostRequests()/2))
 	waiting := (args.clientsKiB() - requests*requestKiB) / connectionKiB
 	connections := min(maxConnections, (waiting+2*requests)/pods.WholeCores(args.Resources.CPU))
 	return bounds{
 		Connections: connections, Requests: requests,
-		RequestsPerClient: *optional.Or(args.Limits.RequestsPerClient, max(browserConnections, share(requests))),
+		RequestsPerClient: cmp.Or(args.Limits.RequestsPerClient, max(browserConnections, share(requests))),
 		UpstreamKeepalive: min(256, connections/8),
 		AnswerKiB:         min(maxAnswerKiB, answersMiB<<10/requests),
 		uploadsGiven:      args.Limits.Uploads,
@@ -124,7 +113,7 @@ func (args Args) bodySizes() int {
 // uploads is how many bodies of up to a size are under way at once: those that fit into the size's share of the disk.
 func (l bounds) uploads(size string) int {
 	fit := uploadsMiB << 20 / l.sizes / bodyBytes(size)
-	return *optional.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
+	return cmp.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
 
 // share is what one client gets: seven that take all they can leave room for the next.
@@ -145,21 +134,20 @@ func (args Args) leastMemory() string {
 	return args.Resources.Memory
 }
 
-// limitProblems looks at args whose resources are sound.
+// limitProblems looks at args whose resources are sound, and complete.
 func (args Args) limitProblems() problems.List {
-	args = args.WithDefaults()
 	if !args.roomy() {
 		return problems.List{{
 			Path: "resources.memory", Value: strconv.Quote(args.Resources.Memory),
 			Want: fmt.Sprintf("at least %s, for %d requests at once in each of %d workers", args.leastMemory(), minRequests, pods.WholeCores(args.Resources.CPU)),
 		}}
 	}
-	requests, perClient := RequestsConstraint, RequestsPerClientConstraint
-	requests.Max = args.mostRequests() * 9 / 10 // the rest is for clients that wait
-	perClient.Max = args.limits().Requests
-	ps := requests.Problems("requests", args.Limits.Requests)
-	ps = append(ps, perClient.Problems("requestsPerClient", args.Limits.RequestsPerClient)...)
-	ps = append(ps, UploadsConstraint.Problems("uploads", args.Limits.Uploads)...)
-	ps = append(ps, RatePerClientConstraint.Problems("ratePerClient", args.Limits.RatePerClient)...)
-	return ps.Under("limits")
+	hold := func(path string, value, least, most int) problems.List {
+		if value == 0 {
+			return nil
+		}
+		return constraint.Number{Min: least, Max: most}.Problems(path, &value)
+	}
+	return append(hold("limits.requests", args.Limits.Requests, minRequests, mostOf(args.mostRequests())),
+		hold("limits.requestsPerClient", args.Limits.RequestsPerClient, 1, args.limits().Requests)...)
 }

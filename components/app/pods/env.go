@@ -10,22 +10,15 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
-// EnvProblems are those of env and secretEnv. They name no value: it could be secret.
-func EnvProblems(env, secretEnv map[string]pulumi.StringInput) problems.List {
-	var ps problems.List
-	for name := range secretEnv {
-		ps = append(ps, EnvNames.Check("secretEnv", name)...)
+// EnvKeys are those of the environment. The second one's values go into a Secret.
+func EnvKeys(env, secretEnv *map[string]pulumi.StringInput, examples [2]string, docs [2]string) keys.Table {
+	return keys.Table{
+		keys.Environment("env", env, false).Names(EnvNames).Apart("secretEnv", *secretEnv).Example(examples[0]).Doc(docs[0]),
+		keys.Environment("secretEnv", secretEnv, true).Names(EnvNames).Example(examples[1]).Doc(docs[1]),
 	}
-	for name := range env {
-		ps = append(ps, EnvNames.Check("env", name)...)
-		if _, twice := secretEnv[name]; twice {
-			ps = append(ps, problems.Problem{Path: "env." + name, Value: "in secretEnv too", Want: "it in one of the two"})
-		}
-	}
-	return ps
 }
 
 // Env are the pods' variables. What may be secret, or is given as such, goes into a Secret of their own.

@@ -1,37 +1,22 @@
 package pods
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/optional"
-	"threetier/internal/problems"
 )
 
 // PlacementArgs say which nodes the pods may run on. The zero value is all that aren't tainted.
 type PlacementArgs struct {
-	// NodeSelector are labels that a node must have. Default: none.
 	NodeSelector map[string]string
-	// Tolerations let pods run on nodes with these taints. Default: none.
-	Tolerations []TolerationArgs
+	Tolerations  []TolerationArgs
 }
 
 // TolerationArgs let pods run on nodes with a taint.
-type TolerationArgs struct {
-	// Key is the taint's. Default: any, which wants TolerationExists.
-	Key string
-	// Operator is TolerationEqual or TolerationExists, which takes any value. Default: TolerationEqual.
-	Operator string
-	// Value is the taint's. Default: empty.
-	Value string
-	// Effect is the taint's: NoSchedule, PreferNoSchedule or NoExecute. Default: any.
-	Effect string
-}
+type TolerationArgs struct{ Key, Operator, Value, Effect string }
 
 // How a toleration compares.
 const (
@@ -39,32 +24,30 @@ const (
 	TolerationExists = "Exists"
 )
 
-// Problems are what Kubernetes would refuse.
-func (args PlacementArgs) Problems() problems.List {
-	var ps problems.List
-	for _, label := range slices.Sorted(maps.Keys(args.NodeSelector)) {
-		ps = append(ps, NodeSelectorConstraint.Names.Check("nodeSelector", label)...)
-		ps = append(ps, NodeSelectorConstraint.Values.Check("nodeSelector."+label, args.NodeSelector[label])...)
-	}
-	for i, toleration := range args.Tolerations {
-		ps = append(ps, toleration.Problems().Under(fmt.Sprintf("tolerations[%d]", i))...)
-	}
-	return ps
+// Key is the placement's.
+func (args *PlacementArgs) Key() *keys.Key {
+	return keys.Object("placement", keys.Table{
+		keys.TextMap("nodeSelector", &args.NodeSelector).Is(constraint.Map{Names: labelName, Values: labelValue}).Example("{kubernetes.io/arch: arm64}").
+			Doc("Labels that a node must have."),
+		keys.Objects("tolerations", &args.Tolerations, (*TolerationArgs).keys).Example("[{key: dedicated, value: apps, effect: NoSchedule}]").
+			Doc("Taints of nodes that the pods can run on."),
+	}).Otherwise("any node without taints").Doc("The nodes that the pods of all tiers can run on.")
 }
 
-// Problems are what Kubernetes would refuse.
-func (args TolerationArgs) Problems() problems.List {
-	ps := LabelNameConstraint.Problems("key", args.Key)
-	ps = append(ps, TolerationOperatorConstraint.Problems("operator", args.Operator)...)
-	ps = append(ps, LabelValueConstraint.Problems("value", args.Value)...)
-	ps = append(ps, TolerationEffectConstraint.Problems("effect", args.Effect)...)
-	switch {
-	case args.Key == "" && args.Operator != TolerationExists:
-		ps = append(ps, problems.Problem{Path: "key", Want: "the key of a taint, or operator " + TolerationExists + " for all taints"})
-	case args.Value != "" && args.Operator == TolerationExists:
-		ps = append(ps, problems.Problem{Path: "value", Value: strconv.Quote(args.Value), Want: "none with operator " + TolerationExists})
+func (args *TolerationArgs) keys() keys.Table {
+	return keys.Table{
+		keys.Text("key", &args.Key).Is(labelName).
+			RequiredIf(args.Operator != TolerationExists, "the key of a taint, or operator "+TolerationExists+" for all taints").
+			Otherwise("any, with operator Exists; else required").Example("dedicated").
+			Doc("Key of the taint."),
+		keys.Text("operator", &args.Operator).OneOf(TolerationEqual, TolerationExists).Means(TolerationEqual).Example(TolerationExists).
+			Doc(TolerationExists + " ignores the value of the taint."),
+		keys.Text("value", &args.Value).Unquoted().Is(labelValue).Needs(args.Operator != TolerationExists, "none with operator "+TolerationExists).
+			Otherwise("empty").Example("apps").
+			Doc("Value of the taint."),
+		keys.Text("effect", &args.Effect).OneOf("NoSchedule", "PreferNoSchedule", "NoExecute").Otherwise("any").Example("NoSchedule").
+			Doc("Effect of the taint."),
 	}
-	return ps.FirstOfEach()
 }
 
 func (args PlacementArgs) nodeSelector() pulumi.StringMapInput {

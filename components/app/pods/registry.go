@@ -7,34 +7,33 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // RegistryArgs are the credentials for private images. The zero value is none.
 type RegistryArgs struct {
-	// Server is the registry's host name, with its port where it has one: what the images begin with. Required.
-	Server string
-	// Username is who pulls. Required.
-	Username string
-	// Password is a password or a token. Required.
-	Password pulumi.StringInput
+	Server, Username string
+	Password         pulumi.StringInput
 }
 
 func (args RegistryArgs) isGiven() bool {
 	return args.Server != "" || args.Username != "" || args.Password != nil
 }
 
-// Problems are what no image can be pulled with.
-func (args RegistryArgs) Problems() problems.List {
-	if !args.isGiven() {
-		return nil
-	}
-	ps := RegistryServerConstraint.Required("server", args.Server)
-	ps = append(ps, RegistryUsernameConstraint.Required("username", args.Username)...)
-	if args.Password == nil {
-		ps = append(ps, problems.Problem{Path: "password", Want: "the password or token that images are pulled with"})
-	}
-	return ps
+// Key is the registry's.
+func (args *RegistryArgs) Key() *keys.Key {
+	return keys.Object("registry", keys.Table{
+		keys.Text("server", &args.Server).
+			Match("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$", "a registry's host name, like ghcr.io, as the images begin with").
+			Words("a host name, with a port where the images have one").Required().Example("ghcr.io").
+			Doc("Host name of the registry, as the image names begin with it."),
+		keys.Text("username", &args.Username).Match("^[^:]+$", "the name of the user that pulls images, without a colon"). // a colon ends it
+																	Required().Example("acme-bot").
+																	Doc("User name for the registry."),
+		keys.SecretText("password", &args.Password).Required("the password or token that images are pulled with").Example("{secure: …}").
+			Doc("Password or token for the registry. It is stored in a Kubernetes Secret. A changed password restarts all pods, one after the other."),
+	}).If(args.isGiven()).Otherwise("none: public images, or images that the nodes' own role can pull").
+		Doc("The credentials for private images of one registry.")
 }
 
 // NewPullSecret is auto-named, as every Secret: pods with new credentials come before the old ones go.

@@ -2,59 +2,43 @@ package pods
 
 import (
 	"fmt"
-	"strconv"
 
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	autoscalingv2 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/autoscaling/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // What keeps a typo from looking like a wish.
 const (
-	// MaxReplicas bounds replicas.max.
-	MaxReplicas = 200
+	maxReplicas = 200
 	// MaxTimeoutSeconds bounds a request: a pod that stops waits for the longest one.
 	MaxTimeoutSeconds = 3600
 )
 
 // ReplicaArgs bound the number of pods; an autoscaler exists only where they differ.
-type ReplicaArgs struct {
-	// Min is the least number of pods, 1 or more. Default: the component's, lowered to Max.
-	Min *int
-	// Max is the largest number of pods, up to MaxReplicas. Default: the component's, raised to Min.
-	Max *int
-}
+type ReplicaArgs struct{ Min, Max int }
 
-// Problems are what the bounds can't be.
-func (args ReplicaArgs) Problems() problems.List {
-	ps := MinReplicasConstraint.Problems("min", args.Min)
-	ps = append(ps, MaxReplicasConstraint.Problems("max", args.Max)...)
-	if len(ps) == 0 && args.Min != nil && args.Max != nil && *args.Max < *args.Min {
-		ps = append(ps, problems.Problem{Path: "max", Value: strconv.Itoa(*args.Max), Want: fmt.Sprintf("min (%d) or more", *args.Min)})
+// Key has low and high for defaults; a bound that is given moves the other one.
+func (args *ReplicaArgs) Key(low, high int) *keys.Key {
+	if args.Max > 0 {
+		low = min(low, args.Max)
 	}
-	return ps
+	return keys.Object("replicas", keys.Table{
+		keys.Number("min", &args.Min).Between(1, maxReplicas).Default(low).Example("2").
+			Doc("Minimum number of pods."),
+		keys.Number("max", &args.Max).Between(1, maxReplicas).Words(fmt.Sprintf("min to %d", maxReplicas)).Default(max(high, args.Min)).Example("10").
+			Needs(args.Max >= args.Min || args.Max == 0, fmt.Sprintf("min (%d) or more", args.Min)).
+			Doc("Maximum number of pods."),
+	}).Doc("Number of pods. If min and max differ, an autoscaler sets it.")
 }
 
-// WithDefaults lets a bound that is given move the other one.
-func (args ReplicaArgs) WithDefaults(low, high int) ReplicaArgs {
-	switch {
-	case args.Min != nil && args.Max != nil:
-		low, high = *args.Min, *args.Max
-	case args.Min != nil:
-		low, high = *args.Min, max(high, *args.Min)
-	case args.Max != nil:
-		low, high = min(low, *args.Max), *args.Max
-	}
-	return ReplicaArgs{Min: &low, Max: &high}
-}
-
-// Autoscaled tells whether the bounds differ; both are known.
-func (args ReplicaArgs) Autoscaled() bool { return *args.Min != *args.Max }
+// Autoscaled tells whether the bounds differ; both are there.
+func (args ReplicaArgs) Autoscaled() bool { return args.Min != args.Max }
 
 // InRollout is the largest number of pods with defaultMaxSurge, which Kubernetes rounds up.
-func (args ReplicaArgs) InRollout() int { return *args.Max + (*args.Max+3)/4 }
+func (args ReplicaArgs) InRollout() int { return args.Max + (args.Max+3)/4 }
 
 // autoscaler grows fast and shrinks slowly: a pod too many costs less than one too few.
 func (t Set) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment) error {
@@ -64,8 +48,8 @@ func (t Set) autoscaler(ctx *pulumi.Context, parent pulumi.Resource, deployment 
 	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, t.Name, &autoscalingv2.HorizontalPodAutoscalerArgs{
 		Metadata: t.Metadata(),
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpecArgs{
-			MinReplicas: pulumi.Int(*t.Replicas.Min),
-			MaxReplicas: pulumi.Int(*t.Replicas.Max),
+			MinReplicas: pulumi.Int(t.Replicas.Min),
+			MaxReplicas: pulumi.Int(t.Replicas.Max),
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReferenceArgs{
 				ApiVersion: pulumi.String("apps/v1"),
 				Kind:       pulumi.String("Deployment"),

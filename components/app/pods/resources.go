@@ -1,36 +1,30 @@
 package pods
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"threetier/internal/problems"
+	"threetier/internal/keys"
 )
 
 // ResourceArgs are what one pod gets.
-type ResourceArgs struct {
-	// CPU is the share that the scheduler reserves: "100m" or "2". The limit is the next
-	// whole core, so a single-threaded process is never throttled. Default: the component's.
-	CPU string
-	// Memory is reserved and is the limit: "256Mi" or "1Gi". Default: the component's.
-	Memory string
+type ResourceArgs struct{ CPU, Memory string }
+
+// Key has cpu and memory for defaults. The limit of CPU is the next whole core, so a single-threaded process is never
+// throttled. A size in M is surely a slip for one in Mi.
+func (args *ResourceArgs) Key(cpu, memory string) *keys.Key {
+	return keys.Object("resources", keys.Table{
+		keys.Text("cpu", &args.CPU).Unquoted().Match(`^([1-9][0-9]*m|[0-9]+(\.[0-9]{1,3})?)$`, `cores, like "100m" or "2"`).Except(`^0+(\.0+)?$`, "").
+			Numbers(keys.Schema{"type": "number", "minimum": 0.001}).Default(cpu).Example("250m").
+			Doc("CPU request. The limit is the request, rounded up to whole cores."),
+		keys.Text("memory", &args.Memory).Match("^[1-9][0-9]*(Mi|Gi)$", `a size, like "256Mi" or "1Gi"`).Default(memory).Example("512Mi").
+			Doc("Memory request and limit."),
+	}).Doc("CPU and memory of one pod.")
 }
 
-// Problems are what Kubernetes would refuse, or what is surely a slip ("256M" for "256Mi").
-func (args ResourceArgs) Problems() problems.List {
-	return append(CPUConstraint.Problems("cpu", args.CPU), MemoryConstraint.Problems("memory", args.Memory)...)
-}
-
-// WithDefaults is a copy of the args with every field set.
-func (args ResourceArgs) WithDefaults(cpu, memory string) ResourceArgs {
-	return ResourceArgs{CPU: cmp.Or(args.CPU, cpu), Memory: cmp.Or(args.Memory, memory)}
-}
-
-// milliCPU reads a value that CPUConstraint accepts.
 func milliCPU(cpu string) int {
 	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
 		n, _ := strconv.Atoi(milli)
@@ -43,7 +37,7 @@ func milliCPU(cpu string) int {
 // WholeCores is the CPU limit: the request, rounded up.
 func WholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
 
-// MemoryMiB reads a value that MemoryConstraint accepts.
+// MemoryMiB reads a value that the key accepts.
 func MemoryMiB(memory string) int {
 	n, _ := strconv.Atoi(memory[:len(memory)-2])
 	if strings.HasSuffix(memory, "Gi") {

@@ -7,6 +7,8 @@ import (
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/keys"
 )
 
 // DefaultRolloutSeconds is enough for a new node to join and an app to start on it, a few times over.
@@ -32,7 +34,7 @@ type Tier struct {
 func (t Set) Watched(pods Rollout) Tier {
 	watched := Tier{Name: t.Label, Deployment: pods.deployment.Metadata.Name().Elem()}
 	if t.Replicas.Autoscaled() {
-		watched.MaxReplicas = *t.Replicas.Max
+		watched.MaxReplicas = t.Replicas.Max
 	}
 	return watched
 }
@@ -55,6 +57,13 @@ func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deploymen
 	}, pulumi.Parent(parent), t.patience(),
 		// It goes with its Deployment. To take it back from one that is gone, with its namespace perhaps, is an error.
 		pulumi.RetainOnDelete(true))
+}
+
+// RolloutKey is how long a rollout may take. The least time leaves Kubernetes some to notice a failed rollout before Pulumi
+// stops waiting.
+func RolloutKey(into *int, byDefault int) *keys.Key {
+	return keys.Number("rolloutSeconds", into).Between(20, MaxTimeoutSeconds).Default(byDefault).Example("120").
+		Doc("Time limit of a rollout, in seconds. Pods that start slowly need more time.")
 }
 
 func (t Set) patience() pulumi.ResourceOption {

@@ -108,7 +108,7 @@ func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pul
 	}
 	opts := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(after), t.patience()}
 	if !t.Replicas.Autoscaled() {
-		spec.Replicas = pulumi.Int(*t.Replicas.Min)
+		spec.Replicas = pulumi.Int(t.Replicas.Min)
 	} else {
 		// The number is the autoscaler's own: setting it would undo its work at every update, and taking back
 		// one that was set before would leave a single pod until the autoscaler is there.

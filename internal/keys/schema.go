@@ -1,0 +1,87 @@
+package keys
+
+import (
+	"maps"
+
+	"threetier/internal/constraint"
+)
+
+// Schema is a part of a JSON schema.
+type Schema = constraint.Schema
+
+// Schema is the JSON schema of an object with exactly these keys.
+func (t Table) Schema() Schema {
+	fields := Schema{}
+	var required []string
+	for _, key := range t {
+		fields[key.Name] = key.schema()
+		if key.Required {
+			required = append(required, key.Name)
+		}
+	}
+	object := Schema{"type": "object", "properties": fields, "additionalProperties": false}
+	if len(required) > 0 {
+		object["required"] = required
+	}
+	return object
+}
+
+// schema is the type of the key with what its constraint says.
+func (k *Key) schema() Schema {
+	schema := k.typeSchema()
+	merge(schema, k.Constraint.Schema())
+	if k.Secret {
+		schema = orSecure(schema)
+	}
+	if byDefault := k.constant(); byDefault != nil {
+		schema["default"] = byDefault
+	}
+	schema["description"] = k.Doc + " Default: " + k.ByDefault() + "."
+	return schema
+}
+
+// merge adds keywords to a schema, and to the schema of a map's values.
+func merge(schema, keywords Schema) {
+	for keyword, value := range keywords {
+		values, isMap := schema[keyword].(Schema)
+		if isMap && keyword == "additionalProperties" {
+			maps.Copy(values, value.(Schema))
+			continue
+		}
+		schema[keyword] = value
+	}
+}
+
+func (k *Key) typeSchema() Schema {
+	scalar := Schema{"type": []string{"string", "number", "boolean"}}
+	switch k.Type {
+	case "object":
+		return k.Keys.Schema()
+	case objectList:
+		return Schema{"type": "array", "items": k.Keys.Schema()}
+	case objectMap:
+		return Schema{"type": "object", "additionalProperties": k.Keys.Schema()}
+	case "list of strings":
+		return Schema{"type": "array", "items": Schema{"type": "string"}}
+	case "list of integers":
+		return Schema{"type": "array", "items": Schema{"type": "integer"}}
+	case "map of strings":
+		return Schema{"type": "object", "additionalProperties": scalar}
+	}
+	if k.Unquoted {
+		return scalar
+	}
+	return Schema{"type": k.Type}
+}
+
+// orSecure also takes what `pulumi config set --secret` writes: in place of the value, or of each value of a map.
+func orSecure(schema Schema) Schema {
+	if values, isMap := schema["additionalProperties"].(Schema); isMap {
+		schema["additionalProperties"] = orSecure(values)
+		return schema
+	}
+	return Schema{"anyOf": []any{schema, Schema{
+		"type": "object", "required": []string{"secure"}, "additionalProperties": false,
+		"properties": Schema{"secure": Schema{"type": "string"}},
+	}}}
+}
