@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
-	"threetier/gate/plan"
 	"threetier/gate/project"
 )
 

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"threetier/gate/project"
 )
 
 var built = "sha256:" + strings.Repeat("0a", 32)
