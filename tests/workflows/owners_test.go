@@ -31,7 +31,7 @@ func TestWhatRunsWithARoleHasOwners(t *testing.T) {
 	}
 	for _, path := range []string{
 		".github/CODEOWNERS", ".github/workflows/deploy.yml", ".github/scripts/approved", "bin/drill", "docs/iam/deploy.json", "Pulumi.yaml",
-		"Pulumi.prod.yaml", "go.mod", "go.sum", "main.go", "Makefile", "components/app/roles.sql", "internal/stack/stack.go",
+		"Pulumi.prod.yaml", "go.mod", "go.sum", "main.go", "Makefile", "components/app/logins/roles.sql", "internal/stack/stack.go",
 	} {
 		assert.FileExists(t, filepath.Join(project.Root(), path))
 		assert.NotEmpty(t, owned(path), path)
