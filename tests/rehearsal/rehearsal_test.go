@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -342,12 +341,8 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 	leavesNothing(t)
 }
 
-// Rows of docs/cost-of-changes.md, as whoever measures them again finds them.
+// Figures of docs/cost-of-changes.md, as whoever measures them again finds them.
 func TestCostsOfThePageStillHold(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, costs.File))
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := []string{"threetier:backend.env", "threetier:database.parameters", "threetier:database.port"}
 	cmd := exec.Command("make", "--silent", "costs", "KEYS="+strings.Join(keys, ","))
 	cmd.Dir = root
@@ -358,24 +353,26 @@ func TestCostsOfThePageStillHold(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
 	t.Logf("\n%s", out)
-	now, then := costs.Lines(string(out)), costs.Lines(string(page))
-	then = slices.DeleteFunc(then, func(l costs.Line) bool { return !slices.Contains(keys, l.Key) })
-	if len(now) != 4 || len(then) != len(now) {
-		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now), len(then), keys)
+	now, err := costs.Read(filepath.Join(root, ".local/rehearsal/costs.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, err := costs.Read(filepath.Join(root, costs.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	then.Rows = slices.DeleteFunc(then.Rows, func(r costs.Row) bool { return !slices.Contains(keys, r.Key) })
+	if len(now.Rows) != 4 || len(then.Rows) != len(now.Rows) {
+		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now.Rows), len(then.Rows), keys)
 	}
 	// How many requests are lost, and in how many seconds, is the machine's; whether any is lost is the change's.
-	number := regexp.MustCompile(`\| (0|[1-9]\d*) of \d+ \| (0|[1-9]\d*) \|`)
-	kind := func(text string) string {
-		return number.ReplaceAllStringFunc(text, func(cells string) string {
-			if strings.HasPrefix(cells, "| 0 of") {
-				return "| none lost |"
-			}
-			return "| some lost |"
-		})
+	kind := func(r costs.Row) string {
+		r.Sent, r.Lost, r.Seconds = 0, min(r.Lost, 1), min(r.Seconds, 1)
+		return costs.Table([]costs.Row{r})
 	}
-	for i := range now {
-		if kind(now[i].Text) != kind(then[i].Text) {
-			t.Errorf("measured: %spage:     %s", now[i].Text, then[i].Text)
+	for i := range now.Rows {
+		if kind(now.Rows[i]) != kind(then.Rows[i]) {
+			t.Errorf("measured: %v\nthe page: %v", now.Rows[i], then.Rows[i])
 		}
 	}
 }
