@@ -46,14 +46,15 @@ var rooms = map[string][]string{
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
 
-	// One way: project, recorder, costs, plan, scorecard, rehearse.
+	// One way: project, load, recorder, costs, plan, scorecard, rehearse.
 	"gate/project":          {"internal/settings"},
 	"gate/recorder":         {"gate/project", "internal/kube"},
 	"gate/costs":            nil,
+	"gate/load":             nil,
 	"gate/plan":             {"components/database", "gate/costs", "gate/plan/replacement", "gate/project", "gate/recorder", "internal/settings", "internal/stack"},
 	"gate/plan/replacement": nil,
 	"gate/scorecard":        {"gate/recorder"},
-	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/project", "internal/settings"},
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/project", "internal/settings"},
 	"cmd/bench-nginx":       {"components/app/nginx", "tests/nginx"},
 	"cmd/images":            {"components/app/pods", "gate/project"},
 	"cmd/plan":              {"gate/costs", "gate/plan", "gate/project"},

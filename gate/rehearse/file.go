@@ -66,6 +66,8 @@ type Request struct {
 	Body any `yaml:"body" json:"body,omitempty"`
 	// Status is the expected one. Default: 200.
 	Status int `yaml:"status" json:"status"`
+	// Page tells that the answer is a page, whose script is loaded as well. Default: false; of the default load, if / names one.
+	Page bool `yaml:"page" json:"page,omitempty"`
 	// Share is how many of the requests are of this kind, beside the others' shares. Default: 1.
 	Share *int `yaml:"share" json:"share"`
 }
@@ -149,6 +151,9 @@ func (f File) problems() problems.List {
 			constraint.Number{Min: 100, Max: 599}.Problems("status", &request.Status),
 			shareConstraint.Problems("share", request.Share),
 		).Under(fmt.Sprintf("load.requests[%d]", i))...)
+		if request.Page && (request.Method != "GET" || request.Status != 200) {
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("load.requests[%d].page", i), Value: "true", Want: "GET and status 200 with it"})
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Allow)) {
 		ps = append(ps, findingConstraint.Check("allow", name)...)
@@ -174,4 +179,9 @@ func (r Request) content() (string, error) {
 }
 
 // String is the request as in a log.
-func (r Request) String() string { return strings.TrimSpace(r.Method + " " + r.Path) }
+func (r Request) String() string {
+	if r.Page {
+		return r.Method + " " + r.Path + " and its script"
+	}
+	return r.Method + " " + r.Path
+}

@@ -37,7 +37,7 @@ load:
   rate: 0
   requests:
     - { path: items, method: get, status: 99 }
-    - { share: 0 }
+    - { share: 0, page: true, status: 404 }
 limits: { lockSeconds: 0 }
 allow: { lost: yes, lock items: " ", rows items: it is meant }
 `))
@@ -50,6 +50,7 @@ load.requests[0].path is "items", want a path that starts with /
 load.requests[0].status is 99, want 100 to 599
 load.requests[1].path is missing, want a path that starts with /
 load.requests[1].share is 0, want 1 to 1000
+load.requests[1].page is true, want GET and status 200 with it
 allow.lock items is " ", want a reason
 allow is "lost", want names like lost forward, lost back, rollback, rows items, lock items or unmeasured rows`), err.Error())
 }
