@@ -1,4 +1,4 @@
-# Every command of the project. CI runs these and nothing else.
+# Every command of the project. CI checks a change by these alone.
 STACK ?= dev
 # What is given on the command line reaches a command by its environment, as it was written: in a recipe, the shell would
 # run a part of it.
@@ -14,9 +14,11 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
 .PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: ## deploy Pulumi.$(STACK).yaml to this machine: install, build and start the missing parts first (PORT=…)
+##@ Run the stack on this machine
+
+up: ## deploy Pulumi.STACK.yaml to this machine: install, build and start the missing parts first (PORT=…)
 	@bin/local up --stack "$$STACK" $${PORT:+--port "$$PORT"}
 
 preview: ## show the changes of the next up
@@ -28,8 +30,13 @@ destroy: ## remove the stack
 run: ## run one of the stack's jobs now, show its log, and fail where it fails (JOB=…)
 	@bin/local run --stack "$$STACK" "$${JOB:?is empty, want the name of a job: make run JOB=reindex}"
 
-psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
-	@bin/psql "$$STACK"
+down: ## stop the local node; keep its data
+	@bin/local down
+
+clean: ## stop the local node and remove .local; name the rest (ALL=1 removes the caches of go and npm too)
+	@bin/local clean $${ALL:+--all}
+
+##@ Look into a stack, here or on AWS
 
 status: ## show versions, pods, rollouts, database, certificate and alarms of a stack, here or on AWS
 	@bin/status "$$STACK"
@@ -40,39 +47,26 @@ logs: ## show one request in all tiers, or the last lines (REQUEST=id, TIER=back
 after-upgrade: ## after a major upgrade of PostgreSQL: reboot where parameters wait, update extensions, gather statistics
 	@bin/after-upgrade "$$STACK"
 
+psql: ## look into the database, on the local node or by the current kubeconfig (WRITE=1 to write, WHO=name)
+	@bin/psql "$$STACK"
+
 drill: ## prove that the backup restores, into a scratch stack that is removed again (SNAPSHOT=name)
 	@bin/drill "$$STACK" $${SNAPSHOT:+"$$SNAPSHOT"}
 
-down: ## stop the local node; keep its data
-	@bin/local down
+scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
+	@bin/scan $${STACK:+"$$STACK"}
 
-clean: ## stop the local node and remove .local; say what is left (ALL=1 removes the caches of go and npm too)
-	@bin/local clean $${ALL:+--all}
+##@ Change the stack configs
 
-plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
-	@go run ./cmd/plan $${BASE:+-base "$$BASE"}
-
-rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
-	@go run ./cmd/rehearse -base "$$BASE" -stack "$$STACK" $${HEAD:+-head "$$HEAD"} $${OUT:+-out "$$OUT"}
-
-costs: ## change one key after the other under load, and write what each costs to docs/cost-of-changes.md (KEYS=key,key)
-	@go run ./cmd/rehearse -costs -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
-
-reference: ## write docs/config.md and the JSON schema of the stack config
-	@go run ./cmd/reference
+pin: ## put the digest beside each image's tag in Pulumi.STACK.yaml
+	@go run ./cmd/images pin -stack "$$STACK"
 
 promote: ## give a stack the images of another one, by digest (FROM=dev TO=prod)
 	@go run ./cmd/images promote -from "$$FROM" -to "$$TO"
 
-pin: ## put the digest beside each image's tag in Pulumi.$(STACK).yaml
-	@go run ./cmd/images pin -stack "$$STACK"
-
 renew: ## give the images that no stack config names their newest digests, and write what follows from them
 	@go run ./cmd/images renew
 	@$(MAKE) --no-print-directory reference plan
-
-scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
-	@bin/scan $${STACK:+"$$STACK"}
 
 names: ## put your names in place of the samples' (ORG=, REPO=owner/name, SUBJECT=, ACCOUNT=, DOMAIN=, MODULE=)
 	@bin/names
@@ -80,10 +74,20 @@ names: ## put your names in place of the samples' (ORG=, REPO=owner/name, SUBJEC
 upgrade: ## merge another version of this program into your project (FROM=upstream/main)
 	@bin/upgrade "$${FROM:?is empty, want a commit: make upgrade FROM=upstream/main}"
 
+##@ Review a change
+
+plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
+	@go run ./cmd/plan $${BASE:+-base "$$BASE"}
+
+rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
+	@go run ./cmd/rehearse -base "$$BASE" -stack "$$STACK" $${HEAD:+-head "$$HEAD"} $${OUT:+-out "$$OUT"}
+
 scorecard: ## show the Security Hub controls that dev and prod pass
 	@go run ./cmd/scorecard
 
-test: test-fast test-apps test-live ## run all tests: fast, apps, live
+##@ Test and measure
+
+test: test-fast test-apps test-live ## run the fast tests, the apps' own and the live ones
 
 test-fast: lint-workflows packages ## test the program over a recorder, nginx's configuration by nginx, the local node's parts
 	go vet ./...
@@ -93,10 +97,6 @@ test-fast: lint-workflows packages ## test the program over a recorder, nginx's 
 test-apps: packages ## run the sample applications' own tests
 	apps/backend/test
 	apps/frontend/test
-
-# What bin/trixie and the local node's parts need, where it can be installed.
-packages:
-	@if missing=$$(bin/local check 2>&1); then bin/local install; else echo "SKIPPED: the packages of the tests: $$missing"; fi
 
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
@@ -116,8 +116,16 @@ bench-nginx: ## requests per second of NGINX as configured, of haproxy and of a 
 bench-first-up: ## the Kubernetes part of a first up against kubectl with the same objects, on the local node
 	tests/first-up
 
-scale: ## measure on the local node what a request costs each tier, and write docs/scale.md (Debian package wrk)
+scale: ## measure on the local node what a request costs each tier, and write docs/reference/scale.md (Debian package wrk)
 	go run ./cmd/scale
+
+costs: ## change one key after the other under load, and write what each costs to docs/cost-of-changes.md (KEYS=key,key)
+	@go run ./cmd/rehearse -costs -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
+
+##@ Write and check the code
+
+reference: ## write docs/config.md and the JSON schema of the stack config
+	@go run ./cmd/reference
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale
 	.local/bin/golangci-lint run ./...
@@ -128,6 +136,10 @@ lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellc
 fmt: linters ## format the Go code
 	.local/bin/golangci-lint fmt ./...
 	cd local && ../.local/bin/golangci-lint fmt --config ../.golangci.yml ./...
+
+# What bin/trixie and the local node's parts need, where it can be installed.
+packages:
+	@if missing=$$(bin/local check 2>&1); then bin/local install; else echo "SKIPPED: the packages of the tests: $$missing"; fi
 
 # local/tools/lint/go.mod pins the versions, local/tools/vale/go.mod that of vale. A repeated build takes a second.
 linters:

@@ -63,6 +63,7 @@ var rooms = map[string][]string{
 	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "internal/settings"},
 	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},
 	"tests/cloudwatch":      nil,
+	"tests/docs/stub":       nil,
 	"tests/nginx":           nil,
 	"tests/postgres":        nil,
 }

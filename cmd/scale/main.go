@@ -1,4 +1,4 @@
-// Scale measures what a request costs each tier, in CPU time, and writes docs/scale.md: these figures, and what they make
+// Scale measures what a request costs each tier, in CPU time, and writes docs/reference/scale.md: these figures, and what they make
 // of the stack configs of dev and prod.
 //
 //	make scale
@@ -20,7 +20,7 @@ import (
 // Where the figures are kept, and the page that shows them.
 const (
 	figuresFile = "cmd/scale/figures.json"
-	pageFile    = "docs/scale.md"
+	pageFile    = "docs/reference/scale.md"
 )
 
 func main() {

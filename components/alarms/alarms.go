@@ -1,6 +1,7 @@
 package alarms
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,8 @@ type Alarms struct {
 // alarm is a row of the table: what is looked at, and when it wakes somebody.
 type alarm struct {
 	name, description string
+	// section is that of the page. Default: the name.
+	section string
 	// queries end with the one that is compared.
 	queries []query
 	// comparison is CloudWatch's name of one.
@@ -44,6 +47,9 @@ type query struct {
 	expression pulumi.StringInput
 	insights   bool
 }
+
+// page says what to do for each alarm, in a section of its own.
+const page = "docs/operate/alarms.md#"
 
 const (
 	above   = "GreaterThanThreshold"
@@ -136,7 +142,7 @@ func (b *builder) createAlarm(a alarm, topic string, opts ...pulumi.ResourceOpti
 		queries = append(queries, q.args(a.period, i == len(a.queries)-1))
 	}
 	return cloudwatch.NewMetricAlarm(b.ctx, b.name+"-"+a.name, &cloudwatch.MetricAlarmArgs{
-		AlarmDescription:   pulumi.String(b.title() + ": " + a.description),
+		AlarmDescription:   pulumi.String(b.title() + ": " + a.description + ": " + page + cmp.Or(a.section, a.name)),
 		MetricQueries:      queries,
 		EvaluationPeriods:  pulumi.Int(a.periods),
 		ComparisonOperator: pulumi.String(a.comparison),

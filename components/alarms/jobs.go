@@ -54,7 +54,7 @@ func (b *builder) jobAlarms() []alarm {
 	for _, name := range b.watchedJobs() {
 		hours := runPeriods(b.args.Jobs[name])
 		alarms = append(alarms, alarm{
-			name: "missed-" + name, comparison: below, threshold: 1, period: runSeconds, periods: hours,
+			name: "missed-" + name, section: "missed", comparison: below, threshold: 1, period: runSeconds, periods: hours,
 			description: fmt.Sprintf("no run of the job %s has succeeded in %d hours", name, hours),
 			queries:     []query{b.own("runs", runMetric(name), "Sum")},
 		})

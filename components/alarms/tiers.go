@@ -27,7 +27,7 @@ func (b *builder) tierAlarms() []alarm {
 	var alarms []alarm
 	for _, tier := range b.args.Tiers {
 		alarms = append(alarms, alarm{
-			name: "restarts-" + tier.Name, comparison: atLeast, threshold: restartLimit, period: restartSeconds, periods: 1,
+			name: "restarts-" + tier.Name, section: "restarts", comparison: atLeast, threshold: restartLimit, period: restartSeconds, periods: 1,
 			description: fmt.Sprintf("containers of %s were restarted %d times in 15 minutes", tier.Name, restartLimit),
 			queries:     []query{b.insight("restarts", tier, "pod_number_of_container_restarts", "Sum")},
 		})
@@ -35,7 +35,7 @@ func (b *builder) tierAlarms() []alarm {
 			continue
 		}
 		alarms = append(alarms, alarm{
-			name: "maximum-" + tier.Name, comparison: atLeast, threshold: float64(tier.MaxReplicas), period: maximumSeconds, periods: maximumPeriods,
+			name: "maximum-" + tier.Name, section: "maximum", comparison: atLeast, threshold: float64(tier.MaxReplicas), period: maximumSeconds, periods: maximumPeriods,
 			description: fmt.Sprintf("%s has had all %d pods of replicas.max for 15 minutes", tier.Name, tier.MaxReplicas),
 			queries:     []query{b.insight("replicas", tier, "replicas_desired", "Minimum")},
 		})

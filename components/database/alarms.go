@@ -32,6 +32,9 @@ const (
 	alivePeriods = 5
 )
 
+// alarmPage says what to do for each alarm, in a section of its own.
+const alarmPage = "docs/operate/database-alarms.md#"
+
 // alarm is one metric of one instance, and when it wakes somebody.
 type alarm struct {
 	suffix, metric, description string
@@ -105,7 +108,7 @@ func (b *builder) createInstanceAlarms(suffix string, instance *rds.Instance, al
 			comparison = "GreaterThanThreshold"
 		}
 		made, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+suffix+"-alarm-"+alarm.suffix, &cloudwatch.MetricAlarmArgs{
-			AlarmDescription:   pulumi.String(b.identifier() + suffix + ": " + alarm.description),
+			AlarmDescription:   pulumi.String(b.identifier() + suffix + ": " + alarm.description + ": " + alarmPage + alarm.suffix),
 			Namespace:          pulumi.String("AWS/RDS"),
 			MetricName:         pulumi.String(alarm.metric),
 			Dimensions:         pulumi.StringMap{"DBInstanceIdentifier": instance.Identifier},

@@ -30,8 +30,8 @@ func (args DatabaseArgs) supportWarnings(p present, now time.Time) []string {
 		return nil
 	case today <= end:
 		return []string{fmt.Sprintf("RDS's standard support of PostgreSQL %s ends on %s: afterwards RDS upgrades the instance to a later major "+
-			`in a maintenance window, and creates no other of this one. See "Upgrade" in docs/runbook.md`, major, end)}
+			`in a maintenance window, and creates no other of this one. See "Upgrade" in docs/how-to/database.md`, major, end)}
 	}
 	return []string{fmt.Sprintf("RDS's standard support of PostgreSQL %s ended on %s, and extended support is off: RDS upgrades the instance to a "+
-		`later major in a maintenance window, and refuses to create one of this major. See "Upgrade" in docs/runbook.md`, major, end)}
+		`later major in a maintenance window, and refuses to create one of this major. See "Upgrade" in docs/how-to/database.md`, major, end)}
 }

@@ -28,7 +28,7 @@ func (args DatabaseArgs) removedReplicas(identifier string, present []string) (w
 	for number := args.ReadReplicas + 1; number <= ReadReplicasConstraint.Max; number++ {
 		if replica := identifier + replicaSuffix(number); slices.Contains(present, replica) {
 			warnings = append(warnings, fmt.Sprintf("the read replica %s is to be deleted, which RDS refuses while it is protected: "+
-				`"Take a read replica away" in docs/runbook.md says how to take the protection off first`, replica))
+				`"Take a read replica away" in docs/how-to/database.md says how to take the protection off first`, replica))
 		}
 	}
 	return warnings

@@ -226,7 +226,7 @@ func Gate(plan *Plan, changes []Change) error {
 func GateGone(before *Plan) error {
 	if kept := before.protected(); len(kept) > 0 {
 		return fmt.Errorf("%[1]s: Pulumi.%[1]s.yaml is gone, and %[2]s is protected; want lifecycle retiring and pulumi destroy first: "+
-			`"Delete a stack" in docs/runbook.md`, before.Stack, strings.Join(kept, ", "))
+			`"Delete a stack" in docs/how-to/delete.md`, before.Stack, strings.Join(kept, ", "))
 	}
 	return nil
 }

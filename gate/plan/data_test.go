@@ -314,7 +314,7 @@ func TestEveryInputThatTheProgramReplacesOnIsKnownToThePlan(t *testing.T) {
 func TestStackThatIsGoneMayHaveNothingProtected(t *testing.T) {
 	prod := build(t, project.Root(), "prod")
 	assert.EqualError(t, plan.GateGone(prod), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; "+
-		`want lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/runbook.md`)
+		`want lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/how-to/delete.md`)
 	assert.Contains(t, plan.Markdown("main", []plan.Comparison{{Stack: "prod", Gone: true, Before: prod}}),
 		"> [!CAUTION]\n> This touches data, or what leads to the app.\n> - **prod** has no config any more, and `Instance database` is protected\n")
 	assert.NoError(t, plan.GateGone(build(t, project.Root(), "dev")))

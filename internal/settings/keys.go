@@ -93,7 +93,7 @@ func keys(s *Settings) []Key {
 			Name: "threetier:adopt", Kind: text(&s.App.Adopt), Default: "none: the stack makes its namespace, and refuses one that is there",
 			Example: "shop-shared",
 			Doc: "The namespace again, if others made it. The stack then runs in it, changes nothing of it, and leaves it behind. " +
-				"[Run in a namespace of others](cluster.md#run-in-a-namespace-of-others) lists the differences.",
+				"[Run in a namespace of others](how-to/shared-namespace.md) lists the differences.",
 		},
 		{
 			Name: "threetier:database", Kind: object(append(databaseKeys(&s.Database), clientImageKey(&s.App.ClientImage))...), Default: required,
@@ -101,7 +101,7 @@ func keys(s *Settings) []Key {
 		},
 		{
 			Name: "threetier:alarms", Default: "no alarms",
-			Doc:  "The alarms and the dashboard. [The alarms](alarms.md) lists each one with its threshold and its source of data.",
+			Doc:  "The alarms and the dashboard. [The alarms](operate/alarms.md) lists each one with its threshold and its source of data.",
 			Kind: object(alarmKeys(&s.Alarms, &s.Database.AlarmTopicARN)...),
 		},
 	}, tierKeys(&s.App), []Key{

@@ -19,7 +19,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/decisions/*.md", "local/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "local/*.md"} {
 		files, err := filepath.Glob(filepath.Join(project.Root(), pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)
@@ -112,44 +112,36 @@ func planOf(t *testing.T, config string) (*plan.Plan, error) {
 	return plan.Build(dir, "shop")
 }
 
-func TestExampleOfAnOwnAppHasTheOneMistakeThatThePageSays(t *testing.T) {
-	page := pages(t)["docs/bring-your-own-app.md"]
+func TestExampleOfAnOwnAppIsPlannedAndItsMistakeIsSaid(t *testing.T) {
+	page := pages(t)["docs/tutorials/your-app.md"]
 	_, rest, _ := strings.Cut(page, "```yaml\n")
 	example, _, found := strings.Cut(rest, "```")
 	require.True(t, found)
-	_, rest, _ = strings.Cut(rest, "```\n")
-	_, rest, _ = strings.Cut(rest, "```\n")
-	message, _, _ := strings.Cut(rest, "\n")
-
-	_, err := planOf(t, example)
-	require.ErrorContains(t, err, ":\n"+message+"\n")
-	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
-
-	mended, err := planOf(t, strings.Replace(example, "port: 80801 # the mistake", "port: 8081", 1))
+	planned, err := planOf(t, example)
 	require.NoError(t, err)
-	text, err := mended.Text()
+	text, err := planned.Text()
 	require.NoError(t, err)
 	for _, want := range []string{"name: PG_READ_DSN", "mountPath: /var/cache/shop", "containerPort: 3000", "runAsUser: 1000", "location /v1/"} {
 		assert.Contains(t, string(text), want)
 	}
-}
 
-func TestExampleOfTheREADMEIsPlanned(t *testing.T) {
-	_, rest, _ := strings.Cut(pages(t)["README.md"], "```yaml\n")
-	example, _, found := strings.Cut(rest, "```")
-	require.True(t, found)
-	example = strings.ReplaceAll(example, "sha256:…", "sha256:"+strings.Repeat("0a", 32))
-	_, err := planOf(t, strings.ReplaceAll(example, "secure: …", "secure: c2VjcmV0"))
-	require.NoError(t, err)
+	_, rest, _ = strings.Cut(page, "## Make a mistake\n")
+	_, rest, _ = strings.Cut(rest, "```\n")
+	message, _, _ := strings.Cut(rest, "\n")
+	wrong := strings.Replace(example, "port: 8081", "port: 80801", 1)
+	require.NotEqual(t, example, wrong)
+	_, err = planOf(t, wrong)
+	require.ErrorContains(t, err, ":\n"+message+"\n")
+	assert.Equal(t, 1, strings.Count(err.Error(), ", want "), "one mistake")
 }
 
 func TestExampleOfEachShapeIsPlanned(t *testing.T) {
-	page := pages(t)["docs/bring-your-own-app.md"]
-	_, shapes, found := strings.Cut(page, "\n## Shapes of apps\n")
-	require.True(t, found)
-	shapes, _, _ = strings.Cut(shapes, "\n## ")
+	shapes := ""
+	for _, name := range []string{"app-shapes", "workers-and-jobs", "egress-and-permissions"} {
+		shapes += pages(t)["docs/how-to/"+name+".md"]
+	}
 	examples := map[string]string{}
-	for _, section := range strings.Split(shapes, "\n### ")[1:] {
+	for _, section := range strings.Split(shapes, "\n## ")[1:] {
 		title, text, _ := strings.Cut(section, "\n")
 		_, config, hasExample := strings.Cut(text, "```yaml\n")
 		require.True(t, hasExample, "%s has no example", title)
@@ -177,4 +169,30 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 		delete(examples, title)
 	}
 	assert.Empty(t, examples, "examples that nothing is expected of")
+}
+
+// The sample of a summary is what the planner says of the change that the page tells.
+func TestSampleOfASummaryIsThePlanners(t *testing.T) {
+	_, sample, found := strings.Cut(pages(t)["docs/how-to/review.md"], "<!-- a summary -->\n")
+	require.True(t, found)
+	sample, rest, found := strings.Cut(sample, "<!-- its end -->")
+	require.True(t, found)
+	_, rest, _ = strings.Cut(rest, "```\nprod: ")
+	refusal, _, _ := strings.Cut(rest, "\n```")
+
+	config := source(t, "Pulumi.prod.yaml")
+	changed := strings.NewReplacer("max: 10 }", "max: 8 }", "backupRetentionDays: 14", "backupRetentionDays: 7").Replace(config)
+	before, err := plan.Build(project.Root(), "prod")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Pulumi.prod.yaml"), []byte(changed), 0o600))
+	after, err := plan.Build(dir, "prod")
+	require.NoError(t, err)
+	comparison := plan.Comparison{Stack: "prod", Changes: plan.Compare(before, after)}
+	said := plan.Markdown("HEAD", []plan.Comparison{comparison})
+	for line := range strings.Lines(sample) {
+		line = strings.TrimSpace(strings.TrimLeft(strings.ReplaceAll(line, "**CAUTION**: ", ""), "> "))
+		assert.Contains(t, said, line)
+	}
+	assert.ErrorContains(t, plan.Gate(after, comparison.Changes), refusal)
 }

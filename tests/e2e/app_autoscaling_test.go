@@ -44,7 +44,7 @@ func TestLoadRaisesTheBackendsPodsAndQuietLowersThem(t *testing.T) {
 
 	// Its new bounds come alone, as where its pods leave no room for a migration.
 	s.set(t, "backend", "replicas: { min: 1, max: 2 }")
-	first, _, _ := strings.Cut(s.block(t, "runbook.md", "pulumi up --stack prod --target"), "\n")
+	first, _, _ := strings.Cut(s.block(t, "operate/nodes.md", "pulumi up --stack prod --target"), "\n")
 	s.shell(t, first)
 	if most := kubectl(t, s.name, "get hpa -l app.kubernetes.io/name=backend -o jsonpath='{.items[0].spec.maxReplicas}'"); most != "2" {
 		t.Errorf("the autoscaler's maximum is %s, want 2", most)

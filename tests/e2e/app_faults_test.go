@@ -214,7 +214,7 @@ func TestFaultServiceMadeAnewIsServedAfterTheRunbooksCommand(t *testing.T) {
 	if a, err := request(http.MethodGet, dev+"/api/items", nil, nil); err != nil || a.status != http.StatusBadGateway && a.status != http.StatusGatewayTimeout {
 		t.Errorf("with the new Service there is %d, %v; want 502 or 504, or the runbook's section is of no use", a.status, err)
 	}
-	s.shell(t, "NS="+namespace("dev")+"\n"+s.block(t, "runbook.md", `kubectl --namespace "$NS" rollout restart`))
+	s.shell(t, "NS="+namespace("dev")+"\n"+s.block(t, "operate/nodes.md", `kubectl --namespace "$NS" rollout restart`))
 	eventually(t, time.Minute, "the site serving", func() bool {
 		a, err := request(http.MethodGet, dev+"/api/items", nil, nil)
 		return err == nil && a.status == http.StatusOK

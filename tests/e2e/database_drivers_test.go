@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// driversScript connects by every driver that docs/bring-your-own-app.md names.
+// driversScript connects by every driver that docs/tutorials/your-app.md names.
 //
 //go:embed drivers.py
 var driversScript string

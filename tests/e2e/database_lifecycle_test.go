@@ -139,7 +139,7 @@ func takesReplicaAway(t *testing.T, s *testStack) {
 		}
 	}
 	s.set(t, "database", "readReplicas: 1")
-	s.shell(t, s.block(t, "runbook.md", `pulumi config set --stack prod --path 'threetier:database.waive["RDS.8"]'`))
+	s.shell(t, s.block(t, "how-to/database.md", `pulumi config set --stack prod --path 'threetier:database.waive["RDS.8"]'`))
 	s.unset(t, "database", "readReplicas")
 	if left := s.instances(t); len(left) != 1 || left[0].ReplicaOf != "" || !left[0].DeletionProtection {
 		t.Errorf("the instances are %+v, want the primary alone, protected", left)
@@ -162,7 +162,7 @@ func holds(t *testing.T, s *testStack, rows []string) {
 func deleteForGood(t *testing.T, s *testStack) string {
 	t.Helper()
 	before := finalSnapshots(t, s.name)
-	s.shell(t, s.block(t, "runbook.md", "pulumi config set --stack prod --path threetier:database.lifecycle retiring"))
+	s.shell(t, s.block(t, "how-to/delete.md", "pulumi config set --stack prod --path threetier:database.lifecycle retiring"))
 	if instances := s.instances(t); len(instances) > 0 {
 		t.Errorf("after destroy there are instances: %v", instances)
 	}

@@ -31,7 +31,7 @@ func kill(t *testing.T, command, point string, reached func() bool) {
 func TestInterruptedUpIsTakenUpAsTheRunbookSays(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "interrupted", "dev")
-	takeUp := s.block(t, "runbook.md", "pulumi cancel --stack prod")
+	takeUp := s.block(t, "operate/interrupted-up.md", "pulumi cancel --stack prod")
 
 	kill(t, s.command("up"), "the instance is being made", func() bool { return len(s.instances(t)) == 1 })
 	var before []rdsInstance

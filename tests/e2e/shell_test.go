@@ -56,9 +56,9 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 	eventually(t, time.Minute, "the request in nginx's log", func() bool {
 		return strings.Contains(kubectl(t, "dev", "logs --selector app.kubernetes.io/name=nginx --tail=-1"), id)
 	})
-	runbook := must(t, "cat docs/runbook.md")
+	runbook := must(t, "cat docs/operate/README.md")
 	namespace := regexp.MustCompile("`(NS=.*)`").FindStringSubmatch(runbook)[1]
-	look := strings.ReplaceAll(s.block(t, "runbook.md", "pulumi stack output --stack prod"), "REQUEST-ID", id)
+	look := strings.ReplaceAll(s.block(t, "operate/README.md", "pulumi stack output --stack prod"), "REQUEST-ID", id)
 	said := s.shell(t, strings.ReplaceAll(namespace, "--stack prod", "--stack dev")+"\n"+look)
 	for _, want := range []string{output(t, "dev", "databaseEndpoint"), "horizontalpodautoscaler.autoscaling/app-backend", id} {
 		if !strings.Contains(said, want) {
@@ -67,7 +67,7 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 	}
 
 	item := addItem(t, dev, "seen in the shell")
-	said = s.shell(t, s.block(t, "from-zero-to-production.md", "pulumi preview --stack dev --diff"))
+	said = s.shell(t, s.block(t, "tutorials/first-deploy-to-aws.md", "pulumi preview --stack dev --diff"))
 	// An up makes a preview of its own.
 	if strings.Count(said, "56 unchanged") != 3 || !strings.Contains(said, item.Title) {
 		t.Errorf("a preview, an up and a request say:\n%s", said)

@@ -22,7 +22,7 @@ type call struct {
 	targets []target
 	// reads tells that it is a look-up, which shows names and settings, and no secret.
 	reads bool
-	// shared tells that AWS has nothing that would keep it to one stack: docs/from-zero-to-production.md has the row.
+	// shared tells that AWS has nothing that would keep it to one stack: docs/explanation/security.md has the row.
 	shared bool
 }
 

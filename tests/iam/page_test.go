@@ -19,7 +19,7 @@ import (
 
 func page(t testing.TB) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "from-zero-to-production.md"))
+	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "how-to", "roles.md"))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -34,10 +34,6 @@ func (c command) of(flag string) string { return c.Args[slices.Index(c.Args, fla
 // called with. All stacks have the names of the stack full.
 func commands(t testing.TB) (all []command) {
 	t.Helper()
-	_, section, found := strings.Cut(page(t), "\n### The roles\n")
-	require.True(t, found)
-	section, _, found = strings.Cut(section, "\n### ")
-	require.True(t, found)
 	script := `set -euo pipefail
 		noted() { jq --null-input --compact-output --arg stdin "$stdin" '{args: $ARGS.positional, stdin: [$stdin]}' --args -- "$@" >>"$NOTES"; }
 		aws() { stdin= noted aws "$@"; }
@@ -46,7 +42,7 @@ func commands(t testing.TB) (all []command) {
 		make() { :; } # names, which tests/template runs
 		pulumi() { printf %s "$DOMAIN"; }
 	`
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(section, -1) {
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(page(t), -1) {
 		script += block[1]
 	}
 	domain, err := project.StackConfig(t, "full").Text("threetier:domain")
@@ -98,8 +94,10 @@ func made(t testing.TB) (documents map[string][]string, trust map[string]string)
 func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
 	files, err := os.ReadDir(file(""))
 	require.NoError(t, err)
+	reference, err := os.ReadFile(filepath.Join(project.Root(), "docs", "reference", "iam.md"))
+	require.NoError(t, err)
 	for _, each := range files {
-		assert.Contains(t, page(t), "iam/"+each.Name())
+		assert.Contains(t, string(reference), "iam/"+each.Name())
 	}
 	documents, trust := made(t)
 	full := recordings(t)[2]

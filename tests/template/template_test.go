@@ -1,5 +1,5 @@
 // Package template tests the way of the program into a project of one's own: pulumi new, the names, an upgrade. Its
-// commands are those of docs/upgrading.md.
+// commands are those of docs/how-to/new-project.md and upgrade.md.
 package template
 
 import (
@@ -75,14 +75,18 @@ func upstream(t *testing.T) string {
 	return dir
 }
 
-// blocks are the commands of the page, with a folder as the repository, and without the builds of make plan: what it
-// accepts is asked of gate/plan.
+// blocks are the commands of the two pages, with a folder as the repository, and without the builds of make plan: what it
+// accepts is asked of the plan.
 func blocks(t *testing.T, repository string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "upgrading.md"))
-	require.NoError(t, err)
+	var text string
+	for _, name := range []string{"new-project.md", "upgrade.md"} {
+		page, err := os.ReadFile(filepath.Join(project.Root(), "docs", "how-to", name))
+		require.NoError(t, err)
+		text += string(page)
+	}
 	var all []string
-	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+	for _, match := range regexp.MustCompile("(?ms)^```console\n(.*?)^```").FindAllStringSubmatch(text, -1) {
 		script := strings.ReplaceAll(match[1], "https://github.com/OWNER/threetier", repository)
 		all = append(all, `make() { [ "$1" = plan ] && date >tests/plan/made || command make --no-print-directory "$@"; }`+"\n"+script)
 	}
@@ -189,7 +193,7 @@ const names = "ORG=initech REPO=hooli/store SUBJECT=repo:hooli@12/store@345 ACCO
 func TestNamesOfTheSamplesAreReplacedEverywhere(t *testing.T) {
 	root := upstream(t)
 	must(t, root, "make names "+names)
-	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/upgrading.md'`)
+	left, _ := bash(t, root, `git grep -lwE '`+sample+`|1234567890`+`12|example\.org' -- . ':!bin/names' ':!docs/how-to/new-project.md'`)
 	assert.Empty(t, left)
 	planned := plans(t, root)["prod"]
 	assert.Contains(t, planned, "image: ghcr.io/initech/backend:1.0.0")
@@ -272,7 +276,7 @@ func TestUpgradeKeepsWhatBothHaveChanged(t *testing.T) {
 	replace(t, repository, "tests/plan/dev.yaml", "stack: dev\n", "stack: dev # newer\n")
 	replace(t, repository, "Pulumi.yaml", "displayName: ", "displayName: newer, ")
 	require.NoError(t, os.WriteFile(filepath.Join(repository, "docs", "new.md"), []byte("the clusters of "+sample+"\n"), 0o600))
-	must(t, repository, "git rm --quiet docs/costs.md && git add --all && git commit --quiet --message newer")
+	must(t, repository, "git rm --quiet docs/explanation/costs.md && git add --all && git commit --quiet --message newer")
 	must(t, root, commands[2])
 
 	after := files(t, root)
@@ -280,7 +284,7 @@ func TestUpgradeKeepsWhatBothHaveChanged(t *testing.T) {
 	assert.Contains(t, after["Pulumi.prod.yaml"], "backupRetentionDays: 21")
 	assert.Contains(t, after["Pulumi.dev.yaml"], "ghcr.io/initech/backend:1.1.0")
 	assert.Equal(t, "the clusters of initech\n", after["docs/new.md"])
-	assert.NotContains(t, after, "docs/costs.md")
+	assert.NotContains(t, after, "docs/explanation/costs.md")
 	assert.Equal(t, before["tests/plan/dev.yaml"], after["tests/plan/dev.yaml"], "make plan writes it")
 	assert.Equal(t, before["Pulumi.yaml"], after["Pulumi.yaml"])
 	assert.Contains(t, plans(t, root)["prod"], "backupRetentionPeriod: 21\n")

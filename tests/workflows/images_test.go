@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"threetier/gate/project"
 )
 
 var built = "sha256:" + strings.Repeat("0a", 32)
@@ -222,7 +224,7 @@ func TestProposeAsksForTheImagesInOnePullRequest(t *testing.T) {
 }
 
 func TestProposeSaysWhereAPersonOpensThePullRequest(t *testing.T) {
-	s := project(t)
+	s := projectStage(t)
 	s.command("gh", `[ "$2" != create ] || { echo "GitHub Actions is not permitted to create or approve pull requests" >&2; exit 1; }`)
 	s.pinned(":" + tag + "@" + built)
 	require.Zero(t, s.run("propose", "dev", "in", backend+":"+tag+"@"+built))

@@ -137,14 +137,18 @@ func subject(t *testing.T, each workflow, job job) string {
 }
 
 func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(project.Root(), "docs", "from-zero-to-production.md"))
-	require.NoError(t, err)
-	// The page says of which role a variable is, and with which document each role is made.
+	var page string
+	for _, name := range []string{"roles.md", "continuous-deployment.md"} {
+		text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "how-to", name))
+		require.NoError(t, err)
+		page += string(text)
+	}
+	// They say of which role a variable is, and with which document each role is made.
 	roleOf := map[string]string{}
-	for _, match := range regexp.MustCompile("`(\\w+_ROLE_ARN)` \\(of `threetier-([a-z-]+)`").FindAllStringSubmatch(string(page), -1) {
+	for _, match := range regexp.MustCompile("`(\\w+_ROLE_ARN)` \\(of `threetier-([a-z-]+)`").FindAllStringSubmatch(page, -1) {
 		roleOf[match[1]] = match[2]
 	}
-	for _, match := range regexp.MustCompile(`--role-name "?threetier-([\w$-]+)"?[^\n]*(?:\\\n[^\n]*)?--assume-role-policy-document "\$\(cat "?docs/iam/trust-([\w$-]+)\.json`).FindAllStringSubmatch(string(page), -1) {
+	for _, match := range regexp.MustCompile(`--role-name "?threetier-([\w$-]+)"?[^\n]*(?:\\\n[^\n]*)?--assume-role-policy-document "\$\(cat "?docs/iam/trust-([\w$-]+)\.json`).FindAllStringSubmatch(page, -1) {
 		assert.Equal(t, match[1], match[2], "the role and its trust policy")
 		roleOf[match[1]] = match[2]
 	}

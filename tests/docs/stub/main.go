@@ -1,0 +1,285 @@
+// Command stub stands for the tools that the pages of docs name: aws, pulumi, kubectl and others, by the name that it is
+// called by. It knows what exists, and fails for what isn't there yet and for a command that it doesn't know.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func main() {
+	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if err := stub(name, args); err != nil {
+		fmt.Fprintf(os.Stderr, "%s %s: %v\n", name, strings.Join(args, " "), err)
+		os.Exit(1)
+	}
+}
+
+// world is what exists: "bucket NAME", "stack NAME" and the like. It is kept in a file between two commands.
+type world map[string]bool
+
+// rule is what a command does: it fails unless all that it needs exists. A $ and a number are parts of the pattern's match.
+type rule struct {
+	pattern               string
+	needs, gives, removes []string
+	says                  string
+}
+
+var rules = map[string][]rule{
+	"aws": {
+		{pattern: `^sts get-caller-identity`},
+		{pattern: `^s3api create-bucket --bucket (\S+)`, gives: []string{"bucket $1"}},
+		{pattern: `^s3api list-object-versions --bucket (\S+)`, needs: []string{"bucket $1"}, says: `{"Objects": []}`},
+		{pattern: `^s3api delete-bucket --bucket (\S+)`, needs: []string{"bucket $1"}, removes: []string{"bucket $1"}},
+		{pattern: `^s3api (?:put|delete)-\S+ --bucket (\S+)`, needs: []string{"bucket $1"}},
+		{pattern: `^kms create-key`, gives: []string{"key"}, says: "key-1"},
+		{pattern: `^kms create-alias --alias-name (\S+) --target-key-id key-1`, needs: []string{"key"}, gives: []string{"$1"}},
+		{pattern: `^kms describe-key --key-id (\S+)`, needs: []string{"$1"}, says: "key-1"},
+		{pattern: `^kms delete-alias --alias-name (\S+)`, needs: []string{"$1"}, removes: []string{"$1"}},
+		{pattern: `^kms schedule-key-deletion --key-id key-1`, needs: []string{"key"}},
+		{pattern: `^ecr create-repository --repository-name (\S+)`, gives: []string{"repository $1"}},
+		{pattern: `^ecr describe-repositories --repository-names (\S+)`, needs: []string{"repository $1"}},
+		{pattern: `^ecr delete-repository --repository-name (\S+)`, needs: []string{"repository $1"}, removes: []string{"repository $1"}},
+		{pattern: `^ecr put-image-scanning-configuration --repository-name (\S+)`, needs: []string{"repository $1"}},
+		{pattern: `^ecr get-login-password`, says: "password"},
+		{pattern: `^ecr put-registry-scanning-configuration`},
+		{pattern: `^iam create-open-id-connect-provider`, gives: []string{"oidc"}},
+		{pattern: `^iam create-role --role-name (\S+).*oidc-provider`, needs: []string{"oidc"}, gives: []string{"role $1"}},
+		{pattern: `^iam create-role --role-name (\S+)`, gives: []string{"role $1"}},
+		{pattern: `^iam put-role-policy --role-name (\S+)`, needs: []string{"role $1"}},
+		{pattern: `^iam create-policy --policy-name (\S+)`, gives: []string{"policy $1"}},
+		{pattern: `^iam attach-role-policy --role-name (\S+) --policy-arn arn:aws:iam::aws:`, needs: []string{"role $1"}},
+		{pattern: `^iam attach-role-policy --role-name (\S+) --policy-arn arn:aws:iam::\d{12}:policy/(\S+)`, needs: []string{"role $1", "policy $2"}},
+		{pattern: `^eks update-kubeconfig --name (\S+)`, needs: []string{"cluster $1"}, gives: []string{"context $1"}},
+		{pattern: `^eks (?:create-access-entry|associate-access-policy) --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
+		{pattern: `^eks create-addon --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
+		{pattern: `^eks update-cluster-config --name (\S+)`, needs: []string{"cluster $1"}},
+		{pattern: `^acm list-certificates|^cloudwatch get-dashboard|^logs tail|^sns create-topic|^route53 change-resource-record-sets`},
+		{pattern: `^rds (restore-db-instance-to-point-in-time|create-db-snapshot|copy-db-snapshot|delete-db-snapshot|describe-\S+|modify-db-instance|delete-db-instance|start-db-instance|wait \S+)`, needs: []string{"database"}, says: "database"},
+	},
+	"docker": {
+		{pattern: `^login .*--password-stdin (\S+)`, gives: []string{"login $1"}},
+		{pattern: `^build .*--tag (\S+) apps/frontend`, needs: []string{"page"}, gives: []string{"built $1"}},
+		{pattern: `^build .*--tag (\S+) apps/backend`, gives: []string{"built $1"}},
+		{pattern: `^push ([^/]+)/([^:]+):(\S+)`, needs: []string{"built $1/$2:$3", "login $1", "repository $2"}, gives: []string{"image $1/$2:$3"}},
+		{pattern: `^save `},
+	},
+	"npm": {
+		{pattern: `^--prefix apps/frontend ci`, gives: []string{"packages"}},
+		{pattern: `^--prefix apps/frontend run build`, needs: []string{"packages"}, gives: []string{"page"}},
+	},
+	"eksctl": {
+		{pattern: `^create cluster --config-file docs/cluster/(dev|prod)\.yaml`, gives: []string{"cluster ORG-$1", "context ORG-$1"}},
+		{pattern: `^delete cluster --config-file docs/cluster/(dev|prod)\.yaml`, needs: []string{"cluster ORG-$1", "no stack $1"}, removes: []string{"cluster ORG-$1"}},
+	},
+	"gh": {
+		{pattern: `^api .*/actions/oidc/customization/sub`, says: "repo:acme@1/shop@2"},
+		{pattern: `^(workflow run|run download|attestation verify|variable set|api|secret set)`},
+	},
+	"git": {
+		{pattern: `^(init|add|commit|remote add|fetch|merge|revert|push|checkout|status|switch|clone)`},
+	},
+	"kubectl": {
+		{pattern: `^--namespace \S+ logs `, says: "a line of REQUEST-ID"},
+		{pattern: `^(--context \S+ )?(--namespace \S+ )?(apply|get|describe|logs|events|top|wait|exec|scale|patch|create job|delete (job|pod)|drain|rollout restart|run|label|cluster-info|auth)\b`},
+	},
+	"pulumi": {
+		{pattern: `^login s3://([^?]+)`, needs: []string{"bucket $1"}, gives: []string{"state"}},
+		{pattern: `^stack init (\S+) --secrets-provider awskms://([^?]+)`, needs: []string{"state", "$2"}, gives: []string{"stack $1"}},
+		{pattern: `^config set --stack (\S+) --path threetier:(backend|frontend)\.image (\S+)`, needs: []string{"stack $1", "image $3"}, gives: []string{"named $1 $2"}},
+		{pattern: `^config get --stack prod threetier:domain`, says: `{"name": "shop.example.org"}`},
+		{pattern: `^config get --stack dev threetier:domain`, needs: []string{"a domain of dev"}},
+		{pattern: `^config .*--stack (\S+)`, needs: []string{"stack $1"}},
+		{pattern: `^preview --stack (\S+)`, needs: []string{"stack $1", "cluster ORG-$1", "named $1 backend", "named $1 frontend"}},
+		{pattern: `^up --stack (\S+)`, needs: []string{"stack $1", "cluster ORG-$1", "named $1 backend", "named $1 frontend"}, gives: []string{"up $1"}},
+		{pattern: `^stack output (\S+) --stack (\S+)`, needs: []string{"up $2"}, says: "$1-of-$2"},
+		{pattern: `^stack output --stack (\S+)`, needs: []string{"up $1"}},
+		{pattern: `^destroy --stack (\S+)`, needs: []string{"up $1", "cluster ORG-$1"}, removes: []string{"up $1"}},
+		{pattern: `^stack rm (\S+)`, needs: []string{"stack $1", "no up $1"}, removes: []string{"stack $1"}},
+		{pattern: `^stack export --stack (\S+)`, needs: []string{"stack $1"}},
+		{pattern: `^(refresh|cancel|import|stack import|stack history|stack rename).*--stack (\S+)`, needs: []string{"stack $2"}},
+		{pattern: `^(new|stack --show-urns)`},
+	},
+	"curl":  {{pattern: `^--\S+ .*\S`}},
+	"make":  {{pattern: `^[a-z-]+`}},
+	"local": {{pattern: `^(up|preview|destroy|run|shell|load|unload|encrypt|exec|status|down|clean|check|install)\b`}},
+}
+
+// gnu are parts of a script or options that the sed of macOS takes for something else.
+var gnu = regexp.MustCompile(`\\[|+?nwWsSbB]|(^| )(-r|-i|-z|-s|--\w+)( |$)`)
+
+// stub does as the tool would, as far as it is known here: an unknown command fails.
+func stub(name string, args []string) error {
+	line := strings.Join(args, " ")
+	if name == "sed" {
+		if gnu.MatchString(line) {
+			return fmt.Errorf("only GNU's sed knows %s", gnu.FindString(line))
+		}
+		cmd := exec.Command("/usr/bin/env", append([]string{"PATH=/usr/bin:/bin", "sed"}, args...)...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		return cmd.Run()
+	}
+	file := os.Getenv("WORLD")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	known := world{}
+	if err := json.Unmarshal(text, &known); err != nil {
+		return err
+	}
+	if err := known.check(name, args); err != nil {
+		return err
+	}
+	for _, rule := range rules[name] {
+		match := regexp.MustCompile(rule.pattern).FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		fill := func(text string) string {
+			for i := range match {
+				text = strings.ReplaceAll(text, fmt.Sprintf("$%d", i), match[i])
+			}
+			return strings.ReplaceAll(text, "ORG", os.Getenv("ORG"))
+		}
+		for _, need := range rule.needs {
+			need = fill(need)
+			if absent, isAbsent := strings.CutPrefix(need, "no "); isAbsent && known[absent] || !isAbsent && !known[need] {
+				return fmt.Errorf("want %s", need)
+			}
+		}
+		for _, gives := range rule.gives {
+			known[fill(gives)] = true
+		}
+		for _, removes := range rule.removes {
+			delete(known, fill(removes))
+		}
+		if rule.says != "" {
+			fmt.Println(fill(rule.says))
+		}
+		if len(rule.gives)+len(rule.removes) == 0 {
+			return nil // the other end of a pipe may write
+		}
+		if text, err = json.Marshal(known); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(file+".new", file)
+	}
+	return errors.New("no such command is known")
+}
+
+var (
+	placeholder = regexp.MustCompile(`\bSTACK\b|"NAMES"|OWNER_ID`)
+	inBucket    = regexp.MustCompile(`put-bucket-policy --bucket (\S+)`)
+)
+
+// check is what a table can't say: who asks, and what is in files and documents.
+func (known world) check(name string, args []string) error {
+	if err := checkFiles(args); err != nil {
+		return err
+	}
+	switch name {
+	case "aws":
+		if os.Getenv("AWS_PROFILE") == "" || os.Getenv("AWS_REGION") == "" {
+			return errors.New("no profile or no region is set")
+		}
+		if found := placeholder.FindString(strings.Join(args, " ")); found != "" {
+			return fmt.Errorf("a document still has %s", found)
+		}
+	case "docker":
+		if args[0] == "login" {
+			_, err := io.Copy(io.Discard, os.Stdin)
+			return err
+		}
+	case "pulumi":
+		if i := slices.Index(args, "--file"); i >= 0 && args[1] == "export" {
+			return os.WriteFile(args[i+1], []byte(`{"deployment": {"resources": []}}`), 0o600)
+		}
+	case "kubectl":
+		return known.checkKubectl(args)
+	case "make":
+		return checkMake(args)
+	}
+	return nil
+}
+
+func checkFiles(args []string) error {
+	for _, arg := range args {
+		path, isFile := strings.CutPrefix(arg, "file://")
+		if !isFile {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		bucket := inBucket.FindStringSubmatch(strings.Join(args, " "))
+		if bucket != nil && !strings.Contains(string(text), "arn:aws:s3:::"+bucket[1]+"/") {
+			return fmt.Errorf("%s is the policy of another bucket", path)
+		}
+	}
+	return nil
+}
+
+func (known world) checkKubectl(args []string) error {
+	if !slices.ContainsFunc(known.all(), func(fact string) bool { return strings.HasPrefix(fact, "context ") }) {
+		return errors.New("no kubeconfig leads to a cluster")
+	}
+	if i := slices.Index(args, "--context"); i >= 0 && !known["context "+args[i+1]] {
+		return fmt.Errorf("want the context %s", args[i+1])
+	}
+	i := slices.Index(args, "--filename")
+	if i < 0 {
+		return nil
+	}
+	file := args[i+1]
+	if file == "-" {
+		file = "/dev/stdin"
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 || placeholder.Match(text) {
+		return fmt.Errorf("%s is empty or has a placeholder", file)
+	}
+	return nil
+}
+
+// checkMake runs make names: the commands after it read files that have the names.
+func checkMake(args []string) error {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		return err
+	}
+	if !regexp.MustCompile(`(?m)^` + args[0] + `:.*##`).Match(makefile) {
+		return errors.New("the Makefile has no such target")
+	}
+	if args[0] != "names" {
+		return nil
+	}
+	cmd := exec.Command("bin/names")
+	cmd.Env = append(os.Environ(), append(args[1:], "PATH=/usr/bin:/bin")...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, said)
+	}
+	return nil
+}
+
+func (known world) all() (facts []string) {
+	for fact := range known {
+		facts = append(facts, fact)
+	}
+	return facts
+}
