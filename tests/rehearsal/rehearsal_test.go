@@ -124,9 +124,10 @@ load:
   rate: 10
   steadySeconds: 3
   requests:
-    - { path: /, share: 2 }
+    - { path: /, share: 2, page: true }
     - { path: "/api/items?limit=10", share: 7 }
     - { method: POST, path: /api/items, body: { title: "{n}" }, status: 201 }
+limits: { p99Milliseconds: 30000 } # how fast the answers are is the machine's
 ` + rest}
 }
 
@@ -279,7 +280,7 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 	from := base(t,
 		edit{"apps/backend/app/main.py", health, health + slow},
 		// Ten are open at the same time: one client may have 36.
-		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\n"})
+		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\nlimits: { p99Milliseconds: 30000 }\n"})
 	report, passed := rehearsed(t, from, commit(t, from,
 		edit{"apps/backend/app/__main__.py", "        self._app.state.draining = True\n", "        import os\n        os._exit(1)\n"}))
 	failsUntilNamed(t, report, passed, "lost back")
@@ -294,7 +295,7 @@ func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	second := migration(`op.execute("ALTER TABLE items ADD COLUMN note text")`)
 	// Without requests, the load is what the backend's own description offers.
 	report, passed := rehearsed(t, from, commit(t, from, second,
-		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
+		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nlimits: { p99Milliseconds: 30000 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
 	if asked := fmt.Sprint(report.Requests); !strings.Contains(asked, "GET / ") || !strings.Contains(asked, "GET /api/items") {
 		t.Errorf("the load is %s, want the page and the backend's reads", asked)
 	}
