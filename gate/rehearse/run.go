@@ -125,6 +125,9 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if r.Head != "" {
+		r.warn(ctx, head)
+	}
 	if base == head {
 		return fmt.Errorf("BASE is %s, want another commit than the one that is rehearsed: nothing would change", r.Base)
 	}
