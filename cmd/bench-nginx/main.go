@@ -13,13 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"threetier/components/app/nginx"
+	"threetier/gate/wrk"
 	realnginx "threetier/tests/nginx"
 )
 
@@ -222,7 +222,7 @@ func (t target) run() (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	r, err := wrk(t.url + "/api/items")
+	r, err := measured(t.url + "/api/items")
 	if err != nil {
 		return result{}, err
 	}
@@ -261,46 +261,24 @@ func (t target) cpuTicks() (int, error) {
 	return total, nil
 }
 
-var (
-	rateLine  = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-	p99Line   = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
-	errorLine = regexp.MustCompile(`Non-2xx.*|Socket errors.*`)
-)
-
-func wrk(url string) (result, error) {
-	said, err := exec.Command("wrk", "--threads", "1", "--connections", strconv.Itoa(connections),
-		"--duration", fmt.Sprintf("%ds", seconds), "--latency", url).CombinedOutput()
+func measured(url string) (result, error) {
+	command := wrk.Command(url, connections, seconds)
+	said, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 	if err != nil {
 		return result{}, fmt.Errorf("run wrk (Debian package wrk): %w\n%s", err, said)
 	}
-	if failed := errorLine.Find(said); failed != nil {
-		return result{}, fmt.Errorf("%s: %s", url, failed)
-	}
-	rate, p99 := rateLine.FindSubmatch(said), p99Line.FindSubmatch(said)
-	if rate == nil || p99 == nil {
-		return result{}, fmt.Errorf("read what wrk says:\n%s", said)
-	}
-	perSecond, err := strconv.ParseFloat(string(rate[1]), 64)
+	run, err := wrk.Read(string(said))
 	if err != nil {
-		return result{}, err
+		return result{}, fmt.Errorf("%s: %w", url, err)
 	}
-	latency, err := time.ParseDuration(string(p99[1]) + string(p99[2]))
-	return result{rate: perSecond, p99: float64(latency) / float64(time.Millisecond)}, err
+	return result{rate: run.PerSecond, p99: run.P99}, nil
 }
 
 func median(results []result) result {
-	middle := func(of func(result) float64) float64 {
-		values := make([]float64, len(results))
-		for i, r := range results {
-			values[i] = of(r)
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
 	return result{
-		rate: middle(func(r result) float64 { return r.rate }),
-		p99:  middle(func(r result) float64 { return r.p99 }),
-		cpu:  middle(func(r result) float64 { return r.cpu }),
+		rate: wrk.Median(results, func(r result) float64 { return r.rate }),
+		p99:  wrk.Median(results, func(r result) float64 { return r.p99 }),
+		cpu:  wrk.Median(results, func(r result) float64 { return r.cpu }),
 	}
 }
 

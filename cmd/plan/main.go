@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -135,14 +134,12 @@ func compare(root, base string, plans []*plan.Plan) ([]plan.Comparison, error) {
 	return stacks, nil
 }
 
-// costs are what the project's own page says of the keys that a stack config changes. Nothing is known without the page, or of
-// a stack config that base doesn't have.
+// costsOf is what was measured of the keys that a stack config changes. Nothing is known where nothing was measured, or of a
+// stack config that base doesn't have.
 func costsOf(root, base, stack string) (plan.Costs, error) {
-	page, err := os.ReadFile(filepath.Join(root, costs.File))
-	if errors.Is(err, fs.ErrNotExist) {
-		return plan.Costs{}, nil
-	} else if err != nil {
-		return plan.Costs{}, fmt.Errorf("read what changes cost: %w", err)
+	measured, err := costs.Read(filepath.Join(root, costs.File))
+	if err != nil || len(measured.Rows) == 0 {
+		return plan.Costs{}, err
 	}
 	file := project.File(root, stack)
 	after, err := os.ReadFile(file)
@@ -160,7 +157,7 @@ func costsOf(root, base, stack string) (plan.Costs, error) {
 	if err != nil {
 		return plan.Costs{}, fmt.Errorf("read the stack config of %s: %w", base, err)
 	}
-	return plan.CostsOf(string(page), []byte(before), after)
+	return plan.CostsOf(measured.Rows, []byte(before), after)
 }
 
 func git(root string, args ...string) (string, error) {

@@ -65,16 +65,18 @@ func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
 
 func TestChangedKeysAreQuotedWithWhatTheyCost(t *testing.T) {
 	root := checkout(t)
-	require.NoError(t, os.Mkdir(filepath.Join(root, "docs"), 0o700))
-	row := func(key string) string { return costs.Row{Key: "threetier:" + key, Change: "another"}.String() }
-	page := costs.Head + row("backend.env") + row("backend.envelope") + row("database.parameters") + row("nginx.routes")
-	require.NoError(t, os.WriteFile(filepath.Join(root, costs.File), []byte(page), 0o600))
+	require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(costs.File)), 0o700))
+	var rows []costs.Row
+	for _, key := range []string{"backend.env", "backend.envelope", "database.parameters", "nginx.routes"} {
+		rows = append(rows, costs.Row{Key: "threetier:" + key, Change: "another"})
+	}
+	require.NoError(t, costs.Measured{Rows: rows}.Write(filepath.Join(root, costs.File)))
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: info }")
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "drainSeconds: 10", "drainSeconds: 10\n    hosts: [a.example.org, b.example.org]")
 	var out strings.Builder
 	require.NoError(t, run(&out, root, "HEAD"))
-	assert.Contains(t, out.String(), "by docs/cost-of-changes.md:\n\n"+costs.Head+row("backend.env")+"\nNot measured there: `threetier:nginx.hosts`.\n")
-	assert.Equal(t, 1, strings.Count(out.String(), costs.Head), "prod hasn't changed")
+	assert.Contains(t, out.String(), "by docs/cost-of-changes.md:\n\n"+costs.Table(rows[:1])+"\nNot measured there: `threetier:nginx.hosts`.\n")
+	assert.Equal(t, 1, strings.Count(out.String(), costs.Table(nil)), "prod hasn't changed")
 }
 
 func TestStackThatIsGoneIsToldOf(t *testing.T) {

@@ -31,7 +31,7 @@ func measure(ctx context.Context, out io.Writer, o rehearse.Options, list string
 			return fmt.Errorf("KEYS has %q, want some of %s", key, strings.Join(rehearse.Keys(), ","))
 		}
 	}
-	_, log, err := o.Open("", "costs.log")
+	folder, log, err := o.Open("", "costs.log")
 	if err != nil {
 		return err
 	}
@@ -41,20 +41,31 @@ func measure(ctx context.Context, out io.Writer, o rehearse.Options, list string
 		return err
 	}
 	if len(keys) > 0 {
+		if err := measured.Write(filepath.Join(folder, "costs.json")); err != nil {
+			return err
+		}
 		_, err = io.WriteString(out, costs.Table(measured.Rows))
 		return err
 	}
-	file, err := os.Create(filepath.Join(o.Root, costs.File))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", costs.File, err)
+	if err := measured.Write(filepath.Join(o.Root, costs.File)); err != nil {
+		return err
 	}
-	defer file.Close()
-	return writePage(file, o.Stack, time.Now().UTC(), measured)
+	text, err := render(measured)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.Root, costs.Page), []byte(text), 0o644)
 }
 
-// writePage makes the page.
-func writePage(out io.Writer, stack string, day time.Time, m rehearse.Measured) error {
-	return template.Must(template.New("page").Parse(page)).Execute(out, map[string]any{
-		"Stack": stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Load": m.Load, "Table": costs.Table(m.Rows),
+// render makes the page.
+func render(m costs.Measured) (string, error) {
+	day, err := time.Parse(time.DateOnly, m.Date)
+	if err != nil {
+		return "", fmt.Errorf("read the day of the figures: %w", err)
+	}
+	var b strings.Builder
+	err = template.Must(template.New("page").Parse(page)).Execute(&b, map[string]any{
+		"Stack": m.Stack, "Day": day.Format("2 January 2006"), "Rate": m.Rate, "Load": m.Load, "Table": costs.Table(m.Rows),
 	})
+	return b.String(), err
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"threetier/gate/project"
+	"threetier/gate/wrk"
 	"threetier/internal/settings"
 )
 
@@ -193,8 +194,7 @@ func (n node) load(name, path string, pods map[string]pod, tiers []string) (load
 	if err != nil {
 		return load{}, err
 	}
-	said, err := n.inside("wrk", "--threads", "1", "--connections", strconv.Itoa(connections), "--duration", fmt.Sprintf("%ds", seconds),
-		"--latency", "http://"+pods[nginx].ip+":8080"+path)
+	said, err := n.inside(wrk.Command("http://"+pods[nginx].ip+":8080"+path, connections, seconds)...)
 	if err != nil {
 		return load{}, fmt.Errorf("run wrk (Debian package wrk): %w", err)
 	}
@@ -202,42 +202,15 @@ func (n node) load(name, path string, pods map[string]pod, tiers []string) (load
 	if err != nil {
 		return load{}, err
 	}
-	run := load{Name: name, Path: path, CPU: map[string]float64{}}
-	requests, err := run.read(said)
+	figures, err := wrk.Read(said)
 	if err != nil {
 		return load{}, fmt.Errorf("%s: %w", path, err)
 	}
+	run := load{Name: name, Path: path, PerSecond: figures.PerSecond, P99: figures.P99, CPU: map[string]float64{}}
 	for _, tier := range tiers {
-		run.CPU[tier] = (after[tier] - before[tier]) / requests
+		run.CPU[tier] = (after[tier] - before[tier]) / figures.Requests
 	}
 	return run, nil
-}
-
-var (
-	requestsLine = regexp.MustCompile(`([0-9]+) requests in `)
-	rateLine     = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-	p99Line      = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
-	errorLine    = regexp.MustCompile(`Non-2xx.*|Socket errors.*`)
-)
-
-// read takes rate and latency from what wrk says. A request that failed makes all of it worthless.
-func (l *load) read(said string) (requests float64, err error) {
-	if failed := errorLine.FindString(said); failed != "" {
-		return 0, errors.New(failed)
-	}
-	count, rate, p99 := requestsLine.FindStringSubmatch(said), rateLine.FindStringSubmatch(said), p99Line.FindStringSubmatch(said)
-	if count == nil || rate == nil || p99 == nil {
-		return 0, fmt.Errorf("read what wrk says:\n%s", said)
-	}
-	latency, err := time.ParseDuration(p99[1] + p99[2])
-	if err != nil {
-		return 0, err
-	}
-	l.P99 = float64(latency) / float64(time.Millisecond)
-	if l.PerSecond, err = strconv.ParseFloat(rate[1], 64); err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(count[1], 64)
 }
 
 // cpu is the time that each tier has used, in microseconds.
@@ -333,20 +306,12 @@ func (n node) databaseCPU() (float64, error) {
 }
 
 func median(runs []load) load {
-	middle := func(of func(load) float64) float64 {
-		var values []float64
-		for _, run := range runs {
-			values = append(values, of(run))
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
 	out := load{
 		Name: runs[0].Name, Path: runs[0].Path, CPU: map[string]float64{},
-		PerSecond: middle(func(l load) float64 { return l.PerSecond }), P99: middle(func(l load) float64 { return l.P99 }),
+		PerSecond: wrk.Median(runs, func(l load) float64 { return l.PerSecond }), P99: wrk.Median(runs, func(l load) float64 { return l.P99 }),
 	}
 	for tier := range maps.Keys(runs[0].CPU) {
-		out.CPU[tier] = middle(func(l load) float64 { return l.CPU[tier] })
+		out.CPU[tier] = wrk.Median(runs, func(l load) float64 { return l.CPU[tier] })
 	}
 	return out
 }

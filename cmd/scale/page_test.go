@@ -36,26 +36,6 @@ func TestTheTierWithTheLeastRoomIsTheFirst(t *testing.T) {
 	assert.EqualError(t, err, "shop has no Deployment of frontend")
 }
 
-func TestWhatWrkSaysIsRead(t *testing.T) {
-	const said = `Running 8s test @ http://10.0.0.1:8080/
-  Latency Distribution
-     50%    1.02ms
-     99%    7.31ms
-  41234 requests in 8.01s, 12.30MB read
-Requests/sec:   5147.81
-`
-	var l load
-	requests, err := l.read(said)
-	require.NoError(t, err)
-	assert.Equal(t, load{PerSecond: 5147.81, P99: 7.31}, l)
-	assert.InDelta(t, 41234, requests, 0)
-
-	_, err = l.read(said + "  Non-2xx or 3xx responses: 3\n")
-	assert.EqualError(t, err, "Non-2xx or 3xx responses: 3")
-	_, err = l.read("unable to connect")
-	assert.ErrorContains(t, err, "unable to connect")
-}
-
 func TestFiguresAreShownWithTwoDigits(t *testing.T) {
 	for value, want := range map[float64]string{0: "0", 7: "7", 94.7: "95", 1234: "1200", 25_512: "26000"} {
 		assert.Equal(t, want, rounded(value))

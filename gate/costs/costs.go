@@ -1,41 +1,91 @@
-// Package costs is docs/cost-of-changes.md: what the change of one key of a stack config costs, as it was measured.
+// Package costs is what the change of one key of a stack config costs, as it was measured.
 package costs
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 )
 
-// File is the page, from the project's folder.
-const File = "docs/cost-of-changes.md"
+// The measured figures and the page that shows them, from the project's folder.
+const (
+	File = "cmd/rehearse/costs.json"
+	Page = "docs/cost-of-changes.md"
+)
+
+// Measured is what the changes have cost, and of what load.
+type Measured struct {
+	// Date is the day, Stack the one whose config was changed.
+	Date  string `json:"date"`
+	Stack string `json:"stack"`
+	// Rate is the number of requests per second, Load their kinds.
+	Rate int    `json:"rate"`
+	Load string `json:"load"`
+	Rows []Row  `json:"rows"`
+}
 
 // Row is what one change has cost.
 type Row struct {
 	// Key is the key, Change what became of it.
-	Key, Change string
+	Key    string `json:"key"`
+	Change string `json:"change"`
 	// Sent and Lost are requests; Seconds are those in which some were lost.
-	Sent, Lost, Seconds int
+	Sent    int `json:"sent"`
+	Lost    int `json:"lost"`
+	Seconds int `json:"seconds"`
 	// Pods are the tiers that got new pods, Replaced the AWS resources that were replaced, by their logical names.
-	Pods, Replaced []string
+	Pods     []string `json:"pods"`
+	Replaced []string `json:"replaced"`
 	// Restarted tells that the database's server was started anew.
-	Restarted bool
+	Restarted bool `json:"restarted"`
 	// AWS is what only an account shows.
-	AWS string
+	AWS string `json:"aws"`
 }
 
-// Head is the beginning of the table.
-const Head = `| key | change | lost requests | seconds with losses | new pods | replaced in AWS | database restart | not measured: on AWS |
-| --- | --- | ---: | ---: | --- | --- | --- | --- |
-`
-
-// String is the row's line in the table.
-func (r Row) String() string {
-	restarted := "no"
-	if r.Restarted {
-		restarted = "yes"
+// Read reads the figures; nothing is known where the file is missing.
+func Read(file string) (m Measured, err error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
 	}
-	return fmt.Sprintf("| `%s` | %s | %d of %d | %d | %s | %s | %s | %s |\n",
-		r.Key, r.Change, r.Lost, r.Sent, r.Seconds, list(r.Pods), list(r.Replaced), restarted, r.AWS)
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		return m, fmt.Errorf("read what changes cost: %w", err)
+	}
+	return m, nil
+}
+
+// Write writes the figures.
+func (m Measured) Write(file string) error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err == nil {
+		err = os.WriteFile(file, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write what changes cost: %w", err)
+	}
+	return nil
+}
+
+// Table has a line for each row.
+func Table(rows []Row) string {
+	b := &strings.Builder{}
+	b.WriteString("| key | change | lost requests | seconds with losses | new pods | replaced in AWS | database restart | not measured: on AWS |\n" +
+		"| --- | --- | ---: | ---: | --- | --- | --- | --- |\n")
+	for _, r := range rows {
+		restarted := "no"
+		if r.Restarted {
+			restarted = "yes"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %d of %d | %d | %s | %s | %s | %s |\n",
+			r.Key, r.Change, r.Lost, r.Sent, r.Seconds, list(r.Pods), list(r.Replaced), restarted, r.AWS)
+	}
+	return b.String()
 }
 
 func list(names []string) string {
@@ -43,30 +93,4 @@ func list(names []string) string {
 		return "none"
 	}
 	return strings.Join(names, ", ")
-}
-
-// Table has a line for each row.
-func Table(rows []Row) string {
-	b := &strings.Builder{}
-	b.WriteString(Head)
-	for _, row := range rows {
-		b.WriteString(row.String())
-	}
-	return b.String()
-}
-
-// Line is a row as it stands in a page.
-type Line struct{ Key, Text string }
-
-// Lines are the rows of a page.
-func Lines(page string) []Line {
-	var lines []Line
-	for text := range strings.Lines(page) {
-		rest, isRow := strings.CutPrefix(text, "| `")
-		key, _, ends := strings.Cut(rest, "`")
-		if isRow && ends {
-			lines = append(lines, Line{key, text})
-		}
-	}
-	return lines
 }

@@ -1,9 +1,11 @@
 package costs_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"threetier/gate/costs"
 )
@@ -14,15 +16,19 @@ var rows = []costs.Row{
 }
 
 func TestTableHasALineForEachRow(t *testing.T) {
-	assert.Equal(t, costs.Head+
+	assert.Equal(t, costs.Table(nil)+
 		"| `threetier:backend.env` | one variable more | 0 of 700 | 0 | backend, nginx | none | no | the same |\n"+
 		"| `threetier:database.port` | 5434 | 30 of 710 | 4 | none | database | yes | longer |\n", costs.Table(rows))
 }
 
-func TestLinesAreFoundInAPage(t *testing.T) {
-	page := "# A page\n\nText with `code`.\n\n" + costs.Table(rows) + "\nMore text.\n"
-	assert.Equal(t, []costs.Line{
-		{"threetier:backend.env", rows[0].String()}, {"threetier:database.port", rows[1].String()},
-	}, costs.Lines(page))
-	assert.Empty(t, costs.Lines("# Nothing\n"))
+func TestFiguresAreReadAsTheyWereWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "costs.json")
+	none, err := costs.Read(file)
+	require.NoError(t, err)
+	assert.Zero(t, none)
+	written := costs.Measured{Date: "2026-11-25", Stack: "dev", Rate: 20, Load: "GET / → 200 (1)", Rows: rows}
+	require.NoError(t, written.Write(file))
+	read, err := costs.Read(file)
+	require.NoError(t, err)
+	assert.Equal(t, written, read)
 }

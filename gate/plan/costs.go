@@ -13,12 +13,13 @@ import (
 
 // Costs are what was measured of the keys that a stack config changes.
 type Costs struct {
-	// Lines are the rows of docs/cost-of-changes.md, Unknown the keys that it has none of.
-	Lines, Unknown []string
+	Rows []costs.Row
+	// Unknown are the changed keys without a row.
+	Unknown []string
 }
 
-// CostsOf compares two texts of a stack config, and quotes the page.
-func CostsOf(page string, before, after []byte) (Costs, error) {
+// CostsOf compares two texts of a stack config, and finds the rows of what differs.
+func CostsOf(rows []costs.Row, before, after []byte) (Costs, error) {
 	old, err := configPaths(before)
 	if err != nil {
 		return Costs{}, err
@@ -35,10 +36,10 @@ func CostsOf(page string, before, after []byte) (Costs, error) {
 	}
 	var found Costs
 	unknown := changed
-	for _, line := range costs.Lines(page) {
-		touches := func(path string) bool { return replacement.Below(path, line.Key) }
+	for _, row := range rows {
+		touches := func(path string) bool { return replacement.Below(path, row.Key) }
 		if slices.ContainsFunc(changed, touches) {
-			found.Lines = append(found.Lines, line.Text)
+			found.Rows = append(found.Rows, row)
 			unknown = slices.DeleteFunc(slices.Clone(unknown), touches)
 		}
 	}

@@ -110,8 +110,8 @@ func writeStack(b *strings.Builder, stack Comparison) {
 }
 
 func writeCosts(b *strings.Builder, of Costs) {
-	if len(of.Lines) > 0 {
-		fmt.Fprintf(b, "\nThe cost of such changes on the local node, by %s:\n\n%s%s", costs.File, costs.Head, strings.Join(of.Lines, ""))
+	if len(of.Rows) > 0 {
+		fmt.Fprintf(b, "\nThe cost of such changes on the local node, by %s:\n\n%s", costs.Page, costs.Table(of.Rows))
 	}
 	if len(of.Unknown) > 0 {
 		fmt.Fprintf(b, "\nNot measured there: `%s`.\n", strings.Join(of.Unknown, "`, `"))

@@ -27,26 +27,18 @@ func Keys() []string {
 	return keys
 }
 
-// Measured is what the changes have cost, and of what load.
-type Measured struct {
-	Rows []costs.Row
-	// Rate is the number of requests per second, Load their kinds.
-	Rate int
-	Load string
-}
-
 // Measure changes one key after the other under load: some keys, or all that are known.
-func Measure(ctx context.Context, o Options, keys []string) (m Measured, err error) {
+func Measure(ctx context.Context, o Options, keys []string) (m costs.Measured, err error) {
 	r, err := newRehearsal(o)
 	if err != nil {
-		return Measured{}, err
+		return costs.Measured{}, err
 	}
 	if err := r.prepareOne(ctx); err != nil {
-		return Measured{}, errors.Join(err, r.clean(ctx, false))
+		return costs.Measured{}, errors.Join(err, r.clean(ctx, false))
 	}
 	defer func() { err = errors.Join(err, r.clean(ctx, true)) }()
 	if err := r.deployBase(ctx); err != nil {
-		return Measured{}, err
+		return costs.Measured{}, err
 	}
 	err = r.underLoad(ctx, func(ctx context.Context) error {
 		if err := r.pause(ctx); err != nil {
@@ -74,7 +66,7 @@ func Measure(ctx context.Context, o Options, keys []string) (m Measured, err err
 	if err == nil && r.report.Failed != "" {
 		err = errors.New(r.report.Failed)
 	}
-	m.Rate, m.Load = r.report.Rate, r.report.kinds()
+	m.Date, m.Stack, m.Rate, m.Load = time.Now().UTC().Format(time.DateOnly), o.Stack, r.report.Rate, r.report.kinds()
 	for i := range m.Rows {
 		step := r.report.Steps[i+1]
 		if least := step.leastSent(r.report.Rate); step.Sent < least {

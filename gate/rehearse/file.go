@@ -66,6 +66,8 @@ type Request struct {
 	Body any `yaml:"body" json:"body,omitempty"`
 	// Status is the expected one. Default: 200.
 	Status int `yaml:"status" json:"status"`
+	// Page tells that the answer is a page, whose script is loaded as well. Default: false; of the default load, if / names one.
+	Page bool `yaml:"page" json:"page,omitempty"`
 	// Share is how many of the requests are of this kind, beside the others' shares. Default: 1.
 	Share *int `yaml:"share" json:"share"`
 }
@@ -74,6 +76,10 @@ type Request struct {
 type Limits struct {
 	// LockSeconds is how long a lock may be held that keeps others from a table. Default: 2.
 	LockSeconds *int `yaml:"lockSeconds"`
+	// P99Times and P99Milliseconds are how slow the slowest hundredth of the good answers may be during a change: the first
+	// times what it was before, or the second if that is more. Default: 5 and 500.
+	P99Times        *int `yaml:"p99Times"`
+	P99Milliseconds *int `yaml:"p99Milliseconds"`
 }
 
 // Constraints of the numbers.
@@ -82,6 +88,8 @@ var (
 	steadyConstraint = constraint.Number{Default: 10, Min: 2, Max: 600}
 	shareConstraint  = constraint.Number{Default: 1, Min: 1, Max: 1000}
 	lockConstraint   = constraint.Number{Default: 2, Min: 1, Max: 600}
+	timesConstraint  = constraint.Number{Default: 5, Min: 1, Max: 1000}
+	p99Constraint    = constraint.Number{Default: 500, Min: 1, Max: 30_000}
 	methodConstraint = constraint.Text{OneOf: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}}
 	pathConstraint   = constraint.Text{Pattern: `^/\S*$`, Want: "a path that starts with /"}
 	reasonConstraint = constraint.Text{Pattern: `\S`, Want: "a reason"}
@@ -121,6 +129,8 @@ func (f File) withDefaults() File {
 	orDefault(&f.Load.Rate, rateConstraint)
 	orDefault(&f.Load.SteadySeconds, steadyConstraint)
 	orDefault(&f.Limits.LockSeconds, lockConstraint)
+	orDefault(&f.Limits.P99Times, timesConstraint)
+	orDefault(&f.Limits.P99Milliseconds, p99Constraint)
 	f.Load.Requests = slices.Clone(f.Load.Requests)
 	for i := range f.Load.Requests {
 		request := &f.Load.Requests[i]
@@ -141,6 +151,8 @@ func (f File) problems() problems.List {
 		steadyConstraint.Problems("load.steadySeconds", f.Load.SteadySeconds),
 		pathConstraint.Problems("load.openapi", f.Load.OpenAPI),
 		lockConstraint.Problems("limits.lockSeconds", f.Limits.LockSeconds),
+		timesConstraint.Problems("limits.p99Times", f.Limits.P99Times),
+		p99Constraint.Problems("limits.p99Milliseconds", f.Limits.P99Milliseconds),
 	)
 	for i, request := range f.Load.Requests {
 		ps = append(ps, slices.Concat(
@@ -149,6 +161,9 @@ func (f File) problems() problems.List {
 			constraint.Number{Min: 100, Max: 599}.Problems("status", &request.Status),
 			shareConstraint.Problems("share", request.Share),
 		).Under(fmt.Sprintf("load.requests[%d]", i))...)
+		if request.Page && (request.Method != "GET" || request.Status != 200) {
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("load.requests[%d].page", i), Value: "true", Want: "GET and status 200 with it"})
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Allow)) {
 		ps = append(ps, findingConstraint.Check("allow", name)...)
@@ -174,4 +189,9 @@ func (r Request) content() (string, error) {
 }
 
 // String is the request as in a log.
-func (r Request) String() string { return strings.TrimSpace(r.Method + " " + r.Path) }
+func (r Request) String() string {
+	if r.Page {
+		return r.Method + " " + r.Path + " and its script"
+	}
+	return r.Method + " " + r.Path
+}

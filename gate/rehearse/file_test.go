@@ -37,21 +37,24 @@ load:
   rate: 0
   requests:
     - { path: items, method: get, status: 99 }
-    - { share: 0 }
-limits: { lockSeconds: 0 }
+    - { share: 0, page: true, status: 404 }
+limits: { lockSeconds: 0, p99Times: 0, p99Milliseconds: 0 }
 allow: { lost: yes, lock items: " ", rows items: it is meant }
 `))
 	require.Error(t, err)
 	assert.Equal(t, strings.TrimSpace(`
 rehearsal.yaml: load.rate is 0, want 1 to 500
 limits.lockSeconds is 0, want 1 to 600
+limits.p99Times is 0, want 1 to 1000
+limits.p99Milliseconds is 0, want 1 to 30000
 load.requests[0].method is "get", want GET, HEAD, POST, PUT, PATCH or DELETE
 load.requests[0].path is "items", want a path that starts with /
 load.requests[0].status is 99, want 100 to 599
 load.requests[1].path is missing, want a path that starts with /
 load.requests[1].share is 0, want 1 to 1000
+load.requests[1].page is true, want GET and status 200 with it
 allow.lock items is " ", want a reason
-allow is "lost", want names like lost forward, lost back, rollback, rows items, lock items or unmeasured rows`), err.Error())
+allow is "lost", want names like lost forward, slow back, rollback, rows items, lock items or unmeasured rows`), err.Error())
 }
 
 func TestUnknownKeyIsRefusedWithItsLine(t *testing.T) {

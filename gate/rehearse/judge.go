@@ -33,8 +33,8 @@ const findingRollback = "rollback"
 
 // findingConstraint is a name that a finding can have.
 var findingConstraint = constraint.Text{
-	Pattern: `^(lost ` + constraint.Either(moves) + `|rollback|(rows|lock) \S+|` + unmeasured + `rows)$`,
-	Want:    "names like lost forward, lost back, rollback, rows items, lock items or " + unmeasured + "rows",
+	Pattern: `^(lost ` + constraint.Either(moves) + `|slow ` + constraint.Either(moves[1:]) + `|rollback|(rows|lock) \S+|` + unmeasured + `rows)$`,
+	Want:    "names like lost forward, slow back, rollback, rows items, lock items or " + unmeasured + "rows",
 }
 
 // unmeasured begins the names of what a rehearsal is for and hasn't looked at. Only rows may be allowed: an app may have none.
@@ -50,7 +50,10 @@ const (
 // the next mistake, so it fails the gate too.
 func (r *Report) Judge(file File) {
 	r.LockSeconds = *file.Limits.LockSeconds
-	r.Findings = slices.Concat(r.unmeasured(), r.lostRequests(), r.failedRollback(), r.lostRows(), r.longLocks())
+	r.P99Before = r.p99(moveBefore).P99
+	r.P99During = r.p99(moveForward, moveBack, moveAgain).P99
+	r.P99Limit = max(float64(*file.Limits.P99Times)*r.P99Before, float64(*file.Limits.P99Milliseconds))
+	r.Findings = slices.Concat(r.unmeasured(), r.lostRequests(), r.slowAnswers(), r.failedRollback(), r.lostRows(), r.longLocks())
 	needed := map[string]bool{}
 	for i := range r.Findings {
 		r.Findings[i].Allowed = file.Allow[r.Findings[i].Name]
@@ -140,6 +143,27 @@ func (r *Report) lostRequests() []Finding {
 		}
 		found = append(found, Finding{Name: "lost " + move, Text: fmt.Sprintf("%d of %d requests were lost %s (%s). The first: %s",
 			lost, sent, during[move], counts(kinds), example)})
+	}
+	return found
+}
+
+// p99 is the step of some moves whose slowest hundredth of the answers took longest.
+func (r *Report) p99(of ...string) (worst Step) {
+	for _, step := range r.Steps {
+		if slices.Contains(of, step.Move) && step.P99 > worst.P99 {
+			worst = step
+		}
+	}
+	return worst
+}
+
+func (r *Report) slowAnswers() []Finding {
+	var found []Finding
+	for _, move := range moves[1:] {
+		if worst := r.p99(move); worst.P99 > r.P99Limit {
+			found = append(found, Finding{Name: "slow " + move, Text: fmt.Sprintf("The p99 was %.0f ms %s, in the step %s, and %.0f ms before, want %.0f ms at most.",
+				worst.P99, during[move], worst.Name, r.P99Before, r.P99Limit)})
+		}
 	}
 	return found
 }

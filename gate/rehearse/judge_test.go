@@ -62,6 +62,10 @@ func TestEachFindingFailsTheGateAndPassesWhenItIsNamed(t *testing.T) {
 			func(r *Report) { r.Steps[0].Lost = map[string]int{"404": 1} },
 			"1 of 200 requests were lost before anything was changed (404: 1). The first: ",
 		},
+		"slow back": {
+			func(r *Report) { r.Steps[0].P99, r.Steps[3].P99, r.Steps[4].P99 = 120, 601, 300 },
+			"The p99 was 601 ms on the way back, in the step back, and 120 ms before, want 600 ms at most.",
+		},
 		"rollback": {
 			func(r *Report) { r.Steps[3].Problem = "can't locate the revision" },
 			"The way back failed: can't locate the revision",
@@ -193,5 +197,29 @@ func TestLockMayLastForTheLimitAndNoLonger(t *testing.T) {
 		r.Steps[1].Locks = []Lock{{Table: "items", Seconds: seconds}}
 		r.Judge(parsed(t, ""))
 		assert.Equal(t, passes, r.Passed(), "%.1f s", seconds)
+	}
+}
+
+// The p99 may be five times what it was before, or half a second if that is more; rehearsal.yaml names other limits.
+func TestAnswersMayBeAsSlowAsTheLimits(t *testing.T) {
+	for _, c := range []struct {
+		before, during float64
+		limits         string
+		passes         bool
+	}{
+		{before: 20, during: 500, passes: true},
+		{before: 20, during: 501},
+		{before: 200, during: 1000, passes: true},
+		{before: 200, during: 1001},
+		{before: 20, during: 41, limits: "limits: { p99Times: 2, p99Milliseconds: 10 }"},
+		{before: 20, during: 40, limits: "limits: { p99Times: 2, p99Milliseconds: 10 }", passes: true},
+		{before: 0, during: 501},
+	} {
+		r := quiet()
+		r.Steps[0].P99, r.Steps[6].P99 = c.before, c.during
+		r.Judge(parsed(t, c.limits))
+		assert.Equal(t, c.passes, r.Passed(), "%+v", c)
+		assert.InDelta(t, c.before, r.P99Before, 0)
+		assert.InDelta(t, max(c.during, 20), r.P99During, 0)
 	}
 }

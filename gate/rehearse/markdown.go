@@ -37,6 +37,7 @@ func (r *Report) writeVerdict(b *strings.Builder) {
 	if r.Failed == "" {
 		fmt.Fprintf(b, " %s", r.wayBack())
 	}
+	fmt.Fprintf(b, " The p99 was %.0f ms before and %.0f ms during the changes.", r.P99Before, r.P99During)
 	fmt.Fprintf(b, " The rehearsal took %s.\n", minutes(r.Seconds))
 	for _, finding := range r.Findings {
 		fmt.Fprintf(b, "\n- **%s**: %s", finding.Name, oneLine(finding.Text))

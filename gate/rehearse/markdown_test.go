@@ -13,7 +13,7 @@ func TestReportBeginsWithTheVerdict(t *testing.T) {
 	text := r.Markdown()
 	assert.True(t, strings.HasPrefix(text, "## Rehearsal of prod: passed\n\n"+
 		"`01234567` to `abcdef01` under 20 requests per second: 1400 requests were sent, none was lost. "+
-		"The way back worked, and no row was lost. The rehearsal took 4 min 5 s.\n"), text)
+		"The way back worked, and no row was lost. The p99 was 20 ms before and 20 ms during the changes. The rehearsal took 4 min 5 s.\n"), text)
 	assert.Contains(t, text, "| **forward** | 10 s | 200 | 0 | 4 ms | 20 ms |")
 	assert.Contains(t, text, "Rows at the end: items: 130.")
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -31,7 +30,7 @@ type node struct {
 func (n node) command(ctx context.Context, project string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(n.root, ".local/bin/local"), args...)
 	cmd.Dir = n.root
-	cmd.Env = append(os.Environ(), "THREETIER_ROOT="+n.root)
+	cmd.Env = environment("THREETIER_ROOT=" + n.root)
 	if project != "" {
 		cmd.Env = append(cmd.Env, "THREETIER_PROJECT="+project)
 	}
@@ -41,10 +40,15 @@ func (n node) command(ctx context.Context, project string, args ...string) *exec
 	return cmd
 }
 
-// build makes .local/bin/local.
-func (n node) build(ctx context.Context) error {
+// building makes .local/bin/local.
+func (n node) building(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(n.root, "bin/local"), "status")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.Env = environment()
+	return cmd
+}
+
+func (n node) build(ctx context.Context) error {
+	if out, err := n.building(ctx).CombinedOutput(); err != nil {
 		return fmt.Errorf("bin/local status: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil

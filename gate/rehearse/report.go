@@ -28,6 +28,11 @@ type Report struct {
 	Timeline []Second `json:"timeline"`
 	// LockSeconds is the gate's limit.
 	LockSeconds int `json:"lockSeconds"`
+	// P99Before and P99During are of the step before the first change and of the slowest one since, P99Limit the gate's limit
+	// of the second, in milliseconds.
+	P99Before float64 `json:"p99Before"`
+	P99During float64 `json:"p99During"`
+	P99Limit  float64 `json:"p99Limit"`
 	// Findings are what the gate looks at, Unneeded the permissions that no finding needs.
 	Findings []Finding `json:"findings"`
 	Unneeded []string  `json:"unneeded,omitempty"`

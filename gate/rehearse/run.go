@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"threetier/components/database"
+	"threetier/gate/load"
 	"threetier/gate/project"
 	"threetier/internal/settings"
 )
@@ -57,7 +58,7 @@ type rehearsal struct {
 	file       File
 	report     *Report
 
-	load  *load
+	load  *load.Load
 	locks *locks
 	pods  *pods
 }
@@ -123,6 +124,9 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		return err
+	}
+	if r.Head != "" {
+		r.warn(ctx, head)
 	}
 	if base == head {
 		return fmt.Errorf("BASE is %s, want another commit than the one that is rehearsed: nothing would change", r.Base)
@@ -295,7 +299,7 @@ func (r *rehearsal) underLoad(ctx context.Context, steps func(context.Context) e
 	case err != nil:
 		r.report.Failed, err = err.Error(), nil
 	}
-	r.load.end()
+	err = errors.Join(err, r.load.End(0))
 	stop()
 	watchers.Wait()
 	r.collect()
@@ -415,20 +419,20 @@ func (r *rehearsal) end(step Step) {
 	if n := len(r.report.Steps); n > 0 {
 		step.From = r.report.Steps[n-1].To
 	}
-	step.To = r.load.since(time.Now())
+	step.To = time.Since(r.load.Began).Seconds()
 	r.report.Steps = append(r.report.Steps, step)
 	steps := []Step{step}
-	count(r.load.taken(), r.load.began, steps)
+	count(r.load.Hits(), r.load.Began, steps)
 	r.say("%s: %.0f s, %d requests, %d lost", step.Name, step.To-step.From, steps[0].Sent, steps[0].lost())
 }
 
 // collect puts what the watchers have seen into the steps.
 func (r *rehearsal) collect() {
-	r.report.Timeline = count(r.load.taken(), r.load.began, r.report.Steps)
+	r.report.Timeline = count(r.load.Hits(), r.load.Began, r.report.Steps)
 	for i := range r.report.Steps {
 		step := &r.report.Steps[i]
 		at := func(seconds float64) time.Time {
-			return r.load.began.Add(time.Duration(seconds * float64(time.Second)))
+			return r.load.Began.Add(time.Duration(seconds * float64(time.Second)))
 		}
 		from, to := at(step.From), at(step.To)
 		step.Locks, step.Waits, step.Samples = r.locks.within(from, to)

@@ -106,12 +106,16 @@ func (s *side) write(scratch string) error {
 	return nil
 }
 
-// build links the program before the load begins: no up has to do that beside it.
-func (s *side) build(ctx context.Context) error {
+// building links the program before the load begins: no up has to do that beside it.
+func (s *side) building(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", s.program(), ".")
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "GOGC=400")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.Env = environment("GOGC=400")
+	return cmd
+}
+
+func (s *side) build(ctx context.Context) error {
+	if out, err := s.building(ctx).CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program of %s: %w: %s", s.version, err, bytes.TrimSpace(out))
 	}
 	return nil

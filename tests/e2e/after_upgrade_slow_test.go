@@ -20,7 +20,7 @@ func TestSlowMajorUpgradeKeepsTheRowsAndLeavesThreeSteps(t *testing.T) {
 		return strings.TrimSpace(must(t, "echo %q | bin/psql %s -tA", sql, s.name))
 	}
 	l := startLoadOf(s.site, 20, orders)
-	eventually(t, time.Minute, "orders before the upgrade", func() bool { return l.sent.Load() > 200 })
+	eventually(t, time.Minute, "orders before the upgrade", func() bool { return l.sent() > 200 })
 	const about = "select current_setting('server_version_num')::int / 10000, current_setting('work_mem')," +
 		" (select extversion from pg_extension where extname = 'pg_stat_statements')," +
 		" (select count(*) > 0 from pg_stats where tablename = 'orders')"
@@ -33,15 +33,15 @@ func TestSlowMajorUpgradeKeepsTheRowsAndLeavesThreeSteps(t *testing.T) {
 	began := time.Now()
 	s.up(t)
 	failed := len(l.failed())
-	t.Logf("the up took %s, of %d requests %d failed", time.Since(began).Round(time.Second), l.sent.Load(), failed)
+	t.Logf("the up took %s, of %d requests %d failed", time.Since(began).Round(time.Second), l.sent(), failed)
 	if failed == 0 {
 		t.Error("no request failed while the database was away, want it to be away for real")
 	}
-	sent := l.sent.Load()
-	eventually(t, time.Minute, "answers after the upgrade", func() bool { return l.sent.Load() > sent+100 && len(l.failed()) < failed+100 })
+	sent := l.sent()
+	eventually(t, time.Minute, "answers after the upgrade", func() bool { return l.sent() > sent+100 && len(l.failed()) < failed+100 })
 	l.end()
-	if kept := ask(fmt.Sprintf("select count(*) >= %d from orders", len(l.added))); kept != "t" {
-		t.Errorf("there are fewer orders than the %d that the site stored", len(l.added))
+	if kept := ask(fmt.Sprintf("select count(*) >= %d from orders", len(l.added()))); kept != "t" {
+		t.Errorf("there are fewer orders than the %d that the site stored", len(l.added()))
 	}
 	// Autovacuum may be quick with the table that has changed since.
 	if after := ask(about); !strings.HasPrefix(after, "17|4MB|1.10|") {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"threetier/components/app/images"
+
+	"threetier/gate/load"
 )
 
 // The images of dev, each under a second tag: to Kubernetes a new version.
@@ -43,18 +45,19 @@ func TestNoRequestIsLost(t *testing.T) {
 	deadline := time.Now().Add(6 * time.Minute)
 	changesUnderLoad(t, l)
 	deletesPodsUnderLoad(t, l)
-	for l.sent.Load() < 20_000 && time.Now().Before(deadline) {
+	for l.sent() < 20_000 && time.Now().Before(deadline) {
 		time.Sleep(time.Second)
 	}
-	l.end()
+	enough := l.End(20_000)
 	reportLost(t, "after the last deletion", lost(l.failed()))
-	t.Logf("the site can do %d requests/s; %d were sent at %d/s, %d of them twice by the client", most, l.sent.Load(), rate, l.repeated.Load())
-	if l.sent.Load() < 20_000 {
-		t.Errorf("%d requests were sent, want 20000", l.sent.Load())
+	repeated := slices.DeleteFunc(l.Hits(), func(h load.Hit) bool { return !h.Repeated })
+	t.Logf("the site can do %d requests/s; %d were sent at %d/s, %d of them twice by the client", most, l.sent(), rate, len(repeated))
+	if enough != nil {
+		t.Error(enough)
 	}
 }
 
-func changesUnderLoad(t *testing.T, l *load) {
+func changesUnderLoad(t *testing.T, l *traffic) {
 	t.Helper()
 	for image, tag := range secondTags {
 		retag(t, image, tag)
@@ -80,9 +83,9 @@ func changesUnderLoad(t *testing.T, l *load) {
 		{"another config of nginx", config},
 		{"another secret", slices.Concat(config, []string{"env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: debug }\n    secretEnv: { TOKEN: changed }"})},
 	} {
-		sent := l.sent.Load()
+		sent := l.sent()
 		must(t, "%s", upVariant(variant(t, step.pairs...)))
-		t.Logf("%s: %d requests meanwhile", step.what, l.sent.Load()-sent)
+		t.Logf("%s: %d requests meanwhile", step.what, l.sent()-sent)
 		reportLost(t, step.what, l.failed())
 	}
 	upDev(t)
@@ -93,7 +96,7 @@ func changesUnderLoad(t *testing.T, l *load) {
 }
 
 // reportLost fails the test for every request that has failed.
-func reportLost(t *testing.T, when string, failures []failure) {
+func reportLost(t *testing.T, when string, failures []load.Hit) {
 	t.Helper()
 	if len(failures) == 0 {
 		return
@@ -105,7 +108,7 @@ func reportLost(t *testing.T, when string, failures []failure) {
 	t.Errorf("%s: %d requests failed:\n%s", when, len(failures), strings.Join(lines, "\n"))
 }
 
-func deletesPodsUnderLoad(t *testing.T, l *load) {
+func deletesPodsUnderLoad(t *testing.T, l *traffic) {
 	t.Helper()
 	const gently, now, byForce = "--wait=false", "--wait=false --now", "--grace-period=0 --force"
 	for _, deletion := range []struct{ tier, how string }{

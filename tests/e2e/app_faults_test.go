@@ -118,24 +118,24 @@ func TestFaultPodThatNoPacketReachesCostsLittle(t *testing.T) {
 		l.end()
 		t.Fatalf("%d requests failed before the fault, the first: %s", len(failed), failed[0])
 	}
-	start, sent := time.Now(), l.sent.Load()
+	start, sent := time.Now(), l.sent()
 	restore := dropped(t, address, "DROP")
 	time.Sleep(30 * time.Second)
 	l.end()
 	restore()
-	failed, meanwhile := l.failed(), l.sent.Load()-sent
+	failed, meanwhile := l.failed(), l.sent()-sent
 	last := time.Duration(0)
 	for _, f := range failed {
-		last = max(last, f.at.Sub(start))
+		last = max(last, f.At.Add(f.Took).Sub(start))
 	}
 	t.Logf("%d of %d requests failed, the last after %s", len(failed), meanwhile, last.Round(100*time.Millisecond))
-	if len(failed)*100 > 2*int(meanwhile) {
+	if len(failed)*100 > 2*meanwhile {
 		t.Errorf("%d of %d requests failed, want at most 2 %%; the first: %s", len(failed), meanwhile, failed[0])
 	}
 	// A request that was under way to the pod fails when its own time is over, which is later.
 	late := 0
 	for _, f := range failed {
-		if f.at.Sub(start) > 15*time.Second && strings.Contains(f.what, "502") {
+		if f.At.Add(f.Took).Sub(start) > 15*time.Second && strings.Contains(f.What, "502") {
 			late++
 		}
 	}
@@ -196,13 +196,13 @@ func TestFaultDatabaseThatStopsTakesNoWriteThatWasAcknowledged(t *testing.T) {
 	l.end()
 	reportLost(t, "10 s after the database's return", l.failed())
 	stored := allTitles(t, "dev", "load ")
-	for _, title := range l.added {
+	for _, title := range l.added() {
 		if !stored[title] {
 			t.Errorf("the item %q was acknowledged and is gone", title)
 		}
 	}
-	t.Logf("%d writes were acknowledged", len(l.added))
-	if len(l.added) == 0 {
+	t.Logf("%d writes were acknowledged", len(l.added()))
+	if len(l.added()) == 0 {
 		t.Error("no write was acknowledged")
 	}
 }

@@ -3,20 +3,17 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"threetier/gate/load"
 )
 
 // variant is Pulumi.dev.yaml with some of its text replaced: old, new, old, new …
@@ -71,29 +68,12 @@ func runningPods(t *testing.T, stack, tier string) []string {
 	return names
 }
 
-// load is a client that sends requests at a steady rate and counts every answer. Of twenty
-// requests one adds an item, two want the page, and the rest list items.
-type load struct {
-	site     string
-	ask      ask
-	stop     context.CancelFunc
-	done     sync.WaitGroup
-	sent     atomic.Int64
-	repeated atomic.Int64 // sent again by the client itself, since a kept connection was closed
-
-	mu       sync.Mutex
-	failures []failure
-	added    []string // titles that the site said it has stored
+// traffic is a load of which every answer counts. Of twenty requests one adds an item, two want the page, and the rest
+// list items.
+type traffic struct {
+	*load.Load
+	told int // hits whose failures were told
 }
-
-// failure is a request without a good answer.
-type failure struct {
-	at         time.Time
-	idempotent bool
-	what       string
-}
-
-func (f failure) String() string { return f.at.Format("15:04:05.000") + " " + f.what }
 
 // workers bound the requests that are under way at once, as a browser's connections do.
 const workers = 16
@@ -112,104 +92,56 @@ func askForItems(i int, title string) (method, path, body string, want int) {
 }
 
 // startLoad begins with a rate in requests per second; 0 is as many as the workers get answered.
-func startLoad(site string, rate int) *load { return startLoadOf(site, rate, askForItems) }
+func startLoad(site string, rate int) *traffic { return startLoadOf(site, rate, askForItems) }
 
-func startLoadOf(site string, rate int, of ask) *load {
+func startLoadOf(site string, rate int, of ask) *traffic {
 	return startLoadBy(site, rate, of, func() *http.Transport { return &http.Transport{} })
 }
 
 // startLoadBy begins a load whose workers each have a transport of their own.
-func startLoadBy(site string, rate int, of ask, by func() *http.Transport) *load {
-	ctx, stop := context.WithCancel(context.Background())
-	l := &load{site: site, ask: of, stop: stop}
-	turns := make(chan int, workers)
-	l.done.Add(1)
-	go func() {
-		defer l.done.Done()
-		defer close(turns)
-		start := time.Now()
-		for i := 0; ctx.Err() == nil; i++ {
-			if rate > 0 {
-				time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(rate))))
-			}
-			turns <- i
-		}
-	}()
-	for range workers {
-		l.done.Add(1)
-		go func() {
-			defer l.done.Done()
+func startLoadBy(site string, rate int, of ask, by func() *http.Transport) *traffic {
+	return &traffic{Load: load.Start(load.Options{
+		Site: site, Rate: rate, Clients: workers,
+		Client: func() *http.Client {
 			transport := by()
 			transport.MaxIdleConnsPerHost = 1
-			client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-			defer client.CloseIdleConnections()
-			for i := range turns {
-				l.request(client, i)
-			}
-		}()
-	}
-	return l
-}
-
-func (l *load) request(client *http.Client, i int) {
-	title := fmt.Sprintf("load %d %d", time.Now().UnixNano(), i)
-	method, path, body, want := l.ask(i, title)
-	connections := 0
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connections++ }}
-	// Not the load's own context: a request that has begun is counted to its end.
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), method, l.site+path, strings.NewReader(body))
-	if err != nil {
-		panic(err)
-	}
-	if body == "" {
-		req.Body, req.GetBody = nil, nil
-	}
-	req.Header.Set("Content-Type", "application/json")
-	what := ""
-	resp, err := client.Do(req)
-	if err == nil {
-		var said []byte
-		said, err = io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if resp.StatusCode != want {
-			what = fmt.Sprintf("%s %s: status %d, want %d: %.300s", method, path, resp.StatusCode, want, said)
-		}
-	}
-	if err != nil {
-		what = fmt.Sprintf("%s %s: %v", method, path, err)
-	}
-	l.sent.Add(1)
-	if connections > 1 {
-		l.repeated.Add(1)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case what != "":
-		l.failures = append(l.failures, failure{time.Now(), method == http.MethodGet, what})
-	case method == http.MethodPost:
-		l.added = append(l.added, title)
-	}
+			return &http.Client{Transport: transport, Timeout: load.Seconds * time.Second}
+		},
+		Next: func(n int) load.Request {
+			title := fmt.Sprintf("load %d %d", time.Now().UnixNano(), n)
+			method, path, body, want := of(n-1, title)
+			return load.Request{Method: method, Path: path, Body: body, Status: want, Mark: title}
+		},
+	})}
 }
 
 // end waits for the last answer.
-func (l *load) end() {
-	l.stop()
-	l.done.Wait()
+func (l *traffic) end() { _ = l.End(0) }
+
+// sent is how many requests were answered or lost.
+func (l *traffic) sent() int { return len(l.Hits()) }
+
+// failed are the hits that have failed since it was last asked.
+func (l *traffic) failed() []load.Hit {
+	hits := l.Hits()[l.told:]
+	l.told += len(hits)
+	return slices.DeleteFunc(hits, func(h load.Hit) bool { return h.Lost == "" })
 }
 
-// failed takes out what has failed since it was last asked.
-func (l *load) failed() []failure {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	taken := l.failures
-	l.failures = nil
-	return taken
+// added are the titles that the site said it has stored.
+func (l *traffic) added() []string {
+	var titles []string
+	for _, hit := range l.Hits() {
+		if hit.Lost == "" && hit.Request.Method == http.MethodPost {
+			titles = append(titles, hit.Request.Mark)
+		}
+	}
+	return titles
 }
 
 // lost are the failures of requests that may be sent again without harm.
-func lost(failures []failure) []failure {
-	return slices.DeleteFunc(slices.Clone(failures), func(f failure) bool { return !f.idempotent })
+func lost(failures []load.Hit) []load.Hit {
+	return slices.DeleteFunc(slices.Clone(failures), func(h load.Hit) bool { return h.Request.Method != http.MethodGet })
 }
 
 // capacity is how many requests per second the site answers when asked for all it can.
@@ -222,7 +154,7 @@ func capacity(t *testing.T, site string) int {
 	if failed := l.failed(); len(failed) > 0 {
 		t.Fatalf("%d requests failed while the site's capacity was measured, the first: %s", len(failed), failed[0])
 	}
-	return int(l.sent.Load()) / seconds
+	return l.sent() / seconds
 }
 
 // engineChanges are the operations of a run that weren't "same", as "operation type".

@@ -113,13 +113,13 @@ func servesItsNames(t *testing.T, s *testStack) {
 		t.Errorf("up doesn't end with the new URL:\n%s", said)
 	}
 	s.redirects(t, "https://old.example.org/a", "https://new.example.org/a")
-	followed := l.sent.Load()
-	eventually(t, 20*time.Second, "the load follows the redirect", func() bool { return l.sent.Load() > followed+40 })
+	followed := l.sent()
+	eventually(t, 20*time.Second, "the load follows the redirect", func() bool { return l.sent() > followed+40 })
 	l.end()
 	for _, failed := range l.failed() {
 		t.Errorf("a change of name lost a request: %s", failed)
 	}
-	t.Logf("%d requests", l.sent.Load())
+	t.Logf("%d requests", l.sent())
 }
 
 // makeRecords makes the stack's dnsRecords, as somebody does at a provider of DNS.

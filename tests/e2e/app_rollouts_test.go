@@ -179,7 +179,7 @@ func rollsBackWithoutItsMigration(t *testing.T, s *testStack) {
 	l.end()
 	reportLost(t, "a rollback past a migration", l.failed())
 	stored := allTitles(t, s.name, "load ")
-	for _, title := range l.added {
+	for _, title := range l.added() {
 		if !stored[title] {
 			t.Errorf("the item %q was acknowledged and is gone", title)
 		}

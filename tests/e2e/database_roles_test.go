@@ -154,14 +154,13 @@ func orders(i int, title string) (method, path, body string, want int) {
 	return http.MethodGet, "/shop/v1/status", "", http.StatusOK
 }
 
-func (l *load) lostNothing(t *testing.T, least int64) {
+func (l *traffic) lostNothing(t *testing.T, least int) {
 	t.Helper()
-	l.end()
-	failed := l.failed()
-	t.Logf("%d requests, %d of them writes, %d failed", l.sent.Load(), len(l.added), len(failed))
-	if l.sent.Load() < least {
-		t.Errorf("%d requests were answered, want %d", l.sent.Load(), least)
+	if err := l.End(least); err != nil {
+		t.Error(err)
 	}
+	failed := l.failed()
+	t.Logf("%d requests, %d of them writes, %d failed", l.sent(), len(l.added()), len(failed))
 	if len(failed) > 0 {
 		t.Errorf("%d requests failed, the first: %s", len(failed), failed[0])
 	}

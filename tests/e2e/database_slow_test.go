@@ -62,10 +62,10 @@ func TestSlowInterruptedRotationServesOn(t *testing.T) {
 }
 
 // stillAnswers wants some more good answers.
-func (l *load) stillAnswers(t *testing.T, after string) {
+func (l *traffic) stillAnswers(t *testing.T, after string) {
 	t.Helper()
-	sent := l.sent.Load()
-	eventually(t, time.Minute, "answers after "+after, func() bool { return l.sent.Load() > sent+20 })
+	sent := l.sent()
+	eventually(t, time.Minute, "answers after "+after, func() bool { return l.sent() > sent+20 })
 	if failed := l.failed(); len(failed) > 0 {
 		t.Errorf("after %s %d requests have failed, the first: %s", after, len(failed), failed[0])
 	}
@@ -90,8 +90,8 @@ func TestSlowPasswordIsRotatedWithoutLosingARequest(t *testing.T) {
 	time.Sleep(3 * time.Second) // the last requests of the old pods
 	l.end()
 	failed := l.failed()
-	t.Logf("%d requests, %d of them writes, %d failed", l.sent.Load(), len(l.added), len(failed))
-	if l.sent.Load() < 200 || len(l.added) < 10 {
+	t.Logf("%d requests, %d of them writes, %d failed", l.sent(), len(l.added()), len(failed))
+	if l.sent() < 200 || len(l.added()) < 10 {
 		t.Error("too few requests were answered to tell anything")
 	}
 	if len(failed) > 0 {

@@ -31,7 +31,7 @@ func kill(t *testing.T, command, point string, reached func() bool) {
 func TestInterruptedUpIsTakenUpAsTheRunbookSays(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "interrupted", "dev")
-	takeUp := s.block(t, "operate/interrupted-up.md", "pulumi cancel --stack prod")
+	takeUp := strings.Replace(s.block(t, "operate/interrupted-up.md", "pulumi cancel --stack prod"), "bin/recover prod", root+"/bin/recover "+s.name, 1)
 
 	kill(t, s.command("up"), "the instance is being made", func() bool { return len(s.instances(t)) == 1 })
 	var before []rdsInstance

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -125,9 +124,10 @@ load:
   rate: 10
   steadySeconds: 3
   requests:
-    - { path: /, share: 2 }
+    - { path: /, share: 2, page: true }
     - { path: "/api/items?limit=10", share: 7 }
     - { method: POST, path: /api/items, body: { title: "{n}" }, status: 201 }
+limits: { p99Milliseconds: 30000 } # how fast the answers are is the machine's
 ` + rest}
 }
 
@@ -280,7 +280,7 @@ func TestImageThatDiesOnSIGTERMIsFound(t *testing.T) {
 	from := base(t,
 		edit{"apps/backend/app/main.py", health, health + slow},
 		// Ten are open at the same time: one client may have 36.
-		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\n"})
+		edit{"rehearsal.yaml", "", "load: { rate: 5, steadySeconds: 3, requests: [{ path: /api/items, share: 9 }, { method: POST, path: /api/slow }] }\nlimits: { p99Milliseconds: 30000 }\n"})
 	report, passed := rehearsed(t, from, commit(t, from,
 		edit{"apps/backend/app/__main__.py", "        self._app.state.draining = True\n", "        import os\n        os._exit(1)\n"}))
 	failsUntilNamed(t, report, passed, "lost back")
@@ -295,7 +295,7 @@ func TestWayBackThatFailsIsFoundAndPassesWhenNamed(t *testing.T) {
 	second := migration(`op.execute("ALTER TABLE items ADD COLUMN note text")`)
 	// Without requests, the load is what the backend's own description offers.
 	report, passed := rehearsed(t, from, commit(t, from, second,
-		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
+		edit{"rehearsal.yaml", "", "load: { rate: 10, steadySeconds: 3 }\nlimits: { p99Milliseconds: 30000 }\nallow: { rollback: 1.0.0 fails on the schema of 1.1.0 }\n"}))
 	if asked := fmt.Sprint(report.Requests); !strings.Contains(asked, "GET / ") || !strings.Contains(asked, "GET /api/items") {
 		t.Errorf("the load is %s, want the page and the backend's reads", asked)
 	}
@@ -342,12 +342,8 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 	leavesNothing(t)
 }
 
-// Rows of docs/cost-of-changes.md, as whoever measures them again finds them.
+// Figures of docs/cost-of-changes.md, as whoever measures them again finds them.
 func TestCostsOfThePageStillHold(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root, costs.File))
-	if err != nil {
-		t.Fatal(err)
-	}
 	keys := []string{"threetier:backend.env", "threetier:database.parameters", "threetier:database.port"}
 	cmd := exec.Command("make", "--silent", "costs", "KEYS="+strings.Join(keys, ","))
 	cmd.Dir = root
@@ -358,24 +354,26 @@ func TestCostsOfThePageStillHold(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
 	t.Logf("\n%s", out)
-	now, then := costs.Lines(string(out)), costs.Lines(string(page))
-	then = slices.DeleteFunc(then, func(l costs.Line) bool { return !slices.Contains(keys, l.Key) })
-	if len(now) != 4 || len(then) != len(now) {
-		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now), len(then), keys)
+	now, err := costs.Read(filepath.Join(root, ".local/rehearsal/costs.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	then, err := costs.Read(filepath.Join(root, costs.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	then.Rows = slices.DeleteFunc(then.Rows, func(r costs.Row) bool { return !slices.Contains(keys, r.Key) })
+	if len(now.Rows) != 4 || len(then.Rows) != len(now.Rows) {
+		t.Fatalf("%d rows were measured, and the page has %d, want the 4 of %q", len(now.Rows), len(then.Rows), keys)
 	}
 	// How many requests are lost, and in how many seconds, is the machine's; whether any is lost is the change's.
-	number := regexp.MustCompile(`\| (0|[1-9]\d*) of \d+ \| (0|[1-9]\d*) \|`)
-	kind := func(text string) string {
-		return number.ReplaceAllStringFunc(text, func(cells string) string {
-			if strings.HasPrefix(cells, "| 0 of") {
-				return "| none lost |"
-			}
-			return "| some lost |"
-		})
+	kind := func(r costs.Row) string {
+		r.Sent, r.Lost, r.Seconds = 0, min(r.Lost, 1), min(r.Seconds, 1)
+		return costs.Table([]costs.Row{r})
 	}
-	for i := range now {
-		if kind(now[i].Text) != kind(then[i].Text) {
-			t.Errorf("measured: %spage:     %s", now[i].Text, then[i].Text)
+	for i := range now.Rows {
+		if kind(now.Rows[i]) != kind(then.Rows[i]) {
+			t.Errorf("measured: %v\nthe page: %v", now.Rows[i], then.Rows[i])
 		}
 	}
 }
