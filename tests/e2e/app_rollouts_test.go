@@ -34,13 +34,18 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 	}
 }
 
-// The backend's probe fails, and the frontend's image can't be pulled.
+// The frontend's image can't be pulled, and then the backend's probe fails, which leaves the frontend as it is.
 func neverGetsReady(t *testing.T, s *testStack) {
-	s.set(t, "backend", "rolloutSeconds: 40")
-	s.set(t, "backend", "healthPath: /nowhere")
 	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
-	failsToRollOut(t, s, map[string]string{"backend": "404", "frontend": "ghcr.io/acme/frontend:absent"})
+	failsToRollOut(t, s, map[string]string{"frontend": "ghcr.io/acme/frontend:absent"})
+	s.set(t, "backend", "rolloutSeconds: 40")
+	s.set(t, "backend", "healthPath: /nowhere")
+	before := pods(t, s.name, "frontend")
+	failsToRollOut(t, s, map[string]string{"backend": "404"})
+	if news := started(before, pods(t, s.name, "frontend")); len(news) > 0 {
+		t.Errorf("the frontend's pods %s started although the backend's failed", news)
+	}
 }
 
 // tooLarge answers every request well; two seconds after its start its worker needs more memory than the pod has.

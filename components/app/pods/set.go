@@ -99,7 +99,7 @@ func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pul
 		ProgressDeadlineSeconds: pulumi.Int(t.RolloutSeconds - StopMarginSeconds),
 		RevisionHistoryLimit:    pulumi.Int(3),
 		Template: corev1.PodTemplateSpecArgs{
-			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels},
+			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.mayMove()},
 			Spec:     t.podSpec(),
 		},
 	}
