@@ -74,7 +74,10 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 				Ingress:     p.ingress,
 				Egress:      p.egress,
 			},
-		}, pulumi.Parent(app))
+		}, pulumi.Parent(app),
+			// Pods that still run have the old ways: a changed policy is a new object, and the old one goes at the end, once
+			// the new pods serve. What either opens is open meanwhile.
+			pulumi.ReplaceOnChanges([]string{"spec"}))
 		if err != nil {
 			return nil, fmt.Errorf("create network policy %s: %w", p.suffix, err)
 		}
