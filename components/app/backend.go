@@ -203,7 +203,7 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(needs.Database.Roles.Migration), args.DatabaseEnv); err != nil {
 		return nil, fmt.Errorf("create the migration's database secret: %w", err)
 	}
-	migration, err := migrator.migrate(ctx, b, args, before...)
+	migration, err := migrator.migrate(ctx, b, args, b.roles, before...)
 	if err != nil {
 		return nil, fmt.Errorf("create migration job: %w", err)
 	}

@@ -13,7 +13,8 @@ import (
 const DefaultConnectionsPerPod = 5
 
 // Connections is how many connections to the database all pods open at the most, with the sum in words. A rollout runs new
-// pods beside the old ones. A job and the migration do one thing after the other, so they count for one each.
+// pods beside the old ones. A job does one thing after the other, so it counts for one. So does the migration, beside which
+// its lock is held.
 func (args AppArgs) Connections() (int, string) {
 	args = args.withDefaults()
 	perPod := *args.Backend.ConnectionsPerPod
@@ -29,7 +30,7 @@ func (args AppArgs) Connections() (int, string) {
 	}
 	single := len(args.Jobs)
 	if args.Backend.Migrate != nil {
-		single++
+		single += 2
 	}
 	terms = append(terms, fmt.Sprintf("jobs and migration %d", single))
 	return total + single, strings.Join(terms, " + ")
