@@ -53,7 +53,7 @@ type BackendArgs struct {
 	// SkipMigration leaves Migrate out for one image. Default: Migrate is run.
 	SkipMigration SkipMigrationArgs
 	// ConnectionsPerPod is how many connections to the database one pod opens at the most: its pool's size, times its
-	// processes. A worker's pod counts alike, a job and the migration for one. Default: DefaultConnectionsPerPod.
+	// processes. A worker's pod counts alike, a job for one and the migration for two. Default: DefaultConnectionsPerPod.
 	ConnectionsPerPod *int
 	// DatabaseEnv are templates of environment variables. Parts: {host}, {readerHost}, {port},
 	// {name}, {username}, {password}, {caFile}. Default: DefaultDatabaseEnv.
@@ -76,6 +76,7 @@ type backendNeeds struct {
 // Problems are what the args can't run with.
 func (args BackendArgs) Problems() problems.List {
 	ps := append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, EgressToConstraint)...)
+	ps = append(ps, args.formerPortProblems(DefaultBackendPort)...)
 	ps = append(ps, permissionsProblems(args)...)
 	ps = append(ps, commandProblems(MigrateConstraint, "migrate", args.Migrate)...)
 	ps = append(ps, ConnectionsPerPodConstraint.Problems("connectionsPerPod", args.ConnectionsPerPod)...)

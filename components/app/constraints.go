@@ -22,6 +22,7 @@ var NamespaceConstraint = constraint.Text{
 // Constraints of every workload. The defaults of port, health path and resources are those of each component.
 var (
 	WorkloadPortConstraint    = constraint.Number{Min: 1, Max: 65535}
+	FormerPortConstraint      = constraint.Number{Min: 1, Max: 65535}
 	RunAsUserConstraint       = constraint.Number{Default: pods.DefaultRunAsUser, Min: 1, Max: 1<<31 - 1}
 	MinReadySecondsConstraint = constraint.Number{Default: DefaultMinReadySeconds, Min: 0, Max: pods.DefaultRolloutSeconds / 3}
 	URLPathConstraint         = constraint.Text{

@@ -43,7 +43,8 @@ type FrontendArgs struct {
 
 // Problems are what the args can't run with.
 func (args FrontendArgs) Problems() problems.List {
-	return append(args.WorkloadArgs.Problems(), egressProblems(args.Egress, FrontendEgressToConstraint)...)
+	ps := append(args.WorkloadArgs.Problems(), args.formerPortProblems(DefaultFrontendPort)...)
+	return append(ps, egressProblems(args.Egress, FrontendEgressToConstraint)...)
 }
 
 // Frontend serves the pages: pods behind FrontendServiceName.

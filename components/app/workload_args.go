@@ -23,6 +23,8 @@ type WorkloadArgs struct {
 	Image string
 	// Port is where the container listens. Default: DefaultBackendPort, DefaultFrontendPort.
 	Port *int
+	// FormerPort is the port before a change of Port: the Service and the network policies keep it open. Default: none.
+	FormerPort *int
 	// Command replaces the image's entrypoint. Default: the image's own.
 	Command []string
 	// Args replace the image's command. Default: the image's own.
@@ -71,6 +73,7 @@ func (args WorkloadArgs) Problems() problems.List {
 	var ps problems.List
 	ps = append(ps, pods.ImageConstraint.Required("image", args.Image)...)
 	ps = append(ps, WorkloadPortConstraint.Problems("port", args.Port)...)
+	ps = append(ps, FormerPortConstraint.Problems("formerPort", args.FormerPort)...)
 	ps = append(ps, RunAsUserConstraint.Problems("runAsUser", args.RunAsUser)...)
 	ps = append(ps, pods.RolloutSecondsConstraint.Problems("rolloutSeconds", args.RolloutSeconds)...)
 	ps = append(ps, args.readyProblems()...)
@@ -80,6 +83,30 @@ func (args WorkloadArgs) Problems() problems.List {
 	ps = append(ps, args.Resources.Problems().Under("resources")...)
 	ps = append(ps, WritablePathsConstraint.Problems("writablePaths", args.WritablePaths)...)
 	return append(ps, pods.EnvProblems(args.Env, args.SecretEnv)...).Sorted()
+}
+
+// formerPortProblems want a port that was another one.
+func (args WorkloadArgs) formerPortProblems(byDefault int) problems.List {
+	if args.FormerPort == nil || *args.FormerPort != *optional.Or(args.Port, byDefault) {
+		return nil
+	}
+	return problems.List{{Path: "formerPort", Value: strconv.Itoa(*args.FormerPort), Want: "another one than port, or none once all pods have the new one"}}
+}
+
+// ports are where the tier may be reached: with defaults, the pods' own first.
+func (args WorkloadArgs) ports() []int {
+	if args.FormerPort == nil {
+		return []int{*args.Port}
+	}
+	return []int{*args.Port, *args.FormerPort}
+}
+
+func (args WorkloadArgs) policyPorts() []pulumi.IntInput {
+	var all []pulumi.IntInput
+	for _, port := range args.ports() {
+		all = append(all, pulumi.Int(port))
+	}
+	return all
 }
 
 // readyProblems want a rollout to have time for pods that must stay ready for a while.
