@@ -86,6 +86,8 @@ type Args struct {
 	Limits LimitArgs
 	// Internal makes a load balancer that only the network reaches. Default: internet-facing.
 	Internal bool
+	// Allow are the networks whose clients the load balancer lets in. Default: all that reach it.
+	Allow []string
 	// LoadBalancer adapts the Service to the cluster's load balancer controller.
 	LoadBalancer LoadBalancerArgs
 }
@@ -139,6 +141,7 @@ func (args Args) Problems() problems.List {
 		ps = append(ps, problems.Problem{Path: "routes", Value: "empty", Want: RoutesConstraint.Want})
 	}
 	ps = append(ps, TrustedProxiesConstraint.Problems("trustedProxies", args.TrustedProxies)...)
+	ps = append(ps, TrustedProxiesConstraint.Problems("allow", args.Allow)...)
 	ps = append(ps, HostsConstraint.Problems("hosts", args.Hosts)...)
 	ps = append(ps, routesProblems(args.Routes)...)
 	if len(ps) > 0 {
