@@ -375,7 +375,7 @@ func backendKeys(b *app.BackendArgs) []Key {
 		},
 		{
 			Name: "connectionsPerPod", Kind: optionalNumber(&b.ConnectionsPerPod), Constraint: app.ConnectionsPerPodConstraint, Example: "10",
-			Doc: "The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+			Doc: "The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job for one and the migration for two. " +
 				"If the pods of a rollout need more connections than the instance class has, the config is refused.",
 		},
 		{
@@ -446,6 +446,11 @@ func workloadKeys(w *app.WorkloadArgs, d workloadDefaults) []Key {
 		{
 			Name: "port", Kind: optionalNumber(&w.Port), Constraint: app.WorkloadPortConstraint.WithDefault(d.port), Example: "3000",
 			Doc: "Port that the container listens on.",
+		},
+		{
+			Name: "formerPort", Kind: optionalNumber(&w.FormerPort), Constraint: app.FormerPortConstraint, Default: "none", Example: "8000",
+			Doc: "The port before a change of port. The Service and the network policies keep it open too, until this key is removed. " +
+				"A change of port on a running stack is refused without it.",
 		},
 		{
 			Name: "command", Kind: texts(&w.Command), Default: "the image's entrypoint", Example: "[uvicorn, app.main:app]",
@@ -669,6 +674,10 @@ func nginxLoadBalancerKeys(n *nginx.Args) []Key {
 		{
 			Name: "internal", Kind: flag(&n.Internal), Default: "false", Example: "true",
 			Doc: "Makes the load balancer reachable only from the private network.",
+		},
+		{
+			Name: "allow", Kind: texts(&n.Allow), Constraint: nginx.TrustedProxiesConstraint, Default: "all that reach it", Example: "[203.0.113.0/24]",
+			Doc: "Networks whose clients the load balancer lets in.",
 		},
 		{
 			Name: "loadBalancer", Default: "as each key's", Doc: "Settings for the cluster's load balancer controller.",
