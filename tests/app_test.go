@@ -377,6 +377,15 @@ func TestOnlyTheseWaysAreOpenInTheNamespace(t *testing.T) {
 	require.Equal(t, map[string]any{}, r.Named(t, policyType, "shop-deny").Input(t, "spec.podSelector"), "the rule for all pods")
 }
 
+// Running pods keep their ways until the new ones serve: Pulumi creates first, and deletes at the end.
+func TestAChangedPolicyIsANewObject(t *testing.T) {
+	for _, policy := range runApp(t, nil).All(policyType) {
+		require.Equal(t, []string{"spec"}, policy.ReplaceOnChanges, policy.Name)
+		require.False(t, policy.DeleteBeforeReplace, policy.Name)
+		require.Nil(t, policy.Input(t, "metadata.name"), "%s: two of one name can't be", policy.Name)
+	}
+}
+
 func describeWays(who, direction string, rule map[string]any) []string {
 	peers, _ := rule["from"].([]any)
 	if direction == "egress" {

@@ -184,6 +184,34 @@ func TestServicePortIsThePodsPort(t *testing.T) {
 	require.Contains(t, r.One(t, configMapType).Input(t, `data["nginx.conf"]`), "server backend-service:3000 ")
 }
 
+func TestAFormerPortStaysOpenBesideTheNewOne(t *testing.T) {
+	r := runApp(t, func(a *appStack) {
+		a.Backend.Port, a.Backend.FormerPort = 9000, 8000
+		a.Frontend.Port, a.Frontend.FormerPort = 9080, 8080
+		a.Frontend.Egress = []app.EgressArgs{{To: app.ToBackend}}
+	})
+	for name, ports := range map[string][]float64{"shop-backend": {9000, 8000}, "shop-frontend": {9080, 8080}} {
+		require.Equal(t, []any{
+			map[string]any{"name": "http", "port": ports[0], "targetPort": "http"},
+			map[string]any{"name": "former", "port": ports[1], "targetPort": "http"},
+		}, r.Named(t, serviceType, name).Input(t, "spec.ports"))
+	}
+	for path, policy := range map[string]string{
+		"spec.ingress[0]": "shop-backend-in", "spec.egress[0]": "shop-nginx-out", "spec.egress[1]": "shop-frontend-egress",
+	} {
+		open := r.Named(t, policyType, policy).Input(t, path+".ports")
+		require.Equal(t, []any{map[string]any{"port": 9000.0, "protocol": "TCP"}, map[string]any{"port": 8000.0, "protocol": "TCP"}}, open, policy)
+	}
+	config := r.Named(t, configMapType, "shop-nginx-config").Input(t, `data["nginx.conf"]`)
+	require.Contains(t, config, "backend-service:9000")
+	require.NotContains(t, config, ":8000")
+
+	_, err := tryApp(func(a *appStack) { a.Backend.FormerPort = 8000 }, recorder.Options{})
+	require.ErrorContains(t, err, "backend.formerPort is 8000, want another one than port")
+	_, err = tryApp(func(a *appStack) { a.Frontend.FormerPort = 8080 }, recorder.Options{})
+	require.ErrorContains(t, err, "frontend.formerPort is 8080, want another one than port")
+}
+
 func TestWorkloadsMayServeOnAnyPortWithoutBeingRoot(t *testing.T) {
 	r := runApp(t, func(a *appStack) { a.Frontend.Port = 80 })
 	for _, name := range []string{"shop-backend", "shop-frontend"} {

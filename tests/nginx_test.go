@@ -61,6 +61,13 @@ func TestLoadBalancerFacesTheInternetUnlessInternal(t *testing.T) {
 	require.Equal(t, "internal", annotations[awsPrefix+"scheme"])
 }
 
+func TestLoadBalancerLetsInWhoIsAllowed(t *testing.T) {
+	_, spec := loadBalancer(t, func(a *nginx.Args) { a.Allow = []string{"203.0.113.0/24"} })
+	require.Equal(t, []any{"203.0.113.0/24"}, spec("loadBalancerSourceRanges"))
+	_, spec = loadBalancer(t, func(*nginx.Args) {})
+	require.Nil(t, spec("loadBalancerSourceRanges"))
+}
+
 func TestLoadBalancerKeepsTheClientsAddressAndChecksNginx(t *testing.T) {
 	annotations, spec := loadBalancer(t, func(*nginx.Args) {})
 	require.Equal(t, "Local", spec("externalTrafficPolicy"))

@@ -162,6 +162,33 @@ func TestEveryFixedNameIsLookedForAndSaysWhoseItIs(t *testing.T) {
 	assert.ErrorContains(t, err, "cron job nightly in namespace threetier-full is there, and isn't this stack's, want it gone, or another name for threetier:jobs.nightly")
 }
 
+// NGINX's pods from before the change reach the tier by the old port.
+func TestAChangedPortKeepsTheOneBefore(t *testing.T) {
+	own := labels{app.OwnerLabel: ownerOf(t)}
+	const service = namespacePath + "/services/"
+	run := func(config map[string]any) (*recorder.Recording, error) {
+		all := project.StackConfig(t, "dev")
+		for key, value := range config {
+			all.Set(t, key, value)
+		}
+		running := func(port int) map[string]any {
+			return map[string]any{"ports": []any{map[string]any{"name": "http", "port": port}}}
+		}
+		return recorder.Run(stack.Deploy, recorder.Options{
+			Config: all, Outputs: upOnce, Objects: objects{namespacePath: own, service + "backend-service": own, service + "frontend-service": own},
+			Specs: map[string]any{service + "backend-service": running(8000), service + "frontend-service": running(8080)},
+		})
+	}
+	_, err := run(nil)
+	require.NoError(t, err)
+	recording, err := run(map[string]any{"threetier:backend.port": 9000, "threetier:frontend.port": 9080})
+	require.ErrorContains(t, err, "threetier:backend.port is 9000, want 8000, where it is reached now, or threetier:backend.formerPort: 8000 beside it, until all pods have the new port")
+	require.ErrorContains(t, err, "threetier:frontend.port is 9080, want 8080, where")
+	assert.Equal(t, []string{providerType + " cluster-provider", cluster.ClusterType + " cluster"}, recording.Names())
+	_, err = run(map[string]any{"threetier:backend.port": 9000, "threetier:backend.formerPort": 8000})
+	require.NoError(t, err)
+}
+
 func TestANamespaceIsAdoptedByNameAndLeftAsItIs(t *testing.T) {
 	recording, err := runDev(t, objects{namespacePath: {}}, nil, adopt(t, "threetier-dev"))
 	require.NoError(t, err)

@@ -121,6 +121,24 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.EqualValues(t, 1, plain.Input(t, "spec.replicas"))
 	require.EqualValues(t, 30+10, plain.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Nil(t, plain.Input(t, "spec.template.spec.containers[0].livenessProbe"))
+
+	short := runProcesses(t, func(a *appStack) { a.Backend.RolloutSeconds = 20 }).Named(t, deploymentType, "shop-worker-mailer")
+	require.Less(t, short.Input(t, "spec.minReadySeconds"), short.Input(t, "spec.progressDeadlineSeconds"), "Kubernetes refuses others")
+}
+
+// The Cluster Autoscaler spares a node whose pods have files, and no pod of a Job by itself.
+func TestNodesCanBeRemovedUnlessAJobRuns(t *testing.T) {
+	const prefix = "cluster-autoscaler.kubernetes.io/"
+	r := runProcesses(t, func(a *appStack) { a.Backend.WritablePaths = []string{"/cache"} })
+	for name, volumes := range map[string]string{
+		"shop-backend": "writable-0,writable-1", "shop-frontend": "writable-0", "shop-nginx": "writable-0", "shop-worker-mailer": "writable-0,writable-1",
+	} {
+		annotations := r.Named(t, deploymentType, name).Input(t, "spec.template.metadata.annotations")
+		require.Equal(t, map[string]any{prefix + "safe-to-evict-local-volumes": volumes}, annotations, name)
+	}
+	for _, job := range append(r.All(jobType), r.Named(t, cronJobType, "shop-job-nightly")) {
+		require.Equal(t, "false", job.Input(t, template(job)+`.metadata.annotations["`+prefix+`safe-to-evict"]`), job.Name)
+	}
 }
 
 func TestScheduledJobNeverRunsTwiceAtOnce(t *testing.T) {
@@ -130,6 +148,7 @@ func TestScheduledJobNeverRunsTwiceAtOnce(t *testing.T) {
 		"spec.concurrencyPolicy": "Forbid", "spec.startingDeadlineSeconds": 600.0,
 		"spec.successfulJobsHistoryLimit": 3.0, "spec.failedJobsHistoryLimit": 3.0,
 		"spec.jobTemplate.spec.activeDeadlineSeconds": 7200.0, "spec.jobTemplate.spec.backoffLimit": 2.0,
+		"spec.jobTemplate.spec.podReplacementPolicy":                    "Failed", // else two tries overlap on an eviction
 		"spec.jobTemplate.spec.template.spec.restartPolicy":             "Never",
 		"spec.jobTemplate.spec.template.spec.topologySpreadConstraints": nil,
 	} {
@@ -202,6 +221,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 	}
 	for want, given := range map[string]app.AppArgs{
 		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
+		`jobs is "psql-report", want another name: those of make psql`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
 		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
 		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
 		`workers.w.replicas.max is 1, want min (2) or more`:             worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),

@@ -361,3 +361,64 @@ func TestPeoplesLoginsExpireAndReadOnly(t *testing.T) {
 	require.Contains(t, said, "the Job is called rds-admin, want psql-NAME")
 	require.NotContains(t, s.Log(), "persons-own")
 }
+
+// lockOf is the container that holds the migration's lock, and the file that says so.
+func (s *rolesServer) lockOf(t *testing.T) (container map[string]any, env map[string]string, locked string) {
+	t.Helper()
+	r := s.app(t, 1)
+	container = r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers[0]").(map[string]any)
+	locked = container["startupProbe"].(map[string]any)["exec"].(map[string]any)["command"].([]any)[2].(string)
+	require.Equal(t, 2, strings.Count(scriptOf(container), locked))
+	return container, environmentOf(t, r, container), locked
+}
+
+func TestOneMigrationWaitsUntilTheOtherHasEnded(t *testing.T) {
+	s := newRolesServer(t)
+	s.mustRun(t, 1, "roles.sql")
+	container, env, probed := s.lockOf(t)
+	require.Equal(t, "threetier_migration", env["PGUSER"])
+	// Neither of these may end the connection that holds the lock.
+	_, err := s.AsSuperuser(s.Database, "ALTER DATABASE app SET statement_timeout = 1500; ALTER DATABASE app SET lock_timeout = 500; ALTER DATABASE app SET idle_session_timeout = 1000")
+	require.NoError(t, err)
+	// A pod ends with its shell: the group of the script stands for the container.
+	hold := func(locked string) func() {
+		t.Helper()
+		own := strings.ReplaceAll(scriptOf(container), probed, locked)
+		ended := make(chan struct{})
+		go func() {
+			_, _ = s.Script("(while ! test -e "+locked+".end; do sleep 0.1; done; kill -TERM 0) & "+own, env["PGUSER"], env["PGPASSWORD"], env)
+			close(ended)
+		}()
+		return func() {
+			require.NoError(t, os.WriteFile(locked+".end", nil, 0o600))
+			<-ended
+		}
+	}
+	holds := func(locked string) func() bool {
+		return func() bool {
+			_, err := os.Stat(locked)
+			return err == nil
+		}
+	}
+	first, second := filepath.Join(t.TempDir(), "locked"), filepath.Join(t.TempDir(), "locked")
+	endFirst := hold(first)
+	require.Eventually(t, holds(first), 20*time.Second, 50*time.Millisecond)
+	endSecond := hold(second)
+	require.Never(t, holds(second), 4*time.Second, 100*time.Millisecond, "two migrations at once")
+	endFirst()
+	require.Eventually(t, holds(second), 20*time.Second, 50*time.Millisecond)
+	endSecond()
+}
+
+func TestTheMigrationsLockComesBeforeItAndLastsAsLong(t *testing.T) {
+	container, env, _ := (&rolesServer{}).lockOf(t)
+	require.Equal(t, "Always", container["restartPolicy"], "it runs beside the migration, and ends with it")
+	probe := container["startupProbe"].(map[string]any)
+	require.GreaterOrEqual(t, probe["failureThreshold"].(float64)*probe["periodSeconds"].(float64), float64(600))
+	require.Equal(t, "verify-full", env["PGSSLMODE"])
+	require.Equal(t, migrationPwd, env["PGPASSWORD"])
+	for _, name := range []string{"statement_timeout=0", "lock_timeout=0", "idle_session_timeout=0"} {
+		require.Contains(t, env["PGOPTIONS"], name)
+	}
+	require.Nil(t, runApp(t, nil).Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers"), "no logins of the program's")
+}

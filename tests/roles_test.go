@@ -79,7 +79,7 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 		}
 		require.NotContains(t, env, "psql PGPASSWORD=")
 		// And the administrator's connections their own options, which a person's prompt hasn't.
-		options := regexp.MustCompile(`(?m)^(\S+) PGOPTIONS=-c search_path=pg_catalog,pg_temp `).FindAllStringSubmatch(env, -1)
+		options := regexp.MustCompile(`(?m)^(\S+) PGOPTIONS=-c search_path=pg_catalog,pg_temp -c role=none `).FindAllStringSubmatch(env, -1)
 		require.Equal(t, strings.Count(env, " PGPASSWORD=the-administrator's"), len(options), name)
 		for _, option := range options {
 			require.Contains(t, env, option[1]+" PGPASSWORD=the-administrator's")

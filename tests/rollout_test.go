@@ -30,7 +30,7 @@ func TestEveryChangeOfPodsIsAwaitedASecondTime(t *testing.T) {
 	require.Equal(t, before["shop-backend"], rollouts(func(a *appStack) { a.Frontend.HealthPath = "/other" })["shop-backend"])
 }
 
-func TestTiersRollAtOnceAfterTheMigration(t *testing.T) {
+func TestNginxRollsBesideTheOtherTiersAfterTheMigration(t *testing.T) {
 	r := runApp(t, withRoles)
 	migration := r.Named(t, jobType, "shop-backend-migrate").URN
 	front := r.One(t, nginx.Type)
@@ -43,4 +43,19 @@ func TestTiersRollAtOnceAfterTheMigration(t *testing.T) {
 		require.NotContains(t, service.DependsOn, migration)
 		require.Equal(t, "true", service.Input(t, `metadata.annotations["pulumi.com/skipAwait"]`))
 	}
+}
+
+// A new page may call what the old API doesn't have.
+func TestTheFrontendRollsOnceTheBackendServes(t *testing.T) {
+	r := runApp(t, nil)
+	backend := r.Named(t, rolloutType, "shop-backend").URN
+	require.Contains(t, r.Named(t, deploymentType, "shop-backend").DependsOn, r.Named(t, jobType, "shop-backend-migrate").URN)
+	require.Contains(t, r.Named(t, deploymentType, "shop-frontend").DependsOn, backend)
+	require.NotContains(t, r.Named(t, serviceType, "shop-frontend").DependsOn, backend, "nginx waits for it")
+}
+
+// As long as both versions of a frontend serve, a page may ask for a script of the other one.
+func TestAFrontendSwitchesAtOnce(t *testing.T) {
+	rolling := runApp(t, nil).Named(t, deploymentType, "shop-frontend").Input(t, "spec.strategy.rollingUpdate")
+	require.Equal(t, map[string]any{"maxSurge": "100%", "maxUnavailable": 0.0}, rolling)
 }

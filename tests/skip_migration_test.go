@@ -15,7 +15,7 @@ func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {
 	require.Empty(t, r.All(jobType))
 	backend := r.Named(t, deploymentType, "shop-backend")
 	require.Equal(t, skip.Reason, backend.Input(t, `metadata.annotations["threetier/migration-skipped"]`))
-	require.Nil(t, backend.Input(t, `spec.template.metadata.annotations`), "the reason alone rolls no pod")
+	require.NotContains(t, backend.Input(t, `spec.template.metadata.annotations`), "threetier/migration-skipped", "the reason alone rolls no pod")
 }
 
 func TestSkippedMigrationIsForTheImageThatRuns(t *testing.T) {

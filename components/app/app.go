@@ -164,8 +164,8 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 	})
 }
 
-// create goes from the inside out. What has no order rolls at once: nginx needs the Services' names at its start, and
-// stays as it is where the migration fails.
+// create goes from the inside out. New pages may need the new API, so the frontend rolls once the backend has. Nginx rolls
+// beside them: it needs the Services' names at its start, and stays as it is where the migration fails.
 func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring) (err error) {
 	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
 	if args.Adopt == "" {
@@ -205,7 +205,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
 	if args.Frontend != nil {
-		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.LongestRequest(nginx.ToFrontend), inside...)
+		frontend, err := newFrontend(ctx, name+"-frontend", *args.Frontend, place, args.Nginx.LongestRequest(nginx.ToFrontend), backend.pods, inside...)
 		if err != nil {
 			return err
 		}

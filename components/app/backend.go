@@ -56,7 +56,7 @@ func (args *BackendArgs) keys() keys.Table {
 		args.skipMigrationKey(),
 		// The default is the pool of one process with SQLAlchemy's default pool_size.
 		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(5).Example("10").
-			Doc("The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job and the migration for one. " +
+			Doc("The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job for one and the migration for two. " +
 				"If the pods of a rollout need more connections than the instance class has, the config is refused."),
 		keys.TextMap("databaseEnv", &args.DatabaseEnv).ShownAs(constraint.Map{Names: pods.EnvNames, Values: databaseTemplate}).
 			Otherwise("DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT").
@@ -192,7 +192,7 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	} else if err := migrator.useDatabase(ctx, b, "-migrate", needs.Database.As(needs.Database.Roles.Migration), args.DatabaseEnv); err != nil {
 		return nil, fmt.Errorf("create the migration's database secret: %w", err)
 	}
-	migration, err := migrator.migrate(ctx, b, args, before...)
+	migration, err := migrator.migrate(ctx, b, args, b.roles, before...)
 	if err != nil {
 		return nil, fmt.Errorf("create migration job: %w", err)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // Connections is how many connections to the database all pods open at the most, with the sum in words. A rollout runs new
-// pods beside the old ones. A job and the migration do one thing after the other, so they count for one each. The args
-// are complete.
+// pods beside the old ones. A job does one thing after the other, so it counts for one. So does the migration, beside which
+// its lock is held. The args are complete.
 func (args AppArgs) Connections() (int, string) {
 	perPod := args.Backend.ConnectionsPerPod
 	total := 0
@@ -26,7 +26,7 @@ func (args AppArgs) Connections() (int, string) {
 	}
 	single := len(args.Jobs)
 	if args.Backend.Migrate != nil {
-		single++
+		single += 2
 	}
 	terms = append(terms, fmt.Sprintf("jobs and migration %d", single))
 	return total + single, strings.Join(terms, " + ")

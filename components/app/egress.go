@@ -136,7 +136,7 @@ func betterNetwork(cidr string) string {
 
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
 func egressPolicies(args AppArgs) []networkPolicy {
-	backendPort := pulumi.Int(args.Backend.Port)
+	backendPorts := args.Backend.policyPorts()
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
 		{backendLabel, backendSelector(args.processLabels(false)), args.Backend.Egress},
@@ -151,18 +151,18 @@ func egressPolicies(args AppArgs) []networkPolicy {
 			rules = append(rules, toDNS())
 		}
 		for _, way := range tier.ways {
-			rules = append(rules, way.rule(backendPort))
+			rules = append(rules, way.rule(backendPorts))
 		}
 		policies = append(policies, networkPolicy{suffix: tier.name + "-egress", selector: tier.selector, egress: rules})
 	}
 	return policies
 }
 
-func (way EgressArgs) rule(backendPort pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
+func (way EgressArgs) rule(backendPorts []pulumi.IntInput) networkingv1.NetworkPolicyEgressRuleArgs {
 	var networks []netip.Prefix
 	switch way.To {
 	case ToBackend:
-		return egress(tierPeer(backendLabel), backendPort)
+		return egress(tierPeer(backendLabel), backendPorts...)
 	case ToInternet:
 		networks = internet
 	default:

@@ -40,14 +40,20 @@ type Frontend struct {
 	tier    pods.Tier
 }
 
-func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, opts ...pulumi.ResourceOption) (*Frontend, error) {
+// newFrontend creates the pods, once the backend's new ones serve.
+func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods.Place, requestSeconds int, backend pulumi.Resource, opts ...pulumi.ResourceOption) (*Frontend, error) {
 	frontend := &Frontend{}
 	return component.New(ctx, FrontendType, name, frontend, opts, func() error {
-		w, err := newWorkload(ctx, frontend, pods.Set{Name: name, Label: frontendLabel, Place: place, RequestSeconds: requestSeconds}, args.WorkloadArgs)
+		w, err := newWorkload(ctx, frontend, pods.Set{
+			Name: name, Label: frontendLabel, Place: place, RequestSeconds: requestSeconds,
+			// A page of one version asks for scripts that the pods of the other don't have: all new pods start at once, so
+			// that both serve for as short as possible.
+			MaxSurge: "100%",
+		}, args.WorkloadArgs)
 		if err != nil {
 			return err
 		}
-		service, pods, err := w.serve(ctx, frontend, FrontendServiceName)
+		service, pods, err := w.serve(ctx, frontend, FrontendServiceName, backend)
 		if err != nil {
 			return err
 		}

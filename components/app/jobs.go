@@ -150,6 +150,7 @@ func newCronJob(ctx *pulumi.Context, parent pulumi.Resource, name string, t pods
 			FailedJobsHistoryLimit:     pulumi.Int(jobHistory),
 			JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
 				BackoffLimit:          pulumi.Int(args.Retries),
+				PodReplacementPolicy:  pulumi.String(pods.OneAfterTheOther),
 				ActiveDeadlineSeconds: pulumi.Int(args.TimeoutSeconds),
 				Template:              t.RunToEnd(nil),
 			}},

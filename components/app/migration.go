@@ -1,8 +1,12 @@
 package app
 
 import (
+	"fmt"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
 	"threetier/components/app/pods"
 	"threetier/internal/keys"
 )
@@ -34,12 +38,20 @@ const (
 	migrateRetries = 2
 )
 
-// migrate is what the pods wait for.
-func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, after ...pulumi.Resource) (pulumi.Resource, error) {
+// migrate is what the pods wait for. An update that was killed leaves its Job running, and a Job is replaced by a new one
+// before it goes: roles, if any, hold the database's lock for one of them.
+func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, roles *logins.Logins, after ...pulumi.Resource) (pulumi.Resource, error) {
 	t := w.Set
 	t.Label = migrationLabel
 	t.DrainSeconds, t.RequestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Migrate)
+	if roles != nil {
+		lock, err := roles.OneMigration(ctx, parent, args.MigrateSeconds)
+		if err != nil {
+			return nil, fmt.Errorf("lock it: %w", err)
+		}
+		t.Before = corev1.ContainerArray{logins.HardenedLock(t, lock)}
+	}
 	return t.Job(ctx, parent, w.Name+"-migrate", migrateRetries, args.MigrateSeconds, nil, after...)
 }

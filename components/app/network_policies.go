@@ -34,21 +34,21 @@ type networkPolicy struct {
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
-	backendPort := pulumi.Int(args.Backend.Port)
+	backendPorts := args.Backend.policyPorts()
 	toDatabase := egress(nil, connection.Port)
-	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPort)}
+	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPorts...)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
-		port := pulumi.Int(args.Frontend.Port)
-		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), port))
+		ports := args.Frontend.policyPorts()
+		toUpstreams = append(toUpstreams, egress(tierPeer(frontendLabel), ports...))
 		frontend = []networkPolicy{
-			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), port)}, nil},
+			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), ports...)}, nil},
 		}
 	}
 	policies := append([]networkPolicy{
 		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.PodPorts()...)}, nil},
 		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, toDNS())},
-		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPort)}, nil},
+		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPorts...)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
 		{"deny", args.ownPods(), nil, nil},
@@ -74,7 +74,10 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 				Ingress:     p.ingress,
 				Egress:      p.egress,
 			},
-		}, pulumi.Parent(app))
+		}, pulumi.Parent(app),
+			// Pods that still run have the old ways: a changed policy is a new object, and the old one goes at the end, once
+			// the new pods serve. What either opens is open meanwhile.
+			pulumi.ReplaceOnChanges([]string{"spec"}))
 		if err != nil {
 			return nil, fmt.Errorf("create network policy %s: %w", p.suffix, err)
 		}

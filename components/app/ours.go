@@ -47,6 +47,13 @@ type liveObject struct {
 		Name   string            `json:"name"`
 		Labels map[string]string `json:"labels"`
 	} `json:"metadata"`
+	// Spec is a Service's.
+	Spec struct {
+		Ports []struct {
+			Name string `json:"name"`
+			Port int    `json:"port"`
+		} `json:"ports"`
+	} `json:"spec"`
 }
 
 // owned is an object with a fixed name: kind and name for people, path for the API, key for the stack config.
@@ -102,7 +109,9 @@ func (args AppArgs) TakenNames(ctx context.Context, before Before) (problems.Lis
 		}
 		if found && !before.owns(live, !adopts) {
 			ps = append(ps, taken(object, args.Namespace))
+			continue
 		}
+		ps = append(ps, args.movedPort(object, live)...)
 	}
 	if adopts {
 		strangers, err := args.strangers(ctx, before)
@@ -112,6 +121,24 @@ func (args AppArgs) TakenNames(ctx context.Context, before Before) (problems.Lis
 		ps = append(ps, strangers...)
 	}
 	return ps.Sorted(), nil
+}
+
+// movedPort refuses another port of a Service that runs, unless it keeps the one from before: nginx's pods use that until
+// they are replaced.
+func (args AppArgs) movedPort(object owned, live liveObject) problems.List {
+	key, tier := "threetier:backend", args.Backend.WorkloadArgs
+	if object.name == FrontendServiceName {
+		key, tier = "threetier:frontend", args.Frontend.WorkloadArgs
+	}
+	for _, port := range live.Spec.Ports {
+		if port.Name == pods.PortName && !slices.Contains(tier.ports(), port.Port) {
+			return problems.List{{
+				Path: key + ".port", Value: strconv.Itoa(tier.Port),
+				Want: fmt.Sprintf("%d, where it is reached now, or %s.formerPort: %[1]d beside it, until all pods have the new port", port.Port, key),
+			}}
+		}
+	}
+	return nil
 }
 
 func taken(object owned, namespace string) problems.Problem {

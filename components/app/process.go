@@ -3,6 +3,7 @@ package app
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -61,12 +62,12 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	return t, nil
 }
 
-// jobNameProblems refuse the names of the program's own CronJobs.
+// jobNameProblems refuse the names of the program's own CronJobs, and of people's runs of them, whose end isn't watched.
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
-	for _, name := range []string{logins.PsqlName, logins.PsqlName + logins.WritesSuffix} {
-		if _, taken := jobs[name]; taken {
-			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: make psql has a CronJob of this one"})
+	for name := range jobs {
+		if name == logins.PsqlName || strings.HasPrefix(name, logins.PsqlName+"-") {
+			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: those of make psql begin with this"})
 		}
 	}
 	return ps

@@ -16,7 +16,8 @@ const WorkerType = "threetier:index:Worker"
 const defaultStopSeconds = 30
 
 const (
-	// workerStartSeconds is how long a worker must live to count as started: without a port, nothing else shows it.
+	// workerStartSeconds is how long a worker must live to count as started: without a port, nothing else shows it. Kubernetes
+	// wants it below the rollout's own time, so a short one has a third of that.
 	workerStartSeconds = 10
 	// healthEvery is between two runs of the health command, each a process of its own.
 	healthEvery = 30
@@ -62,7 +63,7 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 		}
 		t.Replicas = args.Replicas
 		t.RequestSeconds = args.StopSeconds
-		t.MinReady = workerStartSeconds
+		t.MinReady = min(workerStartSeconds, t.RolloutSeconds/3)
 		checkHealth(&t, args.HealthCommand)
 		pods, err := t.Deploy(ctx, worker, b.migration...)
 		if err != nil {

@@ -58,10 +58,7 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name strin
 		Spec: corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
 			Selector: pulumi.StringMap{pods.TierLabel: pulumi.String(w.Label)},
-			// The pods' own port: some network policy engines compare Service ports with pod ports.
-			Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
-				Name: pulumi.String(pods.PortName), Port: pulumi.Int(w.args.Port), TargetPort: pulumi.String(pods.PortName),
-			}},
+			Ports:    w.servicePorts(),
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
@@ -72,6 +69,18 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name strin
 	w.Sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
 	pods, err := w.Deploy(ctx, parent, after...)
 	return service, pods, err
+}
+
+// servicePorts are the pods' own: some network policy engines compare Service ports with pod ports. Each leads to what a pod
+// itself calls its port, so both reach the pods from before a change and after it.
+func (w *workload) servicePorts() corev1.ServicePortArray {
+	var all corev1.ServicePortArray
+	for i, port := range w.args.ports() {
+		all = append(all, corev1.ServicePortArgs{
+			Name: pulumi.String([]string{pods.PortName, "former"}[i]), Port: pulumi.Int(port), TargetPort: pulumi.String(pods.PortName),
+		})
+	}
+	return all
 }
 
 func (w *workload) servingContainer() corev1.ContainerArgs {

@@ -21,7 +21,7 @@ const defaultMinReadySeconds = 10
 // plain pulumi.String may be secret, so it goes into the workload's Secret. keys says what the other fields mean.
 type WorkloadArgs struct {
 	Image                string
-	Port                 int
+	Port, FormerPort     int
 	Command, Args        []string
 	HealthPath, LivePath string
 	Replicas             pods.ReplicaArgs
@@ -52,6 +52,10 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 			Doc("Container image, preferably by digest."),
 		keys.Number("port", &args.Port).Between(1, 65535).Default(d.port).Example("3000").
 			Doc("Port that the container listens on."),
+		keys.Number("formerPort", &args.FormerPort).Between(1, 65535).Otherwise("none").Example("8000").
+			Needs(args.FormerPort == 0 || args.FormerPort != cmp.Or(args.Port, d.port), "another one than port, or none once all pods have the new one").
+			Doc("The port before a change of port. The Service and the network policies keep it open too, until this key is removed. " +
+				"A change of port on a running stack is refused without it."),
 		keys.Texts("command", &args.Command).Otherwise("the image's entrypoint").Example("[uvicorn, app.main:app]").
 			Doc("Replaces the image's entrypoint."),
 		keys.Texts("args", &args.Args).Otherwise("the image's command").Example(`[--port, "3000"]`).
@@ -102,4 +106,20 @@ func (args WorkloadArgs) writable() []string {
 		return args.WritablePaths
 	}
 	return append([]string{pods.WritableTmp}, args.WritablePaths...)
+}
+
+// ports are where the tier may be reached: the pods' own first.
+func (args WorkloadArgs) ports() []int {
+	if args.FormerPort == 0 {
+		return []int{args.Port}
+	}
+	return []int{args.Port, args.FormerPort}
+}
+
+func (args WorkloadArgs) policyPorts() []pulumi.IntInput {
+	var all []pulumi.IntInput
+	for _, port := range args.ports() {
+		all = append(all, pulumi.Int(port))
+	}
+	return all
 }

@@ -308,7 +308,8 @@ func TestEveryTypeOfThePlansIsDecidedUpon(t *testing.T) {
 }
 
 func TestEveryInputThatTheProgramReplacesOnIsKnownToThePlan(t *testing.T) {
-	assert.True(t, replacement.By("kubernetes:core/v1:Service", "spec.loadBalancerClass"), "components/app/loadbalancer.go asks for it")
+	assert.True(t, replacement.By("kubernetes:core/v1:Service", "spec.loadBalancerClass"), "components/app/nginx/load_balancer.go asks for it")
+	assert.True(t, replacement.By("kubernetes:networking.k8s.io/v1:NetworkPolicy", "spec.egress"), "components/app/network_policies.go asks for it")
 }
 
 func TestStackThatIsGoneMayHaveNothingProtected(t *testing.T) {

@@ -24,7 +24,7 @@ func (r *Recording) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	r.mutex.Unlock()
 	object := func(at string, of map[string]string) fields {
-		return fields{"metadata": fields{"name": path.Base(at), "labels": of}}
+		return fields{"metadata": fields{"name": path.Base(at), "labels": of}, "spec": r.options.Specs[at]}
 	}
 	present := r.options.objects()
 	status, body := http.StatusNotFound, any(fields{"message": "not found"})

@@ -66,6 +66,8 @@ type Options struct {
 	// Objects are the labels of what is in the cluster, by path in the Kubernetes API. Default: the namespace that the config
 	// adopts, else nothing.
 	Objects map[string]map[string]string
+	// Specs are those of Objects, by path. Default: none.
+	Specs map[string]any
 	// Outputs are those of the stack's last up. Default: it has had none.
 	Outputs map[string]any
 	// RDS is what is there of databases. Default: nothing.

@@ -16,12 +16,13 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 	s := newTestStack(t, "rollouts", "dev")
 	s.up(t)
 	for name, test := range map[string]func(*testing.T, *testStack){
-		"WhatNeverGetsReadyLeavesTheOldServing":          neverGetsReady,
-		"FailedMigrationStopsItAndShowsItsLastWords":     stopsAtTheMigration,
-		"MigrationRunsOncePerChangeAndNotWithoutAChange": migratesOncePerChange,
-		"ImageWhoseWorkersAreKilledForMemoryFails":       needsTooMuchMemory,
-		"RollbackLeavesOutAMigrationThatWouldFail":       rollsBackWithoutItsMigration,
-		"ItsNamesAreServedByHTTPSAndChangeWithoutALoss":  servesItsNames,
+		"WhatNeverGetsReadyLeavesTheOldServing":           neverGetsReady,
+		"FailedMigrationStopsItAndShowsItsLastWords":      stopsAtTheMigration,
+		"MigrationRunsOncePerChangeAndNotWithoutAChange":  migratesOncePerChange,
+		"ImageWhoseWorkersAreKilledForMemoryFails":        needsTooMuchMemory,
+		"RollbackLeavesOutAMigrationThatWouldFail":        rollsBackWithoutItsMigration,
+		"PortMovesWithoutALossAlsoAfterARolloutThatFails": movesItsPort,
+		"ItsNamesAreServedByHTTPSAndChangeWithoutALoss":   servesItsNames,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.read(t)
@@ -34,13 +35,18 @@ func TestRolloutsOfAServingStack(t *testing.T) {
 	}
 }
 
-// The backend's probe fails, and the frontend's image can't be pulled.
+// The frontend's image can't be pulled, and then the backend's probe fails, which leaves the frontend as it is.
 func neverGetsReady(t *testing.T, s *testStack) {
-	s.set(t, "backend", "rolloutSeconds: 40")
-	s.set(t, "backend", "healthPath: /nowhere")
 	s.set(t, "frontend", "rolloutSeconds: 40")
 	s.set(t, "frontend", "image: ghcr.io/acme/frontend:absent")
-	failsToRollOut(t, s, map[string]string{"backend": "404", "frontend": "ghcr.io/acme/frontend:absent"})
+	failsToRollOut(t, s, map[string]string{"frontend": "ghcr.io/acme/frontend:absent"})
+	s.set(t, "backend", "rolloutSeconds: 40")
+	s.set(t, "backend", "healthPath: /nowhere")
+	before := pods(t, s.name, "frontend")
+	failsToRollOut(t, s, map[string]string{"backend": "404"})
+	if news := started(before, pods(t, s.name, "frontend")); len(news) > 0 {
+		t.Errorf("the frontend's pods %s started although the backend's failed", news)
+	}
 }
 
 // tooLarge answers every request well; two seconds after its start its worker needs more memory than the pod has.
@@ -90,6 +96,32 @@ func failsToRollOut(t *testing.T, s *testStack, reasons map[string]string) {
 			}
 		}
 	}
+}
+
+// The first rollout fails, as the process still listens on the old port.
+func movesItsPort(t *testing.T, s *testStack) {
+	s.set(t, "backend", "rolloutSeconds: 40")
+	s.set(t, "backend", "port: 9000")
+	if said := refused(t, "%s", s.command("up")); !strings.Contains(said, "threetier:backend.formerPort: 8000 beside it") {
+		t.Errorf("another port alone is refused with:\n%s", said)
+	}
+	s.set(t, "backend", "formerPort: 8000")
+	s.set(t, "backend", `env: { PORT: "8000" }`)
+	failsToRollOut(t, s, map[string]string{"backend": "refused"})
+
+	l := startLoad(s.site, 20)
+	defer l.end()
+	s.set(t, "backend", `env: { PORT: "9000" }`)
+	s.up(t)
+	reportLost(t, "another port", l.failed())
+	s.unset(t, "backend", "formerPort")
+	s.up(t)
+	reportLost(t, "the end of the former port", l.failed())
+	s.set(t, "backend", "port: 8000") // as it was, for the tests that follow
+	s.set(t, "backend", "formerPort: 9000")
+	s.set(t, "backend", `env: { PORT: "8000" }`)
+	s.up(t)
+	reportLost(t, "the old port again", l.failed())
 }
 
 // migrations are the ids of the jobs.

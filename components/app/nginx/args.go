@@ -59,6 +59,7 @@ type Args struct {
 	TrustedProxies, Hosts        []string
 	Limits                       LimitArgs
 	Internal                     bool
+	Allow                        []string
 	LoadBalancer                 LoadBalancerArgs
 }
 
@@ -121,6 +122,12 @@ func (args *Args) podKeys() keys.Table {
 	}
 }
 
+var network = constraint.Text{
+	Pattern: `^(([0-9]{1,3}\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
+	Want:    "a network, like 10.0.0.0/8",
+	Words:   "networks in CIDR notation",
+}
+
 func (args *Args) clientKeys() keys.Table {
 	return keys.Table{
 		keys.Text("certificateArn", &args.CertificateArn).
@@ -130,11 +137,7 @@ func (args *Args) clientKeys() keys.Table {
 			Doc("ACM certificate of the load balancer, made by hand. The load balancer ends TLS, and nginx redirects HTTP to HTTPS."),
 		keys.Flag("redirect", &args.Redirect).DefaultFrom("true", func() bool { return true }).Example("false").
 			Doc("Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works."),
-		keys.Texts("trustedProxies", &args.TrustedProxies).Each(constraint.Text{
-			Pattern: `^(([0-9]{1,3}\.){3}[0-9]{1,3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`,
-			Want:    "a network, like 10.0.0.0/8",
-			Words:   "networks in CIDR notation",
-		}).Example("[10.0.0.0/16]").
+		keys.Texts("trustedProxies", &args.TrustedProxies).Each(network).Example("[10.0.0.0/16]").
 			Doc("Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected."),
 		keys.Texts("hosts", &args.Hosts).Each(constraint.Text{
 			Pattern: `^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`,
@@ -165,6 +168,8 @@ func (args *Args) loadBalancerKeys() keys.Table {
 	return keys.Table{
 		keys.Flag("internal", &args.Internal).Example("true").
 			Doc("Makes the load balancer reachable only from the private network."),
+		keys.Texts("allow", &args.Allow).Each(network).Otherwise("all that reach it").Example("[203.0.113.0/24]").
+			Doc("Networks whose clients the load balancer lets in."),
 		keys.Object("loadBalancer", keys.Table{
 			keys.Text("class", &balancer.Class).Match("^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$", "a class, like eks.amazonaws.com/nlb").Words("a load balancer class").
 				Otherwise("the cluster's own").Example("eks.amazonaws.com/nlb").

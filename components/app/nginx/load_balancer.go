@@ -40,6 +40,8 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, ar
 		Selector:              pulumi.StringMap{pods.TierLabel: pulumi.String(t.Label)},
 		Ports:                 ports,
 	}
+	// Not the annotation load-balancer-source-ranges, which EKS Auto Mode ignores.
+	spec.LoadBalancerSourceRanges = pods.Strings(args.Allow)
 	if args.LoadBalancer.Class != "" {
 		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)
 	}

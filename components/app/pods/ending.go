@@ -13,10 +13,16 @@ import (
 // NeverSchedule stands in the CronJob of a job that is run by hand, which is suspended.
 const NeverSchedule = "@yearly"
 
+// OneAfterTheOther is the podReplacementPolicy of a Job: its next try waits until a pod that is evicted has ended.
+const OneAfterTheOther = "Failed"
+
 // RunToEnd is the template of a pod that ends by itself; annotations may be nil.
 func (t Set) RunToEnd(annotations pulumi.StringMap) corev1.PodTemplateSpecArgs {
-	// Karpenter and EKS Auto Mode would move it to pack their nodes, half-way through.
-	all := pulumi.StringMap{"karpenter.sh/do-not-disrupt": pulumi.String("true")}
+	// Karpenter and EKS Auto Mode, and the Cluster Autoscaler, would move it to pack their nodes, half-way through.
+	all := pulumi.StringMap{
+		"karpenter.sh/do-not-disrupt":                    pulumi.String("true"),
+		"cluster-autoscaler.kubernetes.io/safe-to-evict": pulumi.String("false"),
+	}
 	maps.Copy(all, annotations)
 	return corev1.PodTemplateSpecArgs{
 		Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: all},
@@ -34,6 +40,7 @@ func (t Set) Job(ctx *pulumi.Context, parent pulumi.Resource, name string, retri
 		Metadata: metadata,
 		Spec: batchv1.JobSpecArgs{
 			BackoffLimit:          pulumi.Int(retries),
+			PodReplacementPolicy:  pulumi.String(OneAfterTheOther),
 			ActiveDeadlineSeconds: pulumi.Int(seconds),
 			Template:              t.RunToEnd(annotations),
 		},

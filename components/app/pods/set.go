@@ -56,8 +56,9 @@ type Set struct {
 	Sysctls        corev1.SysctlArray
 	Volumes        corev1.VolumeArray
 	Mounts         corev1.VolumeMountArray
-	Container      corev1.ContainerArgs // what differs between tiers
-	Annotations    pulumi.StringMap     // of the Deployment, beside its own
+	Container      corev1.ContainerArgs  // what differs between tiers
+	Before         corev1.ContainerArray // init containers
+	Annotations    pulumi.StringMap      // of the Deployment, beside its own
 }
 
 // Deploy makes the Deployment and what keeps it alive under load and drains.
@@ -99,7 +100,7 @@ func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pul
 		ProgressDeadlineSeconds: pulumi.Int(t.RolloutSeconds - StopMarginSeconds),
 		RevisionHistoryLimit:    pulumi.Int(3),
 		Template: corev1.PodTemplateSpecArgs{
-			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels},
+			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.mayMove()},
 			Spec:     t.podSpec(),
 		},
 	}
@@ -132,6 +133,7 @@ func (t Set) podSpec() corev1.PodSpecArgs {
 		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.PullSecret.ToStringOutput()})
 	}
 	return corev1.PodSpecArgs{
+		InitContainers:                t.Before,
 		Containers:                    corev1.ContainerArray{t.Hardened(t.Container, t.Label)},
 		Volumes:                       append(volumes, t.Volumes...),
 		ServiceAccountName:            t.ServiceAccount,

@@ -54,7 +54,10 @@ var all = []tool{
 	{name: "kube-router", module: "kubernetes", pkg: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router", version: "v2.1.0", says: []string{"--version"}, releases: []release{{
 		"kube-router", "github.com/cloudnativelabs/kube-router/releases/download/{v}/kube-router_{n}_linux_{arch}.tar.gz",
 		"github.com/cloudnativelabs/kube-router/releases/download/{v}/kube-router_{n}_checksums.txt"}}},
-	{name: "metrics-server", module: "kubernetes", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+	{name: "metrics-server", module: "kubernetes", pkg: "sigs.k8s.io/metrics-server/cmd/metrics-server",
+		// Its own definitions have names from before Kubernetes 1.35, which that doesn't find.
+		patches: []patch{{"sigs.k8s.io/metrics-server/cmd/metrics-server/app/options", "options.go",
+			`"sigs.k8s.io/metrics-server/pkg/api/generated/openapi"`, `"k8s.io/kubernetes/pkg/generated/openapi"`}}},
 	{name: "pause", module: "kubernetes", pkg: "./pause"},
 	{name: "pulumi", module: "pulumi", pkg: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
 		set: "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + pulumiVersion, version: pulumiVersion, says: []string{"version"}, releases: []release{pulumiRelease("pulumi")}},

@@ -1,0 +1,60 @@
+package logins
+
+import (
+	"fmt"
+
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/components/app/pods"
+)
+
+const (
+	// migrationLock is the key of PostgreSQL's advisory lock: any number that no app's own migration tool takes.
+	migrationLock = 7243905918265530147
+	// lockedFile is there once the lock is held. Tmp is the pod's own.
+	lockedFile = "/tmp/.threetier-migration-lock"
+	lockEvery  = 2
+)
+
+// lockOptions are how the lock's connection is made: nothing that the owner has set for the database may end it.
+const lockOptions = "-c search_path=pg_catalog,pg_temp -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0"
+
+// holdLock takes the lock and looks every 10 seconds whether the connection is still there. With the shell, everything in
+// the container ends, and the lock is free.
+var holdLock = fmt.Sprintf(`rm -f %[1]s
+trap 'exit 0' TERM
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 >/dev/null <<'SQL' &
+SELECT pg_advisory_lock(%[2]d);
+\! touch %[1]s
+SELECT \watch 10
+SQL
+wait $!`, lockedFile, migrationLock)
+
+// OneMigration is a container that comes before a pod's others and holds a lock of the database for the pod's life: one
+// pod of a migration waits for another, such as that of an update that was killed.
+func (r *Logins) OneMigration(ctx *pulumi.Context, parent pulumi.Resource, seconds int) (corev1.ContainerArgs, error) {
+	login := r.of.Migration
+	secret, err := pods.NewSecret(ctx, parent, r.resource+"-migrate-lock", r.Metadata(), map[string]pulumi.StringInput{"PGPASSWORD": login.Password})
+	if err != nil {
+		return corev1.ContainerArgs{}, fmt.Errorf("create secret: %w", err)
+	}
+	env := append(pods.PlainEnv(map[string]pulumi.StringInput{"PGOPTIONS": pulumi.String(lockOptions), "PGUSER": login.Username}),
+		pods.SecretEnv(secret, []string{"PGPASSWORD"})...)
+	return corev1.ContainerArgs{
+		Image:         pulumi.String(r.image),
+		Command:       pods.Strings([]string{"sh", "-ec", holdLock}),
+		Env:           append(env, r.env...),
+		RestartPolicy: pulumi.String("Always"), // it runs beside the others, and ends with them
+		StartupProbe: corev1.ProbeArgs{
+			Exec:          corev1.ExecActionArgs{Command: pods.Strings([]string{"test", "-e", lockedFile})},
+			PeriodSeconds: pulumi.Int(lockEvery), FailureThreshold: pulumi.Int(seconds/lockEvery + 1),
+		},
+	}, nil
+}
+
+// HardenedLock has the lock's own resources in the pod of another set.
+func HardenedLock(t pods.Set, container corev1.ContainerArgs) corev1.ContainerInput {
+	t.Resources = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}
+	return t.Hardened(container, "lock")
+}
