@@ -126,7 +126,7 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 		}},
 		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
 			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",
-			"deleted Secret app-backend-migrate: ", "deleted Job app-backend-migrate: ",
+			"deleted Secret app-backend-migrate: ", "deleted Secret app-backend-migrate-lock: ", "deleted Job app-backend-migrate: ",
 		}},
 		{"nothing but a comment", "# idle most of the day", "# idle", nil},
 	} {
