@@ -126,8 +126,8 @@ func TestThePodsOfEachStackHoldAllThatClientsCanTake(t *testing.T) {
 	for memory, atLeast := range map[string]int{"128Mi": 64, "256Mi": 128} {
 		config := renderNginx(t, nginx.Args{Resources: pods.ResourceArgs{Memory: memory}})
 		require.GreaterOrEqual(t, every(t, config, "limit_conn requests"), atLeast, "%s: so many requests at once are ordinary", memory)
-		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/8, "%s: a browser and more", memory)
-		require.GreaterOrEqual(t, every(t, config, "limit_conn client_uploads"), 8, "%s", memory)
+		require.GreaterOrEqual(t, every(t, config, "limit_conn client_requests"), atLeast/4, "%s: an office behind one address", memory)
+		require.GreaterOrEqual(t, every(t, config, "limit_conn client_uploads"), 16, "%s", memory)
 	}
 	deployment := runApp(t, nil).Named(t, deploymentType, "shop-nginx")
 	for i, name := range []string{"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"} {
@@ -159,7 +159,7 @@ func stalled(t *testing.T, s *site, count int, request string) (statuses map[str
 }
 
 func TestNginxGivesOneClientItsShareOfTheUploads(t *testing.T) {
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Uploads: 40}}, nil)
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Uploads: 20}}, nil)
 	post := func(client, headers string) string {
 		return "POST /api/items HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: " + client + "\r\n" + headers + "\r\n\r\nx"
 	}
@@ -203,9 +203,9 @@ func TestNginxGivesOneClientItsShareOfTheRequests(t *testing.T) {
 	}, 5*time.Second, 50*time.Millisecond)
 }
 
-func TestNginxAnswersABystanderOfSevenClientsThatTakeAllTheyCan(t *testing.T) {
-	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: 48}}, nil)
-	for client := range 7 {
+func TestNginxAnswersABystanderOfThreeClientsThatTakeAllTheyCan(t *testing.T) {
+	s := startSite(t, nginx.Args{TrustedProxies: []string{"127.0.0.0/8"}, Limits: nginx.LimitArgs{Requests: 24}}, nil)
+	for client := range 3 {
 		request := fmt.Sprintf("POST /api/items HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 192.0.2.%d\r\nContent-Length: 2000\r\n\r\nx", client)
 		require.Equal(t, map[string]int{"waits": 6, "503": 2}, stalled(t, s, 8, request), "client %d", client)
 	}

@@ -183,7 +183,7 @@ func TestRequestsReachEveryBackendPod(t *testing.T) {
 	}
 	served := map[string]bool{}
 	eventually(t, time.Minute, "a request at each of the pods", func() bool {
-		for _, pod := range askAtOnce(t, 32) {
+		for _, pod := range askAtOnce(t, 16) {
 			served[pod] = true
 		}
 		return !slices.ContainsFunc(pods, func(pod string) bool { return !served[pod] })

@@ -154,10 +154,10 @@ func (args *LimitArgs) keys() keys.Table {
 	return keys.Table{
 		keys.Number("requests", &args.Requests).Between(minRequests, mostOf(maxRequests)).Otherwise("from nginx.resources.memory").Example("100").
 			Doc("Maximum number of requests at the same time. An open WebSocket is one. The default fits in half of the memory: 72 in 128Mi, 162 in 256Mi."),
-		keys.Number("requestsPerClient", &args.RequestsPerClient).Between(1, mostOf(maxRequests)).Otherwise("an eighth of requests, at least 6").Example("30").
+		keys.Number("requestsPerClient", &args.RequestsPerClient).Between(1, mostOf(maxRequests)).Otherwise("a quarter of requests, at least 6").Example("30").
 			Doc("Maximum number of requests of one client at the same time. A client is an IPv4 address or an IPv6 /64 network."),
 		keys.Number("uploads", &args.Uploads).Between(2, maxRequests).Otherwise("1 GiB of disk divided by maxBodySize, at least 4").Example("20").
-			Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets an eighth of them."),
+			Doc("Maximum number of request bodies of 100 kB or more at the same time, for each maxBodySize. One client gets a quarter of them."),
 		keys.Number("ratePerClient", &args.RatePerClient).Between(0, maxRatePerClient).Example("50").
 			Doc("Maximum number of requests of one client per second, with a burst of the same number. 0 means no limit."),
 	}

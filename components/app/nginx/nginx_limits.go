@@ -116,8 +116,8 @@ func (l bounds) uploads(size string) int {
 	return cmp.Or(l.uploadsGiven, min(l.Requests, max(minUploads, fit)))
 }
 
-// share is what one client gets: seven that take all they can leave room for the next.
-func share(all int) int { return (all + 7) / 8 }
+// share is what one client gets: three that take all they can leave a quarter to the others. An office is one client, too.
+func share(all int) int { return (all + 3) / 4 }
 
 // roomy tells whether the memory is enough for minRequests, whatever the args' own limits are.
 func (args Args) roomy() bool {
