@@ -47,7 +47,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args Bac
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Migrate)
 	if roles != nil {
-		lock, err := roles.OneMigration(ctx, parent, args.MigrateSeconds)
+		lock, err := roles.OneMigration(ctx, parent, t, args.MigrateSeconds)
 		if err != nil {
 			return nil, fmt.Errorf("lock it: %w", err)
 		}

@@ -69,7 +69,7 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 	item := addItem(t, dev, "seen in the shell")
 	said = s.shell(t, s.block(t, "tutorials/first-deploy-to-aws.md", "pulumi preview --stack dev --diff"))
 	// An up makes a preview of its own.
-	if strings.Count(said, "56 unchanged") != 3 || !strings.Contains(said, item.Title) {
+	if strings.Count(said, "57 unchanged") != 3 || !strings.Contains(said, item.Title) {
 		t.Errorf("a preview, an up and a request say:\n%s", said)
 	}
 
@@ -100,7 +100,7 @@ func TestShellKeepsWhatIsSetUntilTheNextUp(t *testing.T) {
 	if s.read(t) != before {
 		t.Errorf("Pulumi.dev.yaml is changed:\n%s", s.read(t))
 	}
-	if out := must(t, "make up"); !strings.Contains(out, "56 unchanged") {
+	if out := must(t, "make up"); !strings.Contains(out, "57 unchanged") {
 		t.Errorf("make up doesn't take the checkout's own config:\n%s", out)
 	}
 }

@@ -33,9 +33,9 @@ wait $!`, lockedFile, migrationLock)
 
 // OneMigration is a container that comes before a pod's others and holds a lock of the database for the pod's life: one
 // pod of a migration waits for another, such as that of an update that was killed.
-func (r *Logins) OneMigration(ctx *pulumi.Context, parent pulumi.Resource, seconds int) (corev1.ContainerArgs, error) {
+func (r *Logins) OneMigration(ctx *pulumi.Context, parent pulumi.Resource, of pods.Set, seconds int) (corev1.ContainerArgs, error) {
 	login := r.of.Migration
-	secret, err := pods.NewSecret(ctx, parent, r.resource+"-migrate-lock", r.Metadata(), map[string]pulumi.StringInput{"PGPASSWORD": login.Password})
+	secret, err := pods.NewSecret(ctx, parent, r.resource+"-migrate-lock", of.Metadata(), map[string]pulumi.StringInput{"PGPASSWORD": login.Password})
 	if err != nil {
 		return corev1.ContainerArgs{}, fmt.Errorf("create secret: %w", err)
 	}
