@@ -90,7 +90,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory: did you mean cpu?`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, formerPort, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds: did you mean topicArn?`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
@@ -112,7 +112,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 	assert.Contains(t, refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
 		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
-			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, loadBalancer`)
+			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, allow, loadBalancer`)
 }
 
 const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
