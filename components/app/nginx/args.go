@@ -168,7 +168,7 @@ func (args *Args) loadBalancerKeys() keys.Table {
 	return keys.Table{
 		keys.Flag("internal", &args.Internal).Example("true").
 			Doc("Makes the load balancer reachable only from the private network."),
-		keys.Texts("allow", &args.Allow).Each(network).Otherwise("all that reach it").Example("[203.0.113.0/24]").
+		keys.Texts("allow", &args.Allow).Each(network).Otherwise("any network").Example("[203.0.113.0/24]").
 			Doc("Networks whose clients the load balancer lets in."),
 		keys.Object("loadBalancer", keys.Table{
 			keys.Text("class", &balancer.Class).Match("^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$", "a class, like eks.amazonaws.com/nlb").Words("a load balancer class").
