@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -11,7 +11,7 @@ import (
 )
 
 // What a rollout goes through while the stack serves. The tests build on one stack, and each leaves it as it was.
-func TestRolloutsOfAServingStack(t *testing.T) {
+func TestSlowRolloutsOfAServingStack(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "rollouts", "dev")
 	s.up(t)
