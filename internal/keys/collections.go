@@ -113,21 +113,29 @@ func (l *ListRow) Is(of constraint.List) *ListRow {
 	return l
 }
 
-// Objects is the row of a list of objects, each with the keys of T.
-func Objects[T any](name string, into *[]T, table func(*T) Table) *ListRow {
-	l := &ListRow{row: newRow(name, objectList)}
-	l.key.Keys, l.key.Constraint, l.key.Default = table(new(T)), &l.is, "[]"
-	l.key.read = func(r *reader, path string, value any) {
+// reading takes a value from the stack config.
+type reading = func(r *reader, path string, value any)
+
+// readList takes a list item by item.
+func readList[T any](into *[]T, want string, each func(*T) reading) reading {
+	return func(r *reader, path string, value any) {
 		items, isList := value.([]any)
 		if !isList {
-			r.refuse(path, value, "a list of objects")
+			r.refuse(path, value, want)
 			return
 		}
 		*into = make([]T, len(items))
 		for i, item := range items {
-			table(&(*into)[i]).read(r, fmt.Sprintf("%s[%d]", path, i), item)
+			each(&(*into)[i])(r, fmt.Sprintf("%s[%d]", path, i), item)
 		}
 	}
+}
+
+// Objects is the row of a list of objects, each with the keys of T.
+func Objects[T any](name string, into *[]T, table func(*T) Table) *ListRow {
+	l := &ListRow{row: newRow(name, objectList)}
+	l.key.Keys, l.key.Constraint, l.key.Default = table(new(T)), &l.is, "[]"
+	l.key.read = readList(into, "a list of objects", func(item *T) reading { return table(item).read })
 	l.key.fill = func() {
 		*into = slices.Clone(*into) // the caller's stays as it is
 		for i := range *into {
@@ -151,17 +159,7 @@ func Objects[T any](name string, into *[]T, table func(*T) Table) *ListRow {
 func Texts(name string, into *[]string) *ListRow {
 	l := &ListRow{row: newRow(name, "list of strings")}
 	l.key.Constraint, l.key.Default = &l.is, "[]"
-	l.key.read = func(r *reader, path string, value any) {
-		items, isList := value.([]any)
-		if !isList {
-			r.refuse(path, value, "a list of strings")
-			return
-		}
-		*into = make([]string, len(items))
-		for i, item := range items {
-			Text("", &(*into)[i]).key.read(r, fmt.Sprintf("%s[%d]", path, i), item)
-		}
-	}
+	l.key.read = readList(into, "a list of strings", func(item *string) reading { return Text("", item).key.read })
 	l.key.check = func(path string) problems.List {
 		if *into == nil {
 			return l.absent(path, l.is.Accepted())
@@ -184,17 +182,7 @@ type NumbersRow struct {
 func Numbers(name string, into *[]int) *NumbersRow {
 	n := &NumbersRow{row: newRow(name, "list of integers")}
 	n.key.Constraint = &n.is
-	n.key.read = func(r *reader, path string, value any) {
-		items, isList := value.([]any)
-		if !isList {
-			r.refuse(path, value, "a list of whole numbers")
-			return
-		}
-		*into = make([]int, len(items))
-		for i, item := range items {
-			Number("", &(*into)[i]).key.read(r, fmt.Sprintf("%s[%d]", path, i), item)
-		}
-	}
+	n.key.read = readList(into, "a list of whole numbers", func(item *int) reading { return Number("", item).key.read })
 	n.key.check = func(path string) problems.List {
 		if *into == nil {
 			return n.absent(path, n.is.Want)
