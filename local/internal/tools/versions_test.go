@@ -29,7 +29,7 @@ func TestEKSSupportsTheNodesVersion(t *testing.T) {
 	}
 	for file, text := range map[string]string{
 		"local/internal/account/lookups.go": `"version":                "` + minor + `"`,
-		"gate/recorder/network.go":      `cmp.Or(n.Version, "` + minor + `")`,
+		"gate/recorder/network.go":          `cmp.Or(n.Version, "` + minor + `")`,
 		"tests/kube_score_test.go":          `"--kubernetes-version", "v` + minor + `"`,
 		"local/internal/tools/tools.go":     "gitMinor=" + strings.TrimPrefix(minor, "1."),
 	} {
