@@ -139,7 +139,7 @@ fmt: linters ## format the Go code
 
 # What bin/trixie and the local node's parts need, where it can be installed.
 packages:
-	@if missing=$$(bin/local check 2>&1); then bin/local install; else echo "SKIPPED: the packages of the tests: $$missing"; fi
+	@if missing=$$(bin/local check --packages 2>&1); then bin/local install; else echo "SKIPPED: the packages of the tests: $$missing"; fi
 
 # local/tools/lint/go.mod pins the versions, local/tools/vale/go.mod that of vale. A repeated build takes a second.
 linters:

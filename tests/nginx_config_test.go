@@ -3,9 +3,7 @@ package tests
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -17,17 +15,15 @@ import (
 	"threetier/gate/recorder"
 	"threetier/internal/stack"
 	realnginx "threetier/tests/nginx"
+	"threetier/tests/trixie"
 )
 
-// requireNginx fails where the checks of the config could run but nginx is missing, and
-// skips where the project's own tools can't install it.
+// requireNginx skips where bin/trixie can't run and this machine has no nginx of its own.
 func requireNginx(t *testing.T) {
 	t.Helper()
-	err := realnginx.Command("-v").Run()
-	if err != nil && (runtime.GOOS != "linux" || os.Getuid() != 0) {
-		t.Skipf("SKIPPED: wants nginx, or root to run that of bin/trixie: %v", err)
+	if realnginx.Command("-v").Run() != nil {
+		trixie.Require(t)
 	}
-	require.NoError(t, err, "bin/local install makes what bin/trixie runs")
 }
 
 func renderNginx(t *testing.T, args nginx.Args) string {

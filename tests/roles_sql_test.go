@@ -18,6 +18,7 @@ import (
 	"threetier/components/database"
 	"threetier/gate/recorder"
 	"threetier/tests/postgres"
+	"threetier/tests/trixie"
 )
 
 const (
@@ -48,9 +49,7 @@ func newRolesServer(t *testing.T) *rolesServer {
 
 func newRolesServerOf(t *testing.T, major int) *rolesServer {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("SKIPPED: wants root, to run the PostgreSQL of bin/trixie")
-	}
+	trixie.Require(t)
 	server, err := postgres.Start(major)
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)

@@ -68,6 +68,7 @@ var rooms = map[string][]string{
 	"tests/docs/stub":       nil,
 	"tests/nginx":           nil,
 	"tests/postgres":        nil,
+	"tests/trixie":          nil,
 }
 
 // module is how the project's own packages begin.

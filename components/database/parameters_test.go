@@ -1,15 +1,15 @@
 package database
 
 import (
-	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"threetier/tests/trixie"
 )
 
 // serverSetting is what PostgreSQL says of a setting.
@@ -21,12 +21,10 @@ type serverSetting struct {
 // serverSettings asks PostgreSQL 17 which settings it has, of which kind, and which of them want a restart.
 func serverSettings(t *testing.T) map[string]serverSetting {
 	t.Helper()
-	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("SKIPPED: wants root, to run the PostgreSQL of bin/trixie")
-	}
-	described, err := exec.Command("../../bin/trixie", "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
+	trixie.Require(t)
+	described, err := exec.Command(trixie.Program(), "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
 		"/usr/lib/postgresql/17/bin/postgres", "--describe-config").Output()
-	require.NoError(t, err, "bin/local install makes what bin/trixie runs")
+	require.NoError(t, err)
 	kinds := map[string]string{"BOOLEAN": "boolean", "INTEGER": "integer", "REAL": "real", "ENUM": "text", "STRING": "text"}
 	settings := map[string]serverSetting{}
 	for line := range strings.Lines(string(described)) {

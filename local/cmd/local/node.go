@@ -48,13 +48,19 @@ func superviseCommand() *cobra.Command {
 }
 
 func checkCommand() *cobra.Command {
-	return &cobra.Command{Use: "check", Short: "say what this machine lacks for the node, if anything", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+	var packages bool
+	command := &cobra.Command{Use: "check", Short: "say what this machine lacks for the node, if anything", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		if packages {
+			return machine.CheckPackages()
+		}
 		h, err := home.Find()
 		if err != nil {
 			return err
 		}
 		return machine.Check(h)
 	}}
+	command.Flags().BoolVar(&packages, "packages", false, "for the packages that the fast tests run, alone")
+	return command
 }
 
 func probeCommand() *cobra.Command {

@@ -29,11 +29,34 @@ const elsewhere = "make plan and make test-fast work here; the node runs in a vi
 // Namespaces are the node's own ones.
 const Namespaces = unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS
 
-// Check is an error of one line if the machine lacks something that no installation can give it.
+// Check is an error of one line if the machine lacks something that the node needs and no installation can give it.
 func Check(h home.Home) error {
+	if err := user(); err != nil {
+		return err
+	}
+	if err := space(h); err != nil {
+		return err
+	}
+	return isolation()
+}
+
+// CheckPackages is an error of one line if the machine can't run what bin/trixie runs. That wants a hundredth of the
+// node's space.
+func CheckPackages() error {
+	if err := user(); err != nil {
+		return err
+	}
+	return isolation()
+}
+
+func user() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("this is user id %d: the local node wants root, for namespaces and containers: sudo make up", os.Geteuid())
 	}
+	return nil
+}
+
+func space(h home.Home) error {
 	free, err := freeDisk(h.Root)
 	if err != nil {
 		return err
@@ -58,7 +81,7 @@ func Check(h home.Home) error {
 	if memory := memory(); memory>>20 < wantMemory<<10*9/10 {
 		return fmt.Errorf("this machine has %.1f GiB of memory, want %d; %s", float64(memory)/(1<<30), wantMemory, elsewhere)
 	}
-	return isolation()
+	return nil
 }
 
 func freeDisk(folder string) (uint64, error) {
