@@ -2,7 +2,7 @@
 STACK ?= dev
 # What is given on the command line reaches a command by its environment, as it was written: in a recipe, the shell would
 # run a part of it.
-given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SINCE WHO WRITE ORG REPO SUBJECT ACCOUNT DOMAIN MODULE
+given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SINCE WHO WRITE ORG REPO SUBJECT ACCOUNT DOMAIN MODULE JSON
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 
@@ -38,8 +38,8 @@ clean: ## stop the local node and remove .local; name the rest (ALL=1 removes th
 
 ##@ Look into a stack, here or on AWS
 
-status: ## show versions, pods, rollouts, database, certificate and alarms of a stack, here or on AWS
-	@bin/status "$$STACK"
+status: ## show versions, pods, rollouts, database, certificate and alarms of a stack, here or on AWS (JSON=1)
+	@bin/status "$$STACK" $${JSON:+--json}
 
 logs: ## show one request in all tiers, or the last lines (REQUEST=id, TIER=backend, SINCE=1h)
 	@bin/logs "$$STACK"

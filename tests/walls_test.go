@@ -44,8 +44,9 @@ var rooms = map[string][]string{
 	"internal/problems":   nil,
 	"internal/rdsca":      nil,
 	"internal/tags":       nil,
+	"internal/version":    nil,
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
-	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings"},
+	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings", "internal/version"},
 
 	// One way: project, load, recorder, costs, plan, scorecard, rehearse.
 	"gate/project":          {"internal/settings"},

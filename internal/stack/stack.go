@@ -12,6 +12,7 @@ import (
 	"threetier/components/database"
 	"threetier/components/domain"
 	"threetier/internal/settings"
+	"threetier/internal/version"
 )
 
 const databaseName = "database"
@@ -54,6 +55,7 @@ func Deploy(ctx *pulumi.Context) error {
 	ctx.Export("databaseEndpoint", pulumi.Sprintf("%s:%d", data.Address, data.Port))
 	ctx.Export("databaseIdentifier", data.Identifier)
 	ctx.Export("namespace", pulumi.String(config.App.Namespace))
+	ctx.Export("version", pulumi.String(version.Number))
 	ctx.Export("kubectl", pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)))
 	return nil
 }

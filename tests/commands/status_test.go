@@ -2,6 +2,7 @@
 package commands
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -54,7 +55,7 @@ func onAWS(url string) map[string]string {
 	}, ",")
 	return map[string]string{
 		"pulumi": `case "$*" in
-"stack output --stack cloud --json") echo '{"url": "` + url + `", "namespace": "shop", "databaseIdentifier": "shop-database"}' ;;
+"stack output --stack cloud --json") echo '{"url": "` + url + `", "version": "0.9.0", "namespace": "shop", "databaseIdentifier": "shop-database"}' ;;
 "config get --stack cloud aws:region") echo eu-west-1 ;;
 "stack export --stack cloud") echo '{"deployment": {"resources": [{"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "cpu-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:cpu-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "lag-1", "outputs": {"arn": "arn:aws:cloudwatch:eu-west-1:1:alarm:lag-1"}}, {"type": "aws:cloudwatch/metricAlarm:MetricAlarm", "id": "outside-1", "outputs": {"arn": "arn:aws:cloudwatch:us-east-1:1:alarm:outside-1"}}, {"type": "aws:sns/topic:Topic", "id": "x"}]}}' ;;
 *) exit 9 ;;
@@ -62,7 +63,7 @@ esac`,
 		"kubectl": `[ "$*" = "--namespace shop get deployments,pods --output json" ] && echo '{"items": [` + items + `]}'`,
 		"aws": `case "$*" in
 "rds describe-db-instances --region eu-west-1 --db-instance-identifier shop-database --output json")
-	echo '{"DBInstances": [{"DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "DBParameterGroups": [{"ParameterApplyStatus": "pending-reboot"}], "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
+	echo '{"DBInstances": [{"DBInstanceIdentifier": "shop-database", "DBInstanceStatus": "available", "DBInstanceClass": "db.t4g.small", "EngineVersion": "17.4", "AllocatedStorage": 20, "MultiAZ": true, "DBParameterGroups": [{"ParameterApplyStatus": "pending-reboot"}], "PendingModifiedValues": {"DBInstanceClass": "db.t4g.medium"}}]}' ;;
 "cloudwatch describe-alarms --region eu-west-1 --alarm-names "*)
 	[ "$6" = '["cpu-1","lag-1"]' ] && echo '{"MetricAlarms": [{"AlarmName": "cpu-1", "StateValue": "ALARM", "StateReason": "Threshold Crossed"}, {"AlarmName": "lag-1", "StateValue": "OK"}]}' ;;
 "cloudwatch describe-alarms --region us-east-1 --alarm-names "*)
@@ -94,12 +95,36 @@ func TestStatusOfAStackOnAWSIsOneScreen(t *testing.T) {
 	assert.Contains(t, lines, fmt.Sprintf("certificate  %d days left, until %s", left, ends.UTC().Format(time.DateOnly)))
 }
 
+func TestStatusIsAlsoJSON(t *testing.T) {
+	said, err := run(t, "status", nil, onAWS("http://lb"), "cloud", "--json")
+	require.NoError(t, err, said)
+	var status map[string]any
+	require.NoError(t, json.Unmarshal([]byte(said), &status))
+	delete(status["tiers"].([]any)[0].(map[string]any), "rollout") // it has a time
+	assert.Equal(t, map[string]any{
+		"stack": "cloud", "version": "0.9.0", "url": "http://lb", "here": nil, "certificate": nil,
+		"tiers": []any{
+			map[string]any{"name": "backend", "ready": 1.0, "pods": 2.0, "restarts": 3.0, "image": "ghcr.io/acme/backend:2@sha256:" + strings.Repeat("0123456789abcdef", 4)},
+			map[string]any{"name": "worker-mailer", "ready": 1.0, "pods": 2.0, "restarts": 0.0, "image": "ghcr.io/acme/backend:2", "rollout": map[string]any{"state": "under way"}},
+		},
+		"database": map[string]any{
+			"identifier": "shop-database", "status": "available", "class": "db.t4g.small", "version": "17.4", "storageGiB": 20.0, "multiAz": true,
+			"parameters": []any{"pending-reboot"}, "pending": map[string]any{"DBInstanceClass": "db.t4g.medium"},
+		},
+		"alarms": []any{
+			map[string]any{"name": "cpu-1", "state": "ALARM", "reason": "Threshold Crossed"},
+			map[string]any{"name": "lag-1", "state": "OK", "reason": ""},
+			map[string]any{"name": "outside-1", "state": "OK", "reason": ""},
+		},
+	}, status)
+}
+
 func TestStatusSaysThatAnHTTPSSiteServesNoCertificate(t *testing.T) {
 	site := httptest.NewTLSServer(http.NotFoundHandler())
 	site.Close()
 	said, err := run(t, "status", nil, onAWS(site.URL), "cloud")
 	require.NoError(t, err, said)
-	assert.Contains(t, said, "certificate  "+strings.TrimPrefix(site.URL, "https://")+" serves none\n")
+	assert.Contains(t, said, "certificate  "+site.URL+" serves none\n")
 }
 
 func TestStatusFailsWhereTheDatabaseCannotBeAsked(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"threetier/gate/plan"
 	"threetier/gate/project"
+	"threetier/internal/version"
 )
 
 // sample is the organisation of the samples. Written in one word, bin/names would replace it here too.
@@ -276,8 +277,12 @@ func TestUpgradeKeepsWhatBothHaveChanged(t *testing.T) {
 	replace(t, repository, "tests/plan/dev.yaml", "stack: dev\n", "stack: dev # newer\n")
 	replace(t, repository, "Pulumi.yaml", "displayName: ", "displayName: newer, ")
 	require.NoError(t, os.WriteFile(filepath.Join(repository, "docs", "new.md"), []byte("the clusters of "+sample+"\n"), 0o600))
+	replace(t, repository, "internal/version/version.go", version.Number, "9.1.0")
+	replace(t, repository, "CHANGELOG.md", "## "+version.Number+"\n", "## 9.1.0\n\n- the newest\n\n## 9.0.0\n\n- the one before\n\n## "+version.Number+"\n")
 	must(t, repository, "git rm --quiet docs/explanation/costs.md && git add --all && git commit --quiet --message newer")
-	must(t, root, commands[2])
+	said := must(t, root, commands[2])
+	assert.Contains(t, said, "from "+version.Number+" to 9.1.0:\n## 9.1.0\n\n- the newest\n\n## 9.0.0\n\n- the one before\n\n")
+	assert.NotContains(t, said, "### ", "sections that this project has already")
 
 	after := files(t, root)
 	assert.Contains(t, after["Pulumi.prod.yaml"], "replicas: { min: 2, max: 8 }")

@@ -90,7 +90,7 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 		`aws eks update-kubeconfig --name "$(pulumi config get --stack prod --path threetier:cluster.eks)"`, "make drill STACK=prod",
 		`cat drill-prod.md >>"$GITHUB_STEP_SUMMARY"`,
 		`.github/scripts/push "$FOLDER" "$REPOSITORY" image/image.tar`, `.github/scripts/propose dev pinned "$BACKEND" "$FRONTEND"`,
-		`.github/scripts/comment "$HEAD_OWNER" "$HEAD_BRANCH" "$HEAD_SHA"`,
+		`.github/scripts/comment "$HEAD_OWNER" "$HEAD_BRANCH" "$HEAD_SHA"`, ".github/scripts/release",
 	}
 	var judged []string
 	for name, each := range workflows(t) {
@@ -116,8 +116,9 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"comment.yml, comment", "deploy.yml, dev", "deploy.yml, preview-prod", "deploy.yml, prod", "drill.yml, prod",
 		"image.yml, push", "images.yml, propose", "preview.yml, preview",
+		"release.yml, tag",
 	}, judged)
-	for _, script := range []string{"push", "propose", "comment"} {
+	for _, script := range []string{"push", "propose", "comment", "release"} {
 		text, err := os.ReadFile(folder("scripts", script))
 		require.NoError(t, err)
 		code := regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(string(text), "")
