@@ -191,7 +191,13 @@ func TestRehearsalNeedsNoCredentialAndHandsItsReportOn(t *testing.T) {
 
 func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
 	deploy := read(t, "deploy.yml")
-	assert.Equal(t, "check", deploy.Jobs["dev"].Needs)
+	assert.Equal(t, []any{"passed", "check"}, deploy.Jobs["dev"].Needs)
+	assert.Contains(t, deploy.Jobs["dev"].If, "(needs.check.result == 'success' || needs.check.result == 'skipped' && needs.passed.outputs.commit != '')")
+	assert.Equal(t, "github.ref == 'refs/heads/main' && needs.passed.outputs.commit == ''", deploy.Jobs["check"].If)
+	for before, job := range map[string]job{"dev": deploy.Jobs["preview-prod"], "preview-prod": deploy.Jobs["prod"]} {
+		assert.Equal(t, before, job.Needs)
+		assert.Equal(t, "!cancelled() && github.ref == 'refs/heads/main' && needs."+before+".result == 'success'", job.If)
+	}
 	assert.Equal(t, "./.github/workflows/check.yml", deploy.Jobs["check"].Uses)
 	check := read(t, "check.yml")
 	assert.Contains(t, check.On, "workflow_call")
