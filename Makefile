@@ -124,7 +124,7 @@ costs: ## change one key after the other under load, and write what each costs t
 
 ##@ Write and check the code
 
-reference: ## write docs/config.md and the JSON schema of the stack config
+reference: ## write the pages of the stack config and its JSON schema
 	@go run ./cmd/reference
 
 lint: linters lint-workflows lint-prose ## run golangci-lint, actionlint, shellcheck and vale

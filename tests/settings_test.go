@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"threetier/gate/project"
 	"threetier/gate/recorder"
@@ -290,6 +291,44 @@ func TestReferenceAndEditorSchemaHaveEveryKey(t *testing.T) {
 	assert.Contains(t, lines, "| `storageGiB` | integer | 20 | 20 to 65536 | `100` | Size of the gp3 volume, in GiB. A larger number grows the volume. A number below the current size does nothing. |")
 	assert.Contains(t, lines, "| `routes[].to` | string | required | backend, frontend | `backend` | Target of the route. |")
 	assert.Contains(t, lines, "| `passwordVersion` | integer | 1 | 1 to 1000000 | `2` | Number of the generated passwords. The next number generates new ones, for every login. |")
+}
+
+// leaves are the paths of a parsed YAML's values, with [] for the items of a list.
+func leaves(path string, value any, into map[string]bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, inner := range value {
+			leaves(strings.TrimPrefix(path+"."+name, "."), inner, into)
+		}
+	case []any:
+		for _, item := range value {
+			leaves(path+"[]", item, into)
+		}
+	}
+	into[path] = true
+}
+
+func TestConfigToCopyFromHasEveryKey(t *testing.T) {
+	var parsed struct{ Config map[string]any }
+	require.NoError(t, yaml.Unmarshal([]byte(settings.Annotated()), &parsed))
+	paths := map[string]bool{}
+	leaves("", parsed.Config, paths)
+	var walk func(path string, table keys.Table)
+	walk = func(path string, table keys.Table) {
+		for _, key := range table {
+			at := path + key.Name
+			assert.True(t, paths[at], at)
+			switch {
+			case key.IsMap():
+				walk(at+".NAME.", key.Keys)
+			case key.IsList():
+				walk(at+"[].", key.Keys)
+			default:
+				walk(at+".", key.Keys)
+			}
+		}
+	}
+	walk("", settings.Keys())
 }
 
 func mustJSON(t *testing.T, value any) []byte {

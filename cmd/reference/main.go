@@ -1,5 +1,5 @@
 // Command reference writes the pages that are made of the table by which the program reads a stack config: docs/config.md
-// for people, docs/config.schema.json for editors.
+// and docs/reference/config.yaml for people, docs/config.schema.json for editors.
 package main
 
 import (
@@ -39,7 +39,8 @@ func pages() (map[string][]byte, error) {
 		return nil, fmt.Errorf("make the schema: %w", err)
 	}
 	return map[string][]byte{
-		"docs/config.md":          []byte(settings.Reference()),
-		"docs/config.schema.json": append(schema, '\n'),
+		"docs/config.md":             []byte(settings.Reference()),
+		"docs/config.schema.json":    append(schema, '\n'),
+		"docs/reference/config.yaml": []byte(settings.Annotated()),
 	}, nil
 }

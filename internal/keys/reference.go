@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -47,4 +48,52 @@ func code(text string) string {
 		return ""
 	}
 	return "`" + cell(text) + "`"
+}
+
+// link is one of a Doc, which is relative to docs.
+var link = regexp.MustCompile(`\[([^]]+)\]\(([^)]+)\)`)
+
+// Annotated lists the keys as YAML to copy lines from: each with its meaning above it and an example as its value.
+func (t Table) Annotated(indent string) string {
+	var page strings.Builder
+	for _, key := range t {
+		page.WriteString("\n")
+		about := key.Type
+		if accepted := key.Constraint; accepted != nil && accepted.Accepted() != "" {
+			about += ", " + accepted.Accepted()
+		}
+		if key.Required {
+			about += ". Required."
+		} else {
+			about += ". Default: " + key.ByDefault() + "."
+		}
+		comment(&page, indent, link.ReplaceAllString(key.Doc, "$1 (docs/$2)"))
+		comment(&page, indent, about)
+		page.WriteString(indent + key.Name + ":")
+		switch inner := indent + "  "; {
+		case len(key.Keys) == 0:
+			page.WriteString(" " + key.Example + "\n")
+		case key.IsMap():
+			page.WriteString("\n" + inner + "NAME:\n" + key.Keys.Annotated(inner+"  "))
+		case key.IsList():
+			page.WriteString("\n" + inner + "-\n" + key.Keys.Annotated(inner+"  "))
+		default:
+			page.WriteString("\n" + key.Keys.Annotated(inner))
+		}
+	}
+	return page.String()
+}
+
+// comment wraps a text at a width that is read without scrolling.
+func comment(page *strings.Builder, indent, text string) {
+	const width = 110
+	line := indent + "#"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+len(word) > width && line != indent+"#" {
+			page.WriteString(line + "\n")
+			line = indent + "#"
+		}
+		line += " " + word
+	}
+	page.WriteString(line + "\n")
 }

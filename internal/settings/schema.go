@@ -15,6 +15,12 @@ func Reference() string {
 		Keys().Reference()
 }
 
+// Annotated is a Pulumi.<stack>.yaml with every key.
+func Annotated() string {
+	return "# Every key of Pulumi.<stack>.yaml, with an example. Copy the lines that you need: not all of them go together.\n" +
+		"# This file is generated from the table that the program reads a config by.\nconfig:\n" + Keys().Annotated("  ")
+}
+
 // Schema is a JSON schema of Pulumi.<stack>.yaml, for editors.
 func Schema() ([]byte, error) {
 	config := Keys().Schema()
