@@ -11,7 +11,7 @@ export $(given)
 export CGO_ENABLED ?= 0
 export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
 
-.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference pictures promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,9 @@ costs: ## change one key after the other under load, and write what each costs t
 	@go run ./cmd/rehearse -costs -stack "$$STACK" $${KEYS:+-keys "$$KEYS"}
 
 ##@ Write and check the code
+
+pictures: ## take the pictures of README from the stack that runs on this machine (Debian package chromium)
+	@bin/pictures "$$STACK"
 
 reference: ## write the pages of the stack config and its JSON schema
 	@go run ./cmd/reference
