@@ -175,7 +175,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	policies, err := newNetworkPolicies(ctx, app, name, args, to.Database)
+	policies, err := newNetworkPolicies(ctx, app, name, args, to)
 	if err != nil {
 		return err
 	}
