@@ -3,6 +3,7 @@ package tests
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -95,7 +96,7 @@ func TestFrontendThatMayCallOutMayLookUpNames(t *testing.T) {
 		for _, port := range []int{443, 6379} {
 			assert.Equal(t, slices.Contains(ports, port), opens(t, policy, address, port), "%s %d", address, port)
 		}
-		assert.True(t, opens(t, policy, address, 53))
+		assert.Equal(t, strings.HasPrefix(address, "10."), opens(t, policy, address, 53), address)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
+	"threetier/tests/skip"
 )
 
 // directive is a directive's values, each in bytes where it has a unit.
@@ -286,7 +287,7 @@ func TestNginxServesPlainHTTPUntilTLSWorks(t *testing.T) {
 
 func TestNginxListensOnIPv6Too(t *testing.T) {
 	if listener, err := net.Listen("tcp", "[::1]:0"); err != nil {
-		t.Skipf("this machine has no IPv6: %v", err)
+		skip.Test(t, "IPv6: %v", err)
 	} else {
 		listener.Close()
 	}

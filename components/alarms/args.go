@@ -30,6 +30,8 @@ type AlarmsArgs struct {
 	Internal bool
 	// URL is where a browser finds the site, LoadBalancer the host name of its load balancer. Required.
 	URL, LoadBalancer pulumi.StringInput
+	// Reachable are what somebody outside needs before the site answers. Default: nothing.
+	Reachable []pulumi.Resource
 	// Tiers are the app's Deployments, in the order of the request path.
 	Tiers []pods.Tier
 	// Jobs are the app's, by name.

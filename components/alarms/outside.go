@@ -47,7 +47,7 @@ func (b *builder) createOutside() (*route53.HealthCheck, error) {
 		RequestInterval:  pulumi.Int(outsideInterval),
 		FailureThreshold: pulumi.Int(outsideFailures),
 		Tags:             named,
-	}, b.child())
+	}, b.child(), pulumi.DependsOn(b.args.Reachable))
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,8 @@ type App struct {
 
 	// Tiers are all that run for long: nginx first, as a request meets them.
 	Tiers []pods.Tier
+	// Serves are what is there once nginx answers.
+	Serves []pulumi.Resource
 }
 
 // NewApp creates the namespace and everything in it. Give it the cluster's provider as an option.
@@ -173,7 +175,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	policies, err := newNetworkPolicies(ctx, app, name, args, to.Database)
+	policies, err := newNetworkPolicies(ctx, app, name, args, to)
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	if err != nil {
 		return err
 	}
-	app.URL, app.LoadBalancer = front.URL, front.LoadBalancer
+	app.URL, app.LoadBalancer, app.Serves = front.URL, front.LoadBalancer, front.Serves
 	app.Tiers = append([]pods.Tier{front.Tier}, app.Tiers...)
 	return nil
 }

@@ -68,12 +68,17 @@ func (way *EgressArgs) keys(toBackend bool) keys.Table {
 
 var (
 	// internet are the public networks of IPv4 and IPv6.
-	internet = append(without(netip.MustParsePrefix("0.0.0.0/0"),
-		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", // private
-		"100.64.0.0/10",  // behind a provider's NAT; some clusters give it to pods
+	internet = append(without(netip.MustParsePrefix("0.0.0.0/0"), append([]string{
 		"169.254.0.0/16", // link-local, with the metadata services
 		"127.0.0.0/8",
-	), netip.MustParsePrefix("2000::/3"))
+	}, private...)...), netip.MustParsePrefix("2000::/3"))
+
+	// private are the networks that no address of the internet is in.
+	private = []string{
+		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16",
+		"100.64.0.0/10", // behind a provider's NAT; some clusters give it to pods
+		"fc00::/7",
+	}
 
 	// neverOpen have the metadata services of the node and of the pods: who reaches them may get the node's own rights.
 	neverOpen = []string{"169.254.0.0/16", "fe80::/10", "fd00:ec2::/32"}
@@ -135,7 +140,7 @@ func betterNetwork(cidr string) string {
 }
 
 // egressPolicies are those of the tiers that may call out. A frontend may look up names then, as a backend always may.
-func egressPolicies(args AppArgs) []networkPolicy {
+func egressPolicies(args AppArgs, vpc []string) []networkPolicy {
 	backendPorts := args.Backend.policyPorts()
 	var policies []networkPolicy
 	for _, tier := range append([]openTier{
@@ -148,7 +153,7 @@ func egressPolicies(args AppArgs) []networkPolicy {
 		}
 		var rules networkingv1.NetworkPolicyEgressRuleArray
 		if tier.name == frontendLabel {
-			rules = append(rules, toDNS())
+			rules = append(rules, toDNS(vpc))
 		}
 		for _, way := range tier.ways {
 			rules = append(rules, way.rule(backendPorts))
@@ -170,7 +175,7 @@ func (way EgressArgs) rule(backendPorts []pulumi.IntInput) networkingv1.NetworkP
 	}
 	var to networkingv1.NetworkPolicyPeerArray
 	for _, network := range networks {
-		to = append(to, networkingv1.NetworkPolicyPeerArgs{IpBlock: networkingv1.IPBlockArgs{Cidr: pulumi.String(network.String())}})
+		to = append(to, blocks(network.String())...)
 	}
 	var ports []pulumi.IntInput
 	for _, port := range way.Ports {

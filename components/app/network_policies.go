@@ -12,7 +12,6 @@ import (
 	"threetier/components/app/logins"
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
-	"threetier/components/database"
 )
 
 // networkPolicy has rules for one direction, since some policy engines let a rule for one direction of a policy count for
@@ -27,15 +26,16 @@ type networkPolicy struct {
 // The ways that are open to the app's pods; all others are closed, in both directions, to every pod of the app's own namespace:
 //
 //	anyone → nginx → backend, frontend (where there is one)
-//	backend, migration, workers, jobs, roles, psql → database
-//	nginx, backend, migration, workers, jobs, roles, psql → DNS
+//	backend, migration, workers, jobs, roles, psql → the database's port in private networks and its VPC
+//	nginx, backend, migration, workers, jobs, roles, psql → DNS in private networks and the cluster's VPC
 //	who has egress → what it says, and DNS
 //	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
-func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, connection database.Connection) ([]pulumi.Resource, error) {
+func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, to Wiring) ([]pulumi.Resource, error) {
+	connection, dns := to.Database, toDNS(to.EKS.Networks)
 	backendPorts := args.Backend.policyPorts()
-	toDatabase := egress(nil, connection.Port)
+	toDatabase := egress(blocks(slices.Concat(private, connection.Networks)...), connection.Port)
 	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPorts...)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
@@ -47,18 +47,18 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 	}
 	policies := append([]networkPolicy{
 		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.PodPorts()...)}, nil},
-		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, toDNS())},
+		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, dns)},
 		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPorts...)}, nil},
-		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
-		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}},
+		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}},
+		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
 	if connection.Roles != nil {
-		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, toDNS()}
+		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}
 		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, out}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, out})
 	}
 	var created []pulumi.Resource
-	for _, p := range slices.Concat(policies, egressPolicies(args), identityPolicies(args)) {
+	for _, p := range slices.Concat(policies, egressPolicies(args, to.EKS.Networks), identityPolicies(args)) {
 		types := pulumi.StringArray{}
 		if p.egress == nil {
 			types = append(types, pulumi.String("Ingress"))
@@ -107,11 +107,22 @@ func egress(to networkingv1.NetworkPolicyPeerArray, ports ...pulumi.IntInput) ne
 	return networkingv1.NetworkPolicyEgressRuleArgs{To: to, Ports: policyPorts("TCP", ports...)}
 }
 
-// toDNS is open to any address: some clusters serve DNS from pods, some from the node.
-func toDNS() networkingv1.NetworkPolicyEgressRuleArgs {
+// toDNS is open to where a cluster may serve DNS from: its Service, its pods, its nodes, or an address that only the node
+// has, as 169.254.20.10. The metadata services are link-local too, and serve on another port.
+func toDNS(vpc []string) networkingv1.NetworkPolicyEgressRuleArgs {
 	return networkingv1.NetworkPolicyEgressRuleArgs{
+		To:    blocks(slices.Concat(private, []string{"169.254.0.0/16"}, vpc)...),
 		Ports: append(policyPorts("UDP", pulumi.Int(53)), policyPorts("TCP", pulumi.Int(53))...),
 	}
+}
+
+// blocks are networks as peers.
+func blocks(networks ...string) networkingv1.NetworkPolicyPeerArray {
+	var peers networkingv1.NetworkPolicyPeerArray
+	for _, network := range networks {
+		peers = append(peers, networkingv1.NetworkPolicyPeerArgs{IpBlock: networkingv1.IPBlockArgs{Cidr: pulumi.String(network)}})
+	}
+	return peers
 }
 
 func policyPorts(protocol string, ports ...pulumi.IntInput) networkingv1.NetworkPolicyPortArray {

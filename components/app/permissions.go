@@ -44,6 +44,8 @@ type EKSArgs struct {
 	Name, ARN, Region string
 	// IPv6 tells that pods have IPv6 addresses.
 	IPv6 bool
+	// Networks are the public ones of its VPC. Default: it has none.
+	Networks []string
 }
 
 // PermissionArgs are a statement of the role's policy: what the pods may do.

@@ -93,10 +93,11 @@ type Cluster struct {
 	context    string
 }
 
-// EKS is what names an EKS cluster in AWS, and whether its pods have IPv6 addresses.
+// EKS is what names an EKS cluster in AWS, whether its pods have IPv6 addresses, and which public networks its VPC has.
 type EKS struct {
 	Name, ARN, Region string
 	IPv6              bool
+	Networks          []string
 }
 
 // NewCluster looks the cluster up, and reads which APIs it serves; it creates nothing but the provider.
@@ -176,6 +177,10 @@ func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.Resourc
 	if err := errors.Join(unmet.Err(), err); err != nil {
 		return foundCluster{}, err
 	}
+	ranges, err := network.Ranges(ctx, cluster.VpcConfig.VpcId, lookups...)
+	if err != nil {
+		return foundCluster{}, err
+	}
 	kubeconfig, err := eksKubeconfig(args, cluster.Endpoint, cluster.CertificateAuthorities[0].Data)
 	if err != nil {
 		return foundCluster{}, fmt.Errorf("write kubeconfig of EKS cluster %s: %w", args.EKS, err)
@@ -188,7 +193,7 @@ func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.Resourc
 		kubeconfig:      pulumi.String(kubeconfig),
 
 		autoModeLoadBalancing: autoModeLoadBalancing(cluster),
-		eks:                   EKS{Name: args.EKS, ARN: cluster.Arn, Region: args.Region, IPv6: ipv6},
+		eks:                   EKS{Name: args.EKS, ARN: cluster.Arn, Region: args.Region, IPv6: ipv6, Networks: ranges},
 		network: network.Network{
 			VPCID:                  cluster.VpcConfig.VpcId,
 			SubnetIDs:              subnets,

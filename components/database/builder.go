@@ -15,6 +15,8 @@ type builder struct {
 	present present
 	// caBundle are the certificates of RDS in the region, as PEM.
 	caBundle string
+	// networks are the public ones of the VPC.
+	networks []string
 	parent   *Database
 
 	subnetGroup       *rds.SubnetGroup

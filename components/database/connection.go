@@ -18,6 +18,8 @@ type Connection struct {
 	Password pulumi.StringInput
 	// CABundle holds the PEM certificates that the server's own is checked against. Required.
 	CABundle pulumi.StringInput
+	// Networks are the public ones that the address may be in. Default: the address is private.
+	Networks []string
 	// Roles are what the app's login has to be made with. Default: none, Username is there and may do all that the app does.
 	Roles *Roles
 }
@@ -32,6 +34,7 @@ func (d *Database) Connection() Connection {
 		Username:   d.app.Username,
 		Password:   d.app.Password,
 		CABundle:   d.CABundle,
+		Networks:   d.networks,
 		Roles:      d.roles,
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"threetier/internal/component"
 	"threetier/internal/lookup"
+	"threetier/internal/network"
 	"threetier/internal/rdsca"
 )
 
@@ -45,8 +46,9 @@ type Database struct {
 	// Alarms are the ARNs of its alarms.
 	Alarms pulumi.StringArray
 
-	app   Login
-	roles *Roles
+	app      Login
+	roles    *Roles
+	networks []string
 }
 
 // NewDatabase creates the instance, its network access, password, parameters, logs and alarms.
@@ -91,6 +93,9 @@ func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulum
 	if err := parts.args.Network.Check(ctx, lookups...); err != nil {
 		return nil, err
 	}
+	if parts.networks, err = network.Ranges(ctx, parts.args.Network.VPCID, lookups...); err != nil {
+		return nil, err
+	}
 	if err := parts.lookUpPresent(lookups...); err != nil {
 		return nil, err
 	}
@@ -116,6 +121,7 @@ func (d *Database) set(parts *builder) {
 	d.ARN = instance.Arn
 	d.Alarms = parts.alarms
 	d.app, d.roles = parts.logins()
+	d.networks = parts.networks
 	d.Ready = append(slices.Clone(parts.before), instance)
 	for _, replica := range parts.replicas {
 		d.Ready = append(d.Ready, replica)

@@ -3,7 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"regexp"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/acm"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
@@ -93,23 +93,40 @@ func findZone(ctx *pulumi.Context, zone string, lookups ...pulumi.InvokeOption) 
 	return found.ZoneId, nil
 }
 
-// issuedCertificates are the newest issued ones of exactly these names, by name. That may be one that was there before
-// the stack's own: it serves until the stack's own is issued.
+// issuedCertificates are the issued ones of exactly these names, by name: the stack's own, or else one that no stack made,
+// which may have been there before. Another stack's goes with that stack, which could not delete it while it is used here.
 func issuedCertificates(ctx *pulumi.Context, names []string, lookups ...pulumi.InvokeOption) (map[string]string, error) {
+	own := map[string]string{tags.Project: ctx.Project(), tags.Stack: ctx.Stack()}
 	issued := map[string]string{}
 	for _, name := range names {
-		found, err := acm.LookupCertificate(ctx, &acm.LookupCertificateArgs{
-			Domain: pulumi.StringRef(name), Statuses: []string{"ISSUED"}, MostRecent: pulumi.BoolRef(true),
-		}, lookups...)
-		switch {
-		case err == nil:
-			issued[name] = found.Arn
-		case !strings.Contains(err.Error(), "no ACM Certificate"):
+		newest, err := newestCertificate(ctx, name, nil, lookups...)
+		if err == nil && newest != nil && newest.Tags[tags.Stack] != "" {
+			newest, err = newestCertificate(ctx, name, own, lookups...)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("look up the certificate of %s: %w", name, err)
+		}
+		if newest != nil {
+			issued[name] = newest.Arn
 		}
 	}
 	return issued, nil
 }
+
+// newestCertificate is nil where there is none.
+func newestCertificate(ctx *pulumi.Context, name string, having map[string]string, lookups ...pulumi.InvokeOption) (*acm.LookupCertificateResult, error) {
+	found, err := acm.LookupCertificate(ctx, &acm.LookupCertificateArgs{
+		Domain: pulumi.StringRef(name), Tags: having, Statuses: []string{"ISSUED"}, MostRecent: pulumi.BoolRef(true),
+	}, lookups...)
+	if err != nil && noCertificate.MatchString(err.Error()) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// noCertificate is how the provider says that none has the name, or that none of those has the tags. It asks for a minute
+// before it says the first. https://github.com/hashicorp/terraform-provider-aws internal/service/acm/certificate_data_source.go
+var noCertificate = regexp.MustCompile("reading ACM Certificates: empty result|no (matching )?ACM Certificate")
 
 // certify creates the certificate of one name. Its logical name has the name in it: another name is another certificate,
 // which is there before the old one goes.

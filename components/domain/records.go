@@ -38,6 +38,9 @@ type Records struct {
 
 	// ByHand are all records that somebody is to make, each with name, type and value; empty where the domain has a zone.
 	ByHand pulumi.ArrayOutput `pulumi:"byHand"`
+
+	// Made are those in the zone.
+	Made []pulumi.Resource
 }
 
 // NewRecords creates the records in the domain's zone. A record that is already there is refused, not taken over: it may
@@ -89,7 +92,7 @@ func (r *Records) point(ctx *pulumi.Context, logical, host, balancersZone string
 		types[logical+"-ipv6"] = "AAAA"
 	}
 	for logical, recordType := range types {
-		_, err := route53.NewRecord(ctx, logical, &route53.RecordArgs{
+		made, err := route53.NewRecord(ctx, logical, &route53.RecordArgs{
 			ZoneId: pulumi.String(args.Domain.zoneID), Name: pulumi.String(host), Type: pulumi.String(recordType),
 			Aliases: route53.RecordAliasArray{route53.RecordAliasArgs{
 				Name: target, ZoneId: pulumi.String(balancersZone),
@@ -100,6 +103,7 @@ func (r *Records) point(ctx *pulumi.Context, logical, host, balancersZone string
 		if err != nil {
 			return fmt.Errorf("create %s record of %s: %w", recordType, host, err)
 		}
+		r.Made = append(r.Made, made)
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ type Resource struct {
 	DeleteBeforeReplace bool `yaml:"deleteBeforeReplace,omitempty"`
 	// IgnoreChanges are the inputs that count at creation only.
 	IgnoreChanges []string `yaml:"ignoreChanges,omitempty"`
+	// Timeouts are how long Pulumi waits for it, by what it does.
+	Timeouts map[string]string `yaml:"timeouts,omitempty"`
 	// Inputs are what the program asks for. <Kind name> stands for what is only known once that resource exists.
 	Inputs map[string]any `yaml:"inputs,omitempty"`
 }
@@ -95,7 +97,7 @@ func (f *flow) planned(res recorder.Resource) Resource {
 	delete(inputs, "apiVersion")
 	out := Resource{
 		Type: res.Type, Name: res.Name,
-		Protect: res.Protect, DeleteBeforeReplace: res.DeleteBeforeReplace, IgnoreChanges: res.IgnoreChanges,
+		Protect: res.Protect, DeleteBeforeReplace: res.DeleteBeforeReplace, IgnoreChanges: res.IgnoreChanges, Timeouts: res.Timeouts,
 		Inputs: inputs,
 	}
 	if parent, hasParent := f.resources[res.Parent]; hasParent {

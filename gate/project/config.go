@@ -28,14 +28,14 @@ func Read(root, stack string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read stack config: %w", err)
 	}
-	config, err := parseWithoutSecrets(root, text)
+	config, err := parseWithoutSecrets(root, stack, text)
 	if err != nil {
 		return nil, fmt.Errorf("read the stack config %s: %w", stack, err)
 	}
 	return config, nil
 }
 
-func parseWithoutSecrets(root string, text []byte) (*Config, error) {
+func parseWithoutSecrets(root, stack string, text []byte) (*Config, error) {
 	name, err := Name(root)
 	if err != nil {
 		return nil, err
@@ -57,6 +57,9 @@ func parseWithoutSecrets(root string, text []byte) (*Config, error) {
 		if _, twice := values[name+":"+key]; twice {
 			return nil, fmt.Errorf("%s is given beside %s:%[1]s, want one of the two: Pulumi reads them as one key", key, name)
 		}
+	}
+	if err := values.checkSecrets(stack); err != nil {
+		return nil, err
 	}
 	standIn, err := config.Base64Crypter.EncryptValue(context.Background(), "a-stand-in")
 	if err != nil {

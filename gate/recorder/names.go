@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -16,6 +17,11 @@ type Names struct {
 	NoZones []string
 	// Pending are the names without an issued certificate.
 	Pending []string
+	// Issued are the stacks in the tags of a name's certificates, the newest last; an empty one has no tags. Default: one
+	// without.
+	Issued map[string][]string
+	// Denied refuses to look certificates up.
+	Denied bool
 }
 
 // certificate is what ACM answers to a request: its validation is the same for all certificates of a name.
@@ -45,10 +51,31 @@ func (n Names) zone(args resource.PropertyMap) (resource.PropertyMap, error) {
 
 func (n Names) certificate(args resource.PropertyMap) (resource.PropertyMap, error) {
 	name := args["domain"].StringValue()
-	if slices.Contains(n.Pending, name) {
-		return nil, fmt.Errorf("no ACM Certificate matching domain (%s)", name)
+	if n.Denied {
+		return nil, fmt.Errorf("reading ACM Certificates: operation error ACM: ListCertificates, AccessDeniedException: not authorized")
 	}
-	return properties(fields{"arn": arn("acm", "certificate/issued-"+short(name)), "status": "ISSUED", "domain": name}), nil
+	if statuses := args["statuses"].Mappable(); !reflect.DeepEqual(statuses, []any{"ISSUED"}) || !args["mostRecent"].BoolValue() {
+		return nil, fmt.Errorf("the lookup is to find the newest issued certificate, and asks for %v", args.Mappable())
+	}
+	stacks, given := n.Issued[name]
+	if !given {
+		stacks = []string{""}
+	}
+	if len(stacks) == 0 || slices.Contains(n.Pending, name) {
+		return nil, fmt.Errorf("reading ACM Certificates: empty result")
+	}
+	wanted := args["tags"]
+	for _, stack := range slices.Backward(stacks) {
+		if wanted.IsObject() && wanted.ObjectValue()["Stack"].StringValue() != stack {
+			continue
+		}
+		tags := fields{}
+		if stack != "" {
+			tags = fields{"Project": "threetier", "Stack": stack}
+		}
+		return properties(fields{"arn": arn("acm", "certificate/issued-"+short(name+stack)), "status": "ISSUED", "domain": name, "tags": tags}), nil
+	}
+	return nil, fmt.Errorf("no matching ACM Certificate found")
 }
 
 func (n Names) balancersZone(args resource.PropertyMap) (resource.PropertyMap, error) {

@@ -18,6 +18,9 @@ type Network struct {
 	Subnets, Others []Subnet
 	// Elsewhere are the VPCs of subnets and security groups that are not in this one.
 	Elsewhere map[string]string
+	// Ranges are the VPC's networks of IPv4, IPv6Range is that of IPv6. Default: only 10.0.0.0/16, which it always has.
+	Ranges    []string
+	IPv6Range string
 	// Peered are the VPCs that this one is peered with.
 	Peered []string
 	// Version and Status are the cluster's: 1.35 and ACTIVE where empty.
@@ -101,6 +104,12 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 			return properties(fields{"id": "pcx-0123", "status": "active"}), nil
 		}
 		return nil, errors.New("no matching EC2 VPC Peering Connection found")
+	case "aws:ec2/getVpc:getVpc":
+		var associations []any
+		for _, network := range append([]string{"10.0.0.0/16"}, n.Ranges...) {
+			associations = append(associations, fields{"associationId": "vpc-cidr-assoc-0", "cidrBlock": network, "state": "associated"})
+		}
+		return properties(fields{"id": args["id"].StringValue(), "cidrBlock": "10.0.0.0/16", "cidrBlockAssociations": associations, "ipv6CidrBlock": n.IPv6Range}), nil
 	case "aws:ec2/getRouteTables:getRouteTables":
 		if vpc := args["vpcId"].StringValue(); vpc != n.VPC {
 			return nil, fmt.Errorf("there is no VPC %s", vpc)

@@ -41,6 +41,8 @@ type Resource struct {
 	Aliases []string
 	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement; RetainOnDelete only forgets.
 	Protect, DeleteBeforeReplace, RetainOnDelete bool
+	// Timeouts are how long the engine waits for it, by what it does: create, update, delete. Default: as long as the provider says.
+	Timeouts map[string]string
 	// Component tells that it only groups others.
 	Component bool
 }
@@ -169,6 +171,16 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		DependsOn:     rpc.GetDependencies(),
 		IgnoreChanges: rpc.GetIgnoreChanges(), ReplaceOnChanges: rpc.GetReplaceOnChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(), RetainOnDelete: rpc.GetRetainOnDelete(),
 		Component: !rpc.GetCustom(),
+	}
+	limits := rpc.GetCustomTimeouts()
+	for of, limit := range map[string]string{"create": limits.GetCreate(), "update": limits.GetUpdate(), "delete": limits.GetDelete()} {
+		if limit == "" {
+			continue
+		}
+		if registered.Timeouts == nil {
+			registered.Timeouts = map[string]string{}
+		}
+		registered.Timeouts[of] = limit
 	}
 	for _, alias := range rpc.GetAliases() {
 		registered.Aliases = append(registered.Aliases, cmp.Or(alias.GetUrn(), alias.GetSpec().GetParentUrn()+" "+alias.GetSpec().GetName()))

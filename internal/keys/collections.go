@@ -293,7 +293,7 @@ func (m *MapRow) Apart(key string, other map[string]pulumi.StringInput) *MapRow 
 // below a top-level key is secret, not which: so all of them are kept as secrets then.
 func Environment(name string, into *map[string]pulumi.StringInput, secret bool) *MapRow {
 	m := &MapRow{row: newRow(name, "map of strings")}
-	m.key.Constraint, m.key.Default, m.key.Secret = &m.is, "{}", true
+	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Confidential = &m.is, "{}", true, secret
 	m.key.read = func(r *reader, path string, value any) {
 		*into = map[string]pulumi.StringInput{}
 		for name, text := range r.texts(path, value) {

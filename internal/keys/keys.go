@@ -40,6 +40,8 @@ type Key struct {
 	Default string
 	// Secret tells that the value may be given as {secure: …}.
 	Secret bool
+	// Confidential tells that the value is always a secret.
+	Confidential bool
 	// Example is a value, written as in YAML.
 	Example string
 	// Doc is one or two sentences for the reference.

@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -163,4 +164,28 @@ func PublicSubnets(ctx *pulumi.Context, vpc string, opts ...pulumi.InvokeOption)
 		}
 		return mainIsPublic
 	}, nil
+}
+
+// Ranges are a VPC's networks that aren't private by themselves: those of IPv6 and of public addresses. Of several networks
+// of IPv6, the provider tells the first.
+func Ranges(ctx *pulumi.Context, vpc string, opts ...pulumi.InvokeOption) ([]string, error) {
+	found, err := ec2.LookupVpc(ctx, &ec2.LookupVpcArgs{Id: &vpc}, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("look up VPC %s: %w", vpc, err)
+	}
+	networks := []string{}
+	for _, associated := range found.CidrBlockAssociations {
+		network, err := netip.ParsePrefix(associated.CidrBlock)
+		if err != nil {
+			return nil, fmt.Errorf("read the networks of VPC %s: %w", vpc, err)
+		}
+		if !network.Addr().IsPrivate() {
+			networks = append(networks, associated.CidrBlock)
+		}
+	}
+	if found.Ipv6CidrBlock != "" {
+		networks = append(networks, found.Ipv6CidrBlock)
+	}
+	slices.Sort(networks)
+	return networks, nil
 }

@@ -44,10 +44,11 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := names.leadTo(ctx, web, config.App.Nginx.DualStack()); err != nil {
+	records, err := names.leadTo(ctx, web, config.App.Nginx.DualStack())
+	if err != nil {
 		return err
 	}
-	if err := watch(ctx, config.Alarms, web, data); err != nil {
+	if err := watch(ctx, config.Alarms, web, data, records); err != nil {
 		return err
 	}
 
@@ -61,11 +62,12 @@ func Deploy(ctx *pulumi.Context) error {
 }
 
 // watch makes the app's alarms where there is somebody to tell.
-func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, web *app.App, data *database.Database) error {
+func watch(ctx *pulumi.Context, args alarms.AlarmsArgs, web *app.App, data *database.Database, records []pulumi.Resource) error {
 	if args.TopicARN == "" {
 		return nil
 	}
 	args.URL, args.LoadBalancer, args.Tiers = web.URL, web.LoadBalancer, web.Tiers
+	args.Reachable = append(records, web.Serves...)
 	args.Database, args.DatabaseAlarms = data.Identifier, data.Alarms
 	_, err := alarms.NewAlarms(ctx, "alarms", &args)
 	return err
@@ -93,13 +95,16 @@ func (n names) certificates() []pulumi.StringInput {
 }
 
 // leadTo leads the names to the load balancer, or says which records would.
-func (n names) leadTo(ctx *pulumi.Context, web *app.App, ipv6 bool) error {
+func (n names) leadTo(ctx *pulumi.Context, web *app.App, ipv6 bool) ([]pulumi.Resource, error) {
 	if n.domain == nil {
-		return nil
+		return nil, nil
 	}
 	records, err := domain.NewRecords(ctx, "domain-records", &domain.RecordsArgs{Domain: n.domain, LoadBalancer: web.LoadBalancer, IPv6: ipv6})
-	if err == nil && n.args.Zone == "" {
+	if err != nil {
+		return nil, err
+	}
+	if n.args.Zone == "" {
 		ctx.Export("dnsRecords", records.ByHand)
 	}
-	return err
+	return records.Made, nil
 }

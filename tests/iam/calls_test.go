@@ -436,11 +436,13 @@ func ofLookups(cluster string) map[string][]call {
 		"aws:ec2/getSubnet:getSubnet":               reads("ec2: DescribeSubnets"),
 		"aws:ec2/getSubnets:getSubnets":             reads("ec2: DescribeSubnets"),
 		"aws:ec2/getInstances:getInstances":         reads("ec2: DescribeInstances"),
-		"aws:ec2/getRouteTables:getRouteTables":     reads("ec2: DescribeRouteTables"),
-		"aws:ec2/getRouteTable:getRouteTable":       reads("ec2: DescribeRouteTables"),
-		"aws:acm/getCertificate:getCertificate":     reads("acm: DescribeCertificate GetCertificate ListCertificates ListTagsForCertificate"),
-		"aws:route53/getZone:getZone":               reads("route53: GetHostedZone ListHostedZones ListTagsForResource"),
-		"aws:lb/getHostedZoneId:getHostedZoneId":    nil,
+		// ec2/vpc_data_source.go: its attributes, and its main route table.
+		"aws:ec2/getVpc:getVpc":                  reads("ec2: DescribeRouteTables DescribeVpcAttribute DescribeVpcs"),
+		"aws:ec2/getRouteTables:getRouteTables":  reads("ec2: DescribeRouteTables"),
+		"aws:ec2/getRouteTable:getRouteTable":    reads("ec2: DescribeRouteTables"),
+		"aws:acm/getCertificate:getCertificate":  reads("acm: DescribeCertificate GetCertificate ListCertificates ListTagsForCertificate"),
+		"aws:route53/getZone:getZone":            reads("route53: GetHostedZone ListHostedZones ListTagsForResource"),
+		"aws:lb/getHostedZoneId:getHostedZoneId": nil,
 	}
 }
 

@@ -115,16 +115,40 @@ func TestActionsArePinnedByCommit(t *testing.T) {
 }
 
 func TestCheckRunsMakefileTargetsOnly(t *testing.T) {
-	for name, job := range read(t, "check.yml").Jobs {
-		for _, step := range job.Steps {
-			isPreparation := strings.HasPrefix(step.Run, "apt-get update") || strings.HasPrefix(step.Run, "git config")
-			assert.True(t, step.Run == "" || isPreparation || strings.HasPrefix(step.Run, "make "), "%s: %s", name, step.Run)
+	for _, file := range []string{"check.yml", "nightly.yml"} {
+		for name, job := range read(t, file).Jobs {
+			for _, step := range job.Steps {
+				isPreparation := strings.HasPrefix(step.Run, "apt-get update") || strings.HasPrefix(step.Run, "git config")
+				assert.True(t, step.Run == "" || isPreparation || strings.HasPrefix(step.Run, "make "), "%s: %s", name, step.Run)
+			}
 		}
 	}
 }
 
+// A test that no workflow runs fails on somebody's laptop, months later.
+func TestEveryTargetOfTestsIsRunByAWorkflow(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(project.Root(), "Makefile"))
+	require.NoError(t, err)
+	var run []string
+	for _, file := range []string{"check.yml", "nightly.yml"} {
+		text, err := os.ReadFile(folder("workflows", file))
+		require.NoError(t, err)
+		for _, list := range regexp.MustCompile(`target: \[(.*)\]`).FindAllStringSubmatch(string(text), -1) {
+			run = append(run, strings.Split(list[1], ", ")...)
+		}
+	}
+	targets := regexp.MustCompile(`(?m)^(test-[a-z]+):`).FindAllStringSubmatch(string(makefile), -1)
+	require.NotEmpty(t, targets)
+	for _, target := range targets {
+		assert.Contains(t, run, target[1])
+	}
+	nightly := read(t, "nightly.yml")
+	assert.Contains(t, nightly.On, "schedule")
+	assert.NotContains(t, nightly.On, "pull_request")
+}
+
 func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "rehearse.yml"} {
+	for _, name := range []string{"check.yml", "nightly.yml", "preview.yml", "rehearse.yml"} {
 		parsed := read(t, name)
 		assert.NotContains(t, parsed.On, "pull_request_target", name)
 		for scope, right := range parsed.Permissions {
@@ -142,7 +166,7 @@ func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
 }
 
 func TestWorkflowsHoldNoLongLivedKey(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml", "rehearse.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml", "nightly.yml", "rehearse.yml"} {
 		text, err := os.ReadFile(folder("workflows", name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "secrets.", name)
@@ -206,7 +230,7 @@ func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
 
 // Whoever may push a branch runs code with the rights of a pull request's jobs.
 func TestCodeThatIsNotOnMainGetsNoRoleButDevsForPreviews(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "rehearse.yml"} {
+	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "nightly.yml", "rehearse.yml"} {
 		for id, job := range read(t, name).Jobs {
 			switch {
 			case name == "deploy.yml":

@@ -14,7 +14,11 @@ import (
 const (
 	tlsPortName     = "https"
 	awsLoadBalancer = "service.beta.kubernetes.io/aws-load-balancer-"
-	// certificates has a list, of which the first is the load balancer's default; clients get another by the name that they ask for.
+	// certificates has a list, of which the first is the load balancer's default; clients get another by the name that they
+	// ask for. The default is there twice: the controller changes the default before the others, so a default that isn't among
+	// the others would be missing for a second once another name is the app's own. AWS takes it twice, and counts only the others.
+	// https://github.com/kubernetes-sigs/aws-load-balancer-controller pkg/deploy/elbv2/listener_manager.go
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeListenerCertificates.html
 	certificates = awsLoadBalancer + "ssl-cert"
 )
 
@@ -90,7 +94,7 @@ func (args Args) loadBalancerAnnotations() pulumi.StringMap {
 	all := pulumi.ToStringMap(annotations)
 	if _, given := args.LoadBalancer.Annotations[certificates]; !given && len(args.Domain.CertificateARNs) > 0 {
 		all[certificates] = pulumi.StringArray(args.Domain.CertificateARNs).ToStringArrayOutput().ApplyT(func(arns []string) string {
-			return strings.Join(arns, ",")
+			return strings.Join(append(arns[:1:1], arns...), ",")
 		}).(pulumi.StringOutput)
 	}
 	return all

@@ -38,6 +38,8 @@ type Nginx struct {
 	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
 
 	Tier pods.Tier
+	// Serves are the load balancer and the rollout, which waits until the load balancer has taken the pods in.
+	Serves []pulumi.Resource
 }
 
 // Needs are where nginx runs, and what its routes lead to.
@@ -80,7 +82,7 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 		if err != nil {
 			return fmt.Errorf("create load balancer service: %w", err)
 		}
-		nginx.Tier = t.Watched(pods)
+		nginx.Tier, nginx.Serves = t.Watched(pods), []pulumi.Resource{service, pods.Awaited}
 		nginx.LoadBalancer = loadBalancerName(service)
 		nginx.URL = args.url(nginx.LoadBalancer)
 		return nil

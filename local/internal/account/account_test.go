@@ -21,6 +21,7 @@ import (
 	"threetier/local/internal/account/rds"
 	"threetier/local/internal/account/recorded"
 	"threetier/local/internal/account/state"
+	"threetier/local/internal/skip"
 )
 
 const (
@@ -41,7 +42,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to run PostgreSQL as its own user")
+		skip.Test(t, "root, to run PostgreSQL as its own user")
 	}
 	checkout, err := enclosingCheckout()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"threetier/local/internal/account/state"
+	"threetier/local/internal/skip"
 )
 
 // inNamespace marks the process that runs in network and mount namespaces of its own.
@@ -16,7 +17,7 @@ const inNamespace = "THREETIER_TEST_NAMESPACE"
 
 func TestInstanceHasItsAddressOnTheBridgeAndItsDataBelowAClosedFolder(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root, to make namespaces")
+		skip.Test(t, "root, to make namespaces")
 	}
 	if os.Getenv(inNamespace) != "" {
 		testOnBridge(t)
@@ -37,7 +38,7 @@ func TestInstanceHasItsAddressOnTheBridgeAndItsDataBelowAClosedFolder(t *testing
 func testOnBridge(t *testing.T) {
 	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "add", "node0", "type", "bridge"}, {"link", "set", "node0", "up"}} {
 		if err := exec.Command("ip", args...).Run(); err != nil {
-			t.Skip("no bridge can be made here: ", err)
+			skip.Test(t, "a bridge: %v", err)
 		}
 	}
 	f := newFixture(t)

@@ -18,6 +18,7 @@ var lookups = map[string]func(*Account, *state.Call) (map[string]any, error){
 	"eks.getAddon":         getAddon,
 	"ec2.getSubnets":       getSubnets,
 	"ec2.getSubnet":        getSubnet,
+	"ec2.getVpc":           getVPC,
 	"ec2.getRouteTables":   getRouteTables,
 	"ec2.getRouteTable":    getRouteTable,
 	"ec2.getSecurityGroup": getSecurityGroup,
@@ -254,6 +255,24 @@ func matchingTables(c *state.Call) ([]routeTable, error) {
 		}
 	}
 	return out, nil
+}
+
+// vpcRanges are the networks of both VPCs.
+var vpcRanges = map[string]string{recorded.VPCID: recorded.VPCCIDR, recorded.OtherVPCID: recorded.OtherVPCCIDR}
+
+func getVPC(_ *Account, c *state.Call) (map[string]any, error) {
+	id := state.Text(c.Inputs, "id")
+	network, there := vpcRanges[id]
+	if !there {
+		return nil, state.Refuse("InvalidVpcID.NotFound", "no matching EC2 VPC found")
+	}
+	return map[string]any{
+		"id": id, "arn": state.ARN("ec2", c.Region, "vpc/"+id), "cidrBlock": network, "ipv6CidrBlock": "", "ipv6AssociationId": "",
+		"cidrBlockAssociations": []any{map[string]any{"associationId": "vpc-cidr-assoc-" + id[4:], "cidrBlock": network, "state": "associated"}},
+		"default":               false, "dhcpOptionsId": "dopt-0local0000000001", "enableDnsHostnames": true, "enableDnsSupport": true,
+		"enableNetworkAddressUsageMetrics": false, "instanceTenancy": "default", "mainRouteTableId": recorded.MainRouteTableID, "ownerId": state.ID,
+		"state": "available", "tags": map[string]any{},
+	}, nil
 }
 
 func getRouteTables(_ *Account, c *state.Call) (map[string]any, error) {

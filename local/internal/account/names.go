@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -226,17 +227,28 @@ func getCertificate(a *Account, c *state.Call) (map[string]any, error) {
 	if len(statuses) == 0 {
 		statuses = []string{"ISSUED"}
 	}
-	var found []*state.Record
+	want := state.TagsOf(c.Inputs)
+	var named, found []*state.Record
 	for _, rec := range a.Store.All(kindCertificate) {
 		if state.Text(rec.Inputs, "domainName") == name && slices.Contains(statuses, state.Text(rec.Outputs, "status")) && rec.Region == c.Region {
+			named = append(named, rec)
+		}
+	}
+	for _, rec := range named {
+		have := state.TagsOf(rec.Inputs)
+		maps.DeleteFunc(have, func(key, _ string) bool { _, wanted := want[key]; return !wanted })
+		if maps.Equal(have, want) {
 			found = append(found, rec)
 		}
 	}
+	// The provider's own words.
 	switch {
+	case len(named) == 0:
+		return nil, state.Refuse("NotFound", "reading ACM Certificates: empty result")
 	case len(found) == 0:
-		return nil, state.Refuse("NotFound", "no ACM Certificate matching domain (%s)", name)
+		return nil, state.Refuse("NotFound", "no matching ACM Certificate found")
 	case len(found) > 1 && !state.Truth(c.Inputs, "mostRecent"):
-		return nil, state.Refuse("NotFound", "multiple ACM Certificates matching domain (%s)", name)
+		return nil, state.Refuse("NotFound", "%d matching ACM Certificates found", len(found))
 	}
 	newest := found[len(found)-1]
 	return map[string]any{"id": newest.ID, "arn": newest.ID, "domain": name, "status": newest.Outputs["status"], "statuses": statuses,

@@ -84,10 +84,11 @@ func TestCertificateIsIssuedOnceItsRecordIsInTheZone(t *testing.T) {
 	if f.status(certificate.ID) != "PENDING_VALIDATION" {
 		t.Fatalf("without a record: %v", f.status(certificate.ID))
 	}
-	lookUp := func() *state.Error {
-		return f.call("POST", "/lookups/acm.getCertificate", Request{Region: region, Inputs: props{"domain": "shop.example.org", "statuses": []string{"ISSUED"}, "mostRecent": true}}).Error
+	lookUp := func(tags props) *state.Error {
+		return f.call("POST", "/lookups/acm.getCertificate", Request{Region: region,
+			Inputs: props{"domain": "shop.example.org", "statuses": []string{"ISSUED"}, "mostRecent": true, "tags": tags}}).Error
 	}
-	if err := lookUp(); err == nil || !strings.Contains(err.Message, "no ACM Certificate matching domain (shop.example.org)") {
+	if err := lookUp(nil); err == nil || !strings.Contains(err.Message, "reading ACM Certificates: empty result") {
 		t.Fatalf("the lookup of a pending one: %v", err)
 	}
 	if _, err := Certificate(f.cfg.Dir, certificate.ID, ""); err == nil {
@@ -104,8 +105,11 @@ func TestCertificateIsIssuedOnceItsRecordIsInTheZone(t *testing.T) {
 		t.Fatalf("with its record: %v", f.status(certificate.ID))
 	}
 	f.create(kindValidation, props{"certificateArn": certificate.ID})
-	if err := lookUp(); err != nil {
+	if err := lookUp(nil); err != nil {
 		t.Fatal(err)
+	}
+	if err := lookUp(props{"Stack": "other"}); err == nil || !strings.Contains(err.Message, "no matching ACM Certificate found") {
+		t.Fatalf("the lookup of another stack's: %v", err)
 	}
 	if f.status(f.certificate("shop.example.org").ID) != "ISSUED" {
 		t.Error("a second certificate of the name waits, though its record is there")

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"threetier/local/internal/account"
+	"threetier/local/internal/skip"
 )
 
 // rig is the plugin as the engine sees it: another process's gRPC server, with an account and an engine's log behind.
@@ -45,7 +46,7 @@ func (w *warnings) Log(_ context.Context, req *pulumirpc.LogRequest) (*emptypb.E
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: the account runs PostgreSQL as its own user")
+		skip.Test(t, "root: the account runs PostgreSQL as its own user")
 	}
 	socket := runAccount(t)
 	engine, log := runEngine(t)
@@ -105,7 +106,7 @@ func runAccount(t *testing.T) (socket string) {
 	for range 300 {
 		select {
 		case err := <-done:
-			t.Skip("the account doesn't run here: ", err)
+			t.Fatal("the account doesn't start: ", err)
 		case <-time.After(100 * time.Millisecond):
 		}
 		if connection, err := net.Dial("unix", cfg.Socket); err == nil {

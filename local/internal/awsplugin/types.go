@@ -388,6 +388,8 @@ var lookupTypes = map[string]map[string]input{
 	"aws:ec2/getInstances:getInstances":         {"filters": filters, "instanceStateNames": {shape: aList}, "instanceTags": tags},
 	"aws:ec2/getSubnet:getSubnet": {"availabilityZone": {}, "cidrBlock": {}, "filters": filters, "id": {}, "state": {},
 		"tags": tags, "vpcId": {}},
+	"aws:ec2/getVpc:getVpc": {"cidrBlock": {}, "default": {shape: aTruth}, "dhcpOptionsId": {}, "filters": filters, "id": {}, "state": {},
+		"tags": tags},
 	"aws:ec2/getRouteTables:getRouteTables":     {"filters": filters, "tags": tags, "vpcId": {}},
 	"aws:ec2/getRouteTable:getRouteTable":       {"filters": filters, "routeTableId": {}, "subnetId": {}, "tags": tags, "vpcId": {}},
 	"aws:ec2/getSecurityGroup:getSecurityGroup": {"id": {required: true}},

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/skip"
 )
 
 // As a command, this test binary is bin/local: it checks the machine, or is the check's own child.
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: it takes things away from root, this is another user")
+		skip.Test(t, "root, to take things away from it")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -39,7 +40,7 @@ func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
 	const fits = "THREETIER_DISK_GIB=0 THREETIER_MEMORY_GIB=0 "
 	check := fits + self + " check"
 	if out, err := exec.Command("sh", "-c", check).CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: this machine itself can't run the node: %s", out)
+		skip.Test(t, "a machine that can run the node: %s", out)
 	}
 	for _, test := range []struct{ name, command, want string }{
 		{"another user", "setpriv --reuid 65534 --clear-groups " + self + " check", "wants root"},

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"threetier/local/internal/home"
+	"threetier/local/internal/skip"
 )
 
 func TestAPackageThatCannotBeInstalledIsNamedInOneLine(t *testing.T) {
 	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		t.Skip("SKIPPED: wants apt-get and root")
+		skip.Test(t, "apt-get and root")
 	}
 	h := testHome(t)
 	needs["impossible"] = []need{{"no-such-package-of-threetier", "no-such-command-of-threetier"}}
@@ -38,7 +39,7 @@ func TestWhatIsThereIsNotInstalled(t *testing.T) {
 	defer delete(needs, "there")
 	t.Setenv("PATH", "/bin:/usr/bin")
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
-		t.Skip("SKIPPED: wants Debian")
+		skip.Test(t, "Debian")
 	}
 	if err := Install(testHome(t), "there"); err != nil {
 		t.Error(err)

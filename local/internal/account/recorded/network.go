@@ -16,6 +16,7 @@ const (
 	NodeID                 = "i-0local00000000001"
 
 	OtherVPCID           = "vpc-0local0000000002"
+	OtherVPCCIDR         = "10.8.0.0/16"
 	OtherSecurityGroupID = "sg-0local00000other"
 	OtherRouteTableID    = "rtb-0local00000other"
 )
