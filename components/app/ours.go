@@ -74,6 +74,11 @@ func (args AppArgs) named() []owned {
 	if args.Frontend != nil {
 		all = append(all, service(FrontendServiceName, ""))
 	}
+	for _, tier := range []string{backendLabel, frontendLabel} {
+		if args.Nginx.Sticks(tier) {
+			all = append(all, service(nginx.PodsService(tier), ""))
+		}
+	}
 	if len(args.Backend.Permissions) > 0 {
 		all = append(all, owned{"service account", backendAccount, "/api/v1" + at + "/serviceaccounts/" + backendAccount, ""})
 	}

@@ -41,6 +41,8 @@ type Resource struct {
 	Aliases []string
 	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement; RetainOnDelete only forgets.
 	Protect, DeleteBeforeReplace, RetainOnDelete bool
+	// Patience is how long an update may take; empty where the provider decides.
+	Patience string
 	// Component tells that it only groups others.
 	Component bool
 }
@@ -168,6 +170,7 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		URN:           urn(r.options, rpc.GetParent(), args.TypeToken, args.Name),
 		DependsOn:     rpc.GetDependencies(),
 		IgnoreChanges: rpc.GetIgnoreChanges(), ReplaceOnChanges: rpc.GetReplaceOnChanges(), Protect: rpc.GetProtect(), DeleteBeforeReplace: rpc.GetDeleteBeforeReplace(), RetainOnDelete: rpc.GetRetainOnDelete(),
+		Patience:  rpc.GetCustomTimeouts().GetUpdate(),
 		Component: !rpc.GetCustom(),
 	}
 	for _, alias := range rpc.GetAliases() {
