@@ -111,7 +111,6 @@ func (args *AppArgs) Complete() problems.List {
 	}
 	ps = append(ps, jobNameProblems(args.Jobs)...)
 	ps = append(ps, args.routeProblems().Under("nginx")...)
-	ps = append(ps, args.movedStickyProblems()...)
 	if args.Frontend == nil && args.Nginx.Routes == nil {
 		args.Nginx.Routes = []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend}}
 	}
@@ -132,20 +131,6 @@ func (args AppArgs) routeProblems() problems.List {
 		}
 	}
 	return ps
-}
-
-// movedStickyProblems refuse a change of port under sticky routes: these reach a pod by its address and the one port.
-func (args AppArgs) movedStickyProblems() (ps problems.List) {
-	former := map[string]int{nginx.ToBackend: args.Backend.FormerPort}
-	if args.Frontend != nil {
-		former[nginx.ToFrontend] = args.Frontend.FormerPort
-	}
-	for to, port := range former {
-		if port != 0 && args.Nginx.Sticks(to) {
-			ps = append(ps, problems.Problem{Path: to + ".formerPort", Value: strconv.Itoa(port), Want: "no sticky route to the " + to + " during a change of port"})
-		}
-	}
-	return ps.Sorted()
 }
 
 // App is the Kubernetes stack: nginx in front of a frontend and a backend, in a namespace of their own.

@@ -132,8 +132,12 @@ func (args AppArgs) TakenNames(ctx context.Context, before Before) (problems.Lis
 // they are replaced.
 func (args AppArgs) movedPort(object owned, live liveObject) problems.List {
 	key, tier := "threetier:backend", args.Backend.WorkloadArgs
-	if object.name == FrontendServiceName {
+	switch object.name {
+	case BackendServiceName:
+	case FrontendServiceName:
 		key, tier = "threetier:frontend", args.Frontend.WorkloadArgs
+	default:
+		return nil
 	}
 	for _, port := range live.Spec.Ports {
 		if port.Name == pods.PortName && !slices.Contains(tier.ports(), port.Port) {
