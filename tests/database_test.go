@@ -855,7 +855,7 @@ func TestDatabaseRefusesAllAtOnce(t *testing.T) {
 
 func TestTooLongAnIdentifierIsRefused(t *testing.T) {
 	recording, err := recordDatabase(databaseArgs(nil), strings.Repeat("database", 6))
-	assert.ErrorContains(t, err, "want a letter and at most 52 characters")
+	assert.ErrorContains(t, err, "want a name that is 10 characters shorter: the database's name in RDS is threetier-dev-")
 	assert.Empty(t, recording.Names())
 }
 

@@ -38,16 +38,20 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 	requireNginx(t)
 	timeout := 5
 	for name, args := range map[string]nginx.Args{
-		"defaults":            {},
-		"with a certificate":  {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
-		"internal":            {Internal: true},
-		"proxies and hosts":   {TrustedProxies: []string{"10.0.0.0/8", "2600:9000::/28"}, Hosts: []string{"shop.example.org", "*.example.org"}},
-		"a rate":              {Limits: nginx.LimitArgs{RatePerClient: 50}},
-		"names":               {Domain: nginx.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
-		"no redirect yet":     {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
-		"several cores":       {Resources: pods.ResourceArgs{CPU: "2500m"}},
-		"no route for /":      {Routes: []nginx.RouteArgs{{Path: "/api", To: nginx.ToBackend}}},
-		"one route":           {Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, StripPrefix: true}}},
+		"defaults":           {},
+		"with a certificate": {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
+		"internal":           {Internal: true},
+		"proxies and hosts":  {TrustedProxies: []string{"10.0.0.0/8", "2600:9000::/28"}, Hosts: []string{"shop.example.org", "*.example.org"}},
+		"a rate":             {Limits: nginx.LimitArgs{RatePerClient: 50}},
+		"names":              {Domain: nginx.DomainArgs{Name: "shop.example.org", RedirectFrom: []string{"www.shop.example.org", "www.example.org"}}},
+		"no redirect yet":    {CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2", Redirect: new(bool)},
+		"several cores":      {Resources: pods.ResourceArgs{CPU: "2500m"}},
+		"no route for /":     {Routes: []nginx.RouteArgs{{Path: "/api", To: nginx.ToBackend}}},
+		"one route":          {Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, StripPrefix: true}}},
+		"all that answers may have": {
+			Headers: map[string]string{"Content-Security-Policy": `default-src 'self'; report-uri "x\y"`, "x-frame-options": ""}, Maintenance: `"back" \ at <six>`, Allow: []string{"203.0.113.0/24", "2001:db8::/32"}, Metrics: true,
+			Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToFrontend, Sticky: "cookie", Stream: true}, {Path: "/api", To: nginx.ToBackend, Sticky: "cookie"}, {Path: "/mcp", To: nginx.ToBackend, Sticky: "Mcp-Session-Id", Stream: true}},
+		},
 		"route's own numbers": {Routes: []nginx.RouteArgs{{Path: "/up", To: nginx.ToBackend, MaxBodySize: "1g", TimeoutSeconds: timeout}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,8 +150,13 @@ func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 		`limits.requests is 500, want 12 to `:            {Limits: nginx.LimitArgs{Requests: 500}},
 		`limits.requestsPerClient is 90, want 1 to 80`:   {Limits: nginx.LimitArgs{Requests: 80, RequestsPerClient: 90}},
 		`resources.memory is "32Mi", want at least 42Mi`: {Resources: pods.ResourceArgs{Memory: "32Mi"}},
-		`timeoutSeconds is 351, want at most 350`:        {TimeoutSeconds: 351, CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
-		`replicas.max is 1, want min (3) or more`:        {Replicas: pods.ReplicaArgs{Min: 3, Max: 1}},
+		`loadBalancer.annotations.service.beta.kubernetes.io/aws-load-balancer-name is "` + strings.Repeat("a", 33) + `", want at most 32 characters`: {
+			LoadBalancer: nginx.LoadBalancerArgs{Annotations: map[string]string{awsPrefix + "name": strings.Repeat("a", 33)}},
+		},
+		`headers.x-frame-options is another spelling of one of them, want each header once`: {Headers: map[string]string{"X-Frame-Options": "DENY", "x-frame-options": ""}},
+		`routes[0].sticky is "cookie", want none with stripPrefix`:                          route(nginx.RouteArgs{Path: "/", To: "backend", Sticky: "cookie", StripPrefix: true}),
+		`timeoutSeconds is 351, want at most 350`:                                           {TimeoutSeconds: 351, CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"},
+		`replicas.max is 1, want min (3) or more`:                                           {Replicas: pods.ReplicaArgs{Min: 3, Max: 1}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			problems := args.Complete()

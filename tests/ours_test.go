@@ -175,8 +175,8 @@ func TestAChangedPortKeepsTheOneBefore(t *testing.T) {
 			return map[string]any{"ports": []any{map[string]any{"name": "http", "port": port}}}
 		}
 		return recorder.Run(stack.Deploy, recorder.Options{
-			Config: all, Outputs: upOnce, Objects: objects{namespacePath: own, service + "backend-service": own, service + "frontend-service": own},
-			Specs: map[string]any{service + "backend-service": running(8000), service + "frontend-service": running(8080)},
+			Config: all, Outputs: upOnce, Objects: objects{namespacePath: own, service + "backend-service": own, service + "frontend-service": own, service + "frontend-pods": own},
+			Specs: map[string]any{service + "backend-service": running(8000), service + "frontend-service": running(8080), service + "frontend-pods": running(8080)},
 		})
 	}
 	_, err := run(nil)
@@ -185,8 +185,17 @@ func TestAChangedPortKeepsTheOneBefore(t *testing.T) {
 	require.ErrorContains(t, err, "threetier:backend.port is 9000, want 8000, where it is reached now, or threetier:backend.formerPort: 8000 beside it, until all pods have the new port")
 	require.ErrorContains(t, err, "threetier:frontend.port is 9080, want 8080, where")
 	assert.Equal(t, []string{providerType + " cluster-provider", cluster.ClusterType + " cluster"}, recording.Names())
-	_, err = run(map[string]any{"threetier:backend.port": 9000, "threetier:backend.formerPort": 8000})
+	sticky := []any{map[string]any{"path": "/", "to": "frontend", "sticky": "cookie"}}
+	_, err = run(map[string]any{"threetier:backend.port": 9000, "threetier:backend.formerPort": 8000, "threetier:nginx.routes": sticky})
 	require.NoError(t, err)
+}
+
+func TestAServiceOfOthersWithTheNameOfTheStacksPodsIsRefused(t *testing.T) {
+	sticky := func(c *project.Config) {
+		c.Set(t, "threetier:nginx.routes", []any{map[string]any{"path": "/", "to": "backend", "sticky": "cookie"}})
+	}
+	_, err := runDev(t, objects{namespacePath: {}, namespacePath + "/services/backend-pods": {}}, nil, adopt(t, "threetier-dev"), sticky)
+	require.ErrorContains(t, err, "service backend-pods in namespace threetier-dev is there, and isn't this stack's")
 }
 
 func TestANamespaceIsAdoptedByNameAndLeftAsItIs(t *testing.T) {

@@ -94,6 +94,7 @@ func TestWrongPlacementIsALineEach(t *testing.T) {
 			map[string]any{"key": "dedicated", "seconds": 3},
 		})
 	assert.ElementsMatch(t, []string{
+		"threetier:placement.nodeSelector.gpu is true, want a string in quotes: YAML may change one without them",
 		`threetier:placement.nodeSelector.pool is "a b", ` + value,
 		"threetier:placement.tolerations[0].key is missing, want the key of a taint, or operator Exists for all taints",
 		`threetier:placement.tolerations[1].value is "apps", want none with operator Exists`,

@@ -92,7 +92,11 @@ var samples = map[string]struct{ valid, invalid []string }{
 	// app
 	"1 to 63 lowercase letters, digits and -, not at an end": {[]string{"shop", "0", "shop-2", strings.Repeat("a", 63)}, []string{"Shop", "-shop", "shop-", "my_shop", strings.Repeat("a", 64)}},
 	"an image, like registry/name@sha256:…": {
-		[]string{"x", "ghcr.io/acme/app:1.0.0", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32)}, []string{"a b", "Not An Image", "x@sha256:0a"},
+		[]string{
+			"x:1", "ghcr.io/acme/app:1.0.0", "localhost:5000/app:latest-1", "ghcr.io/acme/app@sha256:" + strings.Repeat("0a", 32),
+			"localhost:5000/app:latest@sha256:" + strings.Repeat("0a", 32),
+		},
+		[]string{"a b", "Not An Image", "x@sha256:0a", "x", "x:latest", "ghcr.io/acme/app", "ghcr.io/acme/app:latest", "localhost:5000/app", "localhost:5000/app:latest"},
 	},
 	"a path that starts with /":     {[]string{"/", "/healthz", "/health?full=1"}, []string{"healthz", "live z", "/live z"}},
 	`cores, like "100m" or "2"`:     {[]string{"100m", "2", "0.5", "1.125"}, []string{"0", "0.0", "100mi", "0m", "1.0001", "many"}},
@@ -142,6 +146,19 @@ var samples = map[string]struct{ valid, invalid []string }{
 	"the ARN of a managed policy": {
 		[]string{"arn:aws:iam::123456789012:policy/apps", "arn:aws:iam::aws:policy/ReadOnlyAccess"},
 		[]string{"apps", "arn:aws:iam::123456789012:role/apps", "arn:aws:iam::123456789012:policy/"},
+	},
+	"names of headers, in letters, digits and -": {
+		[]string{"X-Frame-Options", "Content-Security-Policy", "x-robots-tag", "X-Accelerator"},
+		[]string{"X_Frame", "9-Lives", "", "X Frame", "content-type", "Set-Cookie", "x-request-id", "X-Accel-Redirect", "Transfer-Encoding", strings.Repeat("a", 65)},
+	},
+	"at most 2000 ASCII characters, without $": {
+		[]string{"DENY", "", `default-src 'self' "x" \; {}`, strings.Repeat("a", 2000)}, []string{"$host", "a\nb", "täglich", strings.Repeat("a", 2001)},
+	},
+	"one line of at most 500 characters, without $": {
+		[]string{"back at six", `"soon" \ <b>we're & more</b> {}`, "um sechs für Sie zurück"}, []string{"costs 5$", "two\nlines", strings.Repeat("a", 501)},
+	},
+	"cookie, or the name of a header, like Mcp-Session-Id": {
+		[]string{"cookie", "Mcp-Session-Id", "x-session"}, []string{"Cookie", "mcp_session", "1st", "Set-Cookie", "host", "X-Forwarded-For", "x-request-id"},
 	},
 	"an action, like s3:GetObject": {
 		[]string{"s3:GetObject", "ses:SendEmail", "s3:Get*", "execute-api:Invoke"}, []string{"GetObject", "s3:", "s3:Get Object", "S3 GetObject"},

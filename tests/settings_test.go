@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"threetier/components/app/pods"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/internal/constraint"
@@ -76,7 +77,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		value any
 		line  string
 	}{
-		"threetier:cluster.eks":               {5, "threetier:cluster.eks is 5, want a string"},
+		"threetier:cluster.eks":               {5, "threetier:cluster.eks is 5, want a string in quotes: YAML may change one without them"},
 		"threetier:database.storageGiB":       {"big", `threetier:database.storageGiB is "big", want a whole number`},
 		"threetier:database.port":             {5.5, "threetier:database.port is 5.5, want a whole number"},
 		"threetier:database.multiAz":          {"yes", `threetier:database.multiAz is "yes", want true or false`},
@@ -84,11 +85,11 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:database.parameters":       {"x", `threetier:database.parameters is "x", want a map of strings`},
 		"threetier:database.waive.RDS":        {map[string]int{"5": 1}, `threetier:database.waive.RDS is {"5":1}, want a string`},
 		"threetier:backend.command":           {"uvicorn", `threetier:backend.command is "uvicorn", want a list of strings`},
-		"threetier:backend.migrate[1]":        {7, "threetier:backend.migrate[1] is 7, want a string"},
+		"threetier:backend.migrate[1]":        {7, "threetier:backend.migrate[1] is 7, want a string in quotes: YAML may change one without them"},
 		"threetier:backend.env.LOG_LEVEL":     {[]int{1}, "threetier:backend.env.LOG_LEVEL is [1], want a string"},
 		"threetier:nginx.routes":              {map[string]string{}, "threetier:nginx.routes is {}, want a list of objects"},
-		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, to, stripPrefix, timeoutSeconds, maxBodySize`},
-		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string"},
+		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, to, stripPrefix, timeoutSeconds, maxBodySize, stream, sticky`},
+		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string in quotes: YAML may change one without them"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory: did you mean cpu?`},
 		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, formerPort, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
@@ -113,7 +114,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 	assert.Contains(t, refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
 		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
-			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, internal, allow, loadBalancer`)
+			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, headers, maintenance, metrics, internal, allow, loadBalancer`)
 }
 
 const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
@@ -171,14 +172,49 @@ func TestUnknownKeyIsToldWithTheNearestOne(t *testing.T) {
 	}
 }
 
-func TestNumbersAndBooleansAreTextWhereOnlyTextMakesSense(t *testing.T) {
+func TestNumbersAreTextWhereTheirValueCounts(t *testing.T) {
 	loaded := load(t, project.StackConfig(t, "dev").
 		Set(t, "threetier:database.engineVersion", 16).
-		Set(t, "threetier:database.parameters", map[string]any{"work_mem": 8192, "random_page_cost": 1.1}).
-		Set(t, "threetier:backend.resources.cpu", 2))
+		Set(t, "threetier:backend.resources.cpu", 1.5))
 	assert.Equal(t, "16", loaded.Database.EngineVersion)
-	assert.Equal(t, map[string]string{"work_mem": "8192", "random_page_cost": "1.1"}, loaded.Database.Parameters)
-	assert.Equal(t, "2", loaded.App.Backend.Resources.CPU)
+	assert.Equal(t, "1.5", loaded.App.Backend.Resources.CPU)
+}
+
+// YAML makes 1.1 of 1.10, 8 of 010 and a moment of a date. What a map or a list of strings can't be known to hold as it is written is refused.
+func TestTextArrivesAsItIsWrittenOrIsRefused(t *testing.T) {
+	const rest = "config:\n  aws:region: eu-west-1\n  threetier:cluster: {eks: acme}\n"
+	maps := map[string]string{
+		"backend.env":                       "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1', env: {A: VALUE}}\n",
+		"backend.secretEnv":                 "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1', secretEnv: {A: VALUE}}\n",
+		"backend.databaseEnv":               "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1', databaseEnv: {A: VALUE}}\n",
+		"frontend.env":                      "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:frontend: {image: 'acme/frontend:1', env: {A: VALUE}}\n",
+		"workers.w.env":                     "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1', connectionsPerPod: 5}\n  threetier:workers: {w: {command: [x], env: {A: VALUE}}}\n",
+		"jobs.j.env":                        "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:jobs: {j: {command: [x], env: {A: VALUE}}}\n",
+		"database.parameters":               "  threetier:database: {lifecycle: disposable, parameters: {A: VALUE}}\n  threetier:backend: {image: 'acme/backend:1'}\n",
+		"placement.nodeSelector":            "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:placement: {nodeSelector: {A: VALUE}}\n",
+		"nginx.loadBalancer.annotations":    "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:nginx: {loadBalancer: {annotations: {A: VALUE}}}\n",
+		"nginx.headers":                     "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:nginx: {headers: {A: VALUE}}\n",
+		"backend.args (a list)":             "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1', args: [--since, VALUE]}\n",
+		"placement.tolerations (one value)": "  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: 'acme/backend:1'}\n  threetier:placement: {tolerations: [{key: a, value: VALUE}]}\n",
+	}
+	for name, text := range maps {
+		for _, value := range []string{
+			"2024-02-01", "2024-02-01T10:00:00Z", "2001-12-14t21:59:43.10-05:00", "1.10", "1e3", "0x1F", "010", "1_000", "+1", "~", "", "true", "True", "12345678901234567890",
+		} {
+			if value == "" && !strings.Contains(text, "A: VALUE") || value == "~" && strings.Contains(name, "one value") {
+				continue // an item, or a key, that isn't there
+			}
+			lines := refusedByProgram(project.YAML(t, rest+strings.ReplaceAll(text, "VALUE", value)))
+			if assert.Len(t, lines, 1, "%s: %s", name, value) {
+				assert.Contains(t, lines[0], ", want a string in quotes: YAML may change one without them", name)
+			}
+		}
+	}
+	for _, value := range []string{"yes", "off", "1:30", "1.2.3", "v1.10", "'2024-02-01'", "'1.10'", "'~'", "'true'", "2024-02-01x", "''"} {
+		text := strings.ReplaceAll(maps["backend.env"], "VALUE", value)
+		got := load(t, project.YAML(t, rest+text)).App.Backend.Env["A"]
+		assert.Equal(t, pulumi.String(strings.Trim(value, "'")), got)
+	}
 }
 
 func TestKeyWithoutValueIsAbsent(t *testing.T) {
@@ -385,4 +421,19 @@ func TestPodsWhosePoolsExceedTheInstanceAreRefusedWithTheSum(t *testing.T) {
 	accepted(config(11, 2, "db.t4g.micro")) // 3 and 3 pods, 3 more: 69
 	assert.Len(t, refusals(t, config(12, 2, "db.t4g.micro")), 1)
 	accepted(config(12, 2, "db.t4g.micro").Set(t, "threetier:database.parameters", map[string]any{"max_connections": "85"}))
+}
+
+// A pool of SQLAlchemy's own opens 15 connections, of which the smallest class has few.
+func TestTheBackendHasNoMorePodsByDefaultThanTheInstanceHasConnectionsFor(t *testing.T) {
+	least := "config:\n  aws:region: eu-west-1\n  threetier:cluster: {eks: acme}\n  threetier:database: {lifecycle: disposable}\n  threetier:backend: {image: \"acme/backend:1\", migrate: [alembic]}\n"
+	for class, most := range map[string]int{"db.t4g.micro": 3, "db.t4g.small": 9, "db.t4g.medium": 10} {
+		replicas := load(t, project.YAML(t, least).Set(t, "threetier:database.instanceClass", class)).App.Backend.Replicas
+		assert.Equal(t, pods.ReplicaArgs{Min: 2, Max: most}, replicas, class)
+	}
+	assert.Equal(t, 10, load(t, project.YAML(t, least).Set(t, "threetier:backend.connectionsPerPod", 5)).App.Backend.Replicas.Max)
+	assert.Equal(t, []string{
+		"threetier:backend.connectionsPerPod is 15, want less, a lower replicas.max or a larger instanceClass: in a rollout the pods open " +
+			"backend 5 × 15 + jobs and migration 2 = 77 connections, and db.t4g.micro has 74 for them",
+	}, refusals(t, project.YAML(t, least).Set(t, "threetier:backend.replicas.max", 4)), "what is given isn't changed")
+	assert.Len(t, refusals(t, project.YAML(t, least).Set(t, "threetier:backend.replicas.min", 4)), 1)
 }

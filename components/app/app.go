@@ -215,6 +215,11 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 		before = append(before, frontend.service)
 		app.Tiers = append([]pods.Tier{frontend.tier}, app.Tiers...)
 	}
+	byName, err := newPodNames(ctx, app, name, args, app.Namespace)
+	if err != nil {
+		return err
+	}
+	before = append(before, byName...)
 	front, err := nginx.New(ctx, name+"-nginx", args.Nginx, upstreams, pulumi.Parent(app), pulumi.DependsOn(before))
 	if err != nil {
 		return err

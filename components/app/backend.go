@@ -54,10 +54,12 @@ func (args *BackendArgs) keys() keys.Table {
 		keys.Number("migrateSeconds", &args.MigrateSeconds).Between(1, 86400).Default(600).Example("3600").
 			Doc("Time limit of migrate, in seconds."),
 		args.skipMigrationKey(),
-		// The default is the pool of one process with SQLAlchemy's default pool_size.
-		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(5).Example("10").
-			Doc("The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job for one and the migration for two. " +
-				"If the pods of a rollout need more connections than the instance class has, the config is refused."),
+		// The default is what one process opens with SQLAlchemy's own: a pool_size of 5 and a max_overflow of 10.
+		// https://docs.sqlalchemy.org/en/20/core/pooling.html
+		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(15).Example("10").
+			Doc("The most database connections that one pod opens: the size of its pool and its overflow, times its processes. A worker's pod counts alike, a job for one and the migration for two. " +
+				"If the pods of a rollout need more connections than the instance class has, the config is refused. " +
+				"Without replicas.max, the backend gets fewer pods instead."),
 		keys.TextMap("databaseEnv", &args.DatabaseEnv).ShownAs(constraint.Map{Names: pods.EnvNames, Values: databaseTemplate}).
 			Otherwise("DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD, DB_SSLMODE, DB_SSLROOTCERT, DATABASE_URL, PGSSLMODE, PGSSLROOTCERT").
 			Example(`{PGHOST: "{host}", PGPASSWORD: "{password}"}`).

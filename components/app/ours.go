@@ -74,6 +74,11 @@ func (args AppArgs) named() []owned {
 	if args.Frontend != nil {
 		all = append(all, service(FrontendServiceName, ""))
 	}
+	for _, tier := range []string{backendLabel, frontendLabel} {
+		if args.Nginx.Sticks(tier) {
+			all = append(all, service(nginx.PodsService(tier), ""))
+		}
+	}
 	if len(args.Backend.Permissions) > 0 {
 		all = append(all, owned{"service account", backendAccount, "/api/v1" + at + "/serviceaccounts/" + backendAccount, ""})
 	}
@@ -127,8 +132,12 @@ func (args AppArgs) TakenNames(ctx context.Context, before Before) (problems.Lis
 // they are replaced.
 func (args AppArgs) movedPort(object owned, live liveObject) problems.List {
 	key, tier := "threetier:backend", args.Backend.WorkloadArgs
-	if object.name == FrontendServiceName {
+	switch object.name {
+	case BackendServiceName:
+	case FrontendServiceName:
 		key, tier = "threetier:frontend", args.Frontend.WorkloadArgs
+	default:
+		return nil
 	}
 	for _, port := range live.Spec.Ports {
 		if port.Name == pods.PortName && !slices.Contains(tier.ports(), port.Port) {

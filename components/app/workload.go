@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
@@ -69,6 +70,37 @@ func (w *workload) serve(ctx *pulumi.Context, parent pulumi.Resource, name strin
 	w.Sysctls = corev1.SysctlArray{corev1.SysctlArgs{Name: pulumi.String("net.ipv4.ip_unprivileged_port_start"), Value: pulumi.String("0")}}
 	pods, err := w.Deploy(ctx, parent, after...)
 	return service, pods, err
+}
+
+// newPodNames gives the pods of a tier names in DNS, where nginx leads a client to one of them again.
+func newPodNames(ctx *pulumi.Context, parent pulumi.Resource, name string, args AppArgs, namespace pulumi.StringInput) (created []pulumi.Resource, err error) {
+	ports := map[string]int{backendLabel: args.Backend.Port}
+	if args.Frontend != nil {
+		ports[frontendLabel] = args.Frontend.Port
+	}
+	for _, tier := range slices.Sorted(maps.Keys(ports)) {
+		if !args.Nginx.Sticks(tier) {
+			continue
+		}
+		metadata := pods.Metadata(namespace, tier)
+		metadata.Name = pulumi.String(nginx.PodsService(tier))
+		metadata.Annotations = pulumi.StringMap{"pulumi.com/skipAwait": pulumi.String("true")}
+		service, err := corev1.NewService(ctx, name+"-"+nginx.PodsService(tier), &corev1.ServiceArgs{
+			Metadata: metadata,
+			Spec: corev1.ServiceSpecArgs{
+				ClusterIP: pulumi.String("None"),
+				Selector:  pulumi.StringMap{pods.TierLabel: pulumi.String(tier)},
+				Ports: corev1.ServicePortArray{corev1.ServicePortArgs{
+					Name: pulumi.String(pods.PortName), Port: pulumi.Int(ports[tier]), TargetPort: pulumi.String(pods.PortName),
+				}},
+			},
+		}, pulumi.Parent(parent))
+		if err != nil {
+			return nil, fmt.Errorf("create service %s: %w", nginx.PodsService(tier), err)
+		}
+		created = append(created, service)
+	}
+	return created, nil
 }
 
 // servicePorts are the pods' own: some network policy engines compare Service ports with pod ports. Each leads to what a pod

@@ -78,7 +78,7 @@ func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulum
 	if err := ps.FirstOfEach().Err(); err != nil {
 		return nil, err
 	}
-	if err := parts.checkIdentifier(); err != nil {
+	if err := IdentifierProblems(ctx.Project(), ctx.Stack(), name).Err(); err != nil {
 		return nil, err
 	}
 	bundle, err := rdsca.Bundle(parts.args.Region)

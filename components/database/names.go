@@ -3,10 +3,12 @@ package database
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/problems"
 	"threetier/internal/tags"
 )
 
@@ -23,12 +25,16 @@ var notInIdentifiers = regexp.MustCompile(`[^a-z0-9]+`)
 // longestIdentifier leaves room for the suffix of a replica in the 63 characters of RDS.
 const longestIdentifier = 52
 
-// checkIdentifier is for names that are chosen outside of the args.
-func (b *builder) checkIdentifier() error {
-	identifier := b.identifier()
-	if len(identifier) > longestIdentifier || identifier == "" || identifier[0] < 'a' {
-		return fmt.Errorf("the instance's identifier is %s (from project, stack and component), want a letter and at most %d characters",
-			identifier, longestIdentifier)
+// IdentifierProblems are those of names that are chosen outside of the args. A stack can't be renamed once it has a database, so they
+// are told before its first resource.
+func IdentifierProblems(project, stack, name string) problems.List {
+	identifier := Identifier(project, stack, name)
+	switch tooLong := len(identifier) - longestIdentifier; {
+	case tooLong > 0:
+		return problems.List{{Path: "stack", Value: strconv.Quote(stack), Want: fmt.Sprintf(
+			"a name that is %d characters shorter: the database's name in RDS is %s, and may have %d", tooLong, identifier, longestIdentifier)}}
+	case identifier == "" || identifier[0] < 'a':
+		return problems.List{{Path: "project", Value: strconv.Quote(project), Want: "a name that begins with a letter, as the database's name in RDS does"}}
 	}
 	return nil
 }

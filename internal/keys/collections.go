@@ -259,7 +259,7 @@ func ObjectMap[T any](name string, into *map[string]T, table func(*T) Table) *Ma
 	return m
 }
 
-// TextMap is the row of a map of strings; numbers and booleans are taken as they are written.
+// TextMap is the row of a map of strings.
 func TextMap(name string, into *map[string]string) *MapRow {
 	m := &MapRow{row: newRow(name, "map of strings")}
 	m.key.Constraint, m.key.Default = &m.is, "{}"

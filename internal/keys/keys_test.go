@@ -114,7 +114,11 @@ func TestEachWrongValueIsOneLine(t *testing.T) {
 		`{"name": "a", "ports": [0]}`:                          {"shop.ports[0] is 0, want 1 to 9"},
 		`{"name": "a", "ports": []}`:                           {"shop.ports is empty, want 1 to 2 ports"},
 		`{"name": "a", "ports": [1,2,3]}`:                      {"shop.ports is 3 numbers, want 1 to 2 ports"},
-		`{"name": "a", "labels": {"A":1}}`:                     {`shop.labels is "A", want lowercase names`},
+		`{"name": "a", "labels": {"A":"1"}}`:                   {`shop.labels is "A", want lowercase names`},
+		`{"name": "a", "labels": {"a":1}}`:                     {"shop.labels.a is 1, want a string in quotes: YAML may change one without them"},
+		`{"name": "a", "labels": {"a":null}}`:                  {"shop.labels.a is null, want a string in quotes: YAML may change one without them"},
+		`{"name": "a", "labels": {"a":[1]}}`:                   {"shop.labels.a is [1], want a string"},
+		`{"name": 5}`:                                          {"shop.name is 5, want a string in quotes: YAML may change one without them", "shop.name is missing, want lowercase letters"},
 		`{"name": "a", "nane": "b"}`:                           {`shop.nane is "b", want one of the keys name, size, spare, open, closed, tags, ports, labels, env, shelves, branches, annex, safe: did you mean name?`},
 		`{"name": "a", "shelves": [{"depth": 2, "width": 1}]}`: {"shop.shelves[0].depth is 2, want wood beside it"},
 		`{"name": "a", "shelves": [{}]}`:                       {"shop.shelves[0].width is missing, want 1 to 9"},
@@ -129,10 +133,10 @@ func TestEachWrongValueIsOneLine(t *testing.T) {
 }
 
 func TestSecretIsKeptWhereItMayBeAndHiddenElsewhere(t *testing.T) {
-	s, lines := read(t, `{"name": "a", "env": {"A": "b", "N": 1}}`, true)
+	s, lines := read(t, `{"name": "a", "env": {"A": "b", "N": "1"}}`, true)
 	require.Empty(t, lines)
 	assert.IsType(t, pulumi.StringOutput{}, s.Env["A"])
-	s, _ = read(t, `{"name": "a", "env": {"A": "b", "N": 1}}`, false)
+	s, _ = read(t, `{"name": "a", "env": {"A": "b", "N": "1"}}`, false)
 	assert.Equal(t, map[string]pulumi.StringInput{"A": pulumi.String("b"), "N": pulumi.String("1")}, s.Env)
 	_, lines = read(t, `{"name": "a", "size": "hush"}`, true)
 	assert.Equal(t, []string{"shop.size is [secret], want a whole number", "shop is [secret], want no secret value here: only shop.env are kept secret"}, lines)

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ func (t Table) read(r *reader, path string, value any) {
 	}
 }
 
-// texts decodes a map of strings; numbers and booleans are taken as they are written.
+// texts decodes a map of strings.
 func (r *reader) texts(path string, value any) map[string]string {
 	fields, isMap := value.(map[string]any)
 	if !isMap {
@@ -70,13 +71,33 @@ func (r *reader) texts(path string, value any) map[string]string {
 	}
 	texts := map[string]string{}
 	for _, name := range sorted(fields) {
-		if text, isScalar := scalar(fields[name]); isScalar {
+		if text, isText := asWritten(fields[name]); isText {
 			texts[name] = text
 			continue
 		}
-		r.refuse(path+"."+name, fields[name], "a string")
+		r.refuseText(path+"."+name, fields[name])
 	}
 	return texts
+}
+
+// date is what Pulumi passes on of a value that YAML reads as a date: time.Time's String.
+var date = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [+-]\d{4} \S+$`)
+
+// asWritten is a string that stands in the stack config as it is. Nobody can tell how the others stand there: the program gets 1.1 for
+// 1.10 and for 1.1, 8 for 010 and 31 for 0x1F.
+func asWritten(value any) (string, bool) {
+	text, isText := value.(string)
+	return text, isText && !date.MatchString(text)
+}
+
+// refuseText refuses what isn't a string as it is written.
+func (r *reader) refuseText(path string, value any) {
+	switch value.(type) {
+	case map[string]any, []any:
+		r.refuse(path, value, "a string")
+	default:
+		r.refuse(path, value, "a string in quotes: YAML may change one without them")
+	}
 }
 
 func (r *reader) refuse(path string, value any, want string) {

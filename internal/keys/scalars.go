@@ -197,12 +197,12 @@ func Text[T ~string](name string, into *T) *TextRow {
 		return t.is.Check(path, string(*into))
 	}
 	t.key.read = func(r *reader, path string, value any) {
-		text, isText := value.(string)
+		text, isText := asWritten(value)
 		if t.key.Unquoted {
 			text, isText = scalar(value)
 		}
 		if !isText {
-			r.refuse(path, value, "a string")
+			r.refuseText(path, value)
 			return
 		}
 		*into = T(text)
@@ -210,7 +210,7 @@ func Text[T ~string](name string, into *T) *TextRow {
 	return t
 }
 
-// Unquoted also takes a number or boolean, as the string that it is written as.
+// Unquoted also takes a number or boolean, where only its value counts: 1.50 cores are 1.5.
 func (t *TextRow) Unquoted() *TextRow {
 	t.key.Unquoted = true
 	return t
@@ -287,11 +287,11 @@ func SecretText(name string, into *pulumi.StringInput) *row {
 		return nil
 	}
 	s.key.read = func(r *reader, path string, value any) {
-		if text, isText := value.(string); isText {
+		if text, isText := asWritten(value); isText {
 			*into = secretString(text)
 			return
 		}
-		r.refuse(path, value, "a string")
+		r.refuseText(path, value)
 	}
 	return &s
 }
@@ -356,7 +356,7 @@ func wholeNumber(value any) (int, bool) {
 func scalar(value any) (string, bool) {
 	switch value := value.(type) {
 	case string:
-		return value, true
+		return asWritten(value)
 	case json.Number:
 		return value.String(), true
 	case bool:

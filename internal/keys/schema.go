@@ -66,7 +66,7 @@ func (k *Key) typeSchema() Schema {
 	case "list of integers":
 		return Schema{"type": "array", "items": Schema{"type": "integer"}}
 	case "map of strings":
-		return Schema{"type": "object", "additionalProperties": scalar}
+		return Schema{"type": "object", "additionalProperties": Schema{"type": "string"}}
 	}
 	if k.Unquoted {
 		return scalar

@@ -13,6 +13,14 @@ func (s *Settings) Connections() string {
 	return fmt.Sprintf("%s = %d of %d", sum, pods, s.Database.Connections())
 }
 
+// fitBackend lowers the default of the backend's pods to those that the instance has connections for.
+func (s *Settings) fitBackend() {
+	replicas := &s.App.Backend.Replicas
+	for pods, _ := s.App.Connections(); pods > s.Database.Connections() && replicas.Max > replicas.Min; pods, _ = s.App.Connections() {
+		replicas.Max--
+	}
+}
+
 // connectionProblems refuse pods whose pools the instance has no room for: who comes last gets no connection.
 func (s *Settings) connectionProblems() problems.List {
 	pods, sum := s.App.Connections()

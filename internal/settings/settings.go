@@ -88,6 +88,7 @@ func DefaultNamespace(project, stack string) string {
 
 // problems are the components' own, with whole keys as paths.
 func (s *Settings) problems(ctx *pulumi.Context) problems.List {
+	mostPods := s.App.Backend.Replicas.Max
 	ps := slices.Concat(
 		keys.Table{s.regionKey()}.Problems(),
 		s.Cluster.Complete().Under("cluster"),
@@ -98,6 +99,9 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		s.digestProblems(),
 	)
 	if len(ps) == 0 {
+		if mostPods == 0 {
+			s.fitBackend()
+		}
 		ps = s.connectionProblems()
 	}
 	if s.Cluster.Kubeconfig != nil {

@@ -2,6 +2,7 @@
 package stack
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -20,7 +21,7 @@ const databaseName = "database"
 // Deploy registers a stack: certificates and the database first, then what runs on Kubernetes, and the names that lead to it.
 func Deploy(ctx *pulumi.Context) error {
 	config, err := settings.Load(ctx) // complete: nothing below writes into it
-	if err != nil {
+	if err := errors.Join(err, database.IdentifierProblems(ctx.Project(), ctx.Stack(), databaseName).Err()); err != nil {
 		return err
 	}
 	place, err := cluster.NewCluster(ctx, "cluster", &config.Cluster)

@@ -156,7 +156,8 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 		"An image that migrates at its start": {"progressDeadlineSeconds: 890", "path: /ready"},
 		"WebSockets":                          {"location /api/socket/ {", "proxy_read_timeout 300s;"},
 		"Large uploads":                       {"location /api/files/ {", "client_max_body_size 50m;"},
-		"Events and streams":                  {"proxy_read_timeout 120s;"},
+		"Events and streams":                  {"location /api/events/ {", "proxy_read_timeout 300s;", "proxy_buffering off;"},
+		"Sessions in memory":                  {"name: backend-pods", "set $stick cookie_backend;", "set $stick header_mcp_session_id;"},
 	} {
 		require.Contains(t, examples, title)
 		planned, err := planOf(t, examples[title])

@@ -118,6 +118,13 @@ func (s *Server) Stop() error {
 func (s *Server) PID() int { return s.process.Process.Pid }
 
 func write(config, dir string) (string, error) {
+	// What a pod with sticky routes finds at its start.
+	resolvers := filepath.Join(dir, "resolver.conf")
+	if _, err := os.Stat(resolvers); err != nil {
+		if err := os.WriteFile(resolvers, []byte("resolver 127.0.0.1;\nmap \"\" $pods_domain { default test; }\n"), 0o600); err != nil {
+			return "", err
+		}
+	}
 	file := filepath.Join(dir, "nginx.conf")
 	return file, os.WriteFile(file, []byte(config), 0o600)
 }

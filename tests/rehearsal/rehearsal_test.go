@@ -141,7 +141,7 @@ func base(t *testing.T, edits ...edit) string {
 	// What a pod does before it stops, and how many there are, makes each step longer and finds nothing more.
 	return commit(t, present, append([]edit{
 		file(""),
-		{"Pulumi.dev.yaml", "    env: { LOG_LEVEL: debug }", "    env: { LOG_LEVEL: debug, DRAIN_SECONDS: 1 }"},
+		{"Pulumi.dev.yaml", "    env: { LOG_LEVEL: debug }", "    env: { LOG_LEVEL: debug, DRAIN_SECONDS: '1' }"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 4 } # two, so that a pod can go unnoticed; four, so that scaling is visible\n", "    replicas: { min: 1, max: 1 }\n    minReadySeconds: 1\n"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 2 } # static files need no scaling\n", "    replicas: { min: 1, max: 1 }\n    minReadySeconds: 1\n"},
 		{"Pulumi.dev.yaml", "    replicas: { min: 2, max: 2 } # as the frontend's\n", "    replicas: { min: 1, max: 1 }\n"},

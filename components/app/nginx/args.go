@@ -15,8 +15,11 @@ import (
 	"threetier/internal/problems"
 )
 
-// defaultTimeoutSeconds is how long nginx waits for the next byte of an answer.
-const defaultTimeoutSeconds = 60
+// How long nginx waits for the next byte of an answer. A stream is silent between its events.
+const (
+	defaultTimeoutSeconds = 60
+	defaultStreamSeconds  = 300
+)
 
 // maxBodyMebibytes bounds a request's body: it is kept on disk while it comes in.
 const maxBodyMebibytes = 1024
@@ -60,6 +63,9 @@ type Args struct {
 	Limits                       LimitArgs
 	Internal                     bool
 	Allow                        []string
+	Headers                      map[string]string
+	Maintenance                  string
+	Metrics                      bool
 	LoadBalancer                 LoadBalancerArgs
 }
 
@@ -81,6 +87,8 @@ type RouteArgs struct {
 	StripPrefix    bool
 	TimeoutSeconds int
 	MaxBodySize    string
+	Stream         bool
+	Sticky         string
 }
 
 // LoadBalancerArgs adapt the Service to the cluster's load balancer controller.
@@ -96,7 +104,7 @@ type LimitArgs struct {
 
 // Keys are nginx's, below threetier:nginx.
 func (args *Args) Keys() keys.Table {
-	return slices.Concat(args.podKeys(), args.clientKeys(), args.loadBalancerKeys())
+	return slices.Concat(args.podKeys(), args.clientKeys(), args.answerKeys(), args.loadBalancerKeys())
 }
 
 func (args *Args) podKeys() keys.Table {
@@ -169,7 +177,7 @@ func (args *Args) loadBalancerKeys() keys.Table {
 		keys.Flag("internal", &args.Internal).Example("true").
 			Doc("Makes the load balancer reachable only from the private network."),
 		keys.Texts("allow", &args.Allow).Each(network).Otherwise("any network").Example("[203.0.113.0/24]").
-			Doc("Networks whose clients the load balancer lets in."),
+			Doc("Networks whose clients the load balancer lets in. With maintenance it lets in everybody, and nginx leads these networks alone to the app."),
 		keys.Object("loadBalancer", keys.Table{
 			keys.Text("class", &balancer.Class).Match("^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$", "a class, like eks.amazonaws.com/nlb").Words("a load balancer class").
 				Otherwise("the cluster's own").Example("eks.amazonaws.com/nlb").
@@ -192,10 +200,13 @@ func (args *RouteArgs) keys(certified bool) keys.Table {
 			Doc("Target of the route."),
 		keys.Flag("stripPrefix", &args.StripPrefix).Example("true").
 			Doc("Removes the prefix from the forwarded request."),
-		timeoutKey(&args.TimeoutSeconds, certified).Otherwise("nginx.timeoutSeconds").Example("300").
+		timeoutKey(&args.TimeoutSeconds, certified).Otherwise(fmt.Sprintf("nginx.timeoutSeconds; at least %d with stream", defaultStreamSeconds)).Example("300").
 			Doc("Overrides nginx.timeoutSeconds for this route."),
 		keys.Text("maxBodySize", &args.MaxBodySize).Unquoted().Is(bodySize).Otherwise("nginx.maxBodySize").Example("100m").
 			Doc("Overrides nginx.maxBodySize for this route."),
+		keys.Flag("stream", &args.Stream).Example("true").
+			Doc("Passes each part of a response on as it comes, uncompressed: for events, tokens and long polls."),
+		args.stickyKey(),
 	}
 }
 
@@ -217,7 +228,7 @@ var bodySize = constraint.Text{
 
 // Complete fills in the defaults, and returns what the args can't run with.
 func (args *Args) Complete() problems.List {
-	ps := append(args.Keys().Complete(), routesProblems(args.Routes)...)
+	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.loadBalancerNameProblems())
 	if args.Routes == nil {
 		args.Routes = DefaultRoutes()
 	}
@@ -238,6 +249,16 @@ func (args Args) tls() bool {
 // DualStack tells that the load balancer has IPv6 addresses too.
 func (args Args) DualStack() bool {
 	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
+}
+
+// loadBalancerNameProblems hold a name that an annotation gives to the limit of Elastic Load Balancing, which is told late.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+func (args Args) loadBalancerNameProblems() problems.List {
+	const annotation, most = awsLoadBalancer + "name", 32
+	if name := args.LoadBalancer.Annotations[annotation]; len(name) > most {
+		return problems.List{{Path: "loadBalancer.annotations." + annotation, Value: strconv.Quote(name), Want: fmt.Sprintf("at most %d characters", most)}}
+	}
+	return nil
 }
 
 func routesProblems(routes []RouteArgs) problems.List {

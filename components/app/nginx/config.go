@@ -44,7 +44,7 @@ type configView struct {
 	AppPorts               []int
 	TLSPort                int
 	Redirect               bool // to https
-	HealthPath             string
+	HealthPath, OwnPath    string
 	Workers                int
 	LongestRequest         int
 	ClientKeepaliveSeconds int
@@ -62,7 +62,19 @@ type configView struct {
 	Locations                []locationView
 	MaxBodySize              string
 	Disguised                []string
+	Defaults, Headers        []headerView
+	Maintenance              *maintenanceView
+	Allow                    []string
+	Stickies                 []stickyView
+	PodAddresses             []podAddress
+	MetricsPort              int
 }
+
+// headerView is a header of every response. Variable is its name inside nginx's, and Value is quoted.
+type headerView struct{ Name, Variable, Value string }
+
+// maintenanceView is the message as quoted bodies.
+type maintenanceView struct{ JSON, HTML string }
 
 type upstreamView struct {
 	Name    string
@@ -73,9 +85,12 @@ type locationView struct {
 	Match          string // what follows the word location
 	Literal        string // the path as a pattern; empty for /
 	To             string
-	Origin         string // as the upstream sees its own
+	Port           string // that the upstream listens on
 	Prefix         string // set where it is to be removed
 	TimeoutSeconds int
+	Stream         bool
+	Sticky         *stickyView
+	Number         int // tells the locations apart
 	MaxBodySize    string
 	// BodySize is what MaxBodySize comes to; bodies are counted apart for each.
 	BodySize                  string
@@ -105,7 +120,7 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
 	view := configView{
-		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath,
+		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
 		LongestRequest:           args.LongestRequest(""),
 		ClientKeepaliveSeconds:   max(1, args.DrainSeconds/2),
@@ -121,9 +136,18 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      UpstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: UpstreamKeepaliveSeconds,
-		Locations:                locationViews(args, limits, map[string]string{ToBackend: originOf(backend), ToFrontend: originOf(frontend)}),
+		Locations:                locationViews(args, limits, map[string]string{ToBackend: portOf(backend), ToFrontend: portOf(frontend)}),
 		MaxBodySize:              args.MaxBodySize,
 		Disguised:                disguisedHeaders(),
+		Defaults:                 args.defaultHeaders(),
+		Headers:                  args.ownHeaders(),
+		Maintenance:              args.maintenance(),
+		Allow:                    args.Allow,
+		Stickies:                 args.stickies(),
+		PodAddresses:             podAddresses(),
+	}
+	if args.Metrics {
+		view.MetricsPort = MetricsPort
 	}
 	if view.TLS {
 		view.AppPorts = append(view.AppPorts, tlsPort)
@@ -137,15 +161,15 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 
 // locationViews are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func locationViews(args Args, limits bounds, origins map[string]string) []locationView {
+func locationViews(args Args, limits bounds, ports map[string]string) []locationView {
 	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
 	var locations []locationView
 	for _, route := range routes {
 		location := locationView{
-			Match: route.Path, To: route.To, Origin: origins[route.To],
-			TimeoutSeconds: cmp.Or(route.TimeoutSeconds, args.TimeoutSeconds),
-			MaxBodySize:    route.MaxBodySize,
-			BodySize:       cmp.Or(route.MaxBodySize, args.MaxBodySize),
+			Match: route.Path, To: route.To, Port: ports[route.To],
+			TimeoutSeconds: args.timeout(route), Stream: route.Stream, Sticky: route.sticky(), Number: len(locations),
+			MaxBodySize: route.MaxBodySize,
+			BodySize:    cmp.Or(route.MaxBodySize, args.MaxBodySize),
 		}
 		location.Uploads = limits.uploads(location.BodySize)
 		location.UploadsPerClient = share(location.Uploads)
@@ -159,26 +183,29 @@ func locationViews(args Args, limits bounds, origins map[string]string) []locati
 		location.Literal = regexp.QuoteMeta(route.Path)
 		exact := location
 		exact.Match, location.Match = "= "+route.Path, route.Path+"/"
+		location.Number++
 		locations = append(locations, exact, location)
 	}
 	return locations
 }
 
-// originOf is where a server at host:port thinks it is, if it takes the name from the request and the port from itself.
-func originOf(address string) string {
+// portOf is that of host:port.
+func portOf(address string) string {
 	_, port, _ := strings.Cut(address, ":")
-	return strings.TrimSuffix("http://$host:"+port, ":80")
+	return port
 }
 
-// disguisedHeaders are what a client mustn't send, written with one underscore or more. Servers of CGI's kind read these as
-// the headers themselves; gunicorn takes the last two from its proxy, which nginx is.
+// disguisedHeaders are what a client mustn't send: what some servers take the client's address, scheme or path from, and all spellings of
+// that and of nginx's own headers with an underscore or more. Servers of CGI's kind read these as the headers themselves; gunicorn
+// takes the last two from its proxy, which nginx is.
 // https://docs.gunicorn.org/en/stable/settings.html#forwarder-headers
 func disguisedHeaders() []string {
-	var disguised []string
-	for _, header := range []string{
+	others := []string{"X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-SSL", "X-Original-URL", "X-Rewrite-URL", "X-URL-Scheme"}
+	disguised := slices.Clone(others)
+	for _, header := range append([]string{
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Real-IP", "X-Request-ID",
 		"Content-Length", "Content-Type", "Transfer-Encoding",
-	} {
+	}, others...) {
 		spellings := []string{""}
 		for i, word := range strings.Split(header, "-") {
 			var longer []string

@@ -45,7 +45,9 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, ar
 		Ports:                 ports,
 	}
 	// Not the annotation load-balancer-source-ranges, which EKS Auto Mode ignores.
-	spec.LoadBalancerSourceRanges = pods.Strings(args.Allow)
+	if args.Maintenance == "" {
+		spec.LoadBalancerSourceRanges = pods.Strings(args.Allow)
+	}
 	if args.LoadBalancer.Class != "" {
 		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)
 	}

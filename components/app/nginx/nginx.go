@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -102,10 +103,18 @@ func (args Args) LongestRequest(to string) int {
 	longest := 0
 	for _, route := range args.Routes {
 		if to == "" || route.To == to {
-			longest = max(longest, cmp.Or(route.TimeoutSeconds, args.TimeoutSeconds))
+			longest = max(longest, args.timeout(route))
 		}
 	}
 	return longest
+}
+
+// timeout is how long nginx waits for the next byte of a route's answer.
+func (args Args) timeout(route RouteArgs) int {
+	if route.Stream {
+		return cmp.Or(route.TimeoutSeconds, max(defaultStreamSeconds, args.TimeoutSeconds))
+	}
+	return cmp.Or(route.TimeoutSeconds, args.TimeoutSeconds)
 }
 
 // PodPorts are where the load balancer reaches the pods.
@@ -124,6 +133,9 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 	if args.tls() {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(tlsPort)})
 	}
+	if args.Metrics {
+		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String("metrics"), ContainerPort: pulumi.Int(MetricsPort)})
+	}
 	return pods.Set{
 		Name: name, Label: Label, Place: place,
 		Replicas: args.Replicas, Resources: args.Resources, UID: uid,
@@ -135,9 +147,8 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 			Name: pulumi.String("config"), MountPath: pulumi.String(configFile), SubPath: pulumi.String(configKey), ReadOnly: pulumi.Bool(true),
 		}},
 		Container: corev1.ContainerArgs{
-			Image: pulumi.String(args.Image),
-			// Not the image's entrypoint, which edits configs; -e is for what is said before the config is read.
-			Command:   pods.Strings([]string{"nginx", "-e", "stderr", "-c", configFile}),
+			Image:     pulumi.String(args.Image),
+			Command:   pods.Strings(args.command()),
 			Ports:     ports,
 			Lifecycle: pods.SleepBeforeStop(args.DrainSeconds),
 			ReadinessProbe: corev1.ProbeArgs{
@@ -149,6 +160,15 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 			},
 		},
 	}
+}
+
+// command isn't the image's entrypoint, which edits configs; -e is for what is said before the config is read.
+func (args Args) command() []string {
+	start := []string{"nginx", "-e", "stderr", "-c", configFile}
+	if len(args.stickies()) == 0 {
+		return start
+	}
+	return []string{"sh", "-c", findResolvers + "exec " + strings.Join(start, " ")}
 }
 
 // socketSysctls bound what a connection's two ends hold in the kernel: least, first and most

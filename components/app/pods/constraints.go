@@ -6,7 +6,10 @@ import "threetier/internal/constraint"
 var Image = constraint.Text{
 	Pattern: "^[a-z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?$",
 	Want:    "an image, like registry/name@sha256:…",
-	Words:   "a container image",
+	Words:   "a container image with a tag other than latest, or with a digest",
+	// With either, the pods that a node starts tomorrow may run what nobody deployed.
+	Except:  "^([^@]*/)?[^/:@]+(:latest)?$",
+	Instead: "a version as its tag, or a digest, which make pin writes",
 }
 
 // EnvNames are those of environment variables.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -70,11 +71,20 @@ func PlainEnv(values map[string]pulumi.StringInput) corev1.EnvVarArray {
 		variable := corev1.EnvVarArgs{Name: pulumi.String(name)}
 		// Kubernetes leaves out an empty value, so an up from a saved plan would differ from its preview.
 		if values[name] != pulumi.String("") {
-			variable.Value = values[name].ToStringOutput()
+			variable.Value = values[name].ToStringOutput().ApplyT(literally).(pulumi.StringOutput)
 		}
 		env = append(env, variable)
 	}
 	return env
+}
+
+// literally is a value that arrives as it is written. Kubernetes takes $(NAME) for another variable and $$ for $, but not in a Secret.
+// https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+func literally(value string) string {
+	if !strings.Contains(value, "$(") && !strings.Contains(value, "$$") {
+		return value
+	}
+	return strings.ReplaceAll(value, "$", "$$")
 }
 
 func SecretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {

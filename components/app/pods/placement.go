@@ -42,7 +42,7 @@ func (args *TolerationArgs) keys() keys.Table {
 			Doc("Key of the taint."),
 		keys.Text("operator", &args.Operator).OneOf(TolerationEqual, TolerationExists).Means(TolerationEqual).Example(TolerationExists).
 			Doc(TolerationExists + " ignores the value of the taint."),
-		keys.Text("value", &args.Value).Unquoted().Is(labelValue).Needs(args.Operator != TolerationExists, "none with operator "+TolerationExists).
+		keys.Text("value", &args.Value).Is(labelValue).Needs(args.Operator != TolerationExists, "none with operator "+TolerationExists).
 			Otherwise("empty").Example("apps").
 			Doc("Value of the taint."),
 		keys.Text("effect", &args.Effect).OneOf("NoSchedule", "PreferNoSchedule", "NoExecute").Otherwise("any").Example("NoSchedule").

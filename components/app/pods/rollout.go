@@ -59,14 +59,19 @@ func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deploymen
 		pulumi.RetainOnDelete(true))
 }
 
-// RolloutKey is how long a rollout may take. The least time leaves Kubernetes some to notice a failed rollout before Pulumi
-// stops waiting.
+// RolloutKey is how long the pods that start together may take. The least time leaves Kubernetes some to notice a failed
+// rollout before Pulumi stops waiting.
 func RolloutKey(into *int, byDefault int) *keys.Key {
 	return keys.Number("rolloutSeconds", into).Between(20, MaxTimeoutSeconds).Default(byDefault).Example("120").
-		Doc("Time limit of a rollout, in seconds. Pods that start slowly need more time.")
+		Doc("Time that a new pod has to become ready, in seconds. A rollout starts a quarter of the pods at a time, so it may take four times as long.")
 }
 
+// patience is for all pods of a rollout: with defaultMaxSurge, up to four start one after the other, and more in four groups.
 func (t Set) patience() pulumi.ResourceOption {
-	seconds := fmt.Sprintf("%ds", t.RolloutSeconds)
+	groups := min(t.Replicas.Max, 4)
+	if t.MaxSurge != "" {
+		groups = 1
+	}
+	seconds := fmt.Sprintf("%ds", groups*t.RolloutSeconds)
 	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
 }
