@@ -22,6 +22,12 @@ func TestPageShowsTheFiguresThatArePutIn(t *testing.T) {
 	root := filepath.Join("..", "..")
 	measured, err := costs.Read(filepath.Join(root, costs.File))
 	require.NoError(t, err)
+	var known []string
+	for _, row := range measured.Rows {
+		known = append(known, row.Key)
+		assert.Greater(t, row.Sent, 100, "%s: fewer requests prove nothing", row.Key)
+	}
+	assert.Subset(t, known, rehearse.Keys(), "each key that is measured has its row")
 	text, err := render(measured)
 	require.NoError(t, err)
 	page, err := os.ReadFile(filepath.Join(root, costs.Page))

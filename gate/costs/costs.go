@@ -2,6 +2,7 @@
 package costs
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,15 @@ type Measured struct {
 	Rate int    `json:"rate"`
 	Load string `json:"load"`
 	Rows []Row  `json:"rows"`
+	// Sum is of all else, as it was measured: nobody corrects a figure by hand.
+	Sum string `json:"sum"`
+}
+
+// sum is of all that was measured.
+func (m Measured) sum() (string, error) {
+	m.Sum = ""
+	text, err := json.Marshal(m)
+	return fmt.Sprintf("%x", sha256.Sum256(text)), err
 }
 
 // Row is what one change has cost.
@@ -54,6 +64,9 @@ func Read(file string) (m Measured, err error) {
 	if err == nil {
 		err = json.Unmarshal(text, &m)
 	}
+	if sum, sumErr := m.sum(); err == nil && (sumErr != nil || sum != m.Sum) {
+		err = fmt.Errorf("the sum of %s is %q, want the figures as make costs wrote them", file, m.Sum)
+	}
 	if err != nil {
 		return m, fmt.Errorf("read what changes cost: %w", err)
 	}
@@ -62,7 +75,11 @@ func Read(file string) (m Measured, err error) {
 
 // Write writes the figures.
 func (m Measured) Write(file string) error {
-	text, err := json.MarshalIndent(m, "", "  ")
+	var text []byte
+	sum, err := m.sum()
+	if m.Sum = sum; err == nil {
+		text, err = json.MarshalIndent(m, "", "  ")
+	}
 	if err == nil {
 		err = os.WriteFile(file, append(text, '\n'), 0o644)
 	}

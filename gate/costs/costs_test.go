@@ -1,7 +1,9 @@
 package costs_test
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,5 +32,20 @@ func TestFiguresAreReadAsTheyWereWritten(t *testing.T) {
 	require.NoError(t, written.Write(file))
 	read, err := costs.Read(file)
 	require.NoError(t, err)
+	assert.NotEmpty(t, read.Sum)
+	read.Sum = ""
 	assert.Equal(t, written, read)
+}
+
+func TestFiguresThatSomebodyEditedAreRefused(t *testing.T) {
+	for _, edit := range [][2]string{{`"lost": 30`, `"lost": 0`}, {`"sent": 700`, `"sent": 999`}, {`"2026-11-25"`, `"2026-11-26"`}, {`"rate": 20`, `"rate": 200`}, {`"restarted": true`, `"restarted": false`}} {
+		file := filepath.Join(t.TempDir(), "costs.json")
+		require.NoError(t, costs.Measured{Date: "2026-11-25", Rate: 20, Rows: rows}.Write(file))
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Contains(t, string(text), edit[0])
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), edit[0], edit[1], 1)), 0o600))
+		_, err = costs.Read(file)
+		assert.ErrorContains(t, err, "want the figures as make costs wrote them", edit[1])
+	}
 }

@@ -55,6 +55,15 @@ func TestNoRequestIsLost(t *testing.T) {
 	if enough != nil {
 		t.Error(enough)
 	}
+	stored := allTitles(t, "dev", "load ")
+	for _, title := range l.added() {
+		if !stored[title] {
+			t.Errorf("%q isn't in the table, though the site said that it is stored", title)
+		}
+	}
+	if len(l.added()) < 500 {
+		t.Errorf("%d writes were acknowledged, want 500 or more of 20,000 requests", len(l.added()))
+	}
 }
 
 func changesUnderLoad(t *testing.T, l *traffic) {

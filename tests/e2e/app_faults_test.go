@@ -46,6 +46,21 @@ func attackers(t *testing.T) (namespace string) {
 	return "attackers"
 }
 
+// attack is what one said at its end.
+type attack struct {
+	said string
+	err  error
+}
+
+// check fails the test of an attack that was none.
+func (a attack) check(t *testing.T, connections int) {
+	t.Helper()
+	var opened int
+	if _, err := fmt.Sscanf(a.said, "%d connections", &opened); a.err != nil || err != nil || opened < connections {
+		t.Errorf("the attack opened %d connections, want %d or more: %v: %s", opened, connections, a.err, a.said)
+	}
+}
+
 func TestFaultBadClientsOfOneAddressLeaveTheOthersTheirs(t *testing.T) {
 	from := attackers(t)
 	to := kubectl(t, "dev", "get services -l app.kubernetes.io/name=nginx -o jsonpath='{.items[0].spec.clusterIP}'")
@@ -54,11 +69,11 @@ func TestFaultBadClientsOfOneAddressLeaveTheOthersTheirs(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			before, free := restarts(t, "nginx"), freeMiB(t)
 			least := free
-			said := make(chan string, 1)
+			said := make(chan attack, 1)
 			go func() {
 				out, err := shell(fmt.Sprintf(".local/bin/local exec -- kubectl --namespace %s exec -i probe-nginx -- python3 - %s %s 80 %d %d <<'END'\n%s\nEND",
 					from, kind, to, count, attackSeconds, clientsScript))
-				said <- fmt.Sprintf("%s%v", out, err)
+				said <- attack{out, err}
 			}()
 			answered, failed := 0, []string(nil)
 			for start := time.Now(); time.Since(start) < attackSeconds*time.Second; time.Sleep(100 * time.Millisecond) {
@@ -70,7 +85,9 @@ func TestFaultBadClientsOfOneAddressLeaveTheOthersTheirs(t *testing.T) {
 				}
 				least = min(least, freeMiB(t))
 			}
-			t.Logf("%s: %s; a bystander's requests answered: %d; at most %d MiB of disk", kind, <-said, answered, free-least)
+			attack := <-said
+			attack.check(t, count)
+			t.Logf("%s: %s; a bystander's requests answered: %d; at most %d MiB of disk", kind, attack.said, answered, free-least)
 			if len(failed) > 0 {
 				t.Errorf("%d of a bystander's requests failed, the first: %s", len(failed), failed[0])
 			}

@@ -73,6 +73,8 @@ func runningPods(t *testing.T, stack, tier string) []string {
 type traffic struct {
 	*load.Load
 	told int // hits whose failures were told
+	// short says that a load that has ended was none.
+	short error
 }
 
 // workers bound the requests that are under way at once, as a browser's connections do.
@@ -115,8 +117,14 @@ func startLoadBy(site string, rate int, of ask, by func() *http.Transport) *traf
 	})}
 }
 
+// leastShare of a load's rate is sent even through an outage, in which its workers wait. Fewer requests prove nothing.
+const leastShare = 0.1
+
 // end waits for the last answer.
-func (l *traffic) end() { _ = l.End(0) }
+func (l *traffic) end() {
+	seconds := time.Since(l.Began).Seconds()
+	l.short = l.End(int(max(1, float64(l.Rate)*leastShare) * seconds))
+}
 
 // sent is how many requests were answered or lost.
 func (l *traffic) sent() int { return len(l.Hits()) }
@@ -125,7 +133,11 @@ func (l *traffic) sent() int { return len(l.Hits()) }
 func (l *traffic) failed() []load.Hit {
 	hits := l.Hits()[l.told:]
 	l.told += len(hits)
-	return slices.DeleteFunc(hits, func(h load.Hit) bool { return h.Lost == "" })
+	failed := slices.DeleteFunc(hits, func(h load.Hit) bool { return h.Lost == "" })
+	if l.short != nil {
+		failed = append(failed, load.Hit{At: time.Now(), Lost: "unmeasured", What: "nothing was measured: " + l.short.Error()})
+	}
+	return failed
 }
 
 // added are the titles that the site said it has stored.

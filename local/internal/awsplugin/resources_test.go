@@ -528,6 +528,10 @@ func TestLookups(t *testing.T) {
 	if zone := ask("aws:ec2/getSubnet:getSubnet", map[string]any{"id": privateB})["availabilityZone"]; zone != "eu-west-1b" {
 		t.Errorf("zone: %v", zone)
 	}
+	ranges := ask("aws:ec2/getVpc:getVpc", map[string]any{"id": network["vpcId"]})["cidrBlockAssociations"].([]any)
+	if len(ranges) != 1 || ranges[0].(map[string]any)["cidrBlock"] != "10.0.0.0/16" {
+		t.Errorf("networks of the VPC: %v", ranges)
+	}
 	var open []any
 	for _, id := range ask("aws:ec2/getRouteTables:getRouteTables", map[string]any{"vpcId": network["vpcId"]})["ids"].([]any) {
 		table := ask("aws:ec2/getRouteTable:getRouteTable", map[string]any{"routeTableId": id})
@@ -544,6 +548,7 @@ func TestLookups(t *testing.T) {
 	}
 	for token, arguments := range map[string]map[string]any{
 		"aws:ec2/getSubnet:getSubnet":         {"id": "subnet-nowhere"},
+		"aws:ec2/getVpc:getVpc":               {"id": "vpc-nowhere"},
 		"aws:ec2/getSubnets:getSubnets":       {"filters": []any{map[string]any{"name": "no-such-filter", "values": []any{"x"}}}},
 		"aws:ec2/getRouteTable:getRouteTable": {"subnetId": privateA},
 		"aws:eks/getAddon:getAddon":           {"clusterName": "acme-dev", "addonName": "metrics-server"},
