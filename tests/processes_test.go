@@ -223,6 +223,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
 		`jobs is "psql-report", want another name: those of make psql`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
 		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
+		`jobs.j.login is "admin", want app or owner`:                    job(func(a *app.JobArgs) { a.Login = "admin" }),
 		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
 		`workers.w.replicas.max is 1, want min (2) or more`:             worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),
 		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:         job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),

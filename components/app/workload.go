@@ -9,6 +9,7 @@ import (
 
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
+	"threetier/components/database"
 )
 
 const (
@@ -24,6 +25,10 @@ type workload struct {
 	pods.Set
 	args WorkloadArgs // with defaults
 	env  corev1.EnvVarArray
+
+	// database and templates are what the environment has of the database.
+	database  database.Connection
+	templates map[string]string
 }
 
 // newWorkload fills in what follows from the args. The Secret is part of it because a new

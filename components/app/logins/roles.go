@@ -92,6 +92,7 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		"PGPASSWORD":         r.of.Administrator.Password,
 		"APP_VERIFIER":       verifier(r.of.App, needs.Database.Password),
 		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
+		"OWNER_VERIFIER":     verifier(r.of.Owner, r.of.Migration.Password),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create secret: %w", err)
@@ -101,7 +102,7 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
 	}),
 		pods.SecretEnv(secret, []string{"PGPASSWORD"})...)
-	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
+	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER", "OWNER_VERIFIER"})
 	r.Mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
 	r.ca = CAVolume(secret)
 	r.Mount("database-ca", CADir, r.ca)
@@ -153,7 +154,8 @@ func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, s
 		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.Jobs)),
 		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.Pods)),
 		"PASSWORD_VERSION": pulumi.String(strconv.Itoa(r.of.PasswordVersion)),
-		"RESTING_LOGIN":    pulumi.String(r.of.Resting),
+		"OWNER_LOGIN":      pulumi.String(r.of.Owner),
+		"RESTING_LOGINS":   pulumi.String(strings.Join(r.of.Resting, ",")),
 	})
 	t := r.Set
 	t.Container = corev1.ContainerArgs{
