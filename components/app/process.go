@@ -22,6 +22,7 @@ type ProcessArgs struct {
 	Command        []string
 	Login          string
 	Resources      pods.ResourceArgs
+	DiskGiB        int
 	Env, SecretEnv map[string]pulumi.StringInput
 	Egress         []EgressArgs
 }
@@ -43,7 +44,7 @@ func (args *ProcessArgs) keys(own ...*keys.Key) keys.Table {
 		keys.Text("login", &args.Login).OneOf(LoginApp, LoginOwner).Means(LoginApp).Example(LoginOwner).
 			Doc("The database login of the process: the app's, or one that acts as the owner of the database. " +
 				"REFRESH MATERIALIZED VIEW, TRUNCATE, ANALYZE and VACUUM of a table, and every change of the schema want the owner."),
-	}, own, keys.Table{args.Resources.Key(backendDefaults.cpu, backendDefaults.memory)},
+	}, own, keys.Table{args.Resources.Key(backendDefaults.cpu, backendDefaults.memory), pods.DiskKey(&args.DiskGiB)},
 		pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: debug}", "{SMTP_PASSWORD: {secure: …}}"}, [2]string{
 			"Environment variables beside the backend's. They replace those of the same name.",
 			"Environment variables that are stored in a Kubernetes Secret of the process.",
@@ -60,7 +61,7 @@ var processName = constraint.Text{
 func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (pods.Set, error) {
 	t := w.Set
 	t.Name, t.Label = name, label
-	t.Resources = args.Resources
+	t.Resources, t.DiskGiB = args.Resources, args.DiskGiB
 	t.DrainSeconds = 0 // nobody sends it requests
 	t.Annotations = nil
 	own, err := t.Env(ctx, parent, args.Env, args.SecretEnv)

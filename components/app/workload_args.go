@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app/logins"
+	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
@@ -24,14 +25,21 @@ type WorkloadArgs struct {
 	Port, FormerPort     int
 	Command, Args        []string
 	HealthPath, LivePath string
+	HealthHost           string
+	ReadySeconds         int
 	Replicas             pods.ReplicaArgs
 	Resources            pods.ResourceArgs
+	DiskGiB              int
 	RunAsUser            int
 	WritablePaths        []string
 	RolloutSeconds       int
+	StopSeconds          int
 	MinReadySeconds      *int
 	Env, SecretEnv       map[string]pulumi.StringInput
 	Egress               []EgressArgs
+
+	// https tells that the app's clients come by HTTPS.
+	https bool
 }
 
 // workloadDefaults are a component's own values for what its args leave out.
@@ -41,6 +49,9 @@ type workloadDefaults struct {
 	minReplicas, maxReplicas int
 	cpu, memory              string
 }
+
+// readyEvery is so short that the site is back soon after its database is.
+const readyEvery = 3
 
 // urlPath is where a probe asks.
 var urlPath = constraint.Text{Pattern: `^/[A-Za-z0-9._~/%-]*(\?[A-Za-z0-9._~/%&=-]*)?$`, Want: "a path that starts with /"}
@@ -61,11 +72,18 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 		keys.Texts("args", &args.Args).Otherwise("the image's command").Example(`[--port, "3000"]`).
 			Doc("Replaces the image's command."),
 		keys.Text("healthPath", &args.HealthPath).Is(urlPath).Default(d.healthPath).Example("/readyz").
-			Doc("Path of the readiness and startup probes. It answers 2xx or 3xx when the app can serve."),
+			Doc("Path of the readiness probe. It answers 2xx when the app can serve. A redirect to the same host is followed."),
+		keys.Text("healthHost", &args.HealthHost).Match(`^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$`, "a host name, like shop.example.org").
+			Otherwise("the domain's name, else the first of nginx.hosts, else the pod's address").Example("shop.example.org").
+			Doc("Host header of the probes, for an app that refuses hosts that it doesn't know. With a certificate or a domain, the probes also say X-Forwarded-Proto: https."),
 		keys.Text("livePath", &args.LivePath).Is(urlPath).Otherwise("a check of the TCP port").Example("/healthz").
 			Doc("Path of the liveness probe. It should fail only if a restart helps, so it should not check the database."),
+		keys.Number("readySeconds", &args.ReadySeconds).Between(readyEvery, pods.MaxTimeoutSeconds).Default(3 * readyEvery).Example("60").
+			Doc("Time that a busy pod can leave healthPath unanswered before it gets no more requests, in seconds. " +
+				"It counts for an answer that says no, too. If it is more than a minute, livePath has the same time."),
 		args.Replicas.Key(d.minReplicas, d.maxReplicas),
 		args.Resources.Key(d.cpu, d.memory),
+		pods.DiskKey(&args.DiskGiB),
 		keys.Number("runAsUser", &args.RunAsUser).Between(1, 1<<31-1).Default(pods.DefaultRunAsUser).Example("1000").
 			Doc("User and group id of the container, for images that need a specific one."),
 		keys.Texts("writablePaths", &args.WritablePaths).Once("each directory once").Each(constraint.Text{
@@ -77,6 +95,9 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 		}).Otherwise("[" + pods.WritableTmp + "]").Example("[/tmp, /var/cache/app]").
 			Doc("Writable directories, empty at start. The rest of the file system is read-only."),
 		pods.RolloutKey(&args.RolloutSeconds, pods.DefaultRolloutSeconds),
+		keys.Number("stopSeconds", &args.StopSeconds).Between(1, pods.MaxTimeoutSeconds).Otherwise("the longest timeoutSeconds of its routes").Example("900").
+			Doc("Time that a stopping pod has to finish running requests, in seconds: a long download, a stream, a WebSocket. " +
+				"NGINX has the longest of its tiers. timeoutSeconds of a route is another time, that of silence."),
 		keys.Number("minReadySeconds", &args.MinReadySeconds).Between(0, pods.DefaultRolloutSeconds/3).Default(min(defaultMinReadySeconds, rollout/3)).Example("30").
 			Needs(args.MinReadySeconds == nil || *args.MinReadySeconds <= rollout/3, fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout)).
 			Doc("Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout."),
@@ -94,6 +115,11 @@ func parents(dir string) []string {
 	}
 	slices.Reverse(all)
 	return all
+}
+
+// knownAs fills in what the app's clients see of it.
+func (args *WorkloadArgs) knownAs(way nginx.Args) {
+	args.HealthHost, args.https = cmp.Or(args.HealthHost, way.Host()), way.Certified()
 }
 
 func (args WorkloadArgs) sets(name string) bool {

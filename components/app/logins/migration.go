@@ -55,6 +55,6 @@ func (r *Logins) OneMigration(ctx *pulumi.Context, parent pulumi.Resource, of po
 
 // HardenedLock has the lock's own resources in the pod of another set.
 func HardenedLock(t pods.Set, container corev1.ContainerArgs) corev1.ContainerInput {
-	t.Resources = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}
+	t.Resources, t.FileCapabilities = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, false
 	return t.Hardened(container, "lock")
 }
