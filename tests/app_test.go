@@ -109,6 +109,10 @@ func environment(t *testing.T, res recorder.Resource) map[string]string {
 			env[name] = ""
 			continue
 		}
+		if field, isField := source["fieldRef"].(map[string]any); isField {
+			env[name] = fmt.Sprint("field ", field["fieldPath"])
+			continue
+		}
 		ref := source["secretKeyRef"].(map[string]any)
 		env[name] = fmt.Sprintf("secret %s %s", ref["name"], ref["key"])
 	}

@@ -25,6 +25,7 @@ type ProcessArgs struct {
 	DiskGiB        int
 	Env, SecretEnv map[string]pulumi.StringInput
 	Egress         []EgressArgs
+	PodAnnotations map[string]string
 }
 
 // The logins of a process.
@@ -48,7 +49,7 @@ func (args *ProcessArgs) keys(own ...*keys.Key) keys.Table {
 		pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: debug}", "{SMTP_PASSWORD: {secure: …}}"}, [2]string{
 			"Environment variables beside the backend's. They replace those of the same name.",
 			"Environment variables that are stored in a Kubernetes Secret of the process.",
-		}), keys.Table{egress})
+		}), keys.Table{egress, pods.AnnotationsKey(&args.PodAnnotations)})
 }
 
 // processName is part of labels and of other names, which have at most 63 characters.
@@ -63,7 +64,7 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	t.Name, t.Label = name, label
 	t.Resources, t.DiskGiB = args.Resources, args.DiskGiB
 	t.DrainSeconds = 0 // nobody sends it requests
-	t.Annotations = nil
+	t.Annotations, t.PodAnnotations = nil, args.PodAnnotations
 	own, err := t.Env(ctx, parent, args.Env, args.SecretEnv)
 	if err != nil {
 		return pods.Set{}, err
@@ -77,7 +78,7 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 	}
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Command)
-	t.Container.Env = append(pods.WithoutNames(w.env, own), own...)
+	t.Container.Env = pods.Joined(w.env, own)
 	return t, nil
 }
 

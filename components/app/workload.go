@@ -35,13 +35,17 @@ type workload struct {
 // newWorkload fills in what follows from the args. The Secret is part of it because a new
 // value must reach the migration as well as the pods.
 func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args WorkloadArgs) (*workload, error) {
-	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, args.RunAsUser, args.writable()
+	t.Replicas, t.Resources, t.UID = args.Replicas, args.Resources, args.RunAsUser
+	t.Writable, t.Copied = args.directories()
 	t.RolloutSeconds, t.MinReady, t.DrainSeconds = args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
-	t.DiskGiB, t.FileCapabilities = args.DiskGiB, true
+	t.DiskGiB, t.FileCapabilities, t.PodAnnotations = args.DiskGiB, true, args.PodAnnotations
 	t.RequestSeconds = cmp.Or(args.StopSeconds, t.RequestSeconds)
 	w := &workload{Set: t, args: args}
 	var err error
 	if w.env, err = t.Env(ctx, parent, args.Env, args.SecretEnv); err != nil {
+		return nil, err
+	}
+	if err := w.MountFiles(ctx, parent, args.SecretFiles); err != nil {
 		return nil, err
 	}
 	if !args.sets("HOME") {

@@ -58,6 +58,7 @@ type Logins struct {
 	appOwns  bool
 	image    string
 	of       database.Roles
+	app      database.Login
 	env      corev1.EnvVarArray // of a client of the database
 	// administrator is the environment of a client that logs in as the administrator.
 	administrator corev1.EnvVarArray
@@ -71,7 +72,8 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		return nil, nil
 	}
 	r := &Logins{
-		resource: name, image: needs.Image, of: *needs.Database.Roles, appOwns: needs.AppOwns,
+		resource: name, image: needs.Image, of: *needs.Database.Roles,
+		app: database.Login{Username: needs.Database.Username, Password: needs.Database.Password}, appOwns: needs.AppOwns,
 		Set: pods.Set{
 			Name: name + "-roles", Label: Label, Place: needs.Place, UID: pods.DefaultRunAsUser,
 			Resources: pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, Writable: []string{pods.WritableTmp},

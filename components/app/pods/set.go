@@ -47,12 +47,14 @@ type Set struct {
 	DiskGiB        int // default: defaultDiskGiB
 	UID            int
 	RolloutSeconds int
-	MinReady       int // seconds
-	DrainSeconds   int // how long a pod that is to stop is still sent requests
-	RequestSeconds int // the longest request
-	Writable       []string
+	MinReady       int                   // seconds
+	DrainSeconds   int                   // how long a pod that is to stop is still sent requests
+	RequestSeconds int                   // the longest request
+	Writable       []string              // empty at the start
+	Copied         []string              // writable too, with what the image has there
 	ServiceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
 	MaxSurge       string                // default: defaultMaxSurge
+	Recreate       bool                  // a rollout ends the old pod before it starts the new one
 	Sysctls        corev1.SysctlArray
 	// FileCapabilities lets programs start whose files have the capability to bind low ports. Nobody gets the capability:
 	// privileges can't grow. Linux refuses to start them where it isn't in the container's bounding set.
@@ -62,6 +64,7 @@ type Set struct {
 	Container        corev1.ContainerArgs  // what differs between tiers
 	Before           corev1.ContainerArray // init containers
 	Annotations      pulumi.StringMap      // of the Deployment, beside its own
+	PodAnnotations   map[string]string     // of the pods, beside their own
 }
 
 // Deploy makes the Deployment and what keeps it alive under load and drains.
@@ -103,9 +106,12 @@ func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pul
 		ProgressDeadlineSeconds: pulumi.Int(t.RolloutSeconds - StopMarginSeconds),
 		RevisionHistoryLimit:    pulumi.Int(3),
 		Template: corev1.PodTemplateSpecArgs{
-			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.mayMove()},
+			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.annotations(t.mayMove())},
 			Spec:     t.podSpec(),
 		},
+	}
+	if t.Recreate {
+		spec.Strategy = appsv1.DeploymentStrategyArgs{Type: pulumi.String("Recreate")}
 	}
 	if t.MinReady > 0 {
 		spec.MinReadySeconds = pulumi.Int(t.MinReady)
@@ -136,7 +142,7 @@ func (t Set) podSpec() corev1.PodSpecArgs {
 		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.PullSecret.ToStringOutput()})
 	}
 	return corev1.PodSpecArgs{
-		InitContainers:                t.Before,
+		InitContainers:                append(t.copying(), t.Before...),
 		Containers:                    corev1.ContainerArray{t.Hardened(t.Container, t.Label)},
 		Volumes:                       append(volumes, t.Volumes...),
 		ServiceAccountName:            t.ServiceAccount,
