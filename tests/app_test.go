@@ -109,6 +109,10 @@ func environment(t *testing.T, res recorder.Resource) map[string]string {
 			env[name] = ""
 			continue
 		}
+		if field, isField := source["fieldRef"].(map[string]any); isField {
+			env[name] = fmt.Sprint("field ", field["fieldPath"])
+			continue
+		}
 		ref := source["secretKeyRef"].(map[string]any)
 		env[name] = fmt.Sprintf("secret %s %s", ref["name"], ref["key"])
 	}
@@ -483,6 +487,29 @@ func TestPodsWaitForTheLongestRequestOfTheirRoutes(t *testing.T) {
 	require.EqualValues(t, 20+900+10, grace("shop-nginx"))
 	require.EqualValues(t, 15+900+10, grace("shop-backend"))
 	require.EqualValues(t, 15+5+10, grace("shop-frontend"))
+}
+
+// What streams for ten minutes is never silent for long: its time to end isn't that of a silence, which a TLS listener limits.
+func TestStoppingPodsWaitForStopSeconds(t *testing.T) {
+	run := func(backend, frontend int) (grace func(string) any, config string) {
+		r := runApp(t, func(a *appStack) {
+			a.Nginx.DrainSeconds, a.Nginx.CertificateArn = 20, "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
+			a.Backend.StopSeconds, a.Frontend.StopSeconds = backend, frontend
+		})
+		return func(name string) any {
+			return r.Named(t, deploymentType, name).Input(t, "spec.template.spec.terminationGracePeriodSeconds")
+		}, r.Named(t, configMapType, "shop-nginx-config").Input(t, `data["nginx.conf"]`).(string)
+	}
+	grace, config := run(900, 0)
+	require.EqualValues(t, 15+900+10, grace("shop-backend"))
+	require.EqualValues(t, 15+60+10, grace("shop-frontend"))
+	require.EqualValues(t, 20+900+10, grace("shop-nginx"), "or nginx would cut it")
+	require.Contains(t, config, "worker_shutdown_timeout 900s;")
+	require.Contains(t, config, "proxy_read_timeout 60s;", "silence is another time")
+	grace, config = run(5, 30)
+	require.EqualValues(t, 15+5+10, grace("shop-backend"), "WebSockets may be cut, say")
+	require.EqualValues(t, 20+30+10, grace("shop-nginx"), "the longest of the tiers")
+	require.Contains(t, config, "worker_shutdown_timeout 30s;")
 }
 
 func TestAutoscalerExistsOnlyWhereReplicasDiffer(t *testing.T) {

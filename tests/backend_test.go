@@ -175,6 +175,97 @@ func TestProbesDontRestartAPodForASlowDatabase(t *testing.T) {
 	require.Less(t, back, 5.0, "back in the Service soon after the database is back")
 }
 
+// Apps refuse the Host that they don't know (kubernetes#14713), and redirect a request that didn't come by HTTPS.
+func TestProbesAskAsNginxDoes(t *testing.T) {
+	headers := func(change func(*appStack), name, probe string) any {
+		r := runApp(t, func(a *appStack) {
+			a.Backend.LivePath, a.Frontend.LivePath = "/alive", "/alive"
+			change(a)
+		})
+		return r.Named(t, deploymentType, name).Input(t, "spec.template.spec.containers[0]."+probe+"Probe.httpGet.httpHeaders")
+	}
+	host := func(name string) map[string]any { return map[string]any{"name": "Host", "value": name} }
+	https := map[string]any{"name": "X-Forwarded-Proto", "value": "https"}
+	const certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/1-2"
+	for _, name := range []string{"shop-backend", "shop-frontend"} {
+		for _, probe := range []string{"readiness", "liveness", "startup"} {
+			for _, c := range []struct {
+				why    string
+				change func(*appStack)
+				want   any
+			}{
+				{"the pod's address", func(*appStack) {}, nil},
+				{"a key", func(a *appStack) { a.Backend.HealthHost, a.Frontend.HealthHost = "probe.example", "probe.example" }, []any{host("probe.example")}},
+				{"hosts", func(a *appStack) { a.Nginx.Hosts = []string{"*.example.org", "shop.example.org", "b.example.org"} }, []any{host("shop.example.org")}},
+				{"no whole host", func(a *appStack) { a.Nginx.Hosts = []string{"*.example.org"} }, nil},
+				{"a domain before its certificates", func(a *appStack) {
+					a.Nginx.Domain.Name, a.Nginx.Hosts = "shop.example.org", []string{"old.example.org"}
+				}, []any{host("shop.example.org"), https}},
+				{"a certificate", func(a *appStack) { a.Nginx.CertificateArn = certificate }, []any{https}},
+			} {
+				require.Equal(t, c.want, headers(c.change, name, probe), "%s of %s with %s", probe, name, c.why)
+			}
+		}
+	}
+	tcp := runApp(t, func(a *appStack) { a.Nginx.CertificateArn = certificate }).Named(t, deploymentType, "shop-nginx")
+	require.Nil(t, tcp.Input(t, "spec.template.spec.containers[0].readinessProbe.httpGet.httpHeaders"), "nginx answers any host there")
+
+	_, err := tryApp(func(a *appStack) { a.Backend.HealthHost = "https://shop.example.org" }, recorder.Options{})
+	require.ErrorContains(t, err, `backend.healthHost is "https://shop.example.org", want a host name, like shop.example.org`)
+}
+
+func TestABusyPodMayLeaveItsHealthPathUnanswered(t *testing.T) {
+	patience := func(seconds int, probe string) float64 {
+		r := runApp(t, func(a *appStack) { a.Backend.ReadySeconds, a.Backend.LivePath = seconds, "/alive" })
+		container := r.Named(t, deploymentType, "shop-backend").Input(t, "spec.template.spec.containers[0]."+probe).(map[string]any)
+		return container["periodSeconds"].(float64) * container["failureThreshold"].(float64)
+	}
+	require.EqualValues(t, 9, patience(0, "readinessProbe"))
+	require.EqualValues(t, 60, patience(0, "livenessProbe"))
+	require.EqualValues(t, 33, patience(31, "readinessProbe"), "no less than it may")
+	require.EqualValues(t, 60, patience(31, "livenessProbe"))
+	require.EqualValues(t, 300, patience(300, "readinessProbe"))
+	require.EqualValues(t, 300, patience(300, "livenessProbe"), "a busy pod isn't restarted before it is left out")
+}
+
+func TestATiersDiskIsItsOwn(t *testing.T) {
+	r := runProcesses(t, func(a *appStack) {
+		a.Backend.DiskGiB = 20
+		worker := a.Workers["mailer"]
+		worker.DiskGiB = 5
+		a.Workers["mailer"] = worker
+	})
+	for name, want := range map[string]string{"shop-backend": "20Gi", "shop-frontend": "2Gi", "shop-nginx": "2Gi", "shop-worker-mailer": "5Gi"} {
+		got := r.Named(t, deploymentType, name).Input(t, `spec.template.spec.containers[0].resources.limits["ephemeral-storage"]`)
+		require.Equal(t, want, got, name)
+	}
+	require.Equal(t, "20Gi", r.One(t, jobType).Input(t, `spec.template.spec.containers[0].resources.limits["ephemeral-storage"]`), "the migration's")
+	nightly := r.Named(t, cronJobType, "shop-job-nightly")
+	require.Equal(t, "2Gi", nightly.Input(t, template(nightly)+`.spec.containers[0].resources.limits["ephemeral-storage"]`))
+}
+
+// Linux answers EPERM to the start of a program with a file capability that isn't in the bounding set: official Caddy, say.
+func TestProgramsWithFileCapabilitiesStartWithoutHavingThem(t *testing.T) {
+	r := runProcesses(t, withRoles)
+	context := func(res recorder.Resource, container string) map[string]any {
+		return res.Input(t, template(res)+".spec."+container+".securityContext").(map[string]any)
+	}
+	for _, res := range []recorder.Resource{
+		r.Named(t, deploymentType, "shop-backend"), r.Named(t, deploymentType, "shop-frontend"), r.Named(t, jobType, "shop-backend-migrate"),
+		r.Named(t, deploymentType, "shop-worker-mailer"), r.Named(t, cronJobType, "shop-job-nightly"),
+	} {
+		got := context(res, "containers[0]")
+		require.Equal(t, map[string]any{"drop": []any{"ALL"}, "add": []any{"NET_BIND_SERVICE"}}, got["capabilities"], res.Name)
+		require.Equal(t, false, got["allowPrivilegeEscalation"], res.Name)
+	}
+	for _, got := range []map[string]any{
+		context(r.Named(t, deploymentType, "shop-nginx"), "containers[0]"), context(r.Named(t, jobType, "shop-backend-roles"), "containers[0]"),
+		context(r.Named(t, jobType, "shop-backend-migrate"), "initContainers[0]"),
+	} {
+		require.Equal(t, map[string]any{"drop": []any{"ALL"}}, got["capabilities"], "images of our own need none")
+	}
+}
+
 func TestServicePortIsThePodsPort(t *testing.T) {
 	r := runApp(t, func(a *appStack) { a.Backend.Port = 3000 })
 	service := r.Named(t, serviceType, "shop-backend")

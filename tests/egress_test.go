@@ -146,7 +146,7 @@ func TestWrongWaysOutAreALineEach(t *testing.T) {
 		"threetier:backend.egress[7].to is missing, want " + network,
 		"threetier:frontend.egress[0].ports is [8000], want none: the port is the backend's own",
 		"threetier:frontend.egress[1].ports is missing, want 1 to 20 ports",
-		"threetier:frontend.egress[2].port is 443, want one of the keys to, ports: did you mean ports?",
+		"threetier:frontend.egress[2].port is 443, want one of the keys to, ports, udp: did you mean ports?",
 		"threetier:frontend.egress[2].ports is missing, want 1 to 20 ports",
 	}, refusals(t, config))
 }

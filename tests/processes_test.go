@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -131,7 +132,7 @@ func TestNodesCanBeRemovedUnlessAJobRuns(t *testing.T) {
 	const prefix = "cluster-autoscaler.kubernetes.io/"
 	r := runProcesses(t, func(a *appStack) { a.Backend.WritablePaths = []string{"/cache"} })
 	for name, volumes := range map[string]string{
-		"shop-backend": "writable-0,writable-1", "shop-frontend": "writable-0", "shop-nginx": "writable-0", "shop-worker-mailer": "writable-0,writable-1",
+		"shop-backend": "writable-0,copied", "shop-frontend": "writable-0", "shop-nginx": "writable-0", "shop-worker-mailer": "writable-0,copied",
 	} {
 		annotations := r.Named(t, deploymentType, name).Input(t, "spec.template.metadata.annotations")
 		require.Equal(t, map[string]any{prefix + "safe-to-evict-local-volumes": volumes}, annotations, name)
@@ -139,6 +140,37 @@ func TestNodesCanBeRemovedUnlessAJobRuns(t *testing.T) {
 	for _, job := range append(r.All(jobType), r.Named(t, cronJobType, "shop-job-nightly")) {
 		require.Equal(t, "false", job.Input(t, template(job)+`.metadata.annotations["`+prefix+`safe-to-evict"]`), job.Name)
 	}
+}
+
+func TestSingleWorkerNeverRunsTwiceAtOnce(t *testing.T) {
+	single := func(a *appStack) {
+		a.Workers = map[string]app.WorkerArgs{"bot": {ProcessArgs: app.ProcessArgs{Command: []string{"bot"}}, Single: true, StopSeconds: 120}}
+	}
+	r := runApp(t, func(a *appStack) { withRoles(a); single(a) })
+	bot := r.Named(t, deploymentType, "shop-worker-bot")
+	require.Equal(t, map[string]any{"type": "Recreate"}, bot.Input(t, "spec.strategy"))
+	require.EqualValues(t, 1, bot.Input(t, "spec.replicas"))
+	require.EqualValues(t, pods.DefaultRolloutSeconds+120-10, bot.Input(t, "spec.progressDeadlineSeconds"), "the old pod may take its time")
+	// Who evicts a pod has it replaced at once.
+	lock := bot.Input(t, "spec.template.spec.initContainers[0]").(map[string]any)
+	require.Equal(t, "lock", lock["name"])
+	require.Equal(t, "Always", lock["restartPolicy"], "it is held as long as the bot runs")
+	env := environmentOf(t, r, lock)
+	require.Equal(t, "threetier_a", env["PGUSER"])
+	require.Equal(t, "the-app's", env["PGPASSWORD"])
+	require.Contains(t, env["PGOPTIONS"], "-c tcp_keepalives_idle=10 ", "a node that is lost doesn't hold it for hours")
+	script := scriptOf(lock)
+	migration := scriptOf(r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers[0]").(map[string]any))
+	key := regexp.MustCompile(`pg_advisory_lock\((-?\d+)\)`)
+	require.NotEqual(t, key.FindString(migration), key.FindString(script), "a migration waits for no worker")
+	require.Equal(t, key.ReplaceAllString(migration, ""), key.ReplaceAllString(script, ""))
+
+	require.Nil(t, runApp(t, single).Named(t, deploymentType, "shop-worker-bot").Input(t, "spec.template.spec.initContainers"), "logins of others")
+	args := appArgs()
+	single(&args)
+	require.Empty(t, args.Complete())
+	_, sum := args.Connections()
+	require.Contains(t, sum, "worker bot 1 × 5 + jobs and migration 4", "its lock's, twice while one pod waits for the other")
 }
 
 func TestScheduledJobNeverRunsTwiceAtOnce(t *testing.T) {
@@ -223,7 +255,9 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
 		`jobs is "psql-report", want another name: those of make psql`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
 		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
+		`jobs.j.login is "admin", want app or owner`:                    job(func(a *app.JobArgs) { a.Login = "admin" }),
 		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
+		`workers.w.single is true, want false with replicas of more`:    worker(func(a *app.WorkerArgs) { a.Single, a.Replicas = true, pods.ReplicaArgs{Max: 2} }),
 		`workers.w.replicas.max is 1, want min (2) or more`:             worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),
 		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:         job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),
 		`jobs.j.schedule is "0 3 31 2 *", want one that comes`:          job(func(a *app.JobArgs) { a.Schedule = "0 3 31 2 *" }),

@@ -27,6 +27,8 @@ const (
 	wrongLogin   = "password authentication failed"
 	threetierA   = "threetier_a"
 	threetierB   = "threetier_b"
+	ownerA       = "threetier_owner_a"
+	ownerB       = "threetier_owner_b"
 	migrationPwd = "migrations-own-password"
 )
 
@@ -101,7 +103,7 @@ func (s *rolesServer) app(t *testing.T, version int) *recorder.Recording {
 		roles.Extensions = s.extensions
 		roles.PasswordVersion = version
 		if version%2 == 0 {
-			roles.App, roles.Resting = roles.Resting, roles.App
+			roles.App, roles.Owner, roles.Resting = threetierB, ownerB, []string{threetierA, ownerA}
 		}
 		a.Database.Username, a.Database.Password = pulumi.String(roles.App), secretText(appPassword(version))
 		roles.Administrator.Password, roles.Migration.Password = secretText(postgres.AdminPassword), secretText(migrationPwd)
@@ -266,6 +268,8 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 
 	s.mustRun(t, 2, "roles.sql")
 	for range 2 { // an up that was interrupted, and the next
+		s.as(t, ownerA, migrationPwd, "", "ANALYZE items")
+		s.as(t, ownerB, migrationPwd, "", "ANALYZE items")
 		s.as(t, threetierA, appPassword(1), "0", "SELECT count(*) FROM items")
 		s.as(t, threetierB, appPassword(2), "0", "SELECT count(*) FROM items")
 		s.mustRun(t, 2, "roles.sql")
@@ -278,7 +282,9 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 
 	s.mustRun(t, 2, "lock.sql", "roles.sql")
 	s.refuses(t, threetierA, appPassword(1), noLogin, "SELECT 1")
+	s.refuses(t, ownerA, migrationPwd, noLogin, "SELECT 1")
 	s.as(t, threetierB, appPassword(2), "0", "SELECT count(*) FROM items")
+	s.as(t, ownerB, migrationPwd, "", "ANALYZE items")
 	_, err = s.run(t, 4, "roles.sql")
 	require.Error(t, err, "b is in use")
 	s.mustRun(t, 3, "roles.sql")
@@ -291,6 +297,7 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 	s.mustRun(t, 4, "roles.sql")
 	s.mustRun(t, 4, "lock.sql", "roles.sql")
 	s.as(t, threetierA, appPassword(3), "0", "SELECT count(*) FROM items")
+	s.as(t, ownerA, migrationPwd, "", "ANALYZE items")
 	said, err = s.run(t, 5, "roles.sql")
 	require.Error(t, err)
 	require.Contains(t, said, "A run of a job may use it until 20")
@@ -298,9 +305,18 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 		_, err := s.Psql(threetierA, appPassword(3), nil, "--command=SELECT 1")
 		return err != nil
 	}, 20*time.Second, 100*time.Millisecond)
+	s.refuses(t, ownerA, migrationPwd, wrongLogin, "SELECT 1")
 	s.mustRun(t, 5, "roles.sql")
 	s.as(t, threetierA, appPassword(5), "infinity", "SELECT rolvaliduntil FROM pg_roles WHERE rolname = 'threetier_a'")
 	s.jobs = 0
+
+	// A lock that was killed between the two.
+	s.mustRun(t, 5, "lock.sql", "roles.sql")
+	s.mustRun(t, 6, "roles.sql")
+	_, err = s.AsSuperuser("app", "ALTER ROLE threetier_a NOLOGIN")
+	require.NoError(t, err)
+	s.mustRun(t, 6, "lock.sql", "roles.sql")
+	s.refuses(t, ownerA, migrationPwd, noLogin, "SELECT 1")
 
 	// A snapshot of it, restored into another stack, whose passwords are others.
 	s.host = "restored.example"
@@ -309,6 +325,29 @@ func TestRotationKeepsTheOldLoginUntilItIsLocked(t *testing.T) {
 	s.mustRun(t, 2, "roles.sql")
 	s.mustRun(t, 2, "lock.sql", "roles.sql")
 	s.refuses(t, threetierA, appPassword(1), noLogin, "SELECT 1")
+}
+
+func TestOwnersLoginDoesWhatTheAppsMayNot(t *testing.T) {
+	s := newRolesServer(t)
+	s.mustRun(t, 1, "roles.sql")
+	s.as(t, database.MigrationLogin, migrationPwd, "", "CREATE TABLE items (id int); CREATE MATERIALIZED VIEW sums AS SELECT sum(id) FROM items")
+	for sql, word := range map[string]string{
+		"REFRESH MATERIALIZED VIEW sums": "must be owner|" + denied, "TRUNCATE items": denied, "ANALYZE items": "", "VACUUM items": "",
+	} {
+		s.as(t, ownerA, migrationPwd, "", sql)
+		said, err := s.Psql(threetierA, appPassword(1), nil, "--command="+sql)
+		if word != "" {
+			require.Error(t, err, sql)
+			require.Regexp(t, word, said, sql)
+		} else {
+			require.Regexp(t, "WARNING: +permission denied to (analyze|vacuum)", said, "a warning alone")
+		}
+	}
+	s.as(t, ownerA, migrationPwd, "", "CREATE TABLE more (id int); RESET ROLE; SET ROLE NONE; CREATE TABLE own (id int)")
+	s.mustRun(t, 1, "lock.sql", "roles.sql")
+	s.as(t, threetierA, appPassword(1), "0", "SELECT (SELECT count(*) FROM more) + (SELECT count(*) FROM own)")
+	s.refuses(t, ownerB, migrationPwd, wrongLogin, "SELECT 1")
+	s.refuses(t, ownerA, migrationPwd, denied, "CREATE ROLE mine")
 }
 
 func TestAppWithoutAMigrationActsAsTheOwner(t *testing.T) {

@@ -26,7 +26,8 @@ func withRoles(a *appStack) {
 		Administrator:   database.Login{Username: pulumi.String("app_admin"), Password: secretText("the-administrator's")},
 		Migration:       database.Login{Username: pulumi.String("threetier_migration"), Password: secretText("the-migration's")},
 		App:             "threetier_a",
-		Resting:         "threetier_b",
+		Owner:           "threetier_owner_a",
+		Resting:         []string{"threetier_b", "threetier_owner_b"},
 		PasswordVersion: 1,
 		Extensions:      []string{"pgcrypto", "vector"},
 		Instance:        pulumi.String("db-1"),
@@ -34,7 +35,15 @@ func withRoles(a *appStack) {
 }
 
 func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
-	r := runApp(t, withRoles)
+	r := runApp(t, func(a *appStack) {
+		withRoles(a)
+		a.Backend.Env = map[string]pulumi.StringInput{"LOG_LEVEL": pulumi.String("info")}
+		process := app.ProcessArgs{Command: []string{"work"}}
+		a.Workers = map[string]app.WorkerArgs{"mailer": {ProcessArgs: process}}
+		process.Login = app.LoginOwner
+		process.Env = map[string]pulumi.StringInput{"DB_HOST": pulumi.String("pooler.example")}
+		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: process}}
+	})
 	// values are all that a pod's containers get by the environment, secrets resolved.
 	values := func(spec any) string {
 		var all []string
@@ -57,11 +66,16 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 	for _, res := range r.All(cronJobType) {
 		pods[res.Name] = values(res.Input(t, "spec.jobTemplate.spec.template.spec"))
 	}
-	require.Len(t, pods, 8)
+	require.Len(t, pods, 10)
 	for name, has := range map[string][]string{
 		"shop-backend":         {"backend DB_USER=threetier_a", "backend DB_PASSWORD=the-app's"},
 		"shop-backend-migrate": {"backend-migration DB_USER=threetier_migration", "backend-migration DB_PASSWORD=the-migration's"},
-		"shop-backend-roles":   {"database-roles PGUSER=app_admin", "database-roles PGPASSWORD=the-administrator's", "EXTENSIONS=pgcrypto,vector", "APP_OWNS=false"},
+		"shop-worker-mailer":   {"worker-mailer DB_USER=threetier_a", "worker-mailer LOG_LEVEL=info"},
+		"shop-job-nightly": {
+			"job-nightly DB_USER=threetier_owner_a", "job-nightly DATABASE_URL=postgresql://threetier_owner_a:the-migration%27s@",
+			"job-nightly DB_HOST=pooler.example", "job-nightly LOG_LEVEL=info",
+		},
+		"shop-backend-roles": {"database-roles PGUSER=app_admin", "database-roles PGPASSWORD=the-administrator's", "EXTENSIONS=pgcrypto,vector", "APP_OWNS=false"},
 		// The person's container has a login of its own.
 		"shop-psql": {"login PGUSER=app_admin", "login PGPASSWORD=the-administrator's", "login WRITES=false", "psql PGPASSFILE="},
 	} {
@@ -70,7 +84,7 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 		}
 	}
 	may := map[string]string{
-		"shop-backend": "the-app's", "shop-backend-migrate": "the-migration's", "shop-backend-roles": "the-administrator's",
+		"shop-backend": "the-app's", "shop-worker-mailer": "the-app's", "shop-job-nightly": "the-migration's", "shop-backend-migrate": "the-migration's", "shop-backend-roles": "the-administrator's",
 		"shop-backend-roles-lock": "the-administrator's", "shop-psql": "the-administrator's", "shop-psql-write": "the-administrator's",
 	}
 	for name, env := range pods {
@@ -86,6 +100,8 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 		}
 	}
 	require.Contains(t, pods["shop-backend-roles"], "APP_VERIFIER=SCRAM-SHA-256$4096:")
+	require.Contains(t, pods["shop-backend-roles"], "OWNER_VERIFIER=SCRAM-SHA-256$4096:")
+	require.Contains(t, pods["shop-backend-roles-lock"], "RESTING_LOGINS=threetier_b,threetier_owner_b")
 }
 
 // environmentOf is a container's environment, with the secrets' values.

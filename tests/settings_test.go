@@ -259,7 +259,7 @@ func TestZeroIsAnotherValueThanNone(t *testing.T) {
 func TestSecretWhereNothingIsKeptSecretIsRefused(t *testing.T) {
 	lines := refusals(t, project.StackConfig(t, "dev").SetSecret(t, "threetier:nginx.loadBalancer.class", "eks.amazonaws.com/nlb"))
 	assert.Equal(t, []string{"threetier:nginx is [secret], want no secret value here: only threetier:cluster.kubeconfig, " +
-		"threetier:database.password, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.env, " +
+		"threetier:database.password, threetier:backend.secretFiles, threetier:backend.env, threetier:backend.secretEnv, threetier:frontend.secretFiles, threetier:frontend.env, " +
 		"threetier:frontend.secretEnv, threetier:workers.NAME.env, threetier:workers.NAME.secretEnv, threetier:jobs.NAME.env, " +
 		"threetier:jobs.NAME.secretEnv, threetier:registry.password are kept secret"}, lines)
 }

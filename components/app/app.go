@@ -109,6 +109,10 @@ func (args *AppArgs) Complete() problems.List {
 	for name, job := range args.Jobs {
 		ps = append(ps, egressProblems(job.Egress).Under("jobs."+name)...)
 	}
+	args.Backend.knownAs(args.Nginx)
+	if args.Frontend != nil {
+		args.Frontend.knownAs(args.Nginx)
+	}
 	ps = append(ps, jobNameProblems(args.Jobs)...)
 	ps = append(ps, args.routeProblems().Under("nginx")...)
 	if args.Frontend == nil && args.Nginx.Routes == nil {
@@ -203,6 +207,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 		return err
 	}
 	app.Tiers = append([]pods.Tier{backend.tier}, processes...)
+	args.Nginx.StopSeconds = backend.workload.RequestSeconds
 	upstreams := nginx.Needs{Place: place, Backend: nginx.Upstream{Host: backend.ServiceName, Port: backend.Port}}
 	// The Services themselves: the Go SDK gets to know the children of a component only one after the other.
 	before := append(slices.Clone(backend.migration), backend.service)
@@ -211,6 +216,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 		if err != nil {
 			return err
 		}
+		args.Nginx.StopSeconds = max(args.Nginx.StopSeconds, frontend.stopSeconds)
 		upstreams.Frontend = nginx.Upstream{Host: frontend.ServiceName, Port: frontend.Port}
 		before = append(before, frontend.service)
 		app.Tiers = append([]pods.Tier{frontend.tier}, app.Tiers...)

@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"threetier/components/app/pods"
 )
 
 // Connections is how many connections to the database all pods open at the most, with the sum in words. A rollout runs new
@@ -16,15 +14,21 @@ func (args AppArgs) Connections() (int, string) {
 	perPod := args.Backend.ConnectionsPerPod
 	total := 0
 	var terms []string
-	pools := func(who string, replicas pods.ReplicaArgs) {
-		total += replicas.InRollout() * perPod
-		terms = append(terms, fmt.Sprintf("%s %d × %d", who, replicas.InRollout(), perPod))
+	pools := func(who string, pods int) {
+		total += pods * perPod
+		terms = append(terms, fmt.Sprintf("%s %d × %d", who, pods, perPod))
 	}
-	pools("backend", args.Backend.Replicas)
-	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
-		pools("worker "+name, args.Workers[name].Replicas)
-	}
+	pools("backend", args.Backend.Replicas.InRollout())
 	single := len(args.Jobs)
+	for _, name := range slices.Sorted(maps.Keys(args.Workers)) {
+		worker := args.Workers[name]
+		if !worker.Single {
+			pools("worker "+name, worker.Replicas.InRollout())
+			continue
+		}
+		pools("worker "+name, 1)
+		single += 2 // its lock, and that of the pod that waits for it
+	}
 	if args.Backend.Migrate != nil {
 		single += 2
 	}

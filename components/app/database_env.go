@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app/logins"
@@ -123,6 +124,18 @@ func fillTemplate(template string, parts map[string]any) string {
 // useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
 // bundle beside them: a change of either rolls the pods.
 func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
+	env, secretName, err := databaseEnv(ctx, parent, w.Set, suffix, connection, templates, opts...)
+	if err != nil {
+		return err
+	}
+	w.database, w.templates = connection, templates
+	w.env = append(w.env, env...)
+	w.Mount("database-ca", logins.CADir, logins.CAVolume(secretName))
+	return nil
+}
+
+// databaseEnv are the filled-in templates for the pods of a set, and the name of their Secret.
+func databaseEnv(ctx *pulumi.Context, parent pulumi.Resource, of pods.Set, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) (corev1.EnvVarArray, pulumi.StringInput, error) {
 	plain := map[string]pulumi.StringInput{}
 	secret := map[string]pulumi.StringInput{logins.CAKey: connection.CABundle}
 	var secretNames []string
@@ -134,12 +147,6 @@ func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suff
 			plain[variable] = renderTemplate(connection, template)
 		}
 	}
-	secretName, err := pods.NewSecret(ctx, parent, w.Name+suffix, w.Metadata(), secret, opts...)
-	if err != nil {
-		return err
-	}
-	w.env = append(w.env, pods.PlainEnv(plain)...)
-	w.env = append(w.env, pods.SecretEnv(secretName, secretNames)...)
-	w.Mount("database-ca", logins.CADir, logins.CAVolume(secretName))
-	return nil
+	secretName, err := pods.NewSecret(ctx, parent, of.Name+suffix, of.Metadata(), secret, opts...)
+	return append(pods.PlainEnv(plain), pods.SecretEnv(secretName, secretNames)...), secretName, err
 }

@@ -28,8 +28,8 @@ const maxEgressPorts = 20
 
 // EgressArgs open a way out of a tier's pods: to ToInternet, to a network in CIDR notation or, of a frontend, to ToBackend.
 type EgressArgs struct {
-	To    string
-	Ports []int
+	To         string
+	Ports, UDP []int
 }
 
 // egressKey is the list of a tier's ways out; a frontend's may lead to the backend.
@@ -47,22 +47,25 @@ func (way *EgressArgs) keys(toBackend bool) keys.Table {
 	if toBackend {
 		words, want = ToInternet+"|"+ToBackend, "internet, backend or a network, like 10.20.0.0/16"
 	}
-	ports := keys.Numbers("ports", &way.Ports).Is(constraint.Numbers{
+	numbers := constraint.Numbers{
 		Items: constraint.Number{Min: 1, Max: 65535}, Max: maxEgressPorts, Want: fmt.Sprintf("1 to %d ports", maxEgressPorts),
-	})
+	}
+	ports := keys.Numbers("ports", &way.Ports).Is(numbers)
 	if toBackend {
-		ports.Otherwise("the backend's, with to: backend; else required").
+		ports.Otherwise("the backend's, with to: backend; else required, unless there are udp").
 			Refuse(way.To == ToBackend && way.Ports != nil, fmt.Sprint(way.Ports), "none: the port is the backend's own")
 	} else {
-		ports.Required()
+		ports.Otherwise("required, unless there are udp")
 	}
-	ports.RequiredIf(way.To != ToBackend)
+	ports.RequiredIf(way.To != ToBackend && way.UDP == nil)
 	better := betterNetwork(way.To)
 	return keys.Table{
 		keys.Text("to", &way.To).Match(`^(`+words+`|(`+octet+`\.){3}`+octet+`/([0-9]|[12][0-9]|3[0-2])`+
 			`|[0-9a-f:]*::?[0-9a-f:]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$`, want).Needs(better == "", better).Required().Example("internet").
 			Doc("internet is every public address. A network never opens the metadata services in it (169.254.0.0/16, fd00:ec2::/32)."),
 		ports.Example("[443]").Doc("TCP ports."),
+		keys.Numbers("udp", &way.UDP).Is(numbers).Refuse(way.To == ToBackend && way.UDP != nil, fmt.Sprint(way.UDP), "none: the backend's port is TCP").
+			Otherwise("none").Example("[8125]").Doc("UDP ports."),
 	}
 }
 
@@ -114,6 +117,9 @@ func egressProblems(ways []EgressArgs) problems.List {
 	var all []int
 	for _, way := range ways {
 		all = append(all, way.Ports...)
+		for _, port := range way.UDP {
+			all = append(all, -port) // another one than TCP's
+		}
 	}
 	slices.Sort(all)
 	if n := len(slices.Compact(all)); n > maxEgressPorts {
@@ -177,11 +183,14 @@ func (way EgressArgs) rule(backendPorts []pulumi.IntInput) networkingv1.NetworkP
 	for _, network := range networks {
 		to = append(to, blocks(network.String())...)
 	}
-	var ports []pulumi.IntInput
+	var tcp, udp []pulumi.IntInput
 	for _, port := range way.Ports {
-		ports = append(ports, pulumi.Int(port))
+		tcp = append(tcp, pulumi.Int(port))
 	}
-	return egress(to, ports...)
+	for _, port := range way.UDP {
+		udp = append(udp, pulumi.Int(port))
+	}
+	return networkingv1.NetworkPolicyEgressRuleArgs{To: to, Ports: append(policyPorts("TCP", tcp...), policyPorts("UDP", udp...)...)}
 }
 
 // backendClients are the tiers that call the backend.

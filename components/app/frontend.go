@@ -36,8 +36,9 @@ type Frontend struct {
 	// Port is the Service's port, and the pods'.
 	Port pulumi.IntOutput `pulumi:"port"`
 
-	service *corev1.Service
-	tier    pods.Tier
+	service     *corev1.Service
+	tier        pods.Tier
+	stopSeconds int
 }
 
 // newFrontend creates the pods, once the backend's new ones serve.
@@ -58,7 +59,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods
 			return err
 		}
 		frontend.ServiceName = fixedName(service, FrontendServiceName)
-		frontend.service, frontend.tier = service, w.Watched(pods)
+		frontend.service, frontend.tier, frontend.stopSeconds = service, w.Watched(pods), w.RequestSeconds
 		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

@@ -42,7 +42,7 @@ const (
 // before it goes: roles, if any, hold the database's lock for one of them.
 func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args BackendArgs, roles *logins.Logins, after ...pulumi.Resource) (pulumi.Resource, error) {
 	t := w.Set
-	t.Label = migrationLabel
+	t.Label, t.PodAnnotations = migrationLabel, nil
 	t.DrainSeconds, t.RequestSeconds = 0, 0 // its deadline is the end, also of a command that ignores SIGTERM
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Migrate)

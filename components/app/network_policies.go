@@ -29,6 +29,7 @@ type networkPolicy struct {
 //	backend, migration, workers, jobs, roles, psql → the database's port in private networks and its VPC
 //	nginx, backend, migration, workers, jobs, roles, psql → DNS in private networks and the cluster's VPC
 //	who has egress → what it says, and DNS
+//	the namespaces of ingress → who has it
 //	who has permissions → the agent that hands out credentials
 //
 // The kubelet's probes need no rule: a node reaches its own pods in every policy engine.
@@ -58,7 +59,7 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, out}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, out})
 	}
 	var created []pulumi.Resource
-	for _, p := range slices.Concat(policies, egressPolicies(args, to.EKS.Networks), identityPolicies(args)) {
+	for _, p := range slices.Concat(policies, egressPolicies(args, to.EKS.Networks), ingressPolicies(args), identityPolicies(args)) {
 		types := pulumi.StringArray{}
 		if p.egress == nil {
 			types = append(types, pulumi.String("Ingress"))

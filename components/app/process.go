@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,10 +20,19 @@ import (
 // goes into a Secret of the process.
 type ProcessArgs struct {
 	Command        []string
+	Login          string
 	Resources      pods.ResourceArgs
+	DiskGiB        int
 	Env, SecretEnv map[string]pulumi.StringInput
 	Egress         []EgressArgs
+	PodAnnotations map[string]string
 }
+
+// The logins of a process.
+const (
+	LoginApp   = "app"
+	LoginOwner = "owner"
+)
 
 // keys has a key's own rows between the command and the rest.
 func (args *ProcessArgs) keys(own ...*keys.Key) keys.Table {
@@ -32,11 +42,14 @@ func (args *ProcessArgs) keys(own ...*keys.Key) keys.Table {
 	return slices.Concat(keys.Table{
 		keys.Texts("command", &args.Command).Command(command).Required().Example("[python3, -m, app.worker]").
 			Doc("The process. It replaces the image's entrypoint."),
-	}, own, keys.Table{args.Resources.Key(backendDefaults.cpu, backendDefaults.memory)},
+		keys.Text("login", &args.Login).OneOf(LoginApp, LoginOwner).Means(LoginApp).Example(LoginOwner).
+			Doc("The database login of the process: the app's, or one that acts as the owner of the database. " +
+				"REFRESH MATERIALIZED VIEW, TRUNCATE, ANALYZE and VACUUM of a table, and every change of the schema want the owner."),
+	}, own, keys.Table{args.Resources.Key(backendDefaults.cpu, backendDefaults.memory), pods.DiskKey(&args.DiskGiB)},
 		pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: debug}", "{SMTP_PASSWORD: {secure: …}}"}, [2]string{
 			"Environment variables beside the backend's. They replace those of the same name.",
 			"Environment variables that are stored in a Kubernetes Secret of the process.",
-		}), keys.Table{egress})
+		}), keys.Table{egress, pods.AnnotationsKey(&args.PodAnnotations)})
 }
 
 // processName is part of labels and of other names, which have at most 63 characters.
@@ -49,16 +62,23 @@ var processName = constraint.Text{
 func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (pods.Set, error) {
 	t := w.Set
 	t.Name, t.Label = name, label
-	t.Resources = args.Resources
+	t.Resources, t.DiskGiB = args.Resources, args.DiskGiB
 	t.DrainSeconds = 0 // nobody sends it requests
-	t.Annotations = nil
+	t.Annotations, t.PodAnnotations = nil, args.PodAnnotations
 	own, err := t.Env(ctx, parent, args.Env, args.SecretEnv)
 	if err != nil {
 		return pods.Set{}, err
 	}
+	if roles := w.database.Roles; args.Login == LoginOwner && roles != nil {
+		database, _, err := databaseEnv(ctx, parent, t, "-database", w.database.As(roles.OwnerLogin()), w.templates)
+		if err != nil {
+			return pods.Set{}, fmt.Errorf("create the owner's database secret: %w", err)
+		}
+		own = append(pods.WithoutNames(database, own), own...)
+	}
 	t.Container = w.baseContainer()
 	t.Container.Command = pods.Strings(args.Command)
-	t.Container.Env = append(pods.WithoutNames(w.env, own), own...)
+	t.Container.Env = pods.Joined(w.env, own)
 	return t, nil
 }
 

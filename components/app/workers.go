@@ -1,9 +1,12 @@
 package app
 
 import (
+	"fmt"
+
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/logins"
 	"threetier/components/app/pods"
 	"threetier/internal/component"
 	"threetier/internal/keys"
@@ -27,18 +30,25 @@ const (
 type WorkerArgs struct {
 	ProcessArgs
 	Replicas      pods.ReplicaArgs
+	Single        bool
 	StopSeconds   int
+	Ingress       []IngressArgs
 	HealthCommand []string
 }
 
 func (args *WorkerArgs) keys() keys.Table {
 	return args.ProcessArgs.keys(
 		args.Replicas.Key(1, 1),
+		keys.Flag("single", &args.Single).
+			Refuse(args.Single && max(args.Replicas.Min, args.Replicas.Max) > 1, "true", "false with replicas of more than one pod").Example("true").
+			Doc("Never runs the process twice at once, such as a scheduler or a bot. A rollout ends the old pod before it starts the new one. "+
+				"Where a node is drained or lost, the new pod waits for a lock of the database, which the old one holds. The pod has one connection more for it."),
 		keys.Number("stopSeconds", &args.StopSeconds).Between(1, pods.MaxTimeoutSeconds).Default(defaultStopSeconds).Example("120").
 			Doc("Time that the process has after SIGTERM to finish its work in hand, in seconds."),
 		keys.Texts("healthCommand", &args.HealthCommand).Command("a command, like [python3, -m, app.worker, --check]").Otherwise("none").
 			Example("[python3, -m, app.worker, --check]").
 			Doc("Command that succeeds in the container while the process is healthy. If it fails three times, the container is restarted."),
+		ingressKey(&args.Ingress),
 	)
 }
 
@@ -64,6 +74,11 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 		t.Replicas = args.Replicas
 		t.RequestSeconds = args.StopSeconds
 		t.MinReady = min(workerStartSeconds, t.RolloutSeconds/3)
+		if args.Single {
+			if err := b.keepSingle(ctx, worker, &t); err != nil {
+				return err
+			}
+		}
 		checkHealth(&t, args.HealthCommand)
 		pods, err := t.Deploy(ctx, worker, b.migration...)
 		if err != nil {
@@ -73,6 +88,21 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 		worker.Deployment = worker.tier.Deployment
 		return nil
 	})
+}
+
+// keepSingle has the old pod end before the new one starts. That is a rollout's order alone: whoever evicts the pod has it
+// replaced at once, so it holds a lock of the database, too.
+func (b *Backend) keepSingle(ctx *pulumi.Context, parent pulumi.Resource, t *pods.Set) error {
+	t.Recreate, t.RolloutSeconds = true, t.RolloutSeconds+t.RequestSeconds
+	if b.roles == nil {
+		return nil
+	}
+	lock, err := b.roles.OneWorker(ctx, parent, *t)
+	if err != nil {
+		return fmt.Errorf("lock it: %w", err)
+	}
+	t.Before = corev1.ContainerArray{logins.HardenedLock(*t, lock)}
+	return nil
 }
 
 // workerLabel can't be that of another tier.

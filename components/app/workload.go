@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
+	"threetier/components/database"
 )
 
 const (
@@ -25,16 +27,26 @@ type workload struct {
 	pods.Set
 	args WorkloadArgs // with defaults
 	env  corev1.EnvVarArray
+
+	// database and templates are what the environment has of the database.
+	database  database.Connection
+	templates map[string]string
 }
 
 // newWorkload fills in what follows from the args. The Secret is part of it because a new
 // value must reach the migration as well as the pods.
 func newWorkload(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, args WorkloadArgs) (*workload, error) {
-	t.Replicas, t.Resources, t.UID, t.Writable = args.Replicas, args.Resources, args.RunAsUser, args.writable()
+	t.Replicas, t.Resources, t.UID = args.Replicas, args.Resources, args.RunAsUser
+	t.Writable, t.Copied = args.directories()
 	t.RolloutSeconds, t.MinReady, t.DrainSeconds = args.RolloutSeconds, *args.MinReadySeconds, workloadDrainSeconds
+	t.DiskGiB, t.FileCapabilities, t.PodAnnotations = args.DiskGiB, true, args.PodAnnotations
+	t.RequestSeconds = cmp.Or(args.StopSeconds, t.RequestSeconds)
 	w := &workload{Set: t, args: args}
 	var err error
 	if w.env, err = t.Env(ctx, parent, args.Env, args.SecretEnv); err != nil {
+		return nil, err
+	}
+	if err := w.MountFiles(ctx, parent, args.SecretFiles); err != nil {
 		return nil, err
 	}
 	if !args.sets("HOME") {
@@ -128,20 +140,41 @@ func (w *workload) servingContainer() corev1.ContainerArgs {
 	start := corev1.ProbeArgs{
 		PeriodSeconds: pulumi.Int(startEvery), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(w.RolloutSeconds / startEvery),
 	}
-	// Every 3 s, so that the site is back soon after its database is.
 	container.ReadinessProbe = corev1.ProbeArgs{
-		HttpGet: pods.HTTPGet(w.args.HealthPath), PeriodSeconds: pulumi.Int(3),
-		TimeoutSeconds: pulumi.Int(3), FailureThreshold: pulumi.Int(3),
+		HttpGet: w.ask(w.args.HealthPath), PeriodSeconds: pulumi.Int(readyEvery),
+		TimeoutSeconds: pulumi.Int(readyEvery), FailureThreshold: pulumi.Int((w.args.ReadySeconds + readyEvery - 1) / readyEvery),
 	}
-	// A minute of silence, on a path that doesn't look at the database: then only a restart helps.
-	live := corev1.ProbeArgs{PeriodSeconds: pulumi.Int(10), TimeoutSeconds: pulumi.Int(5), FailureThreshold: pulumi.Int(6)}
+	// A minute of silence, on a path that doesn't look at the database: then only a restart helps. A pod that may be busy for
+	// longer isn't restarted meanwhile.
+	const liveEvery = 10
+	live := corev1.ProbeArgs{
+		PeriodSeconds: pulumi.Int(liveEvery), TimeoutSeconds: pulumi.Int(5),
+		FailureThreshold: pulumi.Int((max(60, w.args.ReadySeconds) + liveEvery - 1) / liveEvery),
+	}
 	if w.args.LivePath == "" {
 		live.TcpSocket, start.TcpSocket = pods.TCPConnect(), pods.TCPConnect()
 	} else {
-		live.HttpGet, start.HttpGet = pods.HTTPGet(w.args.LivePath), pods.HTTPGet(w.args.LivePath)
+		live.HttpGet, start.HttpGet = w.ask(w.args.LivePath), w.ask(w.args.LivePath)
 	}
 	container.LivenessProbe, container.StartupProbe = live, start
 	return container
+}
+
+// ask is a probe's request, as nginx would send it: some apps answer no other host, and redirect what didn't come by HTTPS.
+func (w *workload) ask(path string) corev1.HTTPGetActionArgs {
+	var headers corev1.HTTPHeaderArray
+	add := func(name, value string) {
+		headers = append(headers, corev1.HTTPHeaderArgs{Name: pulumi.String(name), Value: pulumi.String(value)})
+	}
+	if w.args.HealthHost != "" {
+		add("Host", w.args.HealthHost)
+	}
+	if w.args.https {
+		add("X-Forwarded-Proto", "https")
+	}
+	get := pods.HTTPGet(path)
+	get.HttpHeaders = headers
+	return get
 }
 
 // copied shares nothing that either of the two may add to.

@@ -30,7 +30,7 @@ func (b *builder) createPasswords() error {
 	if b.migrationPassword, err = b.createLogin("migration", MigrationLogin, true); err != nil {
 		return err
 	}
-	active, _ := b.args.appLogins()
+	active, _, _ := b.args.logins()
 	for suffix, login := range map[string]string{"a": loginA, "b": loginB} {
 		password, err := b.createLogin(suffix, login, login == active)
 		if err != nil {

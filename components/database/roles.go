@@ -8,6 +8,9 @@ const (
 	MigrationLogin = "threetier_migration"
 	loginA         = "threetier_a"
 	loginB         = "threetier_b"
+	// ownerA and ownerB act as the owner of the database, for workers and jobs. They take turns with the app's.
+	ownerA = "threetier_owner_a"
+	ownerB = "threetier_owner_b"
 )
 
 // Login is a user of the database.
@@ -24,10 +27,12 @@ type Roles struct {
 	Administrator Login
 	// Migration runs the migrations.
 	Migration Login
+	// Owner is the name of the login of workers and jobs that act as the owner.
+	Owner string
 	// App is the name of the Connection's own login.
 	App string
-	// Resting is the name of the app's other login, which had its turn before.
-	Resting string
+	// Resting are the names of the app's and the owner's other logins, which had their turn before.
+	Resting []string
 	// PasswordVersion is that of the passwords.
 	PasswordVersion int
 	// Extensions are to be there before a migration.
@@ -36,20 +41,26 @@ type Roles struct {
 	Instance pulumi.StringInput
 }
 
-// appLogins take turns: each version of the password moves the app to the other one.
-func (args DatabaseArgs) appLogins() (active, resting string) {
+// OwnerLogin has the rights of Migration, so it has its password too.
+func (r Roles) OwnerLogin() Login {
+	return Login{Username: pulumi.String(r.Owner), Password: r.Migration.Password}
+}
+
+// logins take turns: each version of the passwords moves the app, and what acts as the owner, to the other one.
+func (args DatabaseArgs) logins() (app, owner string, resting []string) {
 	if args.PasswordVersion%2 == 1 {
-		return loginA, loginB
+		return loginA, ownerA, []string{loginB, ownerB}
 	}
-	return loginB, loginA
+	return loginB, ownerB, []string{loginA, ownerA}
 }
 
 // logins are the app's, and what it is made with.
 func (b *builder) logins() (Login, *Roles) {
-	active, resting := b.args.appLogins()
+	active, owner, resting := b.args.logins()
 	return Login{Username: pulumi.String(active), Password: b.appPassword}, &Roles{
 		Administrator:   Login{Username: b.primary.Username, Password: b.password},
 		Migration:       Login{Username: pulumi.String(MigrationLogin), Password: b.migrationPassword},
+		Owner:           owner,
 		App:             active,
 		Resting:         resting,
 		PasswordVersion: b.args.PasswordVersion,

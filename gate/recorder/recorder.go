@@ -63,6 +63,8 @@ type Options struct {
 	Config *project.Config
 	// Network is what the lookups find. Default: TwoZones.
 	Network *Network
+	// NoSecrets are the ARNs of secrets and parameters that aren't there. Default: each has SecretText.
+	NoSecrets []string
 	// NoAPIs are the Kubernetes APIs that the cluster doesn't serve, as v1beta1.metrics.k8s.io. Default: it serves all.
 	NoAPIs []string
 	// Objects are the labels of what is in the cluster, by path in the Kubernetes API. Default: the namespace that the config
@@ -222,6 +224,9 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	}
 	if strings.HasPrefix(args.Token, "aws:rds/") {
 		return r.options.RDS.answer(args.Token, args.Args)
+	}
+	if answer, known := r.options.secrets()[args.Token]; known {
+		return answer(args.Args)
 	}
 	if answer, known := r.options.Names.lookups()[args.Token]; known {
 		return answer(args.Args)

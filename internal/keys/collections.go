@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -205,6 +206,12 @@ type MapRow struct {
 	names func() []string
 }
 
+// Plain takes the values of an environment that have a part: what they must be leaves no room for a secret.
+func (m *MapRow) Plain(part string, of constraint.Text) *MapRow {
+	m.key.part, m.key.plain = part, of
+	return m
+}
+
 // Names is what each name must be.
 func (m *MapRow) Names(of constraint.Text) *MapRow {
 	m.is.Names = of
@@ -289,17 +296,55 @@ func (m *MapRow) Apart(key string, other map[string]pulumi.StringInput) *MapRow 
 	return m
 }
 
+// From is a secret value that is kept in AWS, and read from there at every up.
+type From struct {
+	pulumi.StringInput
+	ARN string
+}
+
+// FromARN is what names such a value.
+var FromARN = constraint.Text{
+	Pattern: `^arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+|ssm:[a-z0-9-]+:[0-9]{12}:parameter/[A-Za-z0-9/_.-]+)$`,
+	Want:    "the ARN of a secret of Secrets Manager or of a parameter of SSM",
+}
+
+// from is a value that is kept elsewhere; what is wrong with one is known then.
+func (r *reader) from(path string, value any) (_ pulumi.StringInput, isFrom bool) {
+	fields, isObject := value.(map[string]any)
+	if !isObject {
+		return nil, false
+	}
+	arn, isText := fields["from"].(string)
+	if !isText || len(fields) != 1 || !FromARN.Accepts(arn) {
+		r.refuse(path, value, "a string, or {from: …} with "+FromARN.Want)
+	}
+	return From{pulumi.String(""), arn}, true
+}
+
 // Environment is the row of a map of strings whose values may be secret. Pulumi tells a Go program only that some value
 // below a top-level key is secret, not which: so all of them are kept as secrets then.
 func Environment(name string, into *map[string]pulumi.StringInput, secret bool) *MapRow {
 	m := &MapRow{row: newRow(name, "map of strings")}
-	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Confidential = &m.is, "{}", true, secret
+	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Confidential, m.key.From = &m.is, "{}", true, secret, secret
 	m.key.read = func(r *reader, path string, value any) {
 		*into = map[string]pulumi.StringInput{}
+		if fields, isMap := value.(map[string]any); isMap && secret {
+			value = maps.Clone(fields)
+			for _, name := range sorted(fields) {
+				if from, isFrom := r.from(path+"."+name, fields[name]); isFrom {
+					(*into)[name] = from
+					delete(value.(map[string]any), name)
+				}
+			}
+		}
 		for name, text := range r.texts(path, value) {
-			if secret || r.secret {
+			isPlain := m.key.part != "" && strings.Contains(text, m.key.part)
+			switch {
+			case isPlain && !m.key.plain.Accepts(text):
+				r.refuse(path+"."+name, text, m.key.plain.Want)
+			case secret || r.secret && !isPlain:
 				(*into)[name] = secretString(text)
-			} else {
+			default:
 				(*into)[name] = pulumi.String(text)
 			}
 		}

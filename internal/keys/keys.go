@@ -42,10 +42,16 @@ type Key struct {
 	Secret bool
 	// Confidential tells that the value is always a secret.
 	Confidential bool
+	// From tells that each value may be kept in AWS: {from: ARN}.
+	From bool
 	// Example is a value, written as in YAML.
 	Example string
 	// Doc is one or two sentences for the reference.
 	Doc string
+
+	// part marks values of an environment that are never secret, and plain is what these must be.
+	part  string
+	plain constraint.Text
 
 	read  func(r *reader, path string, value any)
 	fill  func()

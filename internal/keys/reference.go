@@ -36,6 +36,9 @@ func (k *Key) line(path string) string {
 	if k.Secret {
 		kind += ", may be secret"
 	}
+	if k.From {
+		kind += ", or `{from: ARN}` each"
+	}
 	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |\n",
 		path, kind, cell(k.ByDefault()), cell(k.Constraint.Accepted()), code(k.Example), cell(k.Doc))
 }

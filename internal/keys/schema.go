@@ -2,6 +2,7 @@ package keys
 
 import (
 	"maps"
+	"regexp"
 
 	"threetier/internal/constraint"
 )
@@ -30,6 +31,17 @@ func (t Table) Schema() Schema {
 func (k *Key) schema() Schema {
 	schema := k.typeSchema()
 	merge(schema, k.Constraint.Schema())
+	if k.part != "" {
+		values := schema["additionalProperties"].(Schema)
+		values["if"], values["then"] = Schema{"pattern": regexp.QuoteMeta(k.part)}, Schema{"pattern": k.plain.Pattern}
+	}
+	if k.From {
+		values := schema["additionalProperties"].(Schema)
+		schema["additionalProperties"] = Schema{"anyOf": []any{values, Schema{
+			"type": "object", "required": []string{"from"}, "additionalProperties": false,
+			"properties": Schema{"from": Schema{"type": "string", "pattern": FromARN.Pattern}},
+		}}}
+	}
 	if k.Secret {
 		schema = orSecure(schema)
 	}

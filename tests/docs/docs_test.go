@@ -158,6 +158,11 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 		"Large uploads":                       {"location /api/files/ {", "client_max_body_size 50m;"},
 		"Events and streams":                  {"location /api/events/ {", "proxy_read_timeout 300s;", "proxy_buffering off;"},
 		"Sessions in memory":                  {"name: backend-pods", "set $stick cookie_backend;", "set $stick header_mcp_session_id;"},
+
+		"An image that writes beside its files":       {"subPath: \"3\"", "- /usr/share/nginx/html"},
+		"An app that looks at the host or the scheme": {"value: shop.internal"},
+		"Requests that block the app":                 {"failureThreshold: 20"},
+		"Responses that take minutes":                 {"worker_shutdown_timeout 900s;", "proxy_read_timeout 60s;"},
 	} {
 		require.Contains(t, examples, title)
 		planned, err := planOf(t, examples[title])

@@ -446,6 +446,15 @@ func ofLookups(cluster string) map[string][]call {
 	}
 }
 
+// ofSecrets are the look-ups of secrets that others keep for a stack. They show them.
+func ofSecrets(o owner) map[string][]call {
+	name := o.project + "/" + o.stack
+	return map[string][]call{
+		"aws:secretsmanager/getSecretVersion:getSecretVersion": calls("secretsmanager: GetSecretValue", on("arn:aws:secretsmanager:"+anywhere+":secret:"+name+"/stripe-AbCdEf")),
+		"aws:ssm/getParameter:getParameter":                    calls("ssm: GetParameter", on("arn:aws:ssm:"+anywhere+":parameter/"+name+"/smtp")),
+	}
+}
+
 const bucket = "arn:aws:s3:::acme-pulumi-state"
 
 func state(o owner, path string) target {

@@ -102,8 +102,8 @@ func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
 	documents, trust := made(t)
 	full := recordings(t)[2]
 	want := map[string][]string{
-		"threetier-preview-dev": {"preview.json"}, "threetier-deploy-dev": {base, ofPermissions, ofDomain},
-		"threetier-preview-prod": {"preview.json"}, "threetier-deploy-prod": {base, ofPermissions, ofAlarms, ofDomain},
+		"threetier-preview-dev": {"preview.json", ofTheApp}, "threetier-deploy-dev": {base, ofPermissions, ofDomain, ofTheApp},
+		"threetier-preview-prod": {"preview.json", ofTheApp}, "threetier-deploy-prod": {base, ofPermissions, ofAlarms, ofDomain, ofTheApp},
 	}
 	for role, names := range want {
 		_, stack, _ := strings.Cut(strings.TrimPrefix(role, "threetier-"), "-")

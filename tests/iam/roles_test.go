@@ -72,15 +72,18 @@ const (
 	ofAlarms      = "deploy-alarms.json"
 	ofDomain      = "deploy-domain.json"
 	ofPermissions = "deploy-permissions.json"
+	ofTheApp      = "secrets.json"
 )
 
-var deployment = []string{base, ofAlarms, ofDomain, ofPermissions}
+var deployment = []string{base, ofAlarms, ofDomain, ofPermissions, ofTheApp}
 
 // document is the one that allows a resource's calls.
 func document(typ, name string) string {
 	switch service := strings.Split(typ, "/")[0]; {
 	case service == "aws:acm" || typ == "aws:route53/record:Record" || service == "aws:route53" && strings.Contains(typ, ":get"):
 		return ofDomain
+	case strings.HasPrefix(typ, "aws:secretsmanager/get") || service == "aws:ssm":
+		return ofTheApp
 	case strings.HasPrefix(name, "alarms"):
 		return ofAlarms
 	case strings.HasPrefix(name, "app-backend"):
@@ -96,7 +99,9 @@ func (r *recording) byDocument(t testing.TB) map[string][]call {
 		return r.calls
 	}
 	all := map[string][]call{base: toDeploy(r.owner)}
-	for token, calls := range ofLookups(r.cluster) {
+	lookups := ofLookups(r.cluster)
+	maps.Copy(lookups, ofSecrets(r.owner))
+	for token, calls := range lookups {
 		if document := document(token, ""); document == base || slices.Contains(r.lookups, token) {
 			all[document] = append(all[document], calls...)
 		}
@@ -105,7 +110,7 @@ func (r *recording) byDocument(t testing.TB) map[string][]call {
 		if strings.HasPrefix(token, "pulumi:") {
 			continue // the engine's own
 		}
-		require.Contains(t, ofLookups(r.cluster), token, "name the calls of this lookup, and add them to docs/iam")
+		require.Contains(t, lookups, token, "name the calls of this lookup, and add them to docs/iam")
 	}
 	for _, res := range r.resources {
 		if strings.HasPrefix(res.Type, "aws:") {
@@ -273,6 +278,8 @@ func (r *recording) namedAttacks() []call {
 
 		one("secretsmanager:CreateSecret", on(secret+"database-password-0123456-AbCdEf")), one("secretsmanager:GetSecretValue", on(secret+"database-password-0123456-AbCdEf")),
 		one("secretsmanager:GetSecretValue", on(secret+"of-another-tool-AbCdEf", own.present())),
+		one("secretsmanager:GetSecretValue", on(secret+r.project+"/"+r.stack+"2/stripe-AbCdEf")), one("ssm:GetParameter", on("arn:aws:ssm:"+anywhere+":parameter/"+r.stack)),
+		one("secretsmanager:PutSecretValue", on(secret+r.project+"/"+r.stack+"/stripe-AbCdEf")),
 		one("secretsmanager:TagResource", on(secret+"of-another-tool-AbCdEf", own.requested())),
 
 		// To become an administrator.
@@ -426,7 +433,7 @@ func TestPoliciesFitIntoIAM(t *testing.T) {
 	for _, inline := range [][]string{{"preview.json"}, {base, "drill.json"}, {"images.json"}} {
 		assert.LessOrEqual(t, size(inline...), 10_240, "%v", inline)
 	}
-	for _, managed := range []string{ofAlarms, ofDomain, ofPermissions} {
+	for _, managed := range []string{ofAlarms, ofDomain, ofPermissions, ofTheApp} {
 		assert.LessOrEqual(t, size(managed), 6_144, managed)
 	}
 }

@@ -58,6 +58,7 @@ type Logins struct {
 	appOwns  bool
 	image    string
 	of       database.Roles
+	app      database.Login
 	env      corev1.EnvVarArray // of a client of the database
 	// administrator is the environment of a client that logs in as the administrator.
 	administrator corev1.EnvVarArray
@@ -71,7 +72,8 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		return nil, nil
 	}
 	r := &Logins{
-		resource: name, image: needs.Image, of: *needs.Database.Roles, appOwns: needs.AppOwns,
+		resource: name, image: needs.Image, of: *needs.Database.Roles,
+		app: database.Login{Username: needs.Database.Username, Password: needs.Database.Password}, appOwns: needs.AppOwns,
 		Set: pods.Set{
 			Name: name + "-roles", Label: Label, Place: needs.Place, UID: pods.DefaultRunAsUser,
 			Resources: pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, Writable: []string{pods.WritableTmp},
@@ -92,6 +94,7 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		"PGPASSWORD":         r.of.Administrator.Password,
 		"APP_VERIFIER":       verifier(r.of.App, needs.Database.Password),
 		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
+		"OWNER_VERIFIER":     verifier(r.of.Owner, r.of.Migration.Password),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create secret: %w", err)
@@ -101,7 +104,7 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
 	}),
 		pods.SecretEnv(secret, []string{"PGPASSWORD"})...)
-	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER"})
+	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER", "OWNER_VERIFIER"})
 	r.Mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
 	r.ca = CAVolume(secret)
 	r.Mount("database-ca", CADir, r.ca)
@@ -153,7 +156,8 @@ func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, s
 		"JOB_SECONDS":      pulumi.String(strconv.Itoa(old.Jobs)),
 		"LOCK_AFTER":       pulumi.String(strconv.Itoa(old.Pods)),
 		"PASSWORD_VERSION": pulumi.String(strconv.Itoa(r.of.PasswordVersion)),
-		"RESTING_LOGIN":    pulumi.String(r.of.Resting),
+		"OWNER_LOGIN":      pulumi.String(r.of.Owner),
+		"RESTING_LOGINS":   pulumi.String(strings.Join(r.of.Resting, ",")),
 	})
 	t := r.Set
 	t.Container = corev1.ContainerArgs{

@@ -6,15 +6,18 @@
 --   threetier_read              reads rows; can't log in
 --   threetier_migration         logs in for the migration, and acts as threetier_owner
 --   threetier_a, threetier_b    log in for the app, one of them at a time
+--   threetier_owner_a, _b       log in for workers and jobs that act as threetier_owner, one of them at a time
 --
 -- The server may log each statement, so none has a password: the environment holds their SCRAM verifiers.
 \getenv app_login APP_LOGIN
 \getenv app_verifier APP_VERIFIER
 \getenv app_owns APP_OWNS
 \getenv migration_verifier MIGRATION_VERIFIER
+\getenv owner_login OWNER_LOGIN
+\getenv owner_verifier OWNER_VERIFIER
 \getenv password_version PASSWORD_VERSION
 \getenv extensions EXTENSIONS
-\set ours '{threetier_owner,threetier_rows,threetier_read,threetier_migration,threetier_a,threetier_b}'
+\set logins '{threetier_migration,threetier_a,threetier_b,threetier_owner_a,threetier_owner_b}'
 \set version_note 'passwordVersion ' :password_version ' at ' :HOST
 
 \ir administrator.sql
@@ -30,14 +33,14 @@ SET lock_timeout = '10s';
 BEGIN;
 
 SELECT format('CREATE ROLE %I', name)
-FROM unnest(:'ours'::text[]) AS name
+FROM unnest('{threetier_owner,threetier_rows,threetier_read}' || :'logins'::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 -- The administrator may do all that the owner may, which is also what the pods of a version before these roles live on.
 -- Since 16 it has the admin option on what it creates. Before, it takes it, or an upgrade to 16 would leave it without.
 SELECT format('GRANT %I TO CURRENT_USER %s', rolname,
     CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'WITH ADMIN OPTION' ELSE '' END)
-FROM pg_roles WHERE rolname = ANY (:'ours'::text[]) \gexec
+FROM pg_roles WHERE rolname = ANY ('{threetier_owner,threetier_rows,threetier_read}' || :'logins'::text[]) \gexec
 
 SELECT format('ALTER DATABASE %I OWNER TO threetier_owner', datname)
 FROM pg_database WHERE datname = current_database() AND datdba <> 'threetier_owner'::regrole \gexec
@@ -54,8 +57,10 @@ ALTER DEFAULT PRIVILEGES FOR ROLE threetier_owner GRANT USAGE, SELECT ON SEQUENC
 ALTER DEFAULT PRIVILEGES FOR ROLE threetier_owner GRANT SELECT ON SEQUENCES TO threetier_read;
 
 GRANT threetier_rows TO threetier_owner;
-GRANT threetier_owner TO threetier_migration;
+GRANT threetier_owner TO threetier_migration, threetier_owner_a, threetier_owner_b;
 ALTER ROLE threetier_migration SET role = threetier_owner;
+ALTER ROLE threetier_owner_a SET role = threetier_owner;
+ALTER ROLE threetier_owner_b SET role = threetier_owner;
 GRANT threetier_rows TO threetier_a, threetier_b;
 \if :app_owns
 GRANT threetier_owner TO threetier_a, threetier_b;
@@ -68,7 +73,7 @@ SELECT format('REVOKE threetier_owner FROM %I', rolname)
 FROM pg_roles WHERE rolname IN ('threetier_a', 'threetier_b') AND pg_has_role(rolname, 'threetier_owner', 'MEMBER') \gexec
 \endif
 
--- A login that pods may use keeps its password. A restored snapshot has the note of another host.
+-- A login that pods may use keeps its password: the app's, and with it the owner's, which has its turn at the same time. A restored snapshot has the note of another host.
 SELECT set_config('threetier.app_login', :'app_login', true), set_config('threetier.version_note', :'version_note', true),
     set_config('threetier.host', :'HOST', true) \g /dev/null
 DO $$
@@ -87,6 +92,7 @@ BEGIN
 END $$;
 ALTER ROLE :"app_login" LOGIN PASSWORD :'app_verifier' VALID UNTIL 'infinity';
 COMMENT ON ROLE :"app_login" IS :'version_note';
+ALTER ROLE :"owner_login" LOGIN PASSWORD :'owner_verifier' VALID UNTIL 'infinity';
 ALTER ROLE threetier_migration LOGIN PASSWORD :'migration_verifier';
 
 COMMIT;
@@ -164,11 +170,11 @@ CROSS JOIN LATERAL pg_identify_object(owned.classid, owned.objid, owned.objsubid
 WHERE owned.deptype = 'o' AND NOT login.rolsuper AND login.rolname NOT IN ('threetier_owner', 'threetier_rows')
     AND object.type NOT IN ('extension', 'default acl', 'user mapping', 'event trigger', 'foreign-data wrapper', 'subscription')
     AND coalesce(object.schema, '') NOT LIKE 'pg\_temp%'
-    AND (login.rolname IN (session_user, 'threetier_migration', 'threetier_a', 'threetier_b')
+    AND (login.rolname = session_user OR login.rolname = ANY (:'logins')
         OR EXISTS (
             SELECT FROM pg_namespace JOIN pg_roles AS has ON has.oid = nspowner
             WHERE quote_ident(nspname) = object.schema AND (nspname = 'public'
-                OR has.rolname IN ('threetier_owner', session_user, 'threetier_migration', 'threetier_a', 'threetier_b'))))
+                OR has.rolname IN ('threetier_owner', session_user) OR has.rolname = ANY (:'logins'))))
     -- Neither an extension's member nor a column's sequence, which changes hands with its table.
     AND NOT EXISTS (
         SELECT FROM pg_depend AS of WHERE of.classid = owned.classid AND of.objid = owned.objid
@@ -188,7 +194,7 @@ SELECT format('CALL pg_temp.patiently(VARIADIC %L)', array_agg(format(
 FROM (
     SELECT metadata.oid AS object, row_number() OVER () / 100 AS batch
     FROM pg_largeobject_metadata AS metadata JOIN pg_roles AS login ON login.oid = lomowner
-    WHERE login.rolname IN (session_user, 'threetier_owner', 'threetier_migration', 'threetier_a', 'threetier_b')
+    WHERE login.rolname IN (session_user, 'threetier_owner') OR login.rolname = ANY (:'logins')
 ) AS objects GROUP BY batch \gexec
 
 -- Default privileges are for what is created from now on. These are for what was there.

@@ -49,6 +49,8 @@ func DefaultRoutes() []RouteArgs {
 type Args struct {
 	// Domain has the app's public names, with certificates of the stack's own. Default: none.
 	Domain DomainArgs
+	// StopSeconds is what the tiers' pods have for running requests when they stop. Default: LongestRequest.
+	StopSeconds int
 
 	Image                        string
 	Replicas                     pods.ReplicaArgs
@@ -113,13 +115,13 @@ func (args *Args) podKeys() keys.Table {
 			Doc("An nginx image, 1.22 or later, that can run as any user."),
 		args.Replicas.Key(2, 6),
 		args.Resources.Key("100m", "256Mi"),
-		keys.Objects("routes", &args.Routes, func(route *RouteArgs) keys.Table { return route.keys(args.certified()) }).AtLeast(1, "at least one route").
+		keys.Objects("routes", &args.Routes, func(route *RouteArgs) keys.Table { return route.keys(args.Certified()) }).AtLeast(1, "at least one route").
 			Otherwise("[{path: /api, to: backend}, {path: /, to: frontend}]; without threetier:frontend [{path: /, to: backend}]").
 			Example("[{path: /api, to: backend, timeoutSeconds: 120}, {path: /, to: frontend}]").
 			Doc("The target of each path. nginx uses the longest prefix that matches."),
 		keys.Text("maxBodySize", &args.MaxBodySize).Unquoted().Is(bodySize).Default("10m").Example("25m").
 			Doc("Maximum size of a request body."),
-		timeoutKey(&args.TimeoutSeconds, args.certified()).Default(defaultTimeoutSeconds).Example("30").
+		timeoutKey(&args.TimeoutSeconds, args.Certified()).Default(defaultTimeoutSeconds).Example("30").
 			Doc("Time that nginx waits for the next byte of a response, in seconds."),
 		// The default is how long a network load balancer may take to forget a target: it was seen to send new connections for
 		// two minutes and more after it was told, and the controller needs its time to tell it (aws-load-balancer-controller,
@@ -238,8 +240,8 @@ func (args *Args) Complete() problems.List {
 	return ps.FirstOfEach()
 }
 
-// certified tells that the load balancer has a certificate, or will have one.
-func (args Args) certified() bool { return args.CertificateArn != "" || args.Domain.Name != "" }
+// Certified tells that the load balancer has a certificate, or will have one.
+func (args Args) Certified() bool { return args.CertificateArn != "" || args.Domain.Name != "" }
 
 // tls tells that the load balancer has a certificate.
 func (args Args) tls() bool {

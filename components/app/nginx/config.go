@@ -46,7 +46,7 @@ type configView struct {
 	Redirect               bool // to https
 	HealthPath, OwnPath    string
 	Workers                int
-	LongestRequest         int
+	StopSeconds            int
 	ClientKeepaliveSeconds int
 	ClientIdleSeconds      int
 	TLS                    bool
@@ -122,7 +122,7 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 	view := configView{
 		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
-		LongestRequest:           args.LongestRequest(""),
+		StopSeconds:              args.stopSeconds(),
 		ClientKeepaliveSeconds:   max(1, args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, args.DrainSeconds/2)),
 		TLS:                      args.tls(),

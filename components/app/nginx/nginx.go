@@ -98,7 +98,21 @@ func (args Args) hosts() []string {
 	return slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
 }
 
-// LongestRequest is what a pod behind nginx, or nginx itself (to is empty), waits for when it stops.
+// Host is a name that the app is asked for: the domain's, else the first whole one of Hosts; empty where any is.
+func (args Args) Host() string {
+	if args.Domain.Name != "" {
+		return args.Domain.Name
+	}
+	if i := slices.IndexFunc(args.Hosts, func(host string) bool { return !strings.HasPrefix(host, "*") }); i >= 0 {
+		return args.Hosts[i]
+	}
+	return ""
+}
+
+// stopSeconds is what nginx's pods have for running requests when they stop.
+func (args Args) stopSeconds() int { return cmp.Or(args.StopSeconds, args.LongestRequest("")) }
+
+// LongestRequest is the longest time for which a tier, or any (to is empty), may be silent in a request.
 func (args Args) LongestRequest(to string) int {
 	longest := 0
 	for _, route := range args.Routes {
@@ -141,7 +155,7 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 		Replicas: args.Replicas, Resources: args.Resources, UID: uid,
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		MaxSurge: "100%", Sysctls: socketSysctls(),
-		RolloutSeconds: args.RolloutSeconds, DrainSeconds: args.DrainSeconds, RequestSeconds: args.LongestRequest(""),
+		RolloutSeconds: args.RolloutSeconds, DrainSeconds: args.DrainSeconds, RequestSeconds: args.stopSeconds(),
 		Writable: []string{pods.WritableTmp},
 		Mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(configFile), SubPath: pulumi.String(configKey), ReadOnly: pulumi.Bool(true),

@@ -24,7 +24,8 @@ var (
 		Want:    "the name of a label or taint, like example.org/pool",
 		Words:   "names like pool or example.org/pool",
 	}
-	labelValue = constraint.Text{
+	annotationName = constraint.Text{Pattern: labelName.Pattern, Want: "the name of an annotation, like prometheus.io/scrape", Words: "names like prometheus.io/scrape"}
+	labelValue     = constraint.Text{
 		Pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$",
 		Want:    "at most 63 letters, digits, -, _ and ., the first and last a letter or digit",
 	}

@@ -24,6 +24,7 @@ func (t Set) RunToEnd(annotations pulumi.StringMap) corev1.PodTemplateSpecArgs {
 		"cluster-autoscaler.kubernetes.io/safe-to-evict": pulumi.String("false"),
 	}
 	maps.Copy(all, annotations)
+	all = t.annotations(all)
 	return corev1.PodTemplateSpecArgs{
 		Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: all},
 		Spec:     t.EndingPod(),

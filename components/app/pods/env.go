@@ -11,21 +11,62 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 )
 
 // EnvKeys are those of the environment. The second one's values go into a Secret.
 func EnvKeys(env, secretEnv *map[string]pulumi.StringInput, examples [2]string, docs [2]string) keys.Table {
 	return keys.Table{
-		keys.Environment("env", env, false).Names(EnvNames).Apart("secretEnv", *secretEnv).Example(examples[0]).Doc(docs[0]),
+		keys.Environment("env", env, false).Plain(nodeIP, nodeAddress).Names(EnvNames).Apart("secretEnv", *secretEnv).Example(examples[0]).
+			Doc(docs[0] + " " + nodeIP + " is the address of the pod's node, where an agent may listen: http://" + nodeIP + ":4318."),
 		keys.Environment("secretEnv", secretEnv, true).Names(EnvNames).Example(examples[1]).Doc(docs[1]),
 	}
 }
 
+const (
+	// nodeIP stands in a value for the address of the pod's node, which Kubernetes alone knows.
+	nodeIP = "{nodeIP}"
+	// nodeIPName is the variable that it is taken from.
+	nodeIPName = "THREETIER_NODE_IP"
+)
+
+// nodeAddress has no room for a secret: such a value stays out of the Secret, where Kubernetes fills in nothing.
+var nodeAddress = constraint.Text{
+	Pattern: `^([a-z][a-z0-9+.-]*://)?\[?\{nodeIP\}\]?(:[0-9]{1,5})?(/v1/(traces|metrics|logs))?$`,
+	Want:    nodeIP + " or an address with it, like http://" + nodeIP + ":4318",
+}
+
+// withNodeIP fills in the node's address.
+func withNodeIP(env corev1.EnvVarArray, plain map[string]pulumi.StringInput) corev1.EnvVarArray {
+	var node corev1.EnvVarArray
+	for i, variable := range env {
+		of := variable.(corev1.EnvVarArgs)
+		text, _ := plain[string(of.Name.(pulumi.String))].(pulumi.String)
+		if !strings.Contains(string(text), nodeIP) {
+			continue
+		}
+		of.Value = of.Value.ToStringPtrOutput().ApplyT(func(value *string) string {
+			return strings.ReplaceAll(*value, nodeIP, "$("+nodeIPName+")")
+		}).(pulumi.StringOutput)
+		env[i] = of
+		node = corev1.EnvVarArray{corev1.EnvVarArgs{Name: pulumi.String(nodeIPName), ValueFrom: corev1.EnvVarSourceArgs{
+			FieldRef: corev1.ObjectFieldSelectorArgs{FieldPath: pulumi.String("status.hostIP")},
+		}}}
+	}
+	return append(node, env...)
+}
+
 // Env are the pods' variables. What may be secret, or is given as such, goes into a Secret of their own.
 func (t Set) Env(ctx *pulumi.Context, parent pulumi.Resource, env, secretEnv map[string]pulumi.StringInput) (corev1.EnvVarArray, error) {
-	plain, secret := map[string]pulumi.StringInput{}, map[string]pulumi.StringInput{}
-	maps.Copy(secret, secretEnv)
+	plain := map[string]pulumi.StringInput{}
+	secret, err := read(ctx, parent, secretEnv)
+	if err != nil {
+		return nil, err
+	}
+	if secret == nil {
+		secret = map[string]pulumi.StringInput{}
+	}
 	for name, value := range env {
 		if _, known := value.(pulumi.String); known {
 			plain[name] = value
@@ -33,14 +74,15 @@ func (t Set) Env(ctx *pulumi.Context, parent pulumi.Resource, env, secretEnv map
 			secret[name] = value
 		}
 	}
+	variables := withNodeIP(PlainEnv(plain), plain)
 	if len(secret) == 0 {
-		return PlainEnv(plain), nil
+		return variables, nil
 	}
 	name, err := NewSecret(ctx, parent, t.Name+"-env", t.Metadata(), secret)
 	if err != nil {
 		return nil, fmt.Errorf("create environment secret: %w", err)
 	}
-	return append(PlainEnv(plain), SecretEnv(name, slices.Collect(maps.Keys(secret)))...), nil
+	return append(variables, SecretEnv(name, slices.Collect(maps.Keys(secret)))...), nil
 }
 
 // NewSecret is auto-named and immutable: new values make a new Secret, whose name rolls the pods that use it.
@@ -109,6 +151,18 @@ func WithoutNames(env, others corev1.EnvVarArray) corev1.EnvVarArray {
 	return slices.DeleteFunc(slices.Clone(env), func(variable corev1.EnvVarInput) bool {
 		return replaced[variable.(corev1.EnvVarArgs).Name]
 	})
+}
+
+// Joined are the variables of both, of which the second replace the first. The node's address stays in front: Kubernetes
+// fills in what stands before.
+func Joined(env, own corev1.EnvVarArray) corev1.EnvVarArray {
+	isNodeIP := func(variable corev1.EnvVarInput) bool {
+		return variable.(corev1.EnvVarArgs).Name == pulumi.String(nodeIPName)
+	}
+	if slices.ContainsFunc(env, isNodeIP) {
+		own = slices.DeleteFunc(slices.Clone(own), isNodeIP)
+	}
+	return append(WithoutNames(env, own), own...)
 }
 
 // Strings are the values as inputs; none are nil, which leaves the field out.

@@ -1,8 +1,13 @@
 package pods
 
 import (
+	"maps"
+
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"threetier/internal/constraint"
+	"threetier/internal/keys"
 )
 
 // TierLabel is what Services, network policies and budgets select pods by.
@@ -34,6 +39,18 @@ func Metadata(namespace pulumi.StringInput, label string) metav1.ObjectMetaArgs 
 			ManagedByLabel: pulumi.String(ManagedBy),
 		},
 	}
+}
+
+// AnnotationsKey is for what looks at pods by their annotations.
+func AnnotationsKey(into *map[string]string) *keys.Key {
+	return keys.TextMap("podAnnotations", into).Is(constraint.Map{Names: annotationName}).Example(`{prometheus.io/scrape: "true", prometheus.io/port: "9100"}`).
+		Doc("Annotations of the pods, for collectors of metrics and logs. They override the program's annotations.")
+}
+
+// annotations are the program's own, with those of the config.
+func (t Set) annotations(own pulumi.StringMap) pulumi.StringMap {
+	maps.Copy(own, pulumi.ToStringMap(t.PodAnnotations))
+	return own
 }
 
 // Metadata is that of the set's own objects.

@@ -1,6 +1,8 @@
 package pods
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,15 @@ func (args *ResourceArgs) Key(cpu, memory string) *keys.Key {
 		keys.Text("memory", &args.Memory).Match("^[1-9][0-9]*(Mi|Gi)$", `a size, like "256Mi" or "1Gi"`).Default(memory).Example("512Mi").
 			Doc("Memory request and limit."),
 	}).Doc("CPU and memory of one pod.")
+}
+
+// defaultDiskGiB is room for logs and temporary files.
+const defaultDiskGiB = 2
+
+// DiskKey is the limit of what a pod writes.
+func DiskKey(into *int) *keys.Key {
+	return keys.Number("diskGiB", into).Between(1, 1000).Default(defaultDiskGiB).Example("10").
+		Doc("Limit of the disk of one pod, in GiB: writable directories and logs. A pod that writes more is evicted. The nodes must have the room.")
 }
 
 func milliCPU(cpu string) int {
@@ -56,7 +67,7 @@ func (t Set) resourceRequirements() corev1.ResourceRequirementsArgs {
 		Limits: pulumi.StringMap{
 			"cpu":               pulumi.String(strconv.Itoa(WholeCores(t.Resources.CPU))),
 			"memory":            pulumi.String(t.Resources.Memory),
-			"ephemeral-storage": pulumi.String(ephemeralLimit),
+			"ephemeral-storage": pulumi.String(fmt.Sprintf("%dGi", cmp.Or(t.DiskGiB, defaultDiskGiB))),
 		},
 	}
 }

@@ -26,9 +26,8 @@ const (
 	defaultMaxSurge = "25%"
 	// targetCPUPercent leaves room for the load that arrives while a new pod starts.
 	targetCPUPercent = 70
-	// A pod's log and temporary files: the scheduler counts with the first, the kubelet evicts above the second.
+	// ephemeralRequest is what the scheduler counts with for a pod's log and temporary files.
 	ephemeralRequest = "64Mi"
-	ephemeralLimit   = "2Gi"
 )
 
 // Place is where pods run, and whose credentials pull their images.
@@ -45,20 +44,27 @@ type Set struct {
 	Place
 	Replicas       ReplicaArgs
 	Resources      ResourceArgs
+	DiskGiB        int // default: defaultDiskGiB
 	UID            int
 	RolloutSeconds int
-	MinReady       int // seconds
-	DrainSeconds   int // how long a pod that is to stop is still sent requests
-	RequestSeconds int // the longest request
-	Writable       []string
+	MinReady       int                   // seconds
+	DrainSeconds   int                   // how long a pod that is to stop is still sent requests
+	RequestSeconds int                   // the longest request
+	Writable       []string              // empty at the start
+	Copied         []string              // writable too, with what the image has there
 	ServiceAccount pulumi.StringPtrInput // nil: the namespace's default, which may do nothing
 	MaxSurge       string                // default: defaultMaxSurge
+	Recreate       bool                  // a rollout ends the old pod before it starts the new one
 	Sysctls        corev1.SysctlArray
-	Volumes        corev1.VolumeArray
-	Mounts         corev1.VolumeMountArray
-	Container      corev1.ContainerArgs  // what differs between tiers
-	Before         corev1.ContainerArray // init containers
-	Annotations    pulumi.StringMap      // of the Deployment, beside its own
+	// FileCapabilities lets programs start whose files have the capability to bind low ports. Nobody gets the capability:
+	// privileges can't grow. Linux refuses to start them where it isn't in the container's bounding set.
+	FileCapabilities bool
+	Volumes          corev1.VolumeArray
+	Mounts           corev1.VolumeMountArray
+	Container        corev1.ContainerArgs  // what differs between tiers
+	Before           corev1.ContainerArray // init containers
+	Annotations      pulumi.StringMap      // of the Deployment, beside its own
+	PodAnnotations   map[string]string     // of the pods, beside their own
 }
 
 // Deploy makes the Deployment and what keeps it alive under load and drains.
@@ -100,9 +106,12 @@ func (t Set) deployment(ctx *pulumi.Context, parent pulumi.Resource, after []pul
 		ProgressDeadlineSeconds: pulumi.Int(t.RolloutSeconds - StopMarginSeconds),
 		RevisionHistoryLimit:    pulumi.Int(3),
 		Template: corev1.PodTemplateSpecArgs{
-			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.mayMove()},
+			Metadata: metav1.ObjectMetaArgs{Labels: t.Metadata().Labels, Annotations: t.annotations(t.mayMove())},
 			Spec:     t.podSpec(),
 		},
+	}
+	if t.Recreate {
+		spec.Strategy = appsv1.DeploymentStrategyArgs{Type: pulumi.String("Recreate")}
 	}
 	if t.MinReady > 0 {
 		spec.MinReadySeconds = pulumi.Int(t.MinReady)
@@ -133,7 +142,7 @@ func (t Set) podSpec() corev1.PodSpecArgs {
 		pullSecrets = append(pullSecrets, corev1.LocalObjectReferenceArgs{Name: t.PullSecret.ToStringOutput()})
 	}
 	return corev1.PodSpecArgs{
-		InitContainers:                t.Before,
+		InitContainers:                append(t.copying(), t.Before...),
 		Containers:                    corev1.ContainerArray{t.Hardened(t.Container, t.Label)},
 		Volumes:                       append(volumes, t.Volumes...),
 		ServiceAccountName:            t.ServiceAccount,
@@ -162,10 +171,14 @@ func (t Set) Hardened(container corev1.ContainerArgs, name string) corev1.Contai
 	// registry that is down must not keep pods from starting.
 	container.ImagePullPolicy = pulumi.String("IfNotPresent")
 	container.Resources = t.resourceRequirements()
+	capabilities := corev1.CapabilitiesArgs{Drop: pulumi.StringArray{pulumi.String("ALL")}}
+	if t.FileCapabilities {
+		capabilities.Add = pulumi.StringArray{pulumi.String("NET_BIND_SERVICE")}
+	}
 	container.SecurityContext = corev1.SecurityContextArgs{
 		AllowPrivilegeEscalation: pulumi.Bool(false),
 		ReadOnlyRootFilesystem:   pulumi.Bool(true),
-		Capabilities:             corev1.CapabilitiesArgs{Drop: pulumi.StringArray{pulumi.String("ALL")}},
+		Capabilities:             capabilities,
 	}
 	// The last log lines of a crash show in the pod's status, and so in Pulumi's output.
 	container.TerminationMessagePolicy = pulumi.String("FallbackToLogsOnError")

@@ -14,21 +14,23 @@ import (
 
 // Lookups by service and name, beside those of RDS.
 var lookups = map[string]func(*Account, *state.Call) (map[string]any, error){
-	"eks.getCluster":       getCluster,
-	"eks.getAddon":         getAddon,
-	"ec2.getSubnets":       getSubnets,
-	"ec2.getSubnet":        getSubnet,
-	"ec2.getVpc":           getVPC,
-	"ec2.getRouteTables":   getRouteTables,
-	"ec2.getRouteTable":    getRouteTable,
-	"ec2.getSecurityGroup": getSecurityGroup,
-	"ec2.getInstances":     getNodes,
-	"acm.getCertificate":   getCertificate,
-	"route53.getZone":      getZone,
-	"lb.getHostedZoneId":   always(getBalancersZone),
-	"getPartition":         always(getPartition),
-	"getCallerIdentity":    always(getCallerIdentity),
-	"getRegion":            always(getRegion),
+	"eks.getCluster":                  getCluster,
+	"eks.getAddon":                    getAddon,
+	"ec2.getSubnets":                  getSubnets,
+	"ec2.getSubnet":                   getSubnet,
+	"ec2.getVpc":                      getVPC,
+	"ec2.getRouteTables":              getRouteTables,
+	"ec2.getRouteTable":               getRouteTable,
+	"ec2.getSecurityGroup":            getSecurityGroup,
+	"ec2.getInstances":                getNodes,
+	"acm.getCertificate":              getCertificate,
+	"route53.getZone":                 getZone,
+	"lb.getHostedZoneId":              always(getBalancersZone),
+	"secretsmanager.getSecretVersion": always(getForeignSecret),
+	"ssm.getParameter":                always(getParameter),
+	"getPartition":                    always(getPartition),
+	"getCallerIdentity":               always(getCallerIdentity),
+	"getRegion":                       always(getRegion),
 }
 
 func (a *Account) lookup(r *http.Request, c *state.Call) (*Response, error) {
@@ -336,6 +338,25 @@ func association(table, subnet string, main bool) map[string]any {
 func always(find func(*state.Call) map[string]any) func(*Account, *state.Call) (map[string]any, error) {
 	return func(_ *Account, c *state.Call) (map[string]any, error) { return find(c), nil }
 }
+
+// getForeignSecret answers for a secret that the stack didn't make, with a stand-in.
+func getForeignSecret(c *state.Call) map[string]any {
+	arn := state.Text(c.Inputs, "secretId")
+	return map[string]any{
+		"id": arn + "|AWSCURRENT", "arn": arn, "secretId": arn, "secretString": standIn(arn), "secretBinary": "",
+		"versionId": "00000000-0000-0000-0000-000000000000", "versionStage": "AWSCURRENT", "versionStages": []any{"AWSCURRENT"},
+		"createdDate": "2026-01-01T00:00:00Z",
+	}
+}
+
+func getParameter(c *state.Call) map[string]any {
+	name := state.Text(c.Inputs, "name")
+	return map[string]any{
+		"id": name, "arn": name, "name": name, "type": "SecureString", "value": standIn(name), "insecureValue": "", "version": 1, "withDecryption": true,
+	}
+}
+
+func standIn(of string) string { return "stand-in of " + of }
 
 func getPartition(*state.Call) map[string]any {
 	return map[string]any{"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}

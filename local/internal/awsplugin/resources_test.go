@@ -563,6 +563,13 @@ func TestLookups(t *testing.T) {
 	if name := ask("aws:index/getRegion:getRegion", nil)["name"]; name != "eu-west-1" {
 		t.Errorf("region: %v", name)
 	}
+	const secret, parameter = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:threetier/dev/stripe-AbCdEf", "arn:aws:ssm:eu-west-1:123456789012:parameter/threetier/dev/key"
+	if text := ask("aws:secretsmanager/getSecretVersion:getSecretVersion", map[string]any{"secretId": secret})["secretString"]; text != "stand-in of "+secret {
+		t.Errorf("secret: %v", text)
+	}
+	if text := ask("aws:ssm/getParameter:getParameter", map[string]any{"name": parameter, "withDecryption": true})["value"]; text != "stand-in of "+parameter {
+		t.Errorf("parameter: %v", text)
+	}
 	if name := ask("aws:index/getPartition:getPartition", nil)["partition"]; name != "aws" {
 		t.Errorf("partition: %v", name)
 	}

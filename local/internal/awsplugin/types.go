@@ -399,11 +399,13 @@ var lookupTypes = map[string]map[string]input{
 	},
 	"aws:acm/getCertificate:getCertificate": {"domain": {}, "keyTypes": {shape: aSet}, "mostRecent": {shape: aTruth}, "statuses": {shape: aList},
 		"tags": tags, "types": {shape: aList}},
-	"aws:route53/getZone:getZone":                   {"name": {}, "privateZone": {shape: aTruth}, "tags": tags, "vpcId": {}, "zoneId": {}},
-	"aws:lb/getHostedZoneId:getHostedZoneId":        {"loadBalancerType": {}, "region": {}},
-	"aws:index/getPartition:getPartition":           {"id": {}},
-	"aws:index/getCallerIdentity:getCallerIdentity": {"id": {}},
-	"aws:index/getRegion:getRegion":                 {"id": {}, "name": {}},
+	"aws:secretsmanager/getSecretVersion:getSecretVersion": {"secretId": {required: true}, "versionId": {}, "versionStage": {}},
+	"aws:ssm/getParameter:getParameter":                    {"name": {required: true}, "withDecryption": {shape: aTruth}},
+	"aws:route53/getZone:getZone":                          {"name": {}, "privateZone": {shape: aTruth}, "tags": tags, "vpcId": {}, "zoneId": {}},
+	"aws:lb/getHostedZoneId:getHostedZoneId":               {"loadBalancerType": {}, "region": {}},
+	"aws:index/getPartition:getPartition":                  {"id": {}},
+	"aws:index/getCallerIdentity:getCallerIdentity":        {"id": {}},
+	"aws:index/getRegion:getRegion":                        {"id": {}, "name": {}},
 }
 
 var filters = input{shape: aRecord, fields: map[string]shape{"name": aText, "values": aList}}
