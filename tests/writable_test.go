@@ -67,12 +67,14 @@ func copied(t *testing.T, shell string, dirs ...string) string {
 		require.NoError(t, os.Chmod(dir, 0o777))
 	}
 	argv := append(strings.Fields(shell), command[1].(string), command[2].(string), into)
-	run := exec.CommandContext(t.Context(), argv[0], append(argv[1:], dirs...)...)
-	if os.Getuid() == 0 {
-		run.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 10001, Gid: 10001}}
+	for range 2 { // after a restart of the node it runs again
+		run := exec.CommandContext(t.Context(), argv[0], append(argv[1:], dirs...)...)
+		if os.Getuid() == 0 {
+			run.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 10001, Gid: 10001}}
+		}
+		said, err := run.CombinedOutput()
+		require.NoError(t, err, "%s", said)
 	}
-	said, err := run.CombinedOutput()
-	require.NoError(t, err, "%s", said)
 	return into
 }
 

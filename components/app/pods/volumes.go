@@ -21,10 +21,11 @@ const (
 )
 
 // copyScript runs as the pod's user. What that can't read is left out, as the app couldn't read it either; a directory that
-// the image doesn't have is empty. The times stay: they become ETags, which are the same in all pods.
+// the image doesn't have is empty. The times stay: they become ETags, which are the same in all pods. After a restart of the
+// node it runs again, on what is there.
 const copyScript = `n=0
 for dir; do
-    mkdir "$0/$n"
+    mkdir -p "$0/$n"
     if test -d "$dir"; then cp -Rp "$dir/." "$0/$n" || true; fi
     chmod -R u+w "$0/$n"
     n=$((n + 1))
