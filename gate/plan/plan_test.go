@@ -101,6 +101,7 @@ func TestPlanFollowsTheFlow(t *testing.T) {
 
 func TestPlanShowsNoSecret(t *testing.T) {
 	root := edited(t, "dev",
+		"config:\n", "config:\n  plan:plainText: ['threetier:backend.secretEnv.TOKEN']\n",
 		"lifecycle: disposable", "password: {secure: v1:bm90IGZvciB0aGlz:abcdef}\n    lifecycle: disposable",
 		"env: { LOG_LEVEL: debug }", "secretEnv: {TOKEN: in-plain-sight, KEY: {secure: v1:bm90:cipher}}\n    env: { LOG_LEVEL: debug }")
 	written := text(t, build(t, root, "dev"))
