@@ -17,7 +17,7 @@ import (
 )
 
 // tools are small shared packages that every room of the program may use.
-var tools = []string{"internal/component", "internal/constraint", "internal/keys", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
+var tools = []string{"internal/allow", "internal/component", "internal/constraint", "internal/keys", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
 
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"components/cluster":  {"internal/kube", "internal/network"},
 	"components/database": {"internal/network", "internal/rdsca"},
 	"components/domain":   nil,
+	"internal/allow":      nil,
 	"internal/component":  nil,
 	"internal/constraint": nil,
 	"internal/keys":       nil,
@@ -63,7 +64,7 @@ var rooms = map[string][]string{
 	"cmd/reference":         {"internal/settings"},
 	"cmd/rehearse":          {"gate/costs", "gate/rehearse"},
 	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "gate/wrk", "internal/settings"},
-	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},
+	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/settings", "internal/stack"},
 	"tests/cloudwatch":      nil,
 	"tests/docs/stub":       nil,
 	"tests/nginx":           nil,

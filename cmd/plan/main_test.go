@@ -54,12 +54,12 @@ func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
 	replace(t, dev, "port: 5433", "port: 5433\n    username: shop_admin")
 	var losing strings.Builder
 	err := run(&losing, root, "HEAD")
-	require.ErrorContains(t, err, "put into Pulumi.dev.yaml: plan:dataLoss: [database]")
+	require.ErrorContains(t, err, "add to threetier:allow in Pulumi.dev.yaml: { lose database: the reason }")
 	assert.Contains(t, losing.String(), "**dev**: `Instance database` is **replaced**: the database goes with it")
 	assert.Contains(t, losing.String(), "`username`: `app_admin` → `shop_admin` (this makes a new one)")
 	assert.Contains(t, losing.String(), "| prod | 0 | 0 | 0 | 0 |")
 
-	replace(t, dev, "config:\n", "config:\n  plan:dataLoss: [database]\n")
+	replace(t, dev, "config:\n", "config:\n  threetier:allow: { lose database: it is empty }\n")
 	assert.NoError(t, run(&strings.Builder{}, root, "HEAD"))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
+	"threetier/internal/allow"
 	"threetier/internal/component"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
@@ -31,7 +32,7 @@ type BackendArgs struct {
 	WorkloadArgs
 	Migrate             []string
 	MigrateSeconds      int
-	SkipMigration       SkipMigrationArgs
+	Allow               allow.List
 	ConnectionsPerPod   int
 	DatabaseEnv         map[string]string
 	Permissions         []PermissionArgs
@@ -53,7 +54,7 @@ func (args *BackendArgs) keys() keys.Table {
 		// A day at most: what takes longer is no part of a rollout.
 		keys.Number("migrateSeconds", &args.MigrateSeconds).Between(1, 86400).Default(600).Example("3600").
 			Doc("Time limit of migrate, in seconds."),
-		args.skipMigrationKey(),
+		args.allowKey(),
 		// The default is the pool of one process with SQLAlchemy's default pool_size.
 		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(5).Example("10").
 			Doc("The most database connections that one pod opens: the size of its pool times its processes. A worker's pod counts alike, a job for one and the migration for two. " +
@@ -70,6 +71,13 @@ func (args *BackendArgs) complete(known problems.List) problems.List {
 	args.DatabaseEnv = args.templates()
 	ps := append(egressProblems(args.Egress), args.permissionsProblems(known)...)
 	ps = append(ps, databaseEnvProblems(args.DatabaseEnv)...)
+	switch {
+	case known.Has("image", "allow"):
+	case args.Migrate == nil:
+		ps = append(ps, args.Allow.Others("the backend has no migrate")...)
+	default:
+		ps = append(ps, args.Allow.Others("the backend's image is "+args.Image, SkipMigrate+args.Image)...)
+	}
 	for name := range args.DatabaseEnv {
 		if args.sets(name) {
 			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
@@ -182,9 +190,9 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	if args.Migrate == nil {
 		return before, nil
 	}
-	if args.SkipMigration.Image != "" {
-		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
-		warning := fmt.Sprintf("The backend runs %s without its migration: %s", args.Image, args.SkipMigration.Reason)
+	if reason, skipped := args.Allow[SkipMigrate+args.Image]; skipped {
+		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(reason)}
+		warning := fmt.Sprintf("The backend runs %s without its migration: %s", args.Image, reason)
 		return before, ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: b})
 	}
 	if b.roles == nil {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"threetier/internal/allow"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/network"
@@ -41,7 +42,6 @@ type DatabaseArgs struct {
 
 	Lifecycle                       Lifecycle
 	EngineVersion                   string
-	AllowMajorVersionUpgrade        bool
 	InstanceClass                   string
 	StorageGiB                      int
 	MaxStorageGiB                   *int
@@ -57,7 +57,7 @@ type DatabaseArgs struct {
 	Extensions                      []string
 	ReadReplicas                    int
 	RestoreFrom, BackupPlan         string
-	Waive                           map[string]string
+	Allow                           allow.List
 }
 
 // In is a copy of the args that takes what its network leaves open from another one.
@@ -75,11 +75,6 @@ func (args DatabaseArgs) leastBackupDays() int {
 		return durableBackupDays
 	}
 	return disposableBackupDays
-}
-
-func (args DatabaseArgs) waived(control string) bool {
-	_, waived := args.Waive[control]
-	return waived
 }
 
 // Complete fills in the defaults, and returns all that is wrong with the args. The network is another's until it was

@@ -14,6 +14,7 @@ import (
 
 	"threetier/gate/plan/replacement"
 	"threetier/gate/recorder"
+	"threetier/internal/allow"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
@@ -27,8 +28,8 @@ type Plan struct {
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
-	// Allowed are the losses that the stack config allows, by name.
-	Allowed []string `yaml:"-"`
+	// Allow are the stack config's exceptions for the stack as a whole: losses, among others.
+	Allow allow.List `yaml:"-"`
 }
 
 // Resource is one that the stack registers.
@@ -59,7 +60,7 @@ func label(typ, name string) string {
 
 // Build is the plan of the stack whose config is in the folder.
 func Build(root, name string) (*Plan, error) {
-	options, allowed, err := Input(root, name)
+	options, err := Input(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +69,10 @@ func Build(root, name string) (*Plan, error) {
 		return nil, fmt.Errorf("read aws:region: %w", err)
 	}
 	options.ID, options.Answer = reference, references
-	plan := &Plan{Stack: name, Allowed: allowed}
+	plan := &Plan{Stack: name}
 	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
 		if config, err := settings.Load(ctx); err == nil {
-			plan.Connections = config.Connections()
+			plan.Connections, plan.Allow = config.Connections(), config.Allow
 		}
 		return stack.Deploy(ctx)
 	}, options)

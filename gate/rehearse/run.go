@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"threetier/components/database"
 	"threetier/gate/load"
 	"threetier/gate/project"
 	"threetier/internal/settings"
@@ -152,7 +151,7 @@ func (r *rehearsal) ready(ctx context.Context) error {
 		}
 	}
 	if r.head == nil {
-		r.base.config.Remove(upgradeKey)
+		r.base.config.Remove(r.base.config.upgradeKey())
 	} else {
 		allowOnlyTheUpgradeOf(r.head.config, r.base.config)
 	}
@@ -337,31 +336,25 @@ func (r *rehearsal) steps(ctx context.Context) error {
 	return r.steady(ctx, "after", moveAgain)
 }
 
-// allowOnlyTheUpgradeOf takes the permission of an upgrade out where there is none: base's instance is a new one, of base's
+// allowOnlyTheUpgradeOf takes the exception of an upgrade out where there is none: base's instance is a new one, of base's
 // version. A stack may need it that isn't upgraded yet.
 func allowOnlyTheUpgradeOf(head, base *stackConfig) {
-	version := func(c *stackConfig) string {
-		if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
-			return fmt.Sprint(given)
-		}
-		return database.DefaultEngineVersion
-	}
-	taken := base.Remove(upgradeKey)
-	if version(head) == version(base) {
-		taken = head.Remove(upgradeKey) || taken
+	taken := base.Remove(base.upgradeKey())
+	if head.version() == base.version() {
+		taken = head.Remove(head.upgradeKey()) || taken
 	}
 	if taken {
-		head.note("%s is left out where nothing is upgraded.", upgradeKey)
+		head.note("%s is left out where nothing is upgraded.", head.upgradeKey())
 	}
 }
 
-// withoutUpgrade takes back the permission of an upgrade that is through: no way back undoes it, and the program refuses a
-// permission that nothing needs.
+// withoutUpgrade takes back the exception of an upgrade that is through: no way back undoes it, and the program refuses one that
+// nothing needs.
 func (r *rehearsal) withoutUpgrade() error {
-	if !r.head.config.Remove(upgradeKey) {
+	if !r.head.config.Remove(r.head.config.upgradeKey()) {
 		return nil
 	}
-	r.report.Notes = append(r.report.Notes, upgradeKey+" is left out on the second way to the new version: the instance is upgraded by then.")
+	r.report.Notes = append(r.report.Notes, r.head.config.upgradeKey()+" is left out on the second way to the new version: the instance is upgraded by then.")
 	return r.head.write(r.node.stack)
 }
 

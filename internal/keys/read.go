@@ -20,12 +20,12 @@ type reader struct {
 	problems problems.List
 }
 
-// Read decodes the value of a top-level key: JSON, where the key is an object. Where it holds a secret, and none of its
+// Read decodes the value of a top-level key: JSON, but for a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	r := &reader{secret: secret, used: k.Secret}
 	var value any = raw
-	if len(k.Keys) > 0 {
+	if k.Type != "string" {
 		decoder := json.NewDecoder(strings.NewReader(raw))
 		decoder.UseNumber()
 		if decoder.Decode(&value) != nil {
@@ -48,6 +48,10 @@ func (t Table) read(r *reader, path string, value any) {
 	}
 	for _, name := range sorted(fields) {
 		i := slices.IndexFunc(t, func(key *Key) bool { return key.Name == name })
+		if instead := t.Gone(name); instead != "" {
+			r.problems = append(r.problems, problems.Problem{Path: path + "." + name, Value: "gone", Want: path + "." + instead})
+			continue
+		}
 		if i < 0 {
 			r.refuse(path+"."+name, fields[name], "one of the keys "+strings.Join(t.Names(), ", ")+Hint(name, t.Names()))
 			continue

@@ -60,6 +60,12 @@ func (r *row) Refuse(refused bool, shown, want string) *row {
 	return r
 }
 
+// Was is a key of earlier versions that this one took the place of, and the value to write now: it is refused with both.
+func (r *row) Was(name, value string) *row {
+	r.key.Was = append(r.key.Was, [2]string{name, value})
+	return r
+}
+
 // Secret tells that the value may be given as {secure: …}.
 func (r *row) Secret() *row {
 	r.key.Secret = true
