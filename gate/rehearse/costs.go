@@ -142,7 +142,7 @@ func (r *rehearsal) measure(ctx context.Context, c change) (costs.Row, error) {
 }
 
 // startedAt is when the database's server was started.
-func (n node) startedAt(ctx context.Context) (string, error) {
+func (n localNode) startedAt(ctx context.Context) (string, error) {
 	p, err := n.psql(ctx)
 	if err != nil {
 		return "", err

@@ -77,7 +77,7 @@ func TestReplacedResourcesAreReadFromTheEnginesEvents(t *testing.T) {
 }
 
 func TestTiersWithNewPodsAreTold(t *testing.T) {
-	p := newPods(node{})
+	p := newPods(localNode{})
 	p.pod(podOf(t, "old", "nginx", "Running", ""))
 	known := p.names()
 	p.pod(podOf(t, "new", "backend", "Running", ""))

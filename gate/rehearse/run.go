@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"threetier/gate/load"
+	"threetier/gate/node"
 	"threetier/gate/project"
 	"threetier/internal/settings"
 )
@@ -52,7 +52,7 @@ func (o *Options) Open(folder, log string) (in string, file io.Closer, err error
 type rehearsal struct {
 	Options
 	project    string // the Pulumi project's name
-	node       node
+	node       localNode
 	base, head *side
 	file       File
 	report     *Report
@@ -95,7 +95,7 @@ func newRehearsal(o Options) (*rehearsal, error) {
 	stack := o.Stack + "-rehearsal"
 	return &rehearsal{
 		Options: o, report: &Report{Stack: o.Stack}, project: project,
-		node: node{root: o.Root, stack: stack, namespace: settings.DefaultNamespace(project, stack), log: o.Log},
+		node: localNode{Node: node.Node{Root: o.Root, Namespace: settings.DefaultNamespace(project, stack)}, stack: stack, log: o.Log},
 	}, nil
 }
 
@@ -201,7 +201,7 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 		}
 		r.report.Notes = slices.Clone(s.config.notes)
 	}
-	port, err := freePort()
+	port, err := node.FreePort()
 	if err != nil {
 		return err
 	}
@@ -211,18 +211,6 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 		return fmt.Errorf("deploy base: %w", err)
 	}
 	return nil
-}
-
-// freePort is one that nobody listens on, whatever other nodes this machine has. It is below those that the kernel gives to
-// outgoing connections.
-func freePort() (int, error) {
-	const first, last = 18080, 18279
-	for port := first; port <= last; port++ {
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("no port from %d to %d of 127.0.0.1 is free, want one for the rehearsal's stack", first, last)
 }
 
 // removeOld destroys what a killed rehearsal has left.
