@@ -52,7 +52,6 @@ var loads = []struct {
 // local is the node with the stack that is measured, whose namespace begins the instance's name too.
 type local struct{ node.Node }
 
-// inside is what a program says inside the node.
 func (n local) inside(args ...string) (string, error) {
 	out, err := node.Output(n.Inside(context.Background(), args...))
 	if err != nil {
@@ -61,7 +60,7 @@ func (n local) inside(args ...string) (string, error) {
 	return string(out), nil
 }
 
-// measure brings the stack up, measures, and destroys it whatever happens.
+// measure brings up the stack, measures, and destroys it whatever happens.
 func measure(root string) (measured figures, err error) {
 	name, err := project.Name(root)
 	if err != nil {

@@ -58,7 +58,6 @@ func run() error {
 	return nil
 }
 
-// judge deploys a stack on record.
 func judge(name string) (map[string]scorecard.Verdict, error) {
 	options, err := plan.Input(project.Root(), name)
 	if err != nil {

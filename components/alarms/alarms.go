@@ -188,7 +188,6 @@ func (b *builder) named(separator string) string {
 	return stack + separator + b.name
 }
 
-// own is a metric of the alarms' own namespace.
 func (b *builder) own(id, metric, stat string) query {
 	return query{id: id, namespace: b.metrics(), metric: metric, stat: stat}
 }

@@ -144,7 +144,7 @@ type App struct {
 	// Namespace is the namespace's name.
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 
-	// Tiers are all that run for long: nginx first, as a request meets them.
+	// Tiers are the Deployments, nginx first, as a request meets them.
 	Tiers []pods.Tier
 }
 

@@ -161,8 +161,8 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 			return err
 		}
 		backend.ServiceName = fixedName(service, BackendServiceName)
-		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Awaited, w, before
-		backend.tier = w.Watched(pods)
+		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Complete, w, before
+		backend.tier = w.Tier(pods)
 		backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

@@ -58,7 +58,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods
 			return err
 		}
 		frontend.ServiceName = fixedName(service, FrontendServiceName)
-		frontend.service, frontend.tier = service, w.Watched(pods)
+		frontend.service, frontend.tier = service, w.Tier(pods)
 		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

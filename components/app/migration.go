@@ -30,7 +30,7 @@ func (args *BackendArgs) allowKey() *keys.Key {
 const (
 	// migrationLabel keeps the migration's pods out of the backend's Service.
 	migrationLabel = "backend-migration"
-	// migrateRetries are for a database that is just failing over.
+	// migrateRetries are for a database that is failing over.
 	migrateRetries = 2
 )
 

@@ -108,7 +108,7 @@ func (args PermissionArgs) reach(action string) (value, want string) {
 	return "", ""
 }
 
-// unbounded tells whether a resource's name is nothing but wildcards. Before the name, most services have a word for the
+// unbounded tells whether a resource's name has only wildcards. Before the name, most services have a word for the
 // type, like role/ or secret:. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func unbounded(resource string) bool {
 	parts := strings.SplitN(resource, ":", 6)

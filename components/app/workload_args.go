@@ -86,7 +86,7 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 	})...)
 }
 
-// parents are a directory and all that hold it, but for the root.
+// parents are a directory and those above it, without the root.
 func parents(dir string) []string {
 	var all []string
 	for ; dir != ""; dir = dir[:strings.LastIndex(dir, "/")] {

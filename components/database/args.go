@@ -13,7 +13,7 @@ import (
 	"threetier/internal/problems"
 )
 
-// Lifecycle is how a database ends: all that protects its data follows from this one word.
+// Lifecycle is how a database ends. Every protection of its data follows from this one word.
 type Lifecycle string
 
 const (
@@ -69,7 +69,7 @@ func (args DatabaseArgs) In(other network.Network) *DatabaseArgs {
 // keeps tells whether the data outlives the instance.
 func (args DatabaseArgs) keeps() bool { return args.Lifecycle != Disposable }
 
-// leastBackupDays is how long backups are kept at the least, and unless more is asked for.
+// leastBackupDays is the minimum for which backups are kept, and the default.
 func (args DatabaseArgs) leastBackupDays() int {
 	if args.keeps() {
 		return durableBackupDays
@@ -77,7 +77,7 @@ func (args DatabaseArgs) leastBackupDays() int {
 	return disposableBackupDays
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args. The network is another's until it was
+// Complete fills in the defaults, and returns every mistake in the args. The network is another's until it was
 // looked up, so no part of it is required here.
 func (args *DatabaseArgs) Complete() problems.List {
 	ps := args.Keys().Complete()

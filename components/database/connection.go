@@ -18,7 +18,7 @@ type Connection struct {
 	Password pulumi.StringInput
 	// CABundle holds the PEM certificates that the server's own is checked against. Required.
 	CABundle pulumi.StringInput
-	// Roles are what the app's login has to be made with. Default: none, Username is there and may do all that the app does.
+	// Roles are what the app's login has to be made with. Default: none, Username is there and has every right that the app needs.
 	Roles *Roles
 }
 

@@ -93,10 +93,9 @@ func (args DatabaseArgs) controlProblems() (ps problems.List) {
 // looked up later.
 func UpgradeTo(version string) string { return "upgrade to " + version }
 
-// upgrade is the exception for the wanted version.
 func (args DatabaseArgs) upgrade() string { return UpgradeTo(args.EngineVersion) }
 
-// exceptions are the names of all that may be allowed.
+// exceptions are the names that allow takes.
 func exceptions() []string {
 	var names []string
 	for _, control := range controls {

@@ -50,7 +50,7 @@ func Run(out io.Writer, args []string) error {
 	return fmt.Errorf("the command is %s, want promote, pin, set or renew", args[0])
 }
 
-// set puts images in that were just built: backend=registry/name:tag@sha256:…
+// set puts in the images of a build: backend=registry/name:tag@sha256:…
 func set(out io.Writer, root, stack string, given []string) error {
 	_, images, err := read(root, stack)
 	if err != nil {
@@ -202,7 +202,6 @@ func change(out io.Writer, root, stack string, ref func(project.Image) (string, 
 	return err
 }
 
-// read is a stack's config, and the images in it.
 func read(root, stack string) ([]byte, []project.Image, error) {
 	text, err := os.ReadFile(file(root, stack))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // Node is the local node of a checkout, and the namespace of one stack on it.
 type Node struct{ Root, Namespace string }
 
-// Command is one of bin/local's. Where ctx ends, it and all that it has started are told to end.
+// Command is one of bin/local's. Where ctx ends, it and every process that it has started get SIGTERM.
 func (n Node) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(n.Root, ".local/bin/local"), args...)
 	cmd.Dir = n.Root

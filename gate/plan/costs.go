@@ -51,7 +51,6 @@ func CostsOf(rows []costs.Row, before, after []byte) (Costs, error) {
 	return found, nil
 }
 
-// configPaths are the values of a stack config by path.
 func configPaths(text []byte) (map[string]any, error) {
 	values, err := project.ReadValues(text)
 	return flatten(values), err

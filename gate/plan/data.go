@@ -103,7 +103,6 @@ type Loss struct {
 	What, Text string
 }
 
-// lose notes what each change loses.
 func lose(changes []Change) {
 	for i := range changes {
 		change := &changes[i]
@@ -136,7 +135,6 @@ func given(value any) string {
 	return text(value)
 }
 
-// goes says what goes with the resource itself.
 func (c Change) goes() string {
 	switch {
 	case c.isReplica():

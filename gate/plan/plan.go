@@ -19,7 +19,7 @@ import (
 	"threetier/internal/stack"
 )
 
-// Plan is all that a stack registers, in the order of the flow.
+// Plan is every resource that a stack registers, in the order of the flow.
 type Plan struct {
 	// Stack is the stack's name.
 	Stack string `yaml:"stack"`

@@ -59,7 +59,7 @@ func (v Values) Set(path string, value any) {
 	within[keys[len(keys)-1]] = value
 }
 
-// Remove takes a path out, and tells whether it was there.
+// Remove removes a path, and tells whether it was there.
 func (v Values) Remove(path string) bool {
 	within := map[string]any(v)
 	keys := strings.Split(path, ".")

@@ -66,7 +66,6 @@ func (c change) apply(to *stackConfig) (bool, error) {
 	return !bytes.Equal(before, after), err
 }
 
-// set is a change of one value, by path.
 func set(path string, to any) func(*stackConfig) {
 	return func(c *stackConfig) { c.Set(path, to) }
 }

@@ -64,7 +64,6 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 	}
 }
 
-// version is the database's major.
 func (c *stackConfig) version() string {
 	if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
 		return fmt.Sprint(given)
@@ -72,7 +71,6 @@ func (c *stackConfig) version() string {
 	return database.DefaultEngineVersion
 }
 
-// upgradeKey allows the upgrade to the version.
 func (c *stackConfig) upgradeKey() string {
 	return "threetier:database.allow." + database.UpgradeTo(c.version())
 }
@@ -121,7 +119,6 @@ func podsOf(args app.WorkloadArgs) tierPods {
 	return tierPods{min: args.Replicas.Min, max: args.Replicas.Max, cpu: cores(args.Resources.CPU), memoryMiB: mebi(args.Resources.Memory)}
 }
 
-// pods are those of all tiers and workers.
 func (c *stackConfig) pods() []tierPods {
 	var all []tierPods
 	add := func(name, kind string, part map[string]any) {
@@ -199,7 +196,6 @@ const (
 	jobsMemoryMiB = 512
 )
 
-// whole is a whole number of the config, or the default.
 func whole(value any, byDefault int) int {
 	if n, isNumber := value.(int); isNumber {
 		return n
@@ -212,7 +208,6 @@ func cores(text string) float64 {
 	return quantity(text, map[string]float64{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1})
 }
 
-// mebi reads an amount of memory, in MiB.
 func mebi(text string) float64 {
 	return quantity(text, map[string]float64{"Ki": 1.0 / 1024, "Mi": 1, "Gi": 1024, "": 1.0 / (1 << 20)})
 }

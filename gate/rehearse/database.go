@@ -100,13 +100,11 @@ func (p *psql) ask(statement string, into any) error {
 	return nil
 }
 
-// end lets psql end.
 func (p *psql) end() {
 	_ = p.in.Close() // and psql has read all of its input
 	_ = p.cmd.Wait() // its status says nothing that its answers didn't
 }
 
-// rows counts those of each table.
 func (n localNode) rows(ctx context.Context, into *map[string]int) error {
 	p, err := n.psql(ctx)
 	if err != nil {
@@ -119,7 +117,6 @@ func (n localNode) rows(ctx context.Context, into *map[string]int) error {
 	return nil
 }
 
-// seed puts the rows in.
 func (n localNode) seed(ctx context.Context, s Seed) error {
 	if s.SQL != "" {
 		// As the owner, by a login of its own: triggers and defaults of the tables run, and aren't the administrator's.

@@ -31,7 +31,7 @@ type File struct {
 	Load Load `yaml:"load"`
 	// Limits are what the gate accepts.
 	Limits Limits `yaml:"limits"`
-	// Allow names findings that are meant, with the reason.
+	// Allow has findings that are intended, with the reason.
 	Allow allow.List `yaml:"allow"`
 	// Secrets are stand-ins for secret values of the stack config, by path: threetier:backend.secretEnv.KEY.
 	Secrets map[string]string `yaml:"secrets"`

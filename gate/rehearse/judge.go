@@ -72,7 +72,7 @@ func (r *Report) open() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Allowed != "" })
 }
 
-// leastSent is how many requests a rate makes of a step at the least.
+// leastSent is the minimum of requests that a rate makes of a step.
 func (s Step) leastSent(rate int) int { return int((s.To - s.From) * float64(rate) * leastLoad) }
 
 // unmeasured is what nothing can be said of. Where the rehearsal ended half-way, that is said already.

@@ -172,8 +172,7 @@ func (n localNode) dropPod(ctx context.Context) error {
 	return nil
 }
 
-// settled waits until no pod is about to stop.
-func (n localNode) settled(ctx context.Context, limit time.Duration) error {
+func (n localNode) waitForStoppingPods(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {

@@ -93,7 +93,7 @@ func (p *pods) follow(ctx context.Context, logs *sync.WaitGroup, kind string) {
 				logs.Go(func() { p.log(ctx, o) })
 			}
 		}
-		_ = cmd.Wait() // its end is all that matters
+		_ = cmd.Wait() // only its end matters
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):

@@ -25,7 +25,7 @@ type Options struct {
 	Root, Base, Head string
 	// Stack is the stack whose config is rehearsed.
 	Stack string
-	// Progress gets a line for each step, Log all that the commands say.
+	// Progress gets a line for each step, Log the output of the commands.
 	Progress, Log io.Writer
 }
 
@@ -117,7 +117,7 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	}
 	head := r.Head
 	if head == "" {
-		head, err = present(ctx, r.Root)
+		head, err = checkoutAsCommit(ctx, r.Root)
 	} else {
 		head, err = resolve(ctx, r.Root, "HEAD", head)
 	}
@@ -370,7 +370,7 @@ func (r *rehearsal) steady(ctx context.Context, name, move string) error {
 	if err := r.node.dropPod(ctx); err != nil {
 		return err
 	}
-	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
+	if err := r.node.waitForStoppingPods(ctx, 3*time.Minute); err != nil {
 		return err
 	}
 	if err := r.node.rows(ctx, &step.Rows); err != nil {

@@ -41,8 +41,8 @@ func resolve(ctx context.Context, root, what, name string) (string, error) {
 	return commit, nil
 }
 
-// present is a commit of the checkout as it is now. Files that git doesn't know yet aren't part of it.
-func present(ctx context.Context, root string) (string, error) {
+// checkoutAsCommit is a commit of the checkout as it is now. Files that git doesn't know yet aren't part of it.
+func checkoutAsCommit(ctx context.Context, root string) (string, error) {
 	commit, err := git(ctx, root, "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", "stash", "create")
 	if err != nil || commit != "" {
 		return commit, err
@@ -50,7 +50,7 @@ func present(ctx context.Context, root string) (string, error) {
 	return resolve(ctx, root, "HEAD", "HEAD")
 }
 
-// checkOut makes the worktree, anew.
+// checkOut makes a new worktree.
 func checkOut(ctx context.Context, root, version, commit string) (*side, error) {
 	s := &side{version: version, commit: commit, dir: filepath.Join(root, ".local", "rehearsal", version)}
 	if err := s.remove(ctx, root); err != nil {

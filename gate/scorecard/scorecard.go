@@ -37,7 +37,7 @@ type Evidence struct {
 // rotatedByVersion is short: it stands in a cell. docs/decisions/password.md has the reasons.
 const rotatedByVersion = "passwordVersion rotates all logins"
 
-// Controls are all that apply, by number.
+// Controls are those that apply, by number.
 var Controls = []Control{
 	{ID: "RDS.2", Title: "not publicly accessible", Check: every("publiclyAccessible", false)},
 	{ID: "RDS.3", Title: "storage encrypted", Check: every("storageEncrypted", true)},
@@ -89,7 +89,7 @@ func (v Verdict) String() string {
 	return v.Status + ": " + v.Why
 }
 
-// Judge gives the verdicts on a stack, by control, with the exceptions of its database.
+// Judge returns the verdicts for a stack, by control, with the exceptions of its database.
 func Judge(evidence Evidence, allowed allow.List) map[string]Verdict {
 	verdicts := map[string]Verdict{}
 	for _, control := range Controls {

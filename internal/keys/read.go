@@ -11,7 +11,7 @@ import (
 // Hidden stands for a value that is not to be seen.
 const Hidden = "[secret]"
 
-// reader decodes one top-level key and collects all that is wrong with it.
+// reader decodes one top-level key and collects every mistake in it.
 type reader struct {
 	// secret tells that the key holds a secret value; which one, Pulumi doesn't tell a Go program.
 	secret bool
@@ -20,7 +20,7 @@ type reader struct {
 	problems problems.List
 }
 
-// Read decodes the value of a top-level key: JSON, but for a string. Where it holds a secret, and none of its
+// Read decodes the value of a top-level key: JSON, except for a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	r := &reader{secret: secret, used: k.Secret}
@@ -87,7 +87,7 @@ func (r *reader) refuse(path string, value any, want string) {
 	r.problems = append(r.problems, problems.Problem{Path: path, Value: r.show(value), Want: want})
 }
 
-// show is the value as in JSON, but for what may be secret: a secret value is always a string, or holds strings.
+// show is the value as in JSON, without what may be secret: a secret value is always a string, or holds strings.
 func (r *reader) show(value any) string {
 	switch value.(type) {
 	case nil, bool, json.Number:

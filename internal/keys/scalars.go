@@ -25,7 +25,7 @@ func newRow(name, kind string) row {
 	return row{key: &Key{Name: name, Type: kind, Constraint: constraint.Text{}, fill: func() {}, check: func(string) problems.List { return nil }}}
 }
 
-// Required tells that the key can't be left out. A missing one is told what is wanted: by default, what is accepted.
+// Required tells that the key can't be left out. The problem says what is wanted: by default, what is accepted.
 func (r *row) Required(want ...string) *row {
 	r.key.Required = true
 	return r.RequiredIf(true, want...)

@@ -23,7 +23,7 @@ func Schema() ([]byte, error) {
 	config["additionalProperties"] = true
 	config["propertyNames"] = keys.Schema{"anyOf": []any{
 		keys.Schema{"enum": Keys().Names()},
-		keys.Schema{"not": keys.Schema{"pattern": meantForProgram(Keys())}},
+		keys.Schema{"not": keys.Schema{"pattern": programsNames(Keys())}},
 	}}
 	file := keys.Schema{"config": config}
 	for _, name := range FileKeys {
@@ -46,9 +46,9 @@ func Schema() ([]byte, error) {
 // config, not in it, never reaches the program. https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 var FileKeys = []string{"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"}
 
-// meantForProgram is a pattern of names in the program's namespace, however it is spelled, of the program's keys without one,
+// programsNames is a pattern of names in the program's namespace, however it is spelled, of the program's keys without one,
 // which Pulumi would put into the project's, and of keys that are gone.
-func meantForProgram(table keys.Table) string {
+func programsNames(table keys.Table) string {
 	var namespace strings.Builder
 	for _, letter := range Namespace {
 		fmt.Fprintf(&namespace, "[%c%c]", unicode.ToUpper(letter), letter)

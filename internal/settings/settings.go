@@ -1,5 +1,5 @@
-// Package settings turns the stack config into the components' args. All that is wrong comes in one error, a line
-// each, before anything is registered.
+// Package settings turns the stack config into the components' args. Every mistake is one
+// line of one error. Nothing is registered then.
 package settings
 
 import (
@@ -32,7 +32,7 @@ type Settings struct {
 	Region string
 	// Cluster is where the app runs.
 	Cluster cluster.ClusterArgs
-	// Database is where it keeps its data. Its network is empty where the cluster's is meant.
+	// Database is where it keeps its data. An empty network stands for the cluster's.
 	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
 	App app.AppArgs

@@ -29,8 +29,8 @@ func configNames(ctx *pulumi.Context) []string {
 	return slices.Sorted(maps.Keys(config))
 }
 
-// unknown are the top-level keys that are meant for the program, and that it doesn't know. Other namespaces are other
-// programs' affair, but for one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
+// unknown are the top-level keys in the program's namespace that it doesn't know. Other namespaces are other
+// programs' affair, except one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
 // puts a key without a namespace there.
 func unknown(project string, given []string) problems.List {
 	table := Keys()

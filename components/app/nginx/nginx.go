@@ -80,7 +80,7 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 		if err != nil {
 			return fmt.Errorf("create load balancer service: %w", err)
 		}
-		nginx.Tier = t.Watched(pods)
+		nginx.Tier = t.Tier(pods)
 		nginx.LoadBalancer = loadBalancerName(service)
 		nginx.URL = args.url(nginx.LoadBalancer)
 		return nil

@@ -17,7 +17,7 @@ const DefaultRolloutSeconds = 300
 // Rollout is a Deployment, and what is there once its new pods serve.
 type Rollout struct {
 	deployment *appsv1.Deployment
-	Awaited    pulumi.Resource
+	Complete   pulumi.Resource
 }
 
 // Tier is a set of equal pods, for those who watch them.
@@ -30,8 +30,8 @@ type Tier struct {
 	MaxReplicas int
 }
 
-// Watched is the set as the alarms see it.
-func (t Set) Watched(pods Rollout) Tier {
+// Tier is the set as the alarms see it.
+func (t Set) Tier(pods Rollout) Tier {
 	watched := Tier{Name: t.Label, Deployment: pods.deployment.Metadata.Name().Elem()}
 	if t.Replicas.Autoscaled() {
 		watched.MaxReplicas = t.Replicas.Max
@@ -59,7 +59,7 @@ func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deploymen
 		pulumi.RetainOnDelete(true))
 }
 
-// RolloutKey is how long a rollout may take. The least time leaves Kubernetes some to notice a failed rollout before Pulumi
+// RolloutKey is how long a rollout may take. The minimum leaves Kubernetes some to notice a failed rollout before Pulumi
 // stops waiting.
 func RolloutKey(into *int, byDefault int) *keys.Key {
 	return keys.Number("rolloutSeconds", into).Between(20, MaxTimeoutSeconds).Default(byDefault).Example("120").
