@@ -14,6 +14,7 @@ import (
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/gate/recorder"
+	"threetier/internal/allow"
 	"threetier/internal/network"
 )
 
@@ -65,7 +66,7 @@ func mustDatabase(t *testing.T, change func(*database.DatabaseArgs)) *recorder.R
 }
 
 func TestDisposableDatabaseHasExactlyTheseChildren(t *testing.T) {
-	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.Waive = map[string]string{"RDS.6": "not read"} })
+	recording := mustDatabase(t, func(args *database.DatabaseArgs) { args.Allow = allow.List{"RDS.6": "not read"} })
 	assert.Equal(t, []string{
 		"aws:cloudwatch/logGroup:LogGroup database-log-postgresql",
 		"aws:cloudwatch/logGroup:LogGroup database-log-upgrade",
@@ -170,7 +171,7 @@ func TestLifecycleDecidesAllThatProtectsData(t *testing.T) {
 				durable(args)
 				args.Lifecycle = lifecycle
 				if lifecycle == database.Retiring {
-					args.Waive = map[string]string{"RDS.8": "moved away"}
+					args.Allow = allow.List{"RDS.8": "moved away"}
 				}
 			})
 			instance := recording.One(t, instanceType)
@@ -427,10 +428,13 @@ func running(instance recorder.DBInstance) recorder.RDS {
 	}
 }
 
+func allowUpgrade(args *database.DatabaseArgs) {
+	args.Allow = allow.List{"upgrade to 17": "tried on a copy"}
+}
+
 // A major alone stands for its default minor, which RDS refuses where the instance's own is newer.
 func TestMajorUpgradeGoesToTheNewestVersionThatRDSOffersTheInstance(t *testing.T) {
-	upgrade := func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true }
-	recording, err := databaseOver(running(recorder.DBInstance{Version: "16.13", Class: "db.t4g.micro"}), upgrade)
+	recording, err := databaseOver(running(recorder.DBInstance{Version: "16.13", Class: "db.t4g.micro"}), allowUpgrade)
 	require.NoError(t, err)
 	instance := recording.One(t, instanceType)
 	assert.Equal(t, "17.10", instance.Input(t, "engineVersion"))
@@ -447,7 +451,7 @@ func TestMajorUpgradeMovesToAnotherParameterGroup(t *testing.T) {
 	recording, err := databaseOver(running(recorder.DBInstance{Version: "17.9", Class: "db.t4g.micro"}), func(args *database.DatabaseArgs) {
 		durable(args)
 		args.EngineVersion = "18"
-		args.AllowMajorVersionUpgrade = true
+		args.Allow = allow.List{"upgrade to 18": "x"}
 	})
 	require.NoError(t, err)
 	group := recording.Named(t, "aws:rds/parameterGroup:ParameterGroup", "database-parameters-18")
@@ -465,7 +469,10 @@ func TestDurableDatabaseChangesAtOnceInAnUpgradeAlone(t *testing.T) {
 	}{"upgrade": {"16.13", true}, "none": {"17.9", false}} {
 		recording, err := databaseOver(running(recorder.DBInstance{Version: test.version, Class: "db.t4g.micro"}), func(args *database.DatabaseArgs) {
 			durable(args)
-			args.AllowMajorVersionUpgrade, args.ReadReplicas = test.allowed, 1
+			args.ReadReplicas = 1
+			if test.allowed {
+				allowUpgrade(args)
+			}
 		})
 		require.NoError(t, err, name)
 		primary := recording.Named(t, instanceType, "database")
@@ -487,29 +494,36 @@ func TestWhatTheInstanceCanNotBecomeIsRefusedBeforeAnythingRegisters(t *testing.
 		change func(*database.DatabaseArgs)
 	}{
 		`engineVersion is "16", want "17" or a later one: the instance has PostgreSQL 17.9, and none goes back`: {
-			running(micro), func(args *database.DatabaseArgs) { args.EngineVersion = "16"; args.AllowMajorVersionUpgrade = true },
+			running(micro), func(args *database.DatabaseArgs) {
+				args.EngineVersion = "16"
+				args.Allow = allow.List{"upgrade to 16": "x"}
+			},
 		},
-		`engineVersion is "17", want "16", which the instance has, or allowMajorVersionUpgrade beside it`: {running(old), nil},
+		`engineVersion is "17", want "16", which the instance has, or the reason in database.allow: { upgrade to 17: … }`: {running(old), nil},
 		`engineVersion is "15", want a major that RDS upgrades PostgreSQL 14.99 to: it offers 17.9`: {
 			recorder.RDS{
 				Instances:      map[string]recorder.DBInstance{identifier: {Version: "14.99"}},
 				UpgradeTargets: map[string][]string{"14.99": {"17.9"}},
 			},
-			func(args *database.DatabaseArgs) { args.EngineVersion = "15"; args.AllowMajorVersionUpgrade = true },
+			func(args *database.DatabaseArgs) {
+				args.EngineVersion = "15"
+				args.Allow = allow.List{"upgrade to 15": "x"}
+			},
 		},
 		// A permission that nothing needs would be there for the next mistake.
-		"allowMajorVersionUpgrade is true, want none: the instance has PostgreSQL 17.9 already": {
-			running(micro), func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true },
+		`allow.upgrade to 17 is "tried on a copy", want none: the instance has PostgreSQL 17.9 already`: {
+			running(micro), allowUpgrade,
 		},
-		"allowMajorVersionUpgrade is true, want none: there is no instance yet": {
-			recorder.RDS{}, func(args *database.DatabaseArgs) { args.AllowMajorVersionUpgrade = true },
+		`allow.upgrade to 17 is "tried on a copy", want none: there is no instance yet`: {
+			recorder.RDS{}, allowUpgrade,
 		},
-		"allowMajorVersionUpgrade is true, want none: there is no instance yet\nengineVersion is \"17\", want \"16\"": {
-			snapshot("postgres", "16.13", 20), func(args *database.DatabaseArgs) { restore(args); args.AllowMajorVersionUpgrade = true },
+		"allow.upgrade to 17 is \"tried on a copy\", want none: there is no instance yet\nengineVersion is \"17\", want \"16\"": {
+			snapshot("postgres", "16.13", 20), func(args *database.DatabaseArgs) { restore(args); allowUpgrade(args) },
 		},
 		"instanceClass is db.m7g.large, want db.t4g.micro, which the instance has, until its engineVersion is upgraded": {
 			running(old), func(args *database.DatabaseArgs) {
-				args.AllowMajorVersionUpgrade, args.InstanceClass = true, "db.m7g.large"
+				args.InstanceClass = "db.m7g.large"
+				allowUpgrade(args)
 			},
 		},
 		"maxStorageGiB is 52, want 55 to 65536: the volume has grown to 50 GiB": {
@@ -645,18 +659,18 @@ func TestReplicasTakeNameUserAndPasswordFromThePrimary(t *testing.T) {
 	}
 }
 
-// Control RDS.8 counts every instance, so whoever takes a replica away waives it first. The primary stays protected.
-func TestWaivedDeletionProtectionIsTakenOffTheReplicasAlone(t *testing.T) {
+// Control RDS.8 counts every instance, so whoever takes a replica away allows that first. The primary stays protected.
+func TestDeletionProtectionThatMayGoIsTakenOffTheReplicasAlone(t *testing.T) {
 	for name, test := range map[string]struct {
 		change           func(*database.DatabaseArgs)
 		primary, replica bool
 	}{
 		"durable": {durable, true, true},
-		"waived":  {func(a *database.DatabaseArgs) { durable(a); a.Waive = map[string]string{"RDS.8": "one is removed"} }, true, false},
+		"allowed": {func(a *database.DatabaseArgs) { durable(a); a.Allow = allow.List{"RDS.8": "one is removed"} }, true, false},
 		"retiring": {func(a *database.DatabaseArgs) {
 			durable(a)
 			a.Lifecycle = database.Retiring
-			a.Waive = map[string]string{"RDS.8": "it is deleted"}
+			a.Allow = allow.List{"RDS.8": "it is deleted"}
 		}, false, false},
 		"disposable": {func(*database.DatabaseArgs) {}, false, false},
 	} {
@@ -669,9 +683,9 @@ func TestWaivedDeletionProtectionIsTakenOffTheReplicasAlone(t *testing.T) {
 			}
 		})
 	}
-	// Without replicas, the waiver would be for a control that is met.
-	_, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) { durable(args); args.Waive = map[string]string{"RDS.8": "x"} }))
-	assert.ErrorContains(t, err, `create database database: waive.RDS.8 is "x", want no waiver: the control is met`)
+	// Without replicas, the control is met.
+	_, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) { durable(args); args.Allow = allow.List{"RDS.8": "x"} }))
+	assert.ErrorContains(t, err, `create database database: allow.RDS.8 is "x", want none: the control is met`)
 }
 
 const (
@@ -811,15 +825,15 @@ func TestDatabaseRefusesBadInput(t *testing.T) {
 		"kmsKeyArn is arn:aws:kms:us-east-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef, want a key of the database's region, as arn:aws:kms:eu-west-1:": func(a *database.DatabaseArgs) {
 			a.KMSKeyARN = strings.Replace(otherKey, "eu-west-1", "us-east-1", 1)
 		},
-		"iops is 12000, want storageGiB 400 or more beside it":                              func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 399, 12000 },
-		"throughputMiBs is 500, want storageGiB 400 or more beside it":                      func(a *database.DatabaseArgs) { a.ThroughputMiBs = 500 },
-		"iops is 20001, want 12000 to 20000 where storageGiB is 400":                        func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 400, 20001 },
-		"iops is 12000, want 15000 to 64000 where storageGiB is 30000":                      func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 30000, 12000 },
-		"throughputMiBs is 3001, want 500 to 3000 where iops is 12000":                      func(a *database.DatabaseArgs) { a.StorageGiB, a.ThroughputMiBs = 400, 3001 },
-		"lifecycle is retiring, want durable (RDS.8), or the reason why not as waive.RDS.8": func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
-		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:            parameter("work_memory", "1"),
-		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                  parameter("fsync", "0"),
-		`parameters.rds.force_ssl is "0", want none: it is always 1`:                        parameter("rds.force_ssl", "0"),
+		"iops is 12000, want storageGiB 400 or more beside it":                                       func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 399, 12000 },
+		"throughputMiBs is 500, want storageGiB 400 or more beside it":                               func(a *database.DatabaseArgs) { a.ThroughputMiBs = 500 },
+		"iops is 20001, want 12000 to 20000 where storageGiB is 400":                                 func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 400, 20001 },
+		"iops is 12000, want 15000 to 64000 where storageGiB is 30000":                               func(a *database.DatabaseArgs) { a.StorageGiB, a.IOPS = 30000, 12000 },
+		"throughputMiBs is 3001, want 500 to 3000 where iops is 12000":                               func(a *database.DatabaseArgs) { a.StorageGiB, a.ThroughputMiBs = 400, 3001 },
+		"lifecycle is retiring, want durable (RDS.8), or the reason in database.allow: { RDS.8: … }": func(a *database.DatabaseArgs) { durable(a); a.Lifecycle = database.Retiring },
+		`parameters.work_memory is "1", want a PostgreSQL setting that RDS lets`:                     parameter("work_memory", "1"),
+		`parameters.fsync is "0", want a PostgreSQL setting that RDS lets`:                           parameter("fsync", "0"),
+		`parameters.rds.force_ssl is "0", want none: it is always 1`:                                 parameter("rds.force_ssl", "0"),
 		`parameters.transaction_timeout is "9", want none: PostgreSQL has it since 17, engineVersion is 16`: func(a *database.DatabaseArgs) {
 			a.EngineVersion = "16"
 			parameter("transaction_timeout", "9")(a)

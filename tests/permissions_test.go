@@ -24,10 +24,10 @@ const (
 	boundary        = "arn:aws:iam::123456789012:policy/apps"
 )
 
-func may(actions, resources []string, waive map[string]string) map[string]any {
+func may(actions, resources []string, allow map[string]string) map[string]any {
 	statement := map[string]any{"actions": actions, "resources": resources}
-	if waive != nil {
-		statement["waive"] = waive
+	if allow != nil {
+		statement["allow"] = allow
 	}
 	return statement
 }
@@ -137,15 +137,15 @@ func TestUnboundedPermissionsNeedAReason(t *testing.T) {
 		may([]string{"ses:SendEmail"}, []string{"*"}, nil),
 	)))
 	want := func(action string) string {
-		return "want single actions, single resources, or the reason why not as waive." + action
+		return "want single actions, single resources, or the reason in allow: { \"" + action + "\": … }"
 	}
-	const needless = "want only actions with a wildcard on all resources, and those of iam, kms, organizations and sts"
+	const needless = `is "why", want none: only actions with a wildcard on all resources need it, and those of iam, kms, organizations and sts`
 	assert.ElementsMatch(t, []string{
 		`threetier:backend.permissions[0].actions[0] is "s3:*" on all resources, ` + want("s3:*"),
 		`threetier:backend.permissions[1].actions[1] is "sqs:Get?ueue" on all resources, ` + want("sqs:Get?ueue"),
-		`threetier:backend.permissions[2].actions[0] is "*" on all resources, ` + want("*"),
-		`threetier:backend.permissions[3].waive is "s3:GetObject", ` + needless,
-		`threetier:backend.permissions[4].waive is "s3:*", ` + needless,
+		`threetier:backend.permissions[2].allow.* is " ", want a reason`,
+		`threetier:backend.permissions[3].allow.s3:GetObject ` + needless,
+		`threetier:backend.permissions[4].allow.s3:* ` + needless,
 	}, refusals(t, withPermissions(t,
 		may([]string{"s3:*"}, []string{"arn:aws:s3:::acme/*", "arn:aws:s3:::*"}, nil),
 		may([]string{"sqs:SendMessage", "sqs:Get?ueue"}, []string{"*"}, nil),
@@ -175,7 +175,7 @@ func TestActionsThatLeadToTheRightsOfOthersNeedAReason(t *testing.T) {
 	role := []string{"arn:aws:iam::123456789012:role/report"}
 	for _, action := range []string{"iam:PassRole", "sts:AssumeRole", "kms:Decrypt", "organizations:ListAccounts", "*"} {
 		assert.Equal(t, []string{`threetier:backend.permissions[0].actions[0] is "` + action + `", of iam, kms, organizations and sts, ` +
-			"want an action of another service, or the reason why not as waive." + action}, refusals(t, withPermissions(t, may([]string{action}, role, nil))))
+			"want an action of another service, or the reason in allow: { \"" + action + "\": … }"}, refusals(t, withPermissions(t, may([]string{action}, role, nil))))
 		assert.Empty(t, refusedByProgram(withPermissions(t, may([]string{action}, role, map[string]string{action: "reports are of another account"}))))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"threetier/components/database"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/allow"
 	"threetier/internal/stack"
 )
 
@@ -60,7 +61,7 @@ func TestACeilingHasRoomToGrow(t *testing.T) {
 func TestAControlIsMetToTheDay(t *testing.T) {
 	refused := func(days int) error {
 		_, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) {
-			args.BackupRetentionDays, args.Waive = &days, map[string]string{"RDS.11": "rows of a test"}
+			args.BackupRetentionDays, args.Allow = &days, allow.List{"RDS.11": "rows of a test"}
 		}))
 		return err
 	}
@@ -87,7 +88,7 @@ func TestNoConnectionTooManyIsPlanned(t *testing.T) {
 func TestEachImageBesideLastingDataHasADigest(t *testing.T) {
 	const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	images := []string{"threetier:backend.image", "threetier:frontend.image", "threetier:nginx.image", "threetier:database.clientImage"}
-	config := project.StackConfig(t, "prod").Remove(t, "threetier:allowTags")
+	config := project.StackConfig(t, "prod").Remove(t, "threetier:allow")
 	for _, path := range images {
 		config.Set(t, path, "registry.example/image"+digest)
 	}

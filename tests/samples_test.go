@@ -89,6 +89,8 @@ var samples = map[string]struct{ valid, invalid []string }{
 		[]string{"pg_stat_statements", "pg_stat_statements, pg_cron"}, []string{"timescaledb", "pg_cron pgaudit"},
 	},
 	"a reason": {[]string{"one zone is enough"}, []string{" "}},
+	"tags, or lose and a name, like lose database": {[]string{"tags", "lose database", "lose database.tags.backup-plan"}, []string{"tag", "lose", "lose ", "lose a b", "loses a"}},
+	"skip migrate of the backend's image":          {[]string{"skip migrate of acme/backend:1"}, []string{"skip migrate", "skip migrate of ", "skip migrate of a b"}},
 	// app
 	"1 to 63 lowercase letters, digits and -, not at an end": {[]string{"shop", "0", "shop-2", strings.Repeat("a", 63)}, []string{"Shop", "-shop", "shop-", "my_shop", strings.Repeat("a", 64)}},
 	"an image, like registry/name@sha256:…": {

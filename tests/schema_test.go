@@ -107,13 +107,13 @@ func TestEditorSchemaAcceptsASecretWhereTheProgramDoes(t *testing.T) {
 	assert.Contains(t, refusedByEditor(t, editorSchema(t), config), "threetier:nginx.maxBodySize")
 }
 
-// sampleConfig has the required keys, a skipped migration and one object of each list to set the keys of, and room for any number of requests.
+// sampleConfig has the required keys, and one object of each list to set the keys of, and room for any number of requests.
 func sampleConfig(t *testing.T) *project.Config {
 	return project.YAML(t, `config:
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:database: {lifecycle: disposable}
-  threetier:backend: {image: "acme/backend:1", migrate: [alembic], skipMigration: {image: "acme/backend:1", reason: older}, egress: [{to: internet, ports: [443]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
+  threetier:backend: {image: "acme/backend:1", migrate: [alembic], egress: [{to: internet, ports: [443]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
   threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}]}
   threetier:workers: {sample: {command: [work], egress: [{to: internet, ports: [443]}]}}
   threetier:jobs: {sample: {command: [work], schedule: "@daily", egress: [{to: internet, ports: [443]}]}}
@@ -162,8 +162,8 @@ func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 			config := sampleOf(t, path, sample)
 			for _, line := range at(path, refusedByProgram(config)) {
 				// Retiring alone is refused for a control that it leaves unmet, not for its value.
-				// And an action is waived only where it is refused.
-				assert.Regexp(t, "or the reason why not as waive[.]|want only actions with a wildcard|in a rollout the pods open", line, "%s: %v", path, sample)
+				// And what nothing needs isn't allowed.
+				assert.Regexp(t, "or the reason in |, want none: |in a rollout the pods open", line, "%s: %v", path, sample)
 			}
 			assert.Empty(t, refusedByEditor(t, schema, config), "%s: %v", path, sample)
 			accepted++
@@ -231,37 +231,32 @@ func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) 
 
 // ofTheProgramAlone are, by words of their line, the refusals that no schema can make, and why.
 var ofTheProgramAlone = map[string]string{
-	"in a rollout the pods open":          "the sum is over several keys",
-	"or the reason why not as waive.":     "whether a control is met follows from several keys",
-	"want no waiver: the control is met":  "the same",
-	"want no reason: ":                    "whether tags need a reason follows from the lifecycle and the images",
-	"since the database isn't disposable": "the same",
-	"it only beside migrate":              "the rule is across two keys",
-	"the backend's image: ":               "the same",
-	"threetier:database.network.":         "the network is required only beside a kubeconfig",
-	"the stack has no frontend":           "whether it has one, another key says",
-	"which the metadata services are in":  "whether a network has another inside",
-	"want the network's first address":    "no pattern can count bits",
-	"::ffff:0a00:0000/104":                "the same",
-	"the port is the backend's own":       "the ports follow from the target",
-	"threetier:frontend.egress[1].ports":  "the same",
-	"for all taints":                      "the key follows from the operator",
-	"want none with operator Exists":      "the same",
-	"want only actions with a wildcard":   "what is waived stands in another key",
-	"characters as a policy":              "it is the length of all statements",
-	"want none without permissions":       "one key follows from another",
-	"only EKS hands out credentials":      "the same",
-	"want a name in the zone":             "the zone is another key",
-	"want each name in one place":         "the other names are other keys",
-	"names: a load balancer takes no":     "they are counted over several keys",
-	"given beside the domain":             "the rule is across two keys",
-	"at most 350 with a certificate":      "the same",
-	"different ports, want":               "they are counted over the whole list",
-	"the other keys of alarms need it":    "one key follows from others",
-	"want logGroup beside it":             "the same",
-	"given with nginx.internal":           "the same",
-	"group of the stack's cluster":        "which cluster it is, another key says",
-	"which gets the cluster's token":      "the same",
+	"in a rollout the pods open":         "the sum is over several keys",
+	"or the reason in ":                  "whether something needs an exception follows from other keys",
+	"want none: ":                        "the same",
+	"threetier:database.network.":        "the network is required only beside a kubeconfig",
+	"the stack has no frontend":          "whether it has one, another key says",
+	"which the metadata services are in": "whether a network has another inside",
+	"want the network's first address":   "no pattern can count bits",
+	"::ffff:0a00:0000/104":               "the same",
+	"the port is the backend's own":      "the ports follow from the target",
+	"threetier:frontend.egress[1].ports": "the same",
+	"for all taints":                     "the key follows from the operator",
+	"want none with operator Exists":     "the same",
+	"characters as a policy":             "it is the length of all statements",
+	"want none without permissions":      "one key follows from another",
+	"only EKS hands out credentials":     "the same",
+	"want a name in the zone":            "the zone is another key",
+	"want each name in one place":        "the other names are other keys",
+	"names: a load balancer takes no":    "they are counted over several keys",
+	"given beside the domain":            "the rule is across two keys",
+	"at most 350 with a certificate":     "the same",
+	"different ports, want":              "they are counted over the whole list",
+	"the other keys of alarms need it":   "one key follows from others",
+	"want logGroup beside it":            "the same",
+	"given with nginx.internal":          "the same",
+	"group of the stack's cluster":       "which cluster it is, another key says",
+	"which gets the cluster's token":     "the same",
 }
 
 // editorRefusesToo holds the editor's schema to the program's refusals of a config.
@@ -269,7 +264,8 @@ func editorRefusesToo(t *testing.T, config *project.Config, lines []string) {
 	t.Helper()
 	places := refusedByEditor(t, editorSchema(t), config)
 	for _, line := range lines {
-		path := strings.NewReplacer("[", ".", "]", "").Replace(strings.Fields(line)[0])
+		path, _, _ := strings.Cut(line, " is ")
+		path = strings.NewReplacer("[", ".", "]", "").Replace(path)
 		refused := slices.ContainsFunc(places, func(place string) bool {
 			return place == "config" || place == path || strings.HasPrefix(path, place+".") || strings.HasPrefix(place, path+".")
 		})
@@ -284,7 +280,7 @@ func editorRefusesToo(t *testing.T, config *project.Config, lines []string) {
 // Whatever is broken, make plan refuses it as pulumi up does, and an editor underlines it.
 func TestProgramPlanAndEditorRefuseTheSameBrokenConfigs(t *testing.T) {
 	const (
-		good    = "config:\n  aws:region: eu-west-1\n  threetier:cluster: {eks: acme}\n  threetier:database: {lifecycle: disposable, waive: {RDS.5: x, RDS.6: x, RDS.8: x, RDS.11: x, RDS.20: x, RDS.21: x, RDS.22: x, RDS.23: x, RDS.26: x}}\n"
+		good    = "config:\n  aws:region: eu-west-1\n  threetier:cluster: {eks: acme}\n  threetier:database: {lifecycle: disposable, allow: {RDS.5: x, RDS.6: x, RDS.8: x, RDS.11: x, RDS.20: x, RDS.21: x, RDS.22: x, RDS.23: x, RDS.26: x}}\n"
 		backend = "  threetier:backend: {image: \"acme/backend:1\"}\n"
 		whole   = good + backend
 		prefix  = "want a key that begins with threetier:, whatever the project is called"

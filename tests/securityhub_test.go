@@ -11,24 +11,25 @@ import (
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/gate/scorecard"
+	"threetier/internal/allow"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
-// deployed records a whole stack, with its waivers.
-func deployed(t *testing.T, name string) (scorecard.Evidence, map[string]string) {
+// deployed records a whole stack, with what its database is allowed.
+func deployed(t *testing.T, name string) (scorecard.Evidence, allow.List) {
 	t.Helper()
-	var waive map[string]string
+	var allowed allow.List
 	network := recorder.TwoZones()
 	recording := recorder.MustRun(t, func(ctx *pulumi.Context) error {
 		config, err := settings.Load(ctx)
 		if err != nil {
 			return err
 		}
-		waive = config.Database.Waive
+		allowed = config.Database.Allow
 		return stack.Deploy(ctx)
 	}, recorder.Options{Stack: name, Config: project.StackConfig(t, name), Network: network})
-	return scorecard.Of(recording, network), waive
+	return scorecard.Of(recording, network), allowed
 }
 
 // met is the best that a control can be.
@@ -42,9 +43,9 @@ func met(id string) string {
 }
 
 func TestSecurityHubControlsOfProd(t *testing.T) {
-	evidence, waive := deployed(t, "prod")
-	assert.Empty(t, waive, "prod waives none")
-	verdicts := scorecard.Judge(evidence, waive)
+	evidence, allowed := deployed(t, "prod")
+	assert.Empty(t, allowed, "prod needs none")
+	verdicts := scorecard.Judge(evidence, allowed)
 	for _, control := range scorecard.Controls {
 		t.Run(control.ID, func(t *testing.T) {
 			assert.Equal(t, scorecard.Verdict{Status: met(control.ID), Why: control.ByDesign}, verdicts[control.ID], control.Title)
@@ -53,15 +54,15 @@ func TestSecurityHubControlsOfProd(t *testing.T) {
 }
 
 func TestSecurityHubControlsOfDev(t *testing.T) {
-	evidence, waive := deployed(t, "dev")
-	verdicts := scorecard.Judge(evidence, waive)
+	evidence, allowed := deployed(t, "dev")
+	verdicts := scorecard.Judge(evidence, allowed)
 	for _, control := range scorecard.Controls {
 		t.Run(control.ID, func(t *testing.T) {
-			assert.Contains(t, []string{scorecard.Pass, scorecard.Waived, scorecard.ByDesign}, verdicts[control.ID].Status, verdicts[control.ID].Why)
+			assert.Contains(t, []string{scorecard.Pass, scorecard.Allowed, scorecard.ByDesign}, verdicts[control.ID].Status, verdicts[control.ID].Why)
 		})
 	}
-	for id, reason := range waive {
-		assert.Equal(t, scorecard.Verdict{Status: scorecard.Waived, Why: reason}, verdicts[id], "%s is waived and needs to be", id)
+	for id, reason := range allowed {
+		assert.Equal(t, scorecard.Verdict{Status: scorecard.Allowed, Why: reason}, verdicts[id], "%s is allowed and needs to be", id)
 	}
 }
 
@@ -76,15 +77,15 @@ func TestSecurityHubControlsOfReadReplicas(t *testing.T) {
 	}
 }
 
-func TestUnprotectedReplicasOfADurableDatabaseAreWaivedAndNothingElseIs(t *testing.T) {
+func TestUnprotectedReplicasOfADurableDatabaseAreAllowedAndNothingElseIs(t *testing.T) {
 	network := recorder.TwoZones()
-	waive := map[string]string{"RDS.8": "one is being removed"}
+	allowed := allow.List{"RDS.8": "one is being removed"}
 	recording := recorder.MustRun(t, stack.Deploy, recorder.Options{
 		Stack: "prod", Network: network, Config: project.StackConfig(t, "prod").
-			Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:database.waive", waive),
+			Set(t, "threetier:database.readReplicas", 1).Set(t, "threetier:database.allow", allowed),
 	})
-	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), waive) {
-		assert.Equal(t, map[bool]string{true: scorecard.Waived, false: met(id)}[id == "RDS.8"], verdict.Status, "%s: %s", id, verdict.Why)
+	for id, verdict := range scorecard.Judge(scorecard.Of(recording, network), allowed) {
+		assert.Equal(t, map[bool]string{true: scorecard.Allowed, false: met(id)}[id == "RDS.8"], verdict.Status, "%s: %s", id, verdict.Why)
 	}
 }
 
@@ -146,22 +147,24 @@ func TestSecurityHubControlsFailOnWhatBreaksThem(t *testing.T) {
 	}
 }
 
-func TestWaiverThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
-	for name, test := range map[string]struct{ waive, want string }{
-		"unknown":    {"RDS.99", `threetier:database.waive.RDS.99 is "why", want one of RDS.5, RDS.6, RDS.8, RDS.11, RDS.20, RDS.21, RDS.22, RDS.23, RDS.25, RDS.26: every database meets the others`},
-		"always met": {"RDS.3", `threetier:database.waive.RDS.3 is "why", want one of RDS.5, RDS.6, RDS.8, RDS.11, RDS.20, RDS.21, RDS.22, RDS.23, RDS.25, RDS.26: every database meets the others`},
-		"unneeded":   {"RDS.5", `threetier:database.waive.RDS.5 is "why", want no waiver: the control is met`},
+func TestExceptionThatIsUnknownUnneededOrUnreasonedIsRefused(t *testing.T) {
+	const known = "RDS.5, RDS.6, RDS.8, RDS.11, RDS.20, RDS.21, RDS.22, RDS.23, RDS.25, RDS.26, upgrade to 14, upgrade to 15, upgrade to 16, upgrade to 17 or upgrade to 18"
+	for name, test := range map[string]struct{ allow, want string }{
+		"unknown":    {"RDS.99", `threetier:database.allow is "RDS.99", want ` + known},
+		"always met": {"RDS.3", `threetier:database.allow is "RDS.3", want ` + known},
+		"unneeded":   {"RDS.5", `threetier:database.allow.RDS.5 is "why", want none: the control is met`},
+		"an upgrade": {"upgrade to 18", `threetier:database.allow.upgrade to 18 is "why", want none: engineVersion is 17`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := project.StackConfig(t, "prod").Set(t, "threetier:database.waive", map[string]string{test.waive: "why"})
+			config := project.StackConfig(t, "prod").Set(t, "threetier:database.allow", allow.List{test.allow: "why"})
 			assert.Equal(t, []string{test.want}, refusals(t, config))
 		})
 	}
-	config := project.StackConfig(t, "dev").Set(t, `threetier:database.waive["RDS.5"]`, " ")
-	assert.Equal(t, []string{`threetier:database.waive.RDS.5 is " ", want a reason`}, refusals(t, config))
+	config := project.StackConfig(t, "dev").Set(t, `threetier:database.allow["RDS.5"]`, " ")
+	assert.Equal(t, []string{`threetier:database.allow.RDS.5 is " ", want a reason`}, refusals(t, config))
 }
 
-func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
+func TestDurableDatabaseMustMeetEveryControlOrSayWhyNot(t *testing.T) {
 	config := project.StackConfig(t, "prod").
 		Set(t, "threetier:database.multiAz", false).
 		Set(t, "threetier:database.port", 5432).
@@ -169,10 +172,10 @@ func TestDurableDatabaseMustMeetOrWaiveEveryControl(t *testing.T) {
 		Remove(t, "threetier:database.backupPlan").
 		Remove(t, "threetier:alarms.topicArn")
 	assert.Equal(t, []string{
-		"threetier:database.multiAz is false, want true (RDS.5), or the reason why not as waive.RDS.5",
-		"threetier:alarms.topicArn is missing, want the ARN of an SNS topic for events (RDS.20), or the reason why not as waive.RDS.20",
-		"threetier:database.port is 5432, want another than the default 5432 (RDS.23), or the reason why not as waive.RDS.23",
-		"threetier:database.username is postgres, want another than the default postgres (RDS.25), or the reason why not as waive.RDS.25",
-		"threetier:database.backupPlan is missing, want the tag that an AWS Backup plan selects by (RDS.26), or the reason why not as waive.RDS.26",
+		"threetier:database.multiAz is false, want true (RDS.5), or the reason in database.allow: { RDS.5: … }",
+		"threetier:alarms.topicArn is missing, want the ARN of an SNS topic for events (RDS.20), or the reason in database.allow: { RDS.20: … }",
+		"threetier:database.port is 5432, want another than the default 5432 (RDS.23), or the reason in database.allow: { RDS.23: … }",
+		"threetier:database.username is postgres, want another than the default postgres (RDS.25), or the reason in database.allow: { RDS.25: … }",
+		"threetier:database.backupPlan is missing, want the tag that an AWS Backup plan selects by (RDS.26), or the reason in database.allow: { RDS.26: … }",
 	}, refusals(t, config))
 }

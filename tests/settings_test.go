@@ -44,9 +44,9 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		Remove(t, "threetier:backend.image")
 	assert.ElementsMatch(t, []string{
 		"threetier:database.storageGiB is 5, want 20 to 65536",
-		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, allowMajorVersionUpgrade, ` +
+		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, ` +
 			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
-			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, waive, network, clientImage: did you mean lifecycle?`,
+			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, allow, network, clientImage: did you mean lifecycle?`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
@@ -83,7 +83,7 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:database.multiAz":          {"yes", `threetier:database.multiAz is "yes", want true or false`},
 		"threetier:database.network":          {[]string{"x"}, `threetier:database.network is ["x"], want an object with the keys vpcId, subnetIds, clientSecurityGroupIds`},
 		"threetier:database.parameters":       {"x", `threetier:database.parameters is "x", want a map of strings`},
-		"threetier:database.waive.RDS":        {map[string]int{"5": 1}, `threetier:database.waive.RDS is {"5":1}, want a string`},
+		"threetier:database.allow.RDS":        {map[string]int{"5": 1}, `threetier:database.allow.RDS is {"5":1}, want a string`},
 		"threetier:backend.command":           {"uvicorn", `threetier:backend.command is "uvicorn", want a list of strings`},
 		"threetier:backend.migrate[1]":        {7, "threetier:backend.migrate[1] is 7, want a string in quotes: YAML may change one without them"},
 		"threetier:backend.env.LOG_LEVEL":     {[]int{1}, "threetier:backend.env.LOG_LEVEL is [1], want a string"},
@@ -118,7 +118,7 @@ func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 }
 
 const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
-	"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allowTags, " +
+	"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allow, " +
 	"threetier:registry, threetier:placement"
 
 func TestUnknownTopLevelKeyIsRefused(t *testing.T) {
@@ -378,13 +378,13 @@ func TestSampleConfigsGiveAReasonBesideEveryValue(t *testing.T) {
 	for _, name := range []string{"dev", "prod"} {
 		text, err := os.ReadFile(filepath.Join(project.Root(), "Pulumi."+name+".yaml"))
 		require.NoError(t, err)
-		waive := false
+		allow := false
 		for number, line := range strings.Split(string(text), "\n") {
 			trimmed := strings.TrimSpace(line)
 			isKeyAlone := strings.HasSuffix(trimmed, ":")
-			waive = strings.HasPrefix(trimmed, "waive:") || (waive && strings.HasPrefix(trimmed, "RDS."))
-			if trimmed == "" || strings.HasPrefix(trimmed, "#") || isKeyAlone || (waive && strings.HasPrefix(trimmed, "RDS.")) {
-				continue // a waiver's value is its reason
+			allow = strings.HasPrefix(trimmed, "allow:") || (allow && strings.HasPrefix(trimmed, "RDS."))
+			if trimmed == "" || strings.HasPrefix(trimmed, "#") || isKeyAlone || (allow && strings.HasPrefix(trimmed, "RDS.")) {
+				continue // an exception's value is its reason
 			}
 			assert.Contains(t, line, " # ", "Pulumi.%s.yaml:%d", name, number+1)
 		}

@@ -5,35 +5,33 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"threetier/components/app"
 	"threetier/gate/project"
+	"threetier/internal/allow"
 )
 
 func TestSkippedMigrationLeavesTheJobOutAndShowsWhy(t *testing.T) {
-	skip := app.SkipMigrationArgs{Image: "registry.example/backend:1", Reason: "fails on the schema of 2"}
-	r := runApp(t, func(a *appStack) { a.Backend.SkipMigration = skip })
+	const reason = "fails on the schema of 2"
+	r := runApp(t, func(a *appStack) { a.Backend.Allow = allow.List{"skip migrate of registry.example/backend:1": reason} })
 	require.Empty(t, r.All(jobType))
 	backend := r.Named(t, deploymentType, "shop-backend")
-	require.Equal(t, skip.Reason, backend.Input(t, `metadata.annotations["threetier/migration-skipped"]`))
+	require.Equal(t, reason, backend.Input(t, `metadata.annotations["threetier/migration-skipped"]`))
 	require.NotContains(t, backend.Input(t, `spec.template.metadata.annotations`), "threetier/migration-skipped", "the reason alone rolls no pod")
 }
 
 func TestSkippedMigrationIsForTheImageThatRuns(t *testing.T) {
 	config := func() *project.Config {
 		return project.StackConfig(t, "dev").
-			Set(t, "threetier:backend.skipMigration.image", "ghcr.io/acme/backend:1.0.0").
-			Set(t, "threetier:backend.skipMigration.reason", "fails on the schema of 1.1.0")
+			Set(t, "threetier:backend.allow", allow.List{"skip migrate of ghcr.io/acme/backend:1.0.0": "fails on the schema of 1.1.0"})
 	}
 	for _, job := range deploy(t, "dev", config()).All(jobType) {
 		require.NotEqual(t, "app-backend-migrate", job.Name)
 	}
-	require.Equal(t, []string{
-		`threetier:backend.skipMigration.image is "ghcr.io/acme/backend:1.0.0", want the backend's image: remove skipMigration once another image is deployed`,
-	}, refusals(t, config().Set(t, "threetier:backend.image", "ghcr.io/acme/backend:1.1.0")))
-	require.Equal(t, []string{`threetier:backend.skipMigration.reason is missing, want a reason`},
-		refusals(t, config().Remove(t, "threetier:backend.skipMigration.reason")))
-	require.Equal(t, []string{`threetier:backend.skipMigration.image is missing, want an image, like registry/name@sha256:…`},
-		refusals(t, config().Remove(t, "threetier:backend.skipMigration.image")))
-	require.Equal(t, []string{`threetier:backend.skipMigration is given, want it only beside migrate`},
-		refusals(t, config().Remove(t, "threetier:backend.migrate")))
+	const line = `threetier:backend.allow.skip migrate of ghcr.io/acme/backend:1.0.0 is "fails on the schema of 1.1.0", want none: `
+	require.Equal(t, []string{line + "the backend's image is ghcr.io/acme/backend:1.1.0"},
+		refusals(t, config().Set(t, "threetier:backend.image", "ghcr.io/acme/backend:1.1.0")))
+	require.Equal(t, []string{line + "the backend has no migrate"}, refusals(t, config().Remove(t, "threetier:backend.migrate")))
+	require.Equal(t, []string{`threetier:backend.image is "A B", want an image, like registry/name@sha256:…`},
+		refusals(t, config().Set(t, "threetier:backend.image", "A B")))
+	require.Equal(t, []string{`threetier:backend.allow is "skip migrate", want skip migrate of the backend's image`},
+		refusals(t, config().Set(t, "threetier:backend.allow", allow.List{"skip migrate": "x"})))
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // tools are small shared packages that every room of the program may use.
-var tools = []string{"internal/component", "internal/constraint", "internal/keys", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
+var tools = []string{"internal/allow", "internal/component", "internal/constraint", "internal/keys", "internal/lookup", "internal/optional", "internal/problems", "internal/tags"}
 
 // rooms are the project's folders and the doors that lead out of them: which of the others each may import, besides
 // tools. Tests may import anything but the local node, which only the command line reaches.
@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"components/cluster":  {"internal/kube", "internal/network"},
 	"components/database": {"internal/network", "internal/rdsca"},
 	"components/domain":   nil,
+	"internal/allow":      nil,
 	"internal/component":  nil,
 	"internal/constraint": nil,
 	"internal/keys":       nil,
@@ -48,23 +49,25 @@ var rooms = map[string][]string{
 	"internal/settings":   {"components/alarms", "components/app", "components/app/images", "components/app/nginx", "components/app/pods", "components/cluster", "components/database", "components/domain", "internal/network", "internal/rdsca"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings", "internal/version"},
 
-	// One way: project, load, recorder, costs, plan, scorecard, rehearse.
+	// One way: project, node, load, recorder, costs, plan, scorecard, rehearse.
 	"gate/project":          {"internal/settings"},
 	"gate/recorder":         {"gate/project", "internal/kube"},
 	"gate/costs":            nil,
+	"gate/images":           {"components/app/pods", "gate/project"},
 	"gate/load":             nil,
+	"gate/node":             nil,
 	"gate/wrk":              nil,
 	"gate/plan":             {"components/database", "gate/costs", "gate/plan/replacement", "gate/project", "gate/recorder", "internal/settings", "internal/stack"},
 	"gate/plan/replacement": nil,
 	"gate/scorecard":        {"gate/recorder"},
-	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/project", "internal/settings"},
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "internal/settings"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/wrk", "tests/nginx"},
-	"cmd/images":            {"components/app/pods", "gate/project"},
-	"cmd/plan":              {"gate/costs", "gate/plan", "gate/project"},
+	"cmd/images":            {"gate/images"},
+	"cmd/plan":              {"gate/plan"},
 	"cmd/reference":         {"internal/settings"},
 	"cmd/rehearse":          {"gate/costs", "gate/rehearse"},
-	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "gate/wrk", "internal/settings"},
-	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},
+	"cmd/scale":             {"components/database", "gate/node", "gate/plan", "gate/project", "gate/wrk", "internal/settings"},
+	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/settings", "internal/stack"},
 	"tests/cloudwatch":      nil,
 	"tests/docs/stub":       nil,
 	"tests/nginx":           nil,

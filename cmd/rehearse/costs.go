@@ -57,7 +57,6 @@ func measure(ctx context.Context, out io.Writer, o rehearse.Options, list string
 	return os.WriteFile(filepath.Join(o.Root, costs.Page), []byte(text), 0o644)
 }
 
-// render makes the page.
 func render(m costs.Measured) (string, error) {
 	day, err := time.Parse(time.DateOnly, m.Date)
 	if err != nil {

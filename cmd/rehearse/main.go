@@ -67,7 +67,6 @@ func run(ctx context.Context, out io.Writer, o rehearse.Options, folder string) 
 	return nil
 }
 
-// write puts the report into the folder, for people and for programs.
 func write(folder string, report *rehearse.Report) error {
 	data, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {

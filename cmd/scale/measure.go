@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"threetier/gate/node"
 	"threetier/gate/project"
 	"threetier/gate/wrk"
 	"threetier/internal/settings"
@@ -47,45 +49,32 @@ var loads = []struct {
 	{fmt.Sprintf("a read of %d rows", rows), "/api/items", []string{nginx, backend, database}},
 }
 
-// node runs commands inside the local node.
-type node struct {
-	root string
-	// namespace is the stack's, which begins the instance's name too.
-	namespace string
-}
+// local is the node with the stack that is measured, whose namespace begins the instance's name too.
+type local struct{ node.Node }
 
-func (n node) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
-	cmd.Dir = n.root
-	return cmd
-}
-
-func (n node) inside(args ...string) (string, error) {
-	cmd := n.command(filepath.Join(n.root, ".local/bin/local"), append([]string{"exec", "--"}, args...)...)
-	cmd.Env = append(os.Environ(), "THREETIER_ROOT="+n.root)
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
+func (n local) inside(args ...string) (string, error) {
+	out, err := node.Output(n.Inside(context.Background(), args...))
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s%s", strings.Join(args, " "), err, out, said.String())
+		return "", fmt.Errorf("%s: %w", strings.Join(args, " "), err)
 	}
 	return string(out), nil
 }
 
-// measure brings the stack up, measures, and destroys it whatever happens.
+// measure brings up the stack, measures, and destroys it whatever happens.
 func measure(root string) (measured figures, err error) {
 	name, err := project.Name(root)
 	if err != nil {
 		return figures{}, err
 	}
-	n := node{root, settings.DefaultNamespace(name, stackName)}
+	n := local{node.Node{Root: root, Namespace: settings.DefaultNamespace(name, stackName)}}
 	config, err := onePodEach(root)
 	if err != nil {
 		return figures{}, err
 	}
 	defer func() { _ = os.Remove(config) }()
 	stack := func(verb string) error {
-		cmd := n.command("bin/local", verb, "--stack", stackName, "--config-file", config)
+		cmd := exec.Command("bin/local", verb, "--stack", stackName, "--config-file", config)
+		cmd.Dir = root
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		return cmd.Run()
 	}
@@ -137,11 +126,7 @@ func onePodEach(root string) (string, error) {
 type pod struct{ name, ip string }
 
 // pods are the one of each tier.
-func (n node) pods() (map[string]pod, error) {
-	out, err := n.inside("kubectl", "--namespace", n.namespace, "get", "pods", "--field-selector", "status.phase=Running", "--output", "json")
-	if err != nil {
-		return nil, err
-	}
+func (n local) pods() (map[string]pod, error) {
 	var list struct {
 		Items []struct {
 			Metadata struct {
@@ -153,8 +138,8 @@ func (n node) pods() (map[string]pod, error) {
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil {
-		return nil, fmt.Errorf("read the pods: %w", err)
+	if err := n.Get(context.Background(), &list, "pods", "--field-selector", "status.phase=Running"); err != nil {
+		return nil, err
 	}
 	pods := map[string]pod{}
 	for _, item := range list.Items {
@@ -162,14 +147,14 @@ func (n node) pods() (map[string]pod, error) {
 	}
 	for _, tier := range []string{nginx, frontend, backend} {
 		if pods[tier].ip == "" {
-			return nil, fmt.Errorf("no pod of %s runs in %s, want one", tier, n.namespace)
+			return nil, fmt.Errorf("no pod of %s runs in %s, want one", tier, n.Namespace)
 		}
 	}
 	return pods, nil
 }
 
 // loads takes turns, so that what else runs on the machine meets all.
-func (n node) loads(pods map[string]pod) ([]load, error) {
+func (n local) loads(pods map[string]pod) ([]load, error) {
 	runs := make([][]load, len(loads))
 	for round := range rounds {
 		for i, l := range loads {
@@ -189,7 +174,7 @@ func (n node) loads(pods map[string]pod) ([]load, error) {
 }
 
 // load is one run of wrk, and what it cost the tiers.
-func (n node) load(name, path string, pods map[string]pod, tiers []string) (load, error) {
+func (n local) load(name, path string, pods map[string]pod, tiers []string) (load, error) {
 	before, err := n.cpu(pods, tiers)
 	if err != nil {
 		return load{}, err
@@ -214,7 +199,7 @@ func (n node) load(name, path string, pods map[string]pod, tiers []string) (load
 }
 
 // cpu is the time that each tier has used, in microseconds.
-func (n node) cpu(pods map[string]pod, tiers []string) (map[string]float64, error) {
+func (n local) cpu(pods map[string]pod, tiers []string) (map[string]float64, error) {
 	used := map[string]float64{}
 	for _, tier := range tiers {
 		var err error
@@ -231,9 +216,9 @@ func (n node) cpu(pods map[string]pod, tiers []string) (map[string]float64, erro
 }
 
 // podCPU is what the kernel counts for the pod's container: with cgroups of version 2 in cpu.stat, with version 1 in cpuacct.usage.
-func (n node) podCPU(name string) (float64, error) {
+func (n local) podCPU(name string) (float64, error) {
 	const read = "cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/*cpuacct/cpuacct.usage"
-	out, err := n.inside("kubectl", "--namespace", n.namespace, "exec", name, "--", "sh", "-c", read)
+	out, err := n.inside("kubectl", "--namespace", n.Namespace, "exec", name, "--", "sh", "-c", read)
 	if err != nil {
 		return 0, err
 	}
@@ -250,8 +235,8 @@ func (n node) podCPU(name string) (float64, error) {
 }
 
 // dataFolder is the name of the folder of the database's data: its resource id.
-func (n node) dataFolder() (string, error) {
-	socket := filepath.Join(cmp.Or(os.Getenv("THREETIER_HOME"), filepath.Join(n.root, ".local")), "run/account.sock")
+func (n local) dataFolder() (string, error) {
+	socket := filepath.Join(cmp.Or(os.Getenv("THREETIER_HOME"), filepath.Join(n.Root, ".local")), "run/account.sock")
 	out, err := n.inside("curl", "-fsS", "--unix-socket", socket, "http://account/instances")
 	if err != nil {
 		return "", err
@@ -261,15 +246,15 @@ func (n node) dataFolder() (string, error) {
 		return "", fmt.Errorf("read the instances: %w", err)
 	}
 	for _, instance := range instances {
-		if instance.Identifier == n.namespace+"-database" {
+		if instance.Identifier == n.Namespace+"-database" {
 			return filepath.Base(filepath.Dir(instance.DataDir)) + "/" + filepath.Base(instance.DataDir), nil
 		}
 	}
-	return "", fmt.Errorf("the account has no instance %s-database, want one", n.namespace)
+	return "", fmt.Errorf("the account has no instance %s-database, want one", n.Namespace)
 }
 
 // databaseCPU is that of all processes of the database's server, which work in the folder of its data.
-func (n node) databaseCPU() (float64, error) {
+func (n local) databaseCPU() (float64, error) {
 	folder, err := n.dataFolder()
 	if err != nil {
 		return 0, err

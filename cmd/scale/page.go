@@ -48,7 +48,7 @@ type stack struct {
 	Connections string
 }
 
-// bound is how many requests of a kind a tier does in a second: with the CPU that it always gets, and with all that it
+// bound is how many requests of a kind a tier does in a second: with the CPU that it always gets, and with the most that it
 // may take where the nodes, or the credits of a class, have more.
 type bound struct {
 	Tier, Has      string

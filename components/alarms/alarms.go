@@ -173,12 +173,21 @@ func (q query) args(period int, compared bool) cloudwatch.MetricAlarmMetricQuery
 func (b *builder) child() pulumi.ResourceOption { return pulumi.Parent(b.parent) }
 
 // title names the stack to whoever is woken; the dashboard has it as its name.
-func (b *builder) title() string { return b.ctx.Project() + "-" + b.ctx.Stack() }
+func (b *builder) title() string { return b.named("-") }
 
-// metrics is the namespace of the stack's own metrics.
-func (b *builder) metrics() string { return b.ctx.Project() + "/" + b.ctx.Stack() }
+// metrics is the namespace of the alarms' own metrics.
+func (b *builder) metrics() string { return b.named("/") }
 
-// own is a metric of the stack's own namespace.
+// named has the component's name in it, so that two in one stack don't collide. The name that Deploy gives is left out: with
+// it, the dashboard of every stack would be replaced, and its metrics would begin again.
+func (b *builder) named(separator string) string {
+	stack := b.ctx.Project() + separator + b.ctx.Stack()
+	if b.name == "alarms" {
+		return stack
+	}
+	return stack + separator + b.name
+}
+
 func (b *builder) own(id, metric, stat string) query {
 	return query{id: id, namespace: b.metrics(), metric: metric, stat: stat}
 }

@@ -18,7 +18,7 @@ type AlarmsArgs struct {
 	LogGroup, AuditLogGroup, OutsideTopicARN string
 	SlowSeconds                              int
 
-	// TopicARN is the SNS topic that is told. Required.
+	// TopicARN is the SNS topic that alarms go to. Required.
 	TopicARN string
 	// Region is the topic's. Required.
 	Region string

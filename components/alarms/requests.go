@@ -24,7 +24,7 @@ const (
 	requestSeconds = 300
 	errorPeriods   = 2
 	slowPeriods    = 3
-	// leastRequests: below 1 / (1 - 0.95) the 95th percentile is nothing but the slowest request.
+	// leastRequests: below 1 / (1 - 0.95) the 95th percentile is the slowest request.
 	leastRequests = 20
 )
 

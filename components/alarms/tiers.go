@@ -43,7 +43,6 @@ func (b *builder) tierAlarms() []alarm {
 	return alarms
 }
 
-// insight is a metric of Container Insights, of a tier.
 func (b *builder) insight(id string, tier pods.Tier, metric, stat string) query {
 	return query{id: id, namespace: "ContainerInsights", metric: metric, stat: stat, dimensions: pulumi.StringMap{
 		"ClusterName": pulumi.String(b.args.cluster()), "Namespace": pulumi.String(b.args.Namespace), "PodName": tier.Deployment,

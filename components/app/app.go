@@ -148,7 +148,7 @@ type App struct {
 	// Namespace is the namespace's name.
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 
-	// Tiers are all that run for long: nginx first, as a request meets them.
+	// Tiers are the Deployments, nginx first, as a request meets them.
 	Tiers []pods.Tier
 	// Serves are what is there once nginx answers.
 	Serves []pulumi.Resource

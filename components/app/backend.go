@@ -10,6 +10,7 @@ import (
 
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
+	"threetier/internal/allow"
 	"threetier/internal/component"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
@@ -31,7 +32,7 @@ type BackendArgs struct {
 	WorkloadArgs
 	Migrate             []string
 	MigrateSeconds      int
-	SkipMigration       SkipMigrationArgs
+	Allow               allow.List
 	ConnectionsPerPod   int
 	DatabaseEnv         map[string]string
 	Permissions         []PermissionArgs
@@ -53,7 +54,7 @@ func (args *BackendArgs) keys() keys.Table {
 		// A day at most: what takes longer is no part of a rollout.
 		keys.Number("migrateSeconds", &args.MigrateSeconds).Between(1, 86400).Default(600).Example("3600").
 			Doc("Time limit of migrate, in seconds."),
-		args.skipMigrationKey(),
+		args.allowKey(),
 		// The default is what one process opens with SQLAlchemy's own: a pool_size of 5 and a max_overflow of 10.
 		// https://docs.sqlalchemy.org/en/20/core/pooling.html
 		keys.Number("connectionsPerPod", &args.ConnectionsPerPod).Between(1, 1000).Default(15).Example("10").
@@ -72,6 +73,13 @@ func (args *BackendArgs) complete(known problems.List) problems.List {
 	args.DatabaseEnv = args.templates()
 	ps := append(egressProblems(args.Egress), args.permissionsProblems(known)...)
 	ps = append(ps, databaseEnvProblems(args.DatabaseEnv)...)
+	switch {
+	case known.Has("image", "allow"):
+	case args.Migrate == nil:
+		ps = append(ps, args.Allow.Others("the backend has no migrate")...)
+	default:
+		ps = append(ps, args.Allow.Others("the backend's image is "+args.Image, SkipMigrate+args.Image)...)
+	}
 	for name := range args.DatabaseEnv {
 		if args.sets(name) {
 			ps = append(ps, problems.Problem{Path: "databaseEnv." + name, Value: "in env or secretEnv too", Want: "it in one place (databaseEnv replaces the default set when given)"})
@@ -155,8 +163,8 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 			return err
 		}
 		backend.ServiceName = fixedName(service, BackendServiceName)
-		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Awaited, w, before
-		backend.tier = w.Watched(pods)
+		backend.service, backend.pods, backend.workload, backend.migration = service, pods.Complete, w, before
+		backend.tier = w.Tier(pods)
 		backend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})
@@ -184,9 +192,9 @@ func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args Backend
 	if args.Migrate == nil {
 		return before, nil
 	}
-	if args.SkipMigration.Image != "" {
-		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(args.SkipMigration.Reason)}
-		warning := fmt.Sprintf("The backend runs %s without its migration: %s", args.Image, args.SkipMigration.Reason)
+	if reason, skipped := args.Allow[SkipMigrate+args.Image]; skipped {
+		w.Annotations = pulumi.StringMap{skipMigrationAnnotation: pulumi.String(reason)}
+		warning := fmt.Sprintf("The backend runs %s without its migration: %s", args.Image, reason)
 		return before, ctx.Log.Warn(warning, &pulumi.LogArgs{Resource: b})
 	}
 	if b.roles == nil {

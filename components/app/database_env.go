@@ -107,7 +107,7 @@ func renderTemplate(c database.Connection, template string) pulumi.StringOutput 
 	}).(pulumi.StringOutput)
 }
 
-// fillTemplate percent-encodes what it puts into a URL. Slashes stay, but for a URL's user
+// fillTemplate percent-encodes what it puts into a URL. Slashes stay, except in a URL's user
 // and password, where they would end it: only {caFile} has any by rule.
 func fillTemplate(template string, parts map[string]any) string {
 	isURL := strings.Contains(template, "://")

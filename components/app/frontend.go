@@ -59,7 +59,7 @@ func newFrontend(ctx *pulumi.Context, name string, args FrontendArgs, place pods
 			return err
 		}
 		frontend.ServiceName = fixedName(service, FrontendServiceName)
-		frontend.service, frontend.tier, frontend.stopSeconds = service, w.Watched(pods), w.RequestSeconds
+		frontend.service, frontend.tier, frontend.stopSeconds = service, w.Tier(pods), w.RequestSeconds
 		frontend.Port = service.Spec.Ports().Index(pulumi.Int(0)).Port()
 		return nil
 	})

@@ -8,33 +8,29 @@ import (
 
 	"threetier/components/app/logins"
 	"threetier/components/app/pods"
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 )
 
 // skipMigrationAnnotation shows the reason in the plan, in the preview and in the cluster.
 const skipMigrationAnnotation = "threetier/migration-skipped"
 
-// SkipMigrationArgs roll back to an image whose migration fails on the newer schema. With another image the args are refused,
-// so that they can't outlive the rollback.
-type SkipMigrationArgs struct{ Image, Reason string }
+// SkipMigrate begins the exception for an image that runs without its migration: a rollback to one whose migration fails on
+// the newer schema. With another image it is refused, so that it can't outlive the rollback.
+const SkipMigrate = "skip migrate of "
 
-func (args *BackendArgs) skipMigrationKey() *keys.Key {
-	skip := &args.SkipMigration
-	return keys.Object("skipMigration", keys.Table{
-		keys.Text("image", &skip.Image).Required(pods.Image.Want).Example("ghcr.io/acme/app@sha256:…").
-			Needs(skip.Image == args.Image, "the backend's image: remove skipMigration once another image is deployed").
-			Doc("The image that runs without migrate: the same as backend.image. With another backend.image the config is refused."),
-		keys.Text("reason", &skip.Reason).Match(`\S`, "a reason").Required().Example("1.4 fails on the schema of 1.5").
-			Doc("Why. Every preview and every up shows it."),
-	}).If(*skip != SkipMigrationArgs{} && args.Migrate != nil).
-		Refuse(*skip != SkipMigrationArgs{} && args.Migrate == nil, "given", "it only beside migrate").Otherwise("none: migrate is run").
-		Doc("Runs one image without its migrate, for a rollback to an image whose migrate fails on the newer schema.")
+func (args *BackendArgs) allowKey() *keys.Key {
+	return args.Allow.Key(constraint.Text{Pattern: "^" + SkipMigrate + `\S+$`, Want: SkipMigrate + "the backend's image"}).
+		Was("skipMigration", "{ skip migrate of IMAGE: the reason }").
+		Example(`{"skip migrate of ghcr.io/acme/app@sha256:…": 1.4 fails on the schema of 1.5}`).
+		Doc("Exceptions, each with the reason, which every preview and every up shows. skip migrate of and backend.image: the image runs without its migrate, " +
+			"for a rollback to an image whose migrate fails on the newer schema. With another backend.image the config is refused.")
 }
 
 const (
 	// migrationLabel keeps the migration's pods out of the backend's Service.
 	migrationLabel = "backend-migration"
-	// migrateRetries are for a database that is just failing over.
+	// migrateRetries are for a database that is failing over.
 	migrateRetries = 2
 )
 

@@ -15,6 +15,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/components/app/pods"
+	"threetier/internal/allow"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/optional"
@@ -51,7 +52,7 @@ type EKSArgs struct {
 // PermissionArgs are a statement of the role's policy: what the pods may do.
 type PermissionArgs struct {
 	Actions, Resources []string
-	Waive              map[string]string
+	Allow              allow.List
 }
 
 var permissionAction = constraint.Text{Pattern: `^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$`, Want: "an action, like s3:GetObject", Words: "IAM actions"}
@@ -67,8 +68,8 @@ func (args *PermissionArgs) keys() keys.Table {
 			Words:   "ARNs, or *",
 		}).AtLeast(1, "at least one ARN, or *").Once("each resource once").Required().Example(`["arn:aws:s3:::acme-uploads/*"]`).
 			Doc("ARNs of the resources."),
-		keys.TextMap("waive", &args.Waive).ShownAs(constraint.Map{Names: permissionAction}).Example(`{cloudwatch:Get*: "a dashboard of all metrics"}`).
-			Doc("Wildcard actions that are allowed on all resources, and actions of iam, kms, organizations and sts, each with the reason. Without it they are refused."),
+		args.Allow.Key(permissionAction).Was("waive", "{ \"s3:Get*\": the reason }").Example(`{cloudwatch:Get*: "a dashboard of all metrics"}`).
+			Doc("Exceptions, each with the reason: wildcard actions on all resources, and actions of " + powerful + ". Without it they are refused."),
 	}
 }
 
@@ -81,16 +82,11 @@ func (args PermissionArgs) reachProblems() (ps problems.List) {
 			continue
 		}
 		far = append(far, action)
-		if strings.TrimSpace(args.Waive[action]) == "" {
-			ps = append(ps, problems.Problem{Path: fmt.Sprintf("actions[%d]", i), Value: value, Want: want + "the reason why not as waive." + action})
+		if !args.Allow.Has(action) {
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("actions[%d]", i), Value: value, Want: allow.Or(want, "allow", strconv.Quote(action))})
 		}
 	}
-	for action := range args.Waive {
-		if !slices.Contains(far, action) {
-			ps = append(ps, problems.Problem{Path: "waive", Value: strconv.Quote(action), Want: "only actions with a wildcard on all resources, and those of " + powerful})
-		}
-	}
-	return ps.Sorted()
+	return append(ps, args.Allow.Others("only actions with a wildcard on all resources need it, and those of "+powerful, far...)...)
 }
 
 // powerful are the services whose actions lead to the rights, or to the data, of others.
@@ -107,14 +103,14 @@ func (args PermissionArgs) reach(action string) (value, want string) {
 	}
 	switch {
 	case slices.ContainsFunc(services, func(s string) bool { return slices.Contains([]string{"iam", "kms", "organizations", "sts"}, s) }):
-		return fmt.Sprintf("%q, of %s", action, powerful), "an action of another service, or "
+		return fmt.Sprintf("%q, of %s", action, powerful), "an action of another service"
 	case strings.ContainsAny(action, "*?") && slices.ContainsFunc(args.Resources, unbounded):
-		return fmt.Sprintf("%q on all resources", action), "single actions, single resources, or "
+		return fmt.Sprintf("%q on all resources", action), "single actions, single resources"
 	}
 	return "", ""
 }
 
-// unbounded tells whether a resource's name is nothing but wildcards. Before the name, most services have a word for the
+// unbounded tells whether a resource's name has only wildcards. Before the name, most services have a word for the
 // type, like role/ or secret:. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 func unbounded(resource string) bool {
 	parts := strings.SplitN(resource, ":", 6)

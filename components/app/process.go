@@ -58,7 +58,7 @@ var processName = constraint.Text{
 	Want:    "names of 1 to 40 lowercase letters, digits and -, not at an end",
 }
 
-// process is a tier of the workload's image for another command, with all that the workload's own pods get.
+// process is a tier of the workload's image for another command, with what the workload's own pods get.
 func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, label string, args ProcessArgs) (pods.Set, error) {
 	t := w.Set
 	t.Name, t.Label = name, label

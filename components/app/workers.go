@@ -84,7 +84,7 @@ func (b *Backend) newWorker(ctx *pulumi.Context, name, process string, args Work
 		if err != nil {
 			return err
 		}
-		worker.tier, worker.pods = t.Watched(pods), pods.Awaited
+		worker.tier, worker.pods = t.Tier(pods), pods.Complete
 		worker.Deployment = worker.tier.Deployment
 		return nil
 	})

@@ -17,7 +17,7 @@ import (
 const (
 	// workloadDrainSeconds outlasts nginx's connections to a pod that left its Service: they
 	// are closed after UpstreamKeepaliveSeconds of use or UpstreamIdleSeconds of silence, so when
-	// the process is told to stop nobody is about to send on one. The rest is for the Service's
+	// the process gets SIGTERM nobody is about to send on one. The rest is for the Service's
 	// own news to reach every node.
 	workloadDrainSeconds = nginx.UpstreamKeepaliveSeconds + nginx.UpstreamIdleSeconds + 6
 )

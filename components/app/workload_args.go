@@ -129,7 +129,7 @@ var directory = constraint.Text{
 	Instead: "a directory that doesn't hold " + logins.CAFile,
 }
 
-// parents are a directory and all that hold it, but for the root.
+// parents are a directory and those above it, without the root.
 func parents(dir string) []string {
 	var all []string
 	for ; dir != ""; dir = dir[:strings.LastIndex(dir, "/")] {

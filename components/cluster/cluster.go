@@ -54,7 +54,7 @@ func (args *ClusterArgs) Keys() keys.Table {
 	}
 }
 
-// Complete returns all that is wrong with the args.
+// Complete returns every mistake in the args.
 func (args *ClusterArgs) Complete() problems.List {
 	switch {
 	case args.EKS == "" && args.Kubeconfig == nil:
@@ -100,7 +100,7 @@ type EKS struct {
 	Networks          []string
 }
 
-// NewCluster looks the cluster up, and reads which APIs it serves; it creates nothing but the provider.
+// NewCluster looks up the cluster, and reads which APIs it serves; it creates only the provider.
 func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pulumi.ResourceOption) (*Cluster, error) {
 	found, err := findCluster(ctx, args, opts...)
 	if err != nil {

@@ -1,3 +1,3 @@
 // Package cluster looks up the Kubernetes cluster that a stack runs on: an EKS cluster by name, or any other by its
-// kubeconfig. It creates nothing but the provider, and answers where a database for this cluster belongs.
+// kubeconfig. It creates only the provider, and answers where a database for this cluster belongs.
 package cluster

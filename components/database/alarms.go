@@ -89,7 +89,7 @@ func (b *builder) createAlarms() error {
 	}
 	alarms = append(alarms, alarm{
 		// Behind an idle primary the lag climbs for five minutes, until PostgreSQL switches its log, and falls to nothing: the
-		// lowest of each five minutes is what a replica is really behind.
+		// lowest of each five minutes is how far a replica is behind.
 		suffix: "lag", metric: "ReplicaLag", above: true, threshold: replicaLagSeconds, statistic: "Minimum", missing: "missing",
 		description: "replica more than two minutes behind",
 	})

@@ -6,13 +6,14 @@ import (
 	"strconv"
 	"strings"
 
+	"threetier/internal/allow"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/network"
 	"threetier/internal/problems"
 )
 
-// Lifecycle is how a database ends: all that protects its data follows from this one word.
+// Lifecycle is how a database ends. Every protection of its data follows from this one word.
 type Lifecycle string
 
 const (
@@ -41,7 +42,6 @@ type DatabaseArgs struct {
 
 	Lifecycle                       Lifecycle
 	EngineVersion                   string
-	AllowMajorVersionUpgrade        bool
 	InstanceClass                   string
 	StorageGiB                      int
 	MaxStorageGiB                   *int
@@ -57,7 +57,7 @@ type DatabaseArgs struct {
 	Extensions                      []string
 	ReadReplicas                    int
 	RestoreFrom, BackupPlan         string
-	Waive                           map[string]string
+	Allow                           allow.List
 }
 
 // In is a copy of the args that takes what its network leaves open from another one.
@@ -69,7 +69,7 @@ func (args DatabaseArgs) In(other network.Network) *DatabaseArgs {
 // keeps tells whether the data outlives the instance.
 func (args DatabaseArgs) keeps() bool { return args.Lifecycle != Disposable }
 
-// leastBackupDays is how long backups are kept at the least, and unless more is asked for.
+// leastBackupDays is the minimum for which backups are kept, and the default.
 func (args DatabaseArgs) leastBackupDays() int {
 	if args.keeps() {
 		return durableBackupDays
@@ -77,12 +77,7 @@ func (args DatabaseArgs) leastBackupDays() int {
 	return disposableBackupDays
 }
 
-func (args DatabaseArgs) waived(control string) bool {
-	_, waived := args.Waive[control]
-	return waived
-}
-
-// Complete fills in the defaults, and returns all that is wrong with the args. The network is another's until it was
+// Complete fills in the defaults, and returns every mistake in the args. The network is another's until it was
 // looked up, so no part of it is required here.
 func (args *DatabaseArgs) Complete() problems.List {
 	ps := args.Keys().Complete()

@@ -33,7 +33,7 @@ type builder struct {
 	before []pulumi.Resource
 }
 
-// create makes the instances and all that they stand on.
+// create makes the instances, after everything that they need.
 func (b *builder) create() error {
 	for _, step := range []func() error{
 		b.createSubnetGroup, b.createSecurityGroup, b.createParameterGroup, b.createLogGroups, b.createMonitoringRole,

@@ -43,7 +43,7 @@ func classMemory(class string) int {
 	return memory * gib / classSizes["large"] * classSizes[size]
 }
 
-// maxConnections is how many connections RDS allows at the least on that much memory, unless the parameter says
+// maxConnections is how many connections RDS allows on that much memory, unless the parameter says
 // otherwise. Its formula counts the memory that the operating system and RDS's own processes leave to PostgreSQL:
 // reported are 81 connections with 1 GiB, 198 with 2 GiB and 405 with 4 GiB.
 func maxConnections(memory int) int {

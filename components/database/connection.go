@@ -20,7 +20,7 @@ type Connection struct {
 	CABundle pulumi.StringInput
 	// Networks are the public ones that the address may be in. Default: the address is private.
 	Networks []string
-	// Roles are what the app's login has to be made with. Default: none, Username is there and may do all that the app does.
+	// Roles are what the app's login has to be made with. Default: none, Username is there and has every right that the app needs.
 	Roles *Roles
 }
 

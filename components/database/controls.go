@@ -2,16 +2,14 @@ package database
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
-	"strings"
 
+	"threetier/internal/allow"
 	"threetier/internal/problems"
 )
 
 // control is a Security Hub control that the args can leave unmet. Those that every database meets, such as
-// encryption, have no switch, so they need no waiver either.
+// encryption, have no switch, so they need no exception either.
 type control struct {
 	id string
 	// key and value name what leaves the control unmet; want is what would meet it.
@@ -27,13 +25,11 @@ var controls = []control{
 		met:   func(args DatabaseArgs) bool { return *args.MultiAZ },
 	},
 	{
-		// Enhanced monitoring has no key of its own: waiving it is how it is switched off.
-		id: "RDS.6", key: "waive.RDS.6", want: "enhanced monitoring",
-		value: func(DatabaseArgs) string { return "given" },
-		met:   func(args DatabaseArgs) bool { return !args.waived("RDS.6") },
+		// Enhanced monitoring has no key of its own: the exception is how it is switched off.
+		id: "RDS.6", met: func(args DatabaseArgs) bool { return !args.Allow.Has("RDS.6") },
 	},
 	{
-		// A durable primary is always protected: here the waiver is how its replicas go without.
+		// A durable primary is always protected: here the exception is how its replicas go without.
 		id: "RDS.8", key: "lifecycle", want: string(Durable),
 		value: func(args DatabaseArgs) string { return string(args.Lifecycle) },
 		met: func(args DatabaseArgs) bool {
@@ -73,54 +69,40 @@ func eventControl(id string) control {
 	}
 }
 
-// controlProblems hold the database to its controls: what a lasting one doesn't meet, it must waive.
-// A disposable database may leave controls unmet without a waiver, so that a first try takes little config.
-func (args DatabaseArgs) controlProblems() problems.List {
-	ps := args.waiverProblems()
-	if args.Lifecycle == Disposable {
-		return ps
-	}
+// controlProblems want a lasting database to meet each control, or to have the reason why not. A disposable one may leave
+// controls unmet without a reason, so that a first try takes little config.
+func (args DatabaseArgs) controlProblems() (ps problems.List) {
 	for _, control := range controls {
-		if control.met(args) || args.waived(control.id) {
-			continue
+		switch {
+		case control.met(args):
+			ps = append(ps, args.Allow.Unneeded("the control is met", control.id)...)
+		case args.keeps() && !args.Allow.Has(control.id):
+			want := fmt.Sprintf("%s (%s)", control.want, control.id)
+			ps = append(ps, problems.Problem{Path: control.key, Value: control.value(args), Want: allow.Or(want, "database.allow", control.id)})
 		}
-		ps = append(ps, problems.Problem{
-			Path: control.key, Value: control.value(args),
-			Want: fmt.Sprintf("%s (%s), or the reason why not as waive.%s", control.want, control.id, control.id),
-		})
+	}
+	for _, version := range EngineVersions {
+		if version != args.EngineVersion {
+			ps = append(ps, args.Allow.Unneeded("engineVersion is "+args.EngineVersion, UpgradeTo(version))...)
+		}
 	}
 	return ps
 }
 
-// waiverProblems want a waiver to be for a control that is known and unmet, and to say why.
-func (args DatabaseArgs) waiverProblems() problems.List {
-	unmet := map[string]bool{}
-	for _, control := range controls {
-		unmet[control.id] = !control.met(args)
-	}
-	var ps problems.List
-	for _, id := range slices.Sorted(maps.Keys(args.Waive)) {
-		given := args.Waive[id]
-		problem := problems.Problem{Path: "waive." + id, Value: strconv.Quote(given)}
-		switch needed, known := unmet[id]; {
-		case !known:
-			problem.Want = "one of " + strings.Join(controlIDs(), ", ") + ": every database meets the others"
-		case !needed:
-			problem.Want = "no waiver: the control is met"
-		case !reason.Accepts(given):
-			problem.Want = reason.Want
-		default:
-			continue
-		}
-		ps = append(ps, problem)
-	}
-	return ps
-}
+// UpgradeTo is the exception that lets another engineVersion upgrade the instance. Whether there is something to upgrade is
+// looked up later.
+func UpgradeTo(version string) string { return "upgrade to " + version }
 
-func controlIDs() []string {
-	ids := make([]string, len(controls))
-	for i, control := range controls {
-		ids[i] = control.id
+func (args DatabaseArgs) upgrade() string { return UpgradeTo(args.EngineVersion) }
+
+// exceptions are the names that allow takes.
+func exceptions() []string {
+	var names []string
+	for _, control := range controls {
+		names = append(names, control.id)
 	}
-	return ids
+	for _, version := range EngineVersions {
+		names = append(names, UpgradeTo(version))
+	}
+	return names
 }

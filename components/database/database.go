@@ -15,7 +15,7 @@ import (
 // DatabaseType is the type token of Database.
 const DatabaseType = "threetier:index:Database"
 
-// Database is an Amazon RDS PostgreSQL instance with all that belongs to it.
+// Database is an Amazon RDS PostgreSQL instance with the resources around it.
 type Database struct {
 	pulumi.ResourceState
 
@@ -68,7 +68,7 @@ func NewDatabase(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...p
 	})
 }
 
-// prepare looks up all that could be refused, before anything is registered.
+// prepare looks up everything that RDS could refuse. Nothing is registered yet.
 func prepare(ctx *pulumi.Context, name string, args *DatabaseArgs, opts ...pulumi.ResourceOption) (*builder, error) {
 	if args == nil {
 		return nil, errors.New("args are missing")

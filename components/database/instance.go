@@ -48,7 +48,7 @@ func (b *builder) createPrimary() (err error) {
 		ignored = append(ignored, "engineVersion")
 	}
 	if b.args.RestoreFrom != "" {
-		// These are the snapshot's; what the stack config says of them would replace the instance just restored.
+		// These are the snapshot's; what the stack config says of them would replace the restored instance.
 		ignored = append(ignored, "dbName", "username", "storageEncrypted")
 	}
 	b.primary, err = rds.NewInstance(b.ctx, b.name, args, b.child(),
@@ -76,7 +76,7 @@ func (b *builder) engineVersion() string {
 	return b.args.EngineVersion
 }
 
-// upgrades tells whether this run moves the instance to another major.
+// upgrades reports whether this run upgrades the major version.
 func (b *builder) upgrades() bool { return b.present.upgrade != "" }
 
 // instanceArgs are what the primary and its replicas have in common.
@@ -116,7 +116,7 @@ func (b *builder) instanceArgs(suffix string) *rds.InstanceArgs {
 }
 
 // finalSnapshot is named after the security group, whose id AWS gives once and never again: a stack that was
-// deleted and created anew leaves a second snapshot, where a fixed name would fail.
+// deleted and created again leaves a second snapshot, where a fixed name would fail.
 func (b *builder) finalSnapshot() pulumi.StringOutput {
 	prefix := b.identifier() + "-final-"
 	return b.securityGroup.ID().ToStringOutput().ApplyT(func(id string) string {

@@ -37,13 +37,11 @@ func (args *DatabaseArgs) Keys() keys.Table {
 func (args *DatabaseArgs) sizeKeys() keys.Table {
 	return keys.Table{
 		keys.Text("lifecycle", &args.Lifecycle).OneOf(string(Disposable), string(Durable), string(Retiring)).Required().Example("durable").
-			Doc("The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets or waives every " +
-				"Security Hub control. retiring: a durable database can now be deleted; a final snapshot stays."),
+			Doc("The protection of the data. disposable: the database is deleted with the stack. durable: it can't be deleted, and it meets every " +
+				"Security Hub control that allow doesn't name. retiring: a durable database can now be deleted; a final snapshot stays."),
 		keys.Text("engineVersion", &args.EngineVersion).Unquoted().OneOf(EngineVersions...).Numbers(keys.Schema{"type": "integer"}).
 			Want("a PostgreSQL major without a minor: " + strings.Join(EngineVersions, ", ")).Default(DefaultEngineVersion).Example(`"17"`).
 			Doc("Major version of PostgreSQL. RDS installs minor versions automatically."),
-		keys.Flag("allowMajorVersionUpgrade", &args.AllowMajorVersionUpgrade).Example("true").
-			Doc("Allows a changed engineVersion to upgrade the instance. The upgrade starts at once, not in the maintenance window. Refused where there is nothing to upgrade: remove the key afterwards."),
 		keys.Text("instanceClass", &args.InstanceClass).
 			Match(classPattern, "an instance class of the families t, m, r or x in a size that it has, as db.t4g.micro or db.m7g.large").
 			Words("an RDS instance class for PostgreSQL").Default(DefaultInstanceClass).Example("db.m7g.large").
@@ -122,10 +120,12 @@ func (args *DatabaseArgs) dataKeys() keys.Table {
 			Match(`^[\p{L}\p{N} _.:/=+@-]{1,256}$`, "a tag's value: up to 256 letters, digits, spaces and _.:/=+-@").
 			Except("^([aA][wW][sS]|[rR][dD][sS]):", "a value that doesn't start with aws: or rds:").Otherwise("none").Example("daily").
 			Doc("Value of the instance's tag " + BackupPlanTag + ". An AWS Backup plan of the account selects the instance by this tag."),
-		keys.TextMap("waive", &args.Waive).ShownAs(constraint.Map{Names: constraint.Text{OneOf: controlIDs()}, Values: reason}).
+		args.Allow.Key(constraint.Text{OneOf: exceptions()}).
+			Was("waive", "{ RDS.5: the reason }").Was("allowMajorVersionUpgrade", "{ upgrade to 18: the reason }").
 			Example(`{RDS.5: "one zone is enough for dev"}`).
-			Doc("Security Hub controls that this stack doesn't need to meet, each with the reason. A control that is met or unknown is refused. " +
-				"Without RDS.8, the read replicas of a durable database can be deleted; the database itself can't."),
+			Doc("Exceptions, each with the reason. RDS.5 and the like: a Security Hub control that this database doesn't need to meet. With RDS.8, the read replicas " +
+				"of a durable database can be deleted; the database itself can't. upgrade to and a version: a changed engineVersion upgrades the instance, at once and not " +
+				"in the maintenance window. An exception that nothing needs is refused: remove that of an upgrade afterwards."),
 		keys.Object("network", args.Network.Keys()).
 			Doc("The network of the database. All its keys are required with a kubeconfig."),
 	}
@@ -190,7 +190,6 @@ var (
 	extension = constraint.Text{
 		OneOf: extensionNames, Want: "an extension of RDS for PostgreSQL, like pgcrypto or vector", Words: "extensions of RDS for PostgreSQL",
 	}
-	reason = constraint.Text{Pattern: `\S`, Want: "a reason"}
 )
 
 // postgresName constrains an identifier that is never quoted. RDS also refuses the names of PostgreSQL's own objects.

@@ -11,9 +11,9 @@ import (
 // monitoringSeconds is the interval of enhanced monitoring: the longest, and the only one without extra log volume.
 const monitoringSeconds = 60
 
-// createMonitoringRole lets RDS write the operating system's metrics; waiving RDS.6 does without them.
+// createMonitoringRole lets RDS write the operating system's metrics; a database that is allowed RDS.6 does without them.
 func (b *builder) createMonitoringRole() error {
-	if b.args.waived("RDS.6") {
+	if b.args.Allow.Has("RDS.6") {
 		return nil
 	}
 	policy, err := json.Marshal(map[string]any{

@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/rds"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/allow"
 	"threetier/internal/problems"
 )
 
@@ -92,7 +93,7 @@ func (b *builder) lookUpClass(lookups ...pulumi.InvokeOption) error {
 // https://github.com/terraform-aws-modules/terraform-aws-rds/issues/627
 func (b *builder) lookUpUpgrade(lookups ...pulumi.InvokeOption) error {
 	running := b.present.instance.EngineVersion
-	if !b.args.AllowMajorVersionUpgrade || majorOf(running) >= majorOf(b.args.EngineVersion) {
+	if !b.args.Allow.Has(b.args.upgrade()) || majorOf(running) >= majorOf(b.args.EngineVersion) {
 		return nil
 	}
 	deprecatedToo := true
@@ -132,18 +133,10 @@ func minorOf(version string) int {
 
 // problems are what AWS would refuse halfway through a deployment, given what it has.
 func (p present) problems(args DatabaseArgs) problems.List {
-	switch {
-	case p.instance != nil:
+	if p.instance != nil {
 		return slices.Concat(p.versionProblems(args), p.growthProblems(args), p.speedProblems(args), p.windowProblems(args))
-	case args.AllowMajorVersionUpgrade:
-		return append(nothingToUpgrade("there is no instance yet"), p.snapshotProblems(args)...)
 	}
-	return p.snapshotProblems(args)
-}
-
-// nothingToUpgrade refuses a permission that is left lying about: it would be there for the next mistake.
-func nothingToUpgrade(reason string) problems.List {
-	return problems.List{{Path: "allowMajorVersionUpgrade", Value: "true", Want: "none: " + reason}}
+	return append(args.Allow.Unneeded("there is no instance yet", args.upgrade()), p.snapshotProblems(args)...)
 }
 
 func (p present) versionProblems(args DatabaseArgs) problems.List {
@@ -151,14 +144,12 @@ func (p present) versionProblems(args DatabaseArgs) problems.List {
 	have, want := majorOf(running), majorOf(args.EngineVersion)
 	problem := problems.Problem{Path: "engineVersion", Value: strconv.Quote(args.EngineVersion)}
 	switch {
-	case have == want && args.AllowMajorVersionUpgrade:
-		return nothingToUpgrade("the instance has PostgreSQL " + running + " already")
 	case have == want:
-		return nil
+		return args.Allow.Unneeded("the instance has PostgreSQL "+running+" already", args.upgrade())
 	case have > want:
 		problem.Want = fmt.Sprintf(`"%d" or a later one: the instance has PostgreSQL %s, and none goes back`, have, running)
-	case !args.AllowMajorVersionUpgrade:
-		problem.Want = fmt.Sprintf(`"%d", which the instance has, or allowMajorVersionUpgrade beside it`, have)
+	case !args.Allow.Has(args.upgrade()):
+		problem.Want = allow.Or(fmt.Sprintf(`"%d", which the instance has`, have), "database.allow", args.upgrade())
 	case p.instance.DbInstanceClass != args.InstanceClass:
 		// RDS checks the new class against the old version: both in one step may be refused.
 		problem = problems.Problem{

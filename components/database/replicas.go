@@ -8,9 +8,9 @@ import (
 )
 
 // protectsReplicas tells whether RDS refuses to delete a replica. A replica holds no data of its own, but control RDS.8
-// counts every instance: whoever wants to take one away waives the control first.
+// counts every instance: whoever wants to take one away allows that first.
 func (args DatabaseArgs) protectsReplicas() bool {
-	return args.Lifecycle == Durable && !args.waived("RDS.8")
+	return args.Lifecycle == Durable && !args.Allow.Has("RDS.8")
 }
 
 // createReplicas makes read-only copies. Name, user and password are the primary's.

@@ -12,7 +12,7 @@ import (
 	"threetier/internal/problems"
 )
 
-// RDS stripes a gp3 volume of PostgreSQL from 400 GiB on, and gives it these at the least. An update that raises the size
+// RDS stripes a gp3 volume of PostgreSQL from 400 GiB on, and gives it at least these. An update that raises the size
 // alone sends the 3,000 IOPS of the smaller volume with it, and is refused.
 // https://github.com/hashicorp/terraform-provider-aws/issues/28382
 const (

@@ -54,7 +54,7 @@ func (args DomainArgs) Names() []string {
 	return slices.Concat([]string{args.Name}, args.Aliases, args.RedirectFrom)
 }
 
-// Complete returns all that is wrong with the args.
+// Complete returns every mistake in the args.
 func (args *DomainArgs) Complete() problems.List {
 	ps := args.Keys().Complete()
 	if len(ps) > 0 {

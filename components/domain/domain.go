@@ -84,7 +84,6 @@ func (d *Domain) find(ctx *pulumi.Context, args *DomainArgs, opts ...pulumi.Reso
 	return nil, err
 }
 
-// findZone is the id of a public hosted zone.
 func findZone(ctx *pulumi.Context, zone string, lookups ...pulumi.InvokeOption) (string, error) {
 	found, err := route53.LookupZone(ctx, &route53.LookupZoneArgs{Name: pulumi.StringRef(zone), PrivateZone: pulumi.BoolRef(false)}, lookups...)
 	if err != nil {

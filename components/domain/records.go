@@ -84,7 +84,6 @@ func findBalancers(ctx *pulumi.Context, args *RecordsArgs, opts ...pulumi.Resour
 	return balancers.Id, nil
 }
 
-// point leads one name to the load balancer.
 func (r *Records) point(ctx *pulumi.Context, logical, host, balancersZone string, args RecordsArgs) error {
 	target := args.LoadBalancer.ToStringOutput().ApplyT(networkLoadBalancer).(pulumi.StringOutput)
 	types := map[string]string{logical: "A"}
@@ -116,7 +115,6 @@ func networkLoadBalancer(host string) (string, error) {
 	return host, nil
 }
 
-// typeTo is the type of a record that leads there.
 func typeTo(target string) string {
 	address, err := netip.ParseAddr(target)
 	switch {

@@ -49,7 +49,7 @@ type Row struct {
 	// Pods are the tiers that got new pods, Replaced the AWS resources that were replaced, by their logical names.
 	Pods     []string `json:"pods"`
 	Replaced []string `json:"replaced"`
-	// Restarted tells that the database's server was started anew.
+	// Restarted tells that the database's server was started again.
 	Restarted bool `json:"restarted"`
 	// AWS is what only an account shows.
 	AWS string `json:"aws"`

@@ -175,7 +175,6 @@ func (u unexpected) Error() string {
 
 var errTries = fmt.Errorf("the client wanted to send it more than %d times", mostTries)
 
-// ask sends one request, whose body it returns.
 func (l *Load) ask(client *http.Client, of Request, hit *Hit) (string, error) {
 	// Not the load's own context: a request that has begun is counted to its end.
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -214,7 +213,6 @@ func (l *Load) ask(client *http.Client, of Request, hit *Hit) (string, error) {
 	return string(body), err
 }
 
-// kind is how a request was lost.
 func kind(err error) string {
 	var answered unexpected
 	var timed interface{ Timeout() bool }

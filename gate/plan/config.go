@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,24 +12,17 @@ import (
 	"threetier/gate/recorder"
 )
 
-// dataLossKey is the stack config's key for losses that are intended: a list of names.
-// It has a namespace of its own since the program has no use for it.
-const dataLossKey = "plan:dataLoss"
-
-// Input is what the stack in the folder is planned from, with the losses that its config allows.
-func Input(root, stack string) (options recorder.Options, allowed []string, err error) {
+// Input is what the stack in the folder is planned from.
+func Input(root, stack string) (recorder.Options, error) {
 	name, err := project.Name(root)
 	if err != nil {
-		return recorder.Options{}, nil, err
+		return recorder.Options{}, err
 	}
 	config, err := project.Read(root, stack)
 	if err != nil {
-		return recorder.Options{}, nil, err
+		return recorder.Options{}, err
 	}
-	if err := config.Decode(dataLossKey, &allowed); err != nil {
-		return recorder.Options{}, nil, fmt.Errorf("%w, want a list of names", err)
-	}
-	return recorder.Options{Project: name, Stack: stack, Config: config, Network: networkOf(config), RDS: rdsOf(config, name, stack)}, allowed, nil
+	return recorder.Options{Project: name, Stack: stack, Config: config, Network: networkOf(config), RDS: rdsOf(config, name, stack)}, nil
 }
 
 // networkOf is a VPC in which the subnets that the config names exist, in two zones.
@@ -65,15 +57,16 @@ func rdsOf(read *project.Config, projectName, stack string) recorder.RDS {
 		Restore string          `json:"restoreFrom"`
 		Version json.RawMessage `json:"engineVersion"` // text or a number
 		Key     string          `json:"kmsKeyArn"`
-		Upgrade bool            `json:"allowMajorVersionUpgrade"`
+		Allow   map[string]any  `json:"allow"`
 		Class   string          `json:"instanceClass"`
 	}
 	if err := read.Decode("threetier:database", &given); err != nil {
 		return recorder.RDS{}
 	}
 	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
+	_, upgrades := given.Allow[database.UpgradeTo(version)]
 	switch major, err := strconv.Atoi(version); {
-	case given.Upgrade && err == nil:
+	case upgrades && err == nil:
 		older := strconv.Itoa(major - 1)
 		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.DefaultInstanceClass)}
 		return recorder.RDS{

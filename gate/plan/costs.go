@@ -30,7 +30,8 @@ func CostsOf(rows []costs.Row, before, after []byte) (Costs, error) {
 	}
 	var changed []string
 	for _, path := range slices.Sorted(maps.Keys(merged(old, wanted))) {
-		if old[path] != wanted[path] && strings.HasPrefix(path, "threetier:") {
+		isKey := strings.HasPrefix(path, "threetier:") && !replacement.Below(path, "threetier:allow") // which the pods don't see
+		if old[path] != wanted[path] && isKey {
 			changed = append(changed, path)
 		}
 	}
@@ -50,7 +51,6 @@ func CostsOf(rows []costs.Row, before, after []byte) (Costs, error) {
 	return found, nil
 }
 
-// configPaths are the values of a stack config by path.
 func configPaths(text []byte) (map[string]any, error) {
 	values, err := project.ReadValues(text)
 	return flatten(values), err

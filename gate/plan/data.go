@@ -9,6 +9,7 @@ import (
 
 	"threetier/components/database"
 	"threetier/gate/plan/replacement"
+	"threetier/internal/settings"
 )
 
 const (
@@ -102,7 +103,6 @@ type Loss struct {
 	What, Text string
 }
 
-// lose notes what each change loses.
 func lose(changes []Change) {
 	for i := range changes {
 		change := &changes[i]
@@ -135,7 +135,6 @@ func given(value any) string {
 	return text(value)
 }
 
-// goes says what goes with the resource itself.
 func (c Change) goes() string {
 	switch {
 	case c.isReplica():
@@ -193,27 +192,27 @@ func isGuard(path string) bool {
 	return false
 }
 
-// Gate is an error where a change loses something that the stack config doesn't name, and where it names something that
-// isn't lost: a permission that is left lying about would be there for the next mistake.
+// Gate is an error where a change loses something that the stack config doesn't allow, and where it allows a loss that isn't one.
 func Gate(plan *Plan, changes []Change) error {
-	var problems, names []string
+	var problems, lost, missing []string
 	for _, change := range changes {
 		for _, loss := range change.Losses {
-			if !slices.Contains(names, loss.Name) {
-				names = append(names, loss.Name)
-			}
-			if !slices.Contains(plan.Allowed, loss.Name) {
+			name := settings.Lose + loss.Name
+			if !plan.Allow.Has(name) {
 				problems = append(problems, fmt.Sprintf("%s: %s, and %s", plan.Stack, loss.What, loss.Text))
+				if entry := name + ": the reason"; !slices.Contains(missing, entry) {
+					missing = append(missing, entry)
+				}
 			}
+			lost = append(lost, name)
 		}
 	}
 	if len(problems) > 0 {
-		problems[len(problems)-1] += fmt.Sprintf("; if that is meant, put into Pulumi.%s.yaml: %s: [%s]", plan.Stack, dataLossKey, strings.Join(names, ", "))
+		problems[len(problems)-1] += fmt.Sprintf("; if that is meant, add to %s:allow in Pulumi.%s.yaml: { %s }",
+			settings.Namespace, plan.Stack, strings.Join(missing, ", "))
 	}
-	for _, name := range plan.Allowed {
-		if !slices.Contains(names, name) {
-			problems = append(problems, fmt.Sprintf("%s: %s names %s, which loses no data: take it out", plan.Stack, dataLossKey, name))
-		}
+	for _, unneeded := range plan.Allow.Beginning(settings.Lose).Others("nothing is lost by this name", lost...) {
+		problems = append(problems, fmt.Sprintf("%s: %s:%s", plan.Stack, settings.Namespace, unneeded))
 	}
 	if len(problems) == 0 {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"threetier/gate/plan"
 	"threetier/gate/plan/replacement"
 	"threetier/gate/project"
+	"threetier/internal/allow"
 )
 
 // rich is prod with all that can be lost.
@@ -21,9 +22,18 @@ func rich(t *testing.T) *plan.Plan {
 	return build(t, edited(t, "prod",
 		"port: 5433", "readReplicas: 1\n    port: 5433",
 		"acme-prod-alerts #", "acme-prod-alerts\n    outsideTopicArn: arn:aws:sns:us-east-1:123456789012:alerts #",
-		"  threetier:allowTags:", "  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [store.example.org] }\n  threetier:allowTags:",
+		"  threetier:allow:", "  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [store.example.org] }\n  threetier:allow:",
 		"  threetier:nginx:\n", "  threetier:nginx:\n    loadBalancer: { annotations: { service.beta.kubernetes.io/aws-load-balancer-ip-address-type: dualstack } }\n",
 	), "prod")
+}
+
+// losing allows losses.
+func losing(names []string) allow.List {
+	list := allow.List{}
+	for _, name := range names {
+		list["lose "+name] = "it is meant"
+	}
+	return list
 }
 
 // with is a plan in which a resource has another value at a path of its inputs, or no such path where the value is nil. The
@@ -82,15 +92,16 @@ func losesOnly(t *testing.T, before, after *plan.Plan, lines map[string]string) 
 		assert.ErrorContains(t, err, "prod: "+what)
 		assert.ErrorContains(t, err, ", and "+lost)
 		assert.Contains(t, top, lost)
-		after.Allowed = slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == name })
+		after.Allow = losing(all)
+		delete(after.Allow, "lose "+name)
 		assert.ErrorContains(t, plan.Gate(after, changes), "prod: "+what)
 	}
-	after.Allowed = all
+	after.Allow = losing(all)
 	require.NoError(t, plan.Gate(after, changes))
 	for _, name := range all {
-		assert.ErrorContains(t, plan.Gate(after, nil), "plan:dataLoss names "+name+", which loses no data: take it out")
+		assert.ErrorContains(t, plan.Gate(after, nil), `prod: threetier:allow.lose `+name+` is "it is meant", want none: nothing is lost by this name`)
 	}
-	after.Allowed = nil
+	after.Allow = nil
 }
 
 func TestWhatHoldsDataOrLeadsToTheAppIsNeitherDeletedNorReplacedUnlessNamed(t *testing.T) {
@@ -207,7 +218,7 @@ func TestWeakerGuardIsRefusedUnlessNamed(t *testing.T) {
 // The keys that a user changes, and all that goes with each.
 func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 	const named = "  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [store.example.org] }\n"
-	with := []string{"  threetier:allowTags:", named + "  threetier:allowTags:"}
+	with := []string{"  threetier:allow:", named + "  threetier:allow:"}
 	before := build(t, edited(t, "prod", with...), "prod")
 	guards := []string{"database-password.recoveryWindowInDays", "database-password-a.recoveryWindowInDays", "database-password-b.recoveryWindowInDays", "database-password-migration.recoveryWindowInDays"}
 	for _, c := range []struct {
@@ -215,9 +226,9 @@ func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 		change []string
 		want   []string
 	}{
-		{"disposable", []string{"lifecycle: durable", "waive: { RDS.5: x, RDS.8: x, RDS.11: x }\n    lifecycle: disposable", "    multiAz: true", "    multiAz: false", "backupRetentionDays: 14", "backupRetentionDays: 1", "threetier:allowTags:", "other:tags:"}, nil},
-		{"retiring", []string{"lifecycle: durable", "waive: { RDS.8: it goes }\n    lifecycle: retiring"}, []string{"database.deletionProtection", "database.protect"}},
-		{"one zone", []string{"multiAz: true", "waive: { RDS.5: x }\n    multiAz: false"}, []string{"database.multiAz"}},
+		{"disposable", []string{"lifecycle: durable", "allow: { RDS.5: x, RDS.8: x, RDS.11: x }\n    lifecycle: disposable", "    multiAz: true", "    multiAz: false", "backupRetentionDays: 14", "backupRetentionDays: 1", "threetier:allow:", "other:allow:"}, nil},
+		{"retiring", []string{"lifecycle: durable", "allow: { RDS.8: it goes }\n    lifecycle: retiring"}, []string{"database.deletionProtection", "database.protect"}},
+		{"one zone", []string{"multiAz: true", "allow: { RDS.5: x }\n    multiAz: false"}, []string{"database.multiAz"}},
 		{"fewer backups", []string{"backupRetentionDays: 14", "backupRetentionDays: 7"}, []string{"database.backupRetentionPeriod"}},
 		{"another VPC", []string{"port: 5433", "network: { vpcId: vpc-0999, subnetIds: [subnet-0aaa, subnet-0bbb] }\n    port: 5433"}, []string{"database-security-group"}},
 		{"internal", []string{"  threetier:nginx:\n", "  threetier:nginx:\n    internal: true\n"}, []string{"app-nginx.metadata.annotations.service.beta.kubernetes.io/aws-load-balancer-scheme"}},
@@ -229,7 +240,7 @@ func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 		}},
 		{"no alias", []string{named, strings.Replace(named, ", aliases: [store.example.org]", "", 1)}, []string{"domain-store.example.org"}},
 		{"no domain", []string{named, ""}, []string{"domain-shop.example.org", "domain-store.example.org"}},
-		{"no topic", []string{"  threetier:alarms:\n    topicArn: arn:aws:sns:eu-west-1:123456789012:acme-prod-alerts", "  other:topic: x", "    port: 5433", "    waive: { RDS.20: x, RDS.21: x, RDS.22: x }\n    port: 5433"}, []string{
+		{"no topic", []string{"  threetier:alarms:\n    topicArn: arn:aws:sns:eu-west-1:123456789012:acme-prod-alerts", "  other:topic: x", "    port: 5433", "    allow: { RDS.20: x, RDS.21: x, RDS.22: x }\n    port: 5433"}, []string{
 			"database-events-availability", "database-events-instance", "database-events-parameters", "database-events-security-groups",
 		}},
 		// What isn't lost.
@@ -253,9 +264,9 @@ func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 				assert.ElementsMatch(t, c.want, names)
 			}
 			if len(names) > 0 {
-				assert.ErrorContains(t, plan.Gate(after, changes), "if that is meant, put into Pulumi.prod.yaml: plan:dataLoss: ["+strings.Join(names, ", ")+"]")
+				assert.ErrorContains(t, plan.Gate(after, changes), "if that is meant, add to threetier:allow in Pulumi.prod.yaml: { lose "+strings.Join(names, ": the reason, lose ")+": the reason }")
 			}
-			after.Allowed = names
+			after.Allow = losing(names)
 			assert.NoError(t, plan.Gate(after, changes))
 		})
 	}
@@ -263,7 +274,7 @@ func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 
 func TestUpgradeIsToldOfAndLosesNothing(t *testing.T) {
 	before := build(t, project.Root(), "prod")
-	after := build(t, edited(t, "prod", "port: 5433", "engineVersion: 18\n    allowMajorVersionUpgrade: true\n    port: 5433"), "prod")
+	after := build(t, edited(t, "prod", "port: 5433", "engineVersion: 18\n    allow: { upgrade to 18: tried }\n    port: 5433"), "prod")
 	changes := plan.Compare(before, after)
 	require.NoError(t, plan.Gate(after, changes))
 	summary := plan.Markdown("main", []plan.Comparison{{Stack: "prod", Changes: changes}})

@@ -118,7 +118,7 @@ func writeCosts(b *strings.Builder, of Costs) {
 	}
 }
 
-// typeOf is told of what comes and goes: there a name alone says little.
+// typeOf shows the type of a resource that comes or goes: there a name alone says little.
 func typeOf(change Change) string {
 	if change.Kind == Created || change.Kind == Deleted {
 		return fmt.Sprintf(" (%s)", change.Resource.Type)

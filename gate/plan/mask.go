@@ -41,7 +41,7 @@ func maskBase64(value resource.PropertyValue, secret bool) resource.PropertyValu
 	return mask(value, secret)
 }
 
-// mask takes a secret out. What only holds the stand-in of the password is shown: a changed template is a change to
+// mask removes a secret. What only holds the stand-in of the password is shown: a changed template is a change to
 // review. So are certificates, by their digest: they are public.
 func mask(value resource.PropertyValue, secret bool) resource.PropertyValue {
 	switch {

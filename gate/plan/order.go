@@ -9,7 +9,7 @@ import (
 
 // flow is what comes before what. Registration itself has no steady order, and a dependency on a component shows as
 // one on some of its children, whichever had been registered by then: here it is the component again, and a component
-// waits for all that something in it waits for.
+// waits for everything that something in it waits for.
 type flow struct {
 	resources map[string]recorder.Resource
 	children  map[string][]recorder.Resource
@@ -67,7 +67,7 @@ func (f *flow) before(res recorder.Resource) []string {
 	return slices.Compact(before)
 }
 
-// waitsFor are the dependencies of a resource and of all that is in it.
+// waitsFor are the dependencies of a resource and of everything in it.
 func (f *flow) waitsFor(res recorder.Resource) []string {
 	urns := slices.Clone(res.DependsOn)
 	for _, child := range f.children[res.URN] {
@@ -101,7 +101,7 @@ func (f *flow) depth(res recorder.Resource) int {
 	return deepest
 }
 
-// lowest is the depth of the last of a resource and all that is in it.
+// lowest is the depth of the last of a resource and everything in it.
 func (f *flow) lowest(res recorder.Resource) int {
 	deepest := f.depth(res)
 	for _, child := range f.children[res.URN] {

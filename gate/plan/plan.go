@@ -14,11 +14,12 @@ import (
 
 	"threetier/gate/plan/replacement"
 	"threetier/gate/recorder"
+	"threetier/internal/allow"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
 
-// Plan is all that a stack registers, in the order of the flow.
+// Plan is every resource that a stack registers, in the order of the flow.
 type Plan struct {
 	// Stack is the stack's name.
 	Stack string `yaml:"stack"`
@@ -27,8 +28,8 @@ type Plan struct {
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
-	// Allowed are the losses that the stack config allows, by name.
-	Allowed []string `yaml:"-"`
+	// Allow are the stack config's exceptions for the stack as a whole: losses, among others.
+	Allow allow.List `yaml:"-"`
 }
 
 // Resource is one that the stack registers.
@@ -61,7 +62,7 @@ func label(typ, name string) string {
 
 // Build is the plan of the stack whose config is in the folder.
 func Build(root, name string) (*Plan, error) {
-	options, allowed, err := Input(root, name)
+	options, err := Input(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +71,10 @@ func Build(root, name string) (*Plan, error) {
 		return nil, fmt.Errorf("read aws:region: %w", err)
 	}
 	options.ID, options.Answer = reference, references
-	plan := &Plan{Stack: name, Allowed: allowed}
+	plan := &Plan{Stack: name}
 	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
 		if config, err := settings.Load(ctx); err == nil {
-			plan.Connections = config.Connections()
+			plan.Connections, plan.Allow = config.Connections(), config.Allow
 		}
 		return stack.Deploy(ctx)
 	}, options)

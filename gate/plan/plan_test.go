@@ -101,7 +101,7 @@ func TestPlanFollowsTheFlow(t *testing.T) {
 
 func TestPlanShowsNoSecret(t *testing.T) {
 	root := edited(t, "dev",
-		"config:\n", "config:\n  plan:plainText: ['threetier:backend.secretEnv.TOKEN']\n",
+		"config:\n", "config:\n  threetier:allow: {'plain text of threetier:backend.secretEnv.TOKEN': none}\n",
 		"lifecycle: disposable", "password: {secure: v1:bm90IGZvciB0aGlz:abcdef}\n    lifecycle: disposable",
 		"env: { LOG_LEVEL: debug }", "secretEnv: {TOKEN: in-plain-sight, KEY: {secure: v1:bm90:cipher}}\n    env: { LOG_LEVEL: debug }")
 	written := text(t, build(t, root, "dev"))
@@ -125,7 +125,7 @@ func TestOneConfigValueIsOneChange(t *testing.T) {
 			"changed Deployment app-backend: spec.template.spec.containers[backend].env[A_FIRST].name spec.template.spec.containers[backend].env[A_FIRST].value",
 			"changed DeploymentPatch app-backend: metadata.annotations.threetier/rollout",
 		}},
-		{"a rollback without its migration", "head]", "head]\n    skipMigration: { image: ghcr.io/acme/backend:1.0.0, reason: it goes back }", []string{
+		{"a rollback without its migration", "head]", "head]\n    allow: { skip migrate of ghcr.io/acme/backend:1.0.0: it goes back }", []string{
 			"changed Deployment app-backend: metadata.annotations.threetier/migration-skipped",
 			"deleted Secret app-backend-migrate: ", "deleted Secret app-backend-migrate-lock: ", "deleted Job app-backend-migrate: ",
 		}},
@@ -165,16 +165,16 @@ func TestDataLossFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 	for _, c := range []struct {
 		name, from, to, meant, want string
 	}{
-		{"another database name", "port: 5433", "port: 5433\n    name: shop", "[]", "Instance database is replaced"},
-		{"named", "port: 5433", "port: 5433\n    name: shop", "[database]", ""},
-		{"another key", "port: 5433", "port: 5433\n    kmsKeyArn: " + key, "[]", "Instance database is replaced"},
-		{"named with a typo", "port: 5433", "port: 5433\n    name: shop", "[databse]", "Instance database is replaced"},
-		{"no loss", "port: 5433", "port: 5434", "[]", ""},
-		{"named without a loss", "port: 5433", "port: 5434", "[database]", "plan:dataLoss names database, which loses no data"},
-		{"another region", "aws:region: eu-west-1", "aws:region: us-east-1", "[database, database-subnets]", "Secret database-password is replaced"},
+		{"another database name", "port: 5433", "port: 5433\n    name: shop", "{}", "Instance database is replaced"},
+		{"named", "port: 5433", "port: 5433\n    name: shop", "{ lose database: it is empty }", ""},
+		{"another key", "port: 5433", "port: 5433\n    kmsKeyArn: " + key, "{}", "Instance database is replaced"},
+		{"named with a typo", "port: 5433", "port: 5433\n    name: shop", "{ lose databse: it is empty }", "Instance database is replaced"},
+		{"no loss", "port: 5433", "port: 5434", "{}", ""},
+		{"named without a loss", "port: 5433", "port: 5434", "{ lose database: it is empty }", `threetier:allow.lose database is "it is empty", want none: nothing is lost by this name`},
+		{"another region", "aws:region: eu-west-1", "aws:region: us-east-1", "{ lose database: it moves, lose database-subnets: it moves }", "Secret database-password is replaced"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			after := build(t, edited(t, "dev", "config:\n", "config:\n  plan:dataLoss: "+c.meant+"\n", c.from, c.to), "dev")
+			after := build(t, edited(t, "dev", "config:\n", "config:\n  threetier:allow: "+c.meant+"\n", c.from, c.to), "dev")
 			err := plan.Gate(after, plan.Compare(before, after))
 			if c.want == "" {
 				assert.NoError(t, err)
@@ -201,8 +201,8 @@ func TestNameThatGoesDarkFailsUnlessTheStackConfigNamesIt(t *testing.T) {
 		after := planOf(config)
 		changes := plan.Compare(before, after)
 		require.ErrorContains(t, plan.Gate(after, changes), "dev: Certificate domain-store.example.org is deleted, and its public name goes dark; "+
-			"if that is meant, put into Pulumi.dev.yaml: plan:dataLoss: [domain-store.example.org]")
-		meant := planOf(config + "  plan:dataLoss: [domain-store.example.org]\n")
+			"if that is meant, add to threetier:allow in Pulumi.dev.yaml: { lose domain-store.example.org: the reason }")
+		meant := planOf(config + "  threetier:allow: { lose domain-store.example.org: nobody uses it }\n")
 		require.NoError(t, plan.Gate(meant, plan.Compare(before, meant)))
 		assert.Contains(t, plan.Markdown("main", []plan.Comparison{{Stack: "dev", Changes: changes}}),
 			"> [!CAUTION]\n> This touches data, or what leads to the app.\n> - **dev**: `Certificate domain-store.example.org` is **deleted**: its public name goes dark\n")
@@ -219,7 +219,7 @@ func TestReplicaMayGoButThePrimaryMayNot(t *testing.T) {
 }
 
 func TestWeakerProtectionIsToldOfOnTop(t *testing.T) {
-	after := build(t, edited(t, "prod", "lifecycle: durable", "lifecycle: retiring\n    waive: {RDS.8: it goes}"), "prod")
+	after := build(t, edited(t, "prod", "lifecycle: durable", "lifecycle: retiring\n    allow: {RDS.8: it goes}"), "prod")
 	changes := plan.Compare(build(t, project.Root(), "prod"), after)
 	summary := plan.Markdown("main", []plan.Comparison{{Stack: "prod", Changes: changes}})
 	top, _, _ := strings.Cut(summary, "| stack |")

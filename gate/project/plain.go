@@ -9,50 +9,31 @@ import (
 	"strings"
 	"unicode"
 
+	"threetier/internal/allow"
 	"threetier/internal/keys"
 	"threetier/internal/problems"
 	"threetier/internal/settings"
 )
 
-// plainTextKey is the stack config's key for values that look like secrets and are none: a list of paths. The program has no
-// use for it.
-const plainTextKey = "plan:plainText"
-
 // checkSecrets refuses secrets in plain text. A program can't see which values of its config were encrypted; who reads the file
 // can.
 func (v Values) checkSecrets(stack string) error {
-	allowed, err := v.texts(plainTextKey)
-	if err != nil {
-		return err
+	exceptions := allow.List{}
+	if given, isMap := v[settings.Namespace+":allow"].(map[string]any); isMap {
+		for name, reason := range given {
+			exceptions[name] = fmt.Sprint(reason)
+		}
 	}
-	f := plainFinder{stack: stack, allowed: allowed, used: map[string]bool{}}
+	f := plainFinder{stack: stack, allowed: exceptions}
 	table := settings.Keys()
 	for _, name := range slices.Sorted(maps.Keys(v)) {
-		if name != plainTextKey {
-			f.find(name, name, v[name], key(table, name))
-		}
+		f.find(name, name, v[name], key(table, name))
 	}
-	for _, path := range allowed {
-		if !f.used[path] {
-			f.found = append(f.found, problems.Problem{Path: plainTextKey, Value: path, Want: "paths of values that look like secrets: take it out"})
-		}
+	for _, unneeded := range exceptions.Beginning(settings.PlainText).Others("no value there looks like a secret in plain text", f.used...) {
+		unneeded.Path = settings.Namespace + ":" + unneeded.Path
+		f.found = append(f.found, unneeded)
 	}
 	return f.found.Err()
-}
-
-func (v Values) texts(key string) ([]string, error) {
-	if v[key] == nil {
-		return nil, nil
-	}
-	items, isList := v[key].([]any)
-	var texts []string
-	for _, item := range items {
-		texts = append(texts, fmt.Sprint(item))
-	}
-	if !isList {
-		return nil, fmt.Errorf("%s is %v, want a list of paths", key, v[key])
-	}
-	return texts, nil
 }
 
 func key(table keys.Table, name string) *keys.Key {
@@ -64,8 +45,8 @@ func key(table keys.Table, name string) *keys.Key {
 
 type plainFinder struct {
 	stack   string
-	allowed []string
-	used    map[string]bool
+	allowed allow.List
+	used    []string
 	found   problems.List
 }
 
@@ -73,15 +54,21 @@ type plainFinder struct {
 func (f *plainFinder) find(path, name string, value any, of *keys.Key) {
 	switch value := value.(type) {
 	case map[string]any:
+		if name == "allow" || name == settings.Namespace+":allow" { // names and reasons
+			return
+		}
 		if _, secure := value["secure"]; secure && len(value) == 1 {
 			return
 		}
 		for _, field := range slices.Sorted(maps.Keys(value)) {
+			if reference, isMap := value[field].(map[string]any); of.From && isMap && len(reference) == 1 && reference["from"] != nil {
+				continue // AWS keeps it
+			}
 			below := key(of.Keys, field)
 			if of.IsMap() {
 				below = &keys.Key{Keys: of.Keys}
 			}
-			below = &keys.Key{Type: below.Type, Keys: below.Keys, Confidential: below.Confidential || of.Confidential}
+			below = &keys.Key{Type: below.Type, Keys: below.Keys, From: below.From, Confidential: below.Confidential || of.Confidential}
 			f.find(path+segment(field), field, value[field], below)
 		}
 	case []any:
@@ -97,14 +84,15 @@ func (f *plainFinder) find(path, name string, value any, of *keys.Key) {
 }
 
 func (f *plainFinder) judge(path, value string, confidential bool) {
+	name := settings.PlainText + path
 	switch {
 	case value == "", !confidential && !secretValue.MatchString(value):
-	case slices.Contains(f.allowed, path):
-		f.used[path] = true
+	case f.allowed.Has(name):
+		f.used = append(f.used, name)
 	default:
 		f.found = append(f.found, problems.Problem{Path: path, Value: "in plain text", Want: fmt.Sprintf(
-			"it encrypted: pulumi config set --stack %s --path --secret '%s'. Who has seen it knows it: replace it. If it is no secret: %s: ['%s']",
-			f.stack, path, plainTextKey, path)})
+			"it encrypted: pulumi config set --stack %s --path --secret '%s'. Who has seen it knows it: replace it. If it is no secret, add to %s:allow: { '%s': the reason }",
+			f.stack, path, settings.Namespace, name)})
 	}
 }
 

@@ -59,16 +59,16 @@ func (v Values) Set(path string, value any) {
 	within[keys[len(keys)-1]] = value
 }
 
-// Remove takes a path out, and tells whether it was there.
+// Remove removes a path, and tells whether it was there.
 func (v Values) Remove(path string) bool {
-	key, field, nested := strings.Cut(path, ".")
 	within := map[string]any(v)
-	if nested {
-		within, _ = v[key].(map[string]any)
-		key = field
+	keys := strings.Split(path, ".")
+	for _, key := range keys[:len(keys)-1] {
+		within, _ = within[key].(map[string]any)
 	}
-	_, there := within[key]
-	delete(within, key)
+	last := keys[len(keys)-1]
+	_, there := within[last]
+	delete(within, last)
 	return there
 }
 

@@ -343,7 +343,7 @@ func (res Resource) Plain() any {
 	return hide(resource.NewProperty(res.Inputs)).Mappable()
 }
 
-// open takes the secret marks off, hide takes the secrets off.
+// open removes the secret marks, hide removes the secrets.
 func open(value resource.PropertyValue) resource.PropertyValue {
 	return Rewrite(value, func(value resource.PropertyValue, _ bool) resource.PropertyValue { return value })
 }
@@ -357,7 +357,7 @@ func hide(value resource.PropertyValue) resource.PropertyValue {
 	})
 }
 
-// Rewrite replaces each text, number and the like in a value, at any depth. No secret marks are left: replace is told
+// Rewrite replaces each text, number and the like in a value, at any depth. No secret marks are left: replace gets
 // instead whether what it gets was part of a secret.
 func Rewrite(value resource.PropertyValue, replace func(value resource.PropertyValue, secret bool) resource.PropertyValue) resource.PropertyValue {
 	return rewrite(value, false, replace)

@@ -45,21 +45,18 @@ var changes = []change{
 	{"threetier:database.parameters", "a static one: `max_connections`", set("threetier:database.parameters.max_connections", "90"), "the same: it waits for the next restart"},
 	{"threetier:database.storageGiB", "25", set("threetier:database.storageGiB", 25), "[no interruption](" + settingsPage + "); RDS takes the next change of the volume six hours later"},
 	{"threetier:database.instanceClass", "db.t4g.small", set("threetier:database.instanceClass", "db.t4g.small"), restarts},
-	{"threetier:database.engineVersion", "18, with `allowMajorVersionUpgrade`", func(c *stackConfig) {
+	{"threetier:database.engineVersion", "18, with `allow: { upgrade to 18: … }`", func(c *stackConfig) {
 		c.Set("threetier:database.engineVersion", "18")
-		c.Set(upgradeKey, true)
+		c.Set(c.upgradeKey(), "it is measured")
 	}, "the instance is down during [the upgrade](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.MajorVersion.Process.html)"},
 	{"threetier:database.readReplicas", "1", set("threetier:database.readReplicas", 1),
 		"[I/O pauses for about a second without `multiAz`](https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.Create.html)"},
 	{"threetier:database.port", "5434", set("threetier:database.port", 5434), "[the instance restarts at once](https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html), also a `durable` one"},
 }
 
-// upgradeKey allows one upgrade.
-const upgradeKey = "threetier:database.allowMajorVersionUpgrade"
-
 // apply changes the config, and tells whether that made another one of it.
 func (c change) apply(to *stackConfig) (bool, error) {
-	to.Remove(upgradeKey) // of the change before: it is refused once the upgrade is through
+	to.Remove(to.upgradeKey()) // of the change before: it is refused once the upgrade is through
 	before, err := to.Text()
 	if err != nil {
 		return false, err
@@ -69,7 +66,6 @@ func (c change) apply(to *stackConfig) (bool, error) {
 	return !bytes.Equal(before, after), err
 }
 
-// set is a change of one value, by path.
 func set(path string, to any) func(*stackConfig) {
 	return func(c *stackConfig) { c.Set(path, to) }
 }

@@ -26,7 +26,7 @@ type stackConfig struct {
 // the account, and how long a real load balancer takes.
 var leftOut = []string{
 	"threetier:namespace", "threetier:adopt", "threetier:domain", "threetier:nginx.hosts", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
-	"threetier:database.restoreFrom",
+	"threetier:database.restoreFrom", "threetier:backend.allow", // a migration that is skipped is that of another image
 }
 
 // drainSeconds is the local load balancer's: it forgets a pod at once.
@@ -46,7 +46,7 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 	if db := c.Part("database"); db != nil && db["lifecycle"] != string(database.Disposable) {
 		c.note("threetier:database.lifecycle is disposable instead of %v: the rehearsal removes its database.", db["lifecycle"])
 		db["lifecycle"] = string(database.Disposable)
-		c.Remove("threetier:allowTags") // is refused beside a disposable database
+		c.Remove("threetier:allow.tags") // is refused beside a disposable database
 	}
 	if front := c.Part("nginx"); whole(front["drainSeconds"], defaults.Nginx.DrainSeconds) > drainSeconds {
 		c.note("threetier:nginx.drainSeconds is %d instead of %d: the local load balancer forgets a pod at once.",
@@ -62,6 +62,17 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 	if stoodIn > 0 {
 		c.note("%d secret values are stand-ins.", stoodIn)
 	}
+}
+
+func (c *stackConfig) version() string {
+	if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
+		return fmt.Sprint(given)
+	}
+	return database.DefaultEngineVersion
+}
+
+func (c *stackConfig) upgradeKey() string {
+	return "threetier:database.allow." + database.UpgradeTo(c.version())
 }
 
 // image gives a tier the image that is built of the commit, by a name that says of what: then a rollout has a reason, and
@@ -108,7 +119,6 @@ func podsOf(args app.WorkloadArgs) tierPods {
 	return tierPods{min: args.Replicas.Min, max: args.Replicas.Max, cpu: cores(args.Resources.CPU), memoryMiB: mebi(args.Resources.Memory)}
 }
 
-// pods are those of all tiers and workers.
 func (c *stackConfig) pods() []tierPods {
 	var all []tierPods
 	add := func(name, kind string, part map[string]any) {
@@ -186,7 +196,6 @@ const (
 	jobsMemoryMiB = 512
 )
 
-// whole is a whole number of the config, or the default.
 func whole(value any, byDefault int) int {
 	if n, isNumber := value.(int); isNumber {
 		return n
@@ -199,7 +208,6 @@ func cores(text string) float64 {
 	return quantity(text, map[string]float64{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1})
 }
 
-// mebi reads an amount of memory, in MiB.
 func mebi(text string) float64 {
 	return quantity(text, map[string]float64{"Ki": 1.0 / 1024, "Mi": 1, "Gi": 1024, "": 1.0 / (1 << 20)})
 }

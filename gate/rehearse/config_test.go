@@ -39,7 +39,7 @@ func TestDurableStackBecomesOneThatCanBeRemoved(t *testing.T) {
 	c := configOf(t, string(text))
 	c.rehearsable(nil)
 	assert.Equal(t, "disposable", at(t, c, "threetier:database", "lifecycle"))
-	assert.Nil(t, at(t, c, "threetier:allowTags"), "which is refused beside a disposable database")
+	assert.Nil(t, at(t, c, "threetier:allow", "tags"), "which is refused beside a disposable database")
 	assert.Equal(t, 10, at(t, c, "threetier:nginx", "drainSeconds"))
 	assert.Equal(t, []string{
 		"threetier:database.lifecycle is disposable instead of durable: the rehearsal removes its database.",
@@ -95,6 +95,14 @@ func TestImagesAreNamedByTheirContent(t *testing.T) {
 	}
 }
 
+// The images of a rehearsal are built of the commits: a name in the config is none of theirs.
+func TestMigrationOfARehearsalIsNeverSkipped(t *testing.T) {
+	c := configOf(t, "config: { threetier:nginx: { drainSeconds: 10 }, threetier:backend: { image: app:1, migrate: [x], allow: { skip migrate of app:1: older } } }")
+	c.rehearsable(nil)
+	assert.Empty(t, at(t, c, "threetier:backend", "allow"))
+	assert.Equal(t, []string{"threetier:backend.allow is left out."}, c.notes)
+}
+
 const podsConfig = `
 config:
   threetier:backend: { replicas: { min: 2, max: 10 }, resources: { cpu: 500m, memory: 256Mi } }
@@ -132,22 +140,22 @@ func TestQuantitiesAreReadAsKubernetesWritesThem(t *testing.T) {
 	}
 }
 
-// Base's instance is a new one: of a permission that both versions have, or base alone, there is nothing to upgrade.
+// Base's instance is a new one: of an exception that both versions have, or base alone, there is nothing to upgrade.
 func TestUpgradeIsAllowedWhereTheChangeUpgradesAlone(t *testing.T) {
 	for _, c := range []struct {
 		base, head string
 		kept       any
 	}{
-		{"engineVersion: 17", "engineVersion: 18, allowMajorVersionUpgrade: true", true},
-		{"port: 1", "engineVersion: \"18\", allowMajorVersionUpgrade: true", true},
-		{"engineVersion: 18, allowMajorVersionUpgrade: true", "engineVersion: \"18\", allowMajorVersionUpgrade: true", nil},
-		{"engineVersion: 17, allowMajorVersionUpgrade: true", "allowMajorVersionUpgrade: true", nil},
-		{"engineVersion: 18, allowMajorVersionUpgrade: true", "engineVersion: 18", nil},
+		{"engineVersion: 17", "engineVersion: 18, allow: { RDS.6: x, upgrade to 18: tried }", map[string]any{"RDS.6": "x", "upgrade to 18": "tried"}},
+		{"port: 1", "engineVersion: \"18\", allow: { upgrade to 18: tried }", map[string]any{"upgrade to 18": "tried"}},
+		{"engineVersion: 18, allow: { upgrade to 18: tried }", "engineVersion: \"18\", allow: { RDS.6: x, upgrade to 18: tried }", map[string]any{"RDS.6": "x"}},
+		{"engineVersion: 17, allow: { upgrade to 17: tried }", "allow: { upgrade to 17: tried }", map[string]any{}},
+		{"engineVersion: 18, allow: { upgrade to 18: tried }", "engineVersion: 18", nil},
 	} {
 		base, head := configOf(t, "config: { threetier:database: {"+c.base+"} }"), configOf(t, "config: { threetier:database: {"+c.head+"} }")
 		allowOnlyTheUpgradeOf(head, base)
-		assert.Nil(t, at(t, base, "threetier:database", "allowMajorVersionUpgrade"), c.base)
-		assert.Equal(t, c.kept, at(t, head, "threetier:database", "allowMajorVersionUpgrade"), c.head)
+		assert.Empty(t, at(t, base, "threetier:database", "allow"), c.base)
+		assert.Equal(t, c.kept, at(t, head, "threetier:database", "allow"), c.head)
 	}
 }
 

@@ -27,7 +27,7 @@ func Keys() []string {
 	return keys
 }
 
-// Measure changes one key after the other under load: some keys, or all that are known.
+// Measure changes one key after the other under load: some keys, or every known one.
 func Measure(ctx context.Context, o Options, keys []string) (m costs.Measured, err error) {
 	r, err := newRehearsal(o)
 	if err != nil {
@@ -84,7 +84,7 @@ func Measure(ctx context.Context, o Options, keys []string) (m costs.Measured, e
 
 // prepareOne gets the checkout ready, as the only version.
 func (r *rehearsal) prepareOne(ctx context.Context) error {
-	commit, err := present(ctx, r.Root)
+	commit, err := checkoutAsCommit(ctx, r.Root)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (r *rehearsal) measure(ctx context.Context, c change) (costs.Row, error) {
 	if err := r.node.run(ctx, r.base.dir, "up", "--stack", r.node.stack); err != nil {
 		return row, err
 	}
-	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
+	if err := r.node.waitForStoppingPods(ctx, 3*time.Minute); err != nil {
 		return row, err
 	}
 	if err := r.pause(ctx); err != nil {
@@ -141,8 +141,7 @@ func (r *rehearsal) measure(ctx context.Context, c change) (costs.Row, error) {
 	return row, nil
 }
 
-// startedAt is when the database's server was started.
-func (n node) startedAt(ctx context.Context) (string, error) {
+func (n localNode) startedAt(ctx context.Context) (string, error) {
 	p, err := n.psql(ctx)
 	if err != nil {
 		return "", err
@@ -153,7 +152,6 @@ func (n node) startedAt(ctx context.Context) (string, error) {
 	return at, err
 }
 
-// names are those of the pods so far.
 func (p *pods) names() map[string]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +162,6 @@ func (p *pods) names() map[string]bool {
 	return all
 }
 
-// tiersBeside are the tiers that have pods beside those that were known.
 func (p *pods) tiersBeside(known map[string]bool) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

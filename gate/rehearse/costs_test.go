@@ -45,7 +45,7 @@ func TestChangesMakeValidConfigs(t *testing.T) {
 			text, err := c.Text()
 			require.NoError(t, err)
 			if strings.Contains(string(text), "COST_KEY") { // no secret, and only the gate of a committed config asks
-				text = []byte(strings.Replace(string(text), "config:\n", "config:\n    plan:plainText: ['threetier:backend.secretEnv.COST_KEY']\n", 1))
+				text = []byte(strings.Replace(string(text), "config:\n", "config:\n    threetier:allow: {'plain text of threetier:backend.secretEnv.COST_KEY': a measure}\n", 1))
 			}
 			require.NoError(t, os.WriteFile(filepath.Join(folder, "Pulumi.changed.yaml"), text, 0o600))
 			_, err = plan.Build(folder, "changed")
@@ -81,7 +81,7 @@ func TestReplacedResourcesAreReadFromTheEnginesEvents(t *testing.T) {
 }
 
 func TestTiersWithNewPodsAreTold(t *testing.T) {
-	p := newPods(node{})
+	p := newPods(localNode{})
 	p.pod(podOf(t, "old", "nginx", "Running", ""))
 	known := p.names()
 	p.pod(podOf(t, "new", "backend", "Running", ""))

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"threetier/components/app/logins"
+	"threetier/gate/node"
 )
 
 //go:embed locks.sql
@@ -27,9 +28,9 @@ var rowsSQL string
 
 // login is the environment by which psql reaches the stack's database: as its administrator, who sees all statements and may
 // read all rows. It is taken from where the program's own Jobs have it.
-func (n node) login(ctx context.Context) ([]string, error) {
+func (n localNode) login(ctx context.Context) ([]string, error) {
 	var jobs objects
-	if err := n.get(ctx, &jobs, "jobs", "--selector", tierLabel+"=database-roles"); err != nil {
+	if err := n.Get(ctx, &jobs, "jobs", "--selector", tierLabel+"=database-roles"); err != nil {
 		return nil, err
 	}
 	if len(jobs.Items) == 0 || len(jobs.Items[0].Spec.Template.Spec.Containers) == 0 {
@@ -43,7 +44,7 @@ func (n node) login(ctx context.Context) ([]string, error) {
 		case "PGPASSWORD":
 			from := variable.ValueFrom.SecretKeyRef
 			var secret struct{ Data map[string]string }
-			if err := n.get(ctx, &secret, "secret", from.Name); err != nil {
+			if err := n.Get(ctx, &secret, "secret", from.Name); err != nil {
 				return nil, err
 			}
 			password, err := base64.StdEncoding.DecodeString(secret.Data[from.Key])
@@ -64,12 +65,12 @@ type psql struct {
 	bad *bytes.Buffer
 }
 
-func (n node) psql(ctx context.Context) (*psql, error) {
+func (n localNode) psql(ctx context.Context) (*psql, error) {
 	env, err := n.login(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cmd := n.command(ctx, "", "exec", "--", "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align")
+	cmd := n.Inside(ctx, "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--tuples-only", "--no-align")
 	cmd.Env = append(cmd.Env, env...)
 	p := &psql{cmd: cmd, bad: &bytes.Buffer{}}
 	p.cmd.Stderr = p.bad
@@ -99,14 +100,12 @@ func (p *psql) ask(statement string, into any) error {
 	return nil
 }
 
-// end lets psql end.
 func (p *psql) end() {
 	_ = p.in.Close() // and psql has read all of its input
 	_ = p.cmd.Wait() // its status says nothing that its answers didn't
 }
 
-// rows counts those of each table.
-func (n node) rows(ctx context.Context, into *map[string]int) error {
+func (n localNode) rows(ctx context.Context, into *map[string]int) error {
 	p, err := n.psql(ctx)
 	if err != nil {
 		return fmt.Errorf("count the rows: %w", err)
@@ -118,15 +117,14 @@ func (n node) rows(ctx context.Context, into *map[string]int) error {
 	return nil
 }
 
-// seed puts the rows in.
-func (n node) seed(ctx context.Context, s Seed) error {
+func (n localNode) seed(ctx context.Context, s Seed) error {
 	if s.SQL != "" {
 		// As the owner, by a login of its own: triggers and defaults of the tables run, and aren't the administrator's.
-		cmd := n.command(ctx, "", "exec", "--", filepath.Join(n.root, "bin/psql"), n.stack,
+		cmd := n.Inside(ctx, filepath.Join(n.Root, "bin/psql"), n.stack,
 			"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
-		cmd.Env = append(cmd.Env, "NS="+n.namespace, "WRITE=1", "WHO=rehearsal")
+		cmd.Env = append(cmd.Env, "NS="+n.Namespace, "WRITE=1", "WHO=rehearsal")
 		cmd.Stdin = strings.NewReader("SET statement_timeout = 0;\n" + s.SQL)
-		if _, err := output(cmd); err != nil {
+		if _, err := node.Output(cmd); err != nil {
 			return fmt.Errorf("seed.sql: %w", err)
 		}
 	}
@@ -138,7 +136,7 @@ func (n node) seed(ctx context.Context, s Seed) error {
 		return err
 	}
 	metadata, _ := pod["metadata"].(map[string]any)
-	if _, err := output(n.kubectl(ctx, append([]string{"exec", fmt.Sprint(metadata["name"]), "--"}, s.Command...)...)); err != nil {
+	if _, err := node.Output(n.Kubectl(ctx, append([]string{"exec", fmt.Sprint(metadata["name"]), "--"}, s.Command...)...)); err != nil {
 		return fmt.Errorf("seed.command: %w", err)
 	}
 	return nil
@@ -184,7 +182,7 @@ func newLocks() *locks { return &locks{held: map[string]*seen{}, waits: map[stri
 // sampleEvery is how exact the times are.
 const sampleEvery = 200 * time.Millisecond
 
-func (n node) watchLocks(ctx context.Context, samples *locks) {
+func (n localNode) watchLocks(ctx context.Context, samples *locks) {
 	var p *psql
 	for ctx.Err() == nil {
 		var s sample

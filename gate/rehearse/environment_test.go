@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"threetier/gate/node"
 )
 
 // Every command that runs a rehearsed commit's code gets the named variables alone.
@@ -19,8 +21,8 @@ func TestCodeOfACommitGetsNoCredentials(t *testing.T) {
 	t.Setenv("GOFLAGS", "-mod=mod")
 	s := &side{dir: t.TempDir()}
 	for name, cmd := range map[string]*exec.Cmd{
-		"bin/local":                node{root: "/x"}.command(t.Context(), "/p", "up"),
-		"the build of bin/local":   node{root: "/x"}.building(t.Context()),
+		"bin/local":                localNode{Node: node.Node{Root: "/x"}}.Command(t.Context(), "up"),
+		"the build of bin/local":   localNode{}.building(t.Context()),
 		"the build of the program": s.building(t.Context()),
 	} {
 		for _, name := range secret {
@@ -28,7 +30,7 @@ func TestCodeOfACommitGetsNoCredentials(t *testing.T) {
 		}
 		assert.Subset(t, cmd.Env, []string{"https_proxy=http://proxy:3128", "GOFLAGS=-mod=mod"}, name)
 	}
-	assert.Subset(t, node{root: "/x"}.command(t.Context(), "/p", "up").Env, []string{"THREETIER_ROOT=/x", "THREETIER_PROJECT=/p"})
+	assert.Subset(t, localNode{Node: node.Node{Root: "/x"}}.Command(t.Context(), "up").Env, []string{"THREETIER_ROOT=/x"})
 }
 
 func TestCodeThatIsNotInTheHistoryIsWarnedOf(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +14,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"threetier/internal/allow"
 	"threetier/internal/constraint"
+	"threetier/internal/keys"
 	"threetier/internal/problems"
 )
 
@@ -30,8 +31,8 @@ type File struct {
 	Load Load `yaml:"load"`
 	// Limits are what the gate accepts.
 	Limits Limits `yaml:"limits"`
-	// Allow names findings that are meant, with the reason.
-	Allow map[string]string `yaml:"allow"`
+	// Allow has findings that are intended, with the reason.
+	Allow allow.List `yaml:"allow"`
 	// Secrets are stand-ins for secret values of the stack config, by path: threetier:backend.secretEnv.KEY.
 	Secrets map[string]string `yaml:"secrets"`
 }
@@ -92,7 +93,6 @@ var (
 	p99Constraint    = constraint.Number{Default: 500, Min: 1, Max: 30_000}
 	methodConstraint = constraint.Text{OneOf: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}}
 	pathConstraint   = constraint.Text{Pattern: `^/\S*$`, Want: "a path that starts with /"}
-	reasonConstraint = constraint.Text{Pattern: `\S`, Want: "a reason"}
 )
 
 // ReadFile is the rehearsal.yaml of a folder, with its defaults; where there is none, all is default.
@@ -165,11 +165,7 @@ func (f File) problems() problems.List {
 			ps = append(ps, problems.Problem{Path: fmt.Sprintf("load.requests[%d].page", i), Value: "true", Want: "GET and status 200 with it"})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Allow)) {
-		ps = append(ps, findingConstraint.Check("allow", name)...)
-		ps = append(ps, reasonConstraint.Check("allow."+name, f.Allow[name])...)
-	}
-	return ps
+	return append(ps, keys.Table{f.Allow.Key(findingConstraint).Doc("")}.Problems()...)
 }
 
 // content is the body as it is sent.

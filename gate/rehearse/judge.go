@@ -46,24 +46,21 @@ const (
 	leastSamples = 1.0 // of the locks each second, where there should be nearly five
 )
 
-// Judge finds what the gate looks at, and holds it to what is allowed. A permission that no finding needs is left for
-// the next mistake, so it fails the gate too.
+// Judge finds what the gate looks at, and holds it to what is allowed.
 func (r *Report) Judge(file File) {
 	r.LockSeconds = *file.Limits.LockSeconds
 	r.P99Before = r.p99(moveBefore).P99
 	r.P99During = r.p99(moveForward, moveBack, moveAgain).P99
 	r.P99Limit = max(float64(*file.Limits.P99Times)*r.P99Before, float64(*file.Limits.P99Milliseconds))
 	r.Findings = slices.Concat(r.unmeasured(), r.lostRequests(), r.slowAnswers(), r.failedRollback(), r.lostRows(), r.longLocks())
-	needed := map[string]bool{}
+	var found []string
 	for i := range r.Findings {
 		r.Findings[i].Allowed = file.Allow[r.Findings[i].Name]
-		needed[r.Findings[i].Name] = true
+		found = append(found, r.Findings[i].Name)
 	}
 	r.Unneeded = nil
-	for _, name := range slices.Sorted(maps.Keys(file.Allow)) {
-		if !needed[name] {
-			r.Unneeded = append(r.Unneeded, name)
-		}
+	for _, unneeded := range file.Allow.Others("no finding has this name", found...) {
+		r.Unneeded = append(r.Unneeded, unneeded.String())
 	}
 }
 
@@ -75,7 +72,7 @@ func (r *Report) open() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Allowed != "" })
 }
 
-// leastSent is how many requests a rate makes of a step at the least.
+// leastSent is the minimum of requests that a rate makes of a step.
 func (s Step) leastSent(rate int) int { return int((s.To - s.From) * float64(rate) * leastLoad) }
 
 // unmeasured is what nothing can be said of. Where the rehearsal ended half-way, that is said already.

@@ -107,12 +107,12 @@ func TestEachFindingFailsTheGateAndPassesWhenItIsNamed(t *testing.T) {
 	}
 }
 
-func TestAPermissionThatNothingNeedsFailsTheGate(t *testing.T) {
+func TestAnExceptionThatNothingNeedsFailsTheGate(t *testing.T) {
 	r := quiet()
 	r.Judge(parsed(t, "allow: { rollback: it was meant last week }"))
-	assert.Equal(t, []string{"rollback"}, r.Unneeded)
+	assert.Equal(t, []string{`allow.rollback is "it was meant last week", want none: no finding has this name`}, r.Unneeded)
 	assert.False(t, r.Passed())
-	assert.Contains(t, r.Markdown(), "**rollback** is allowed in rehearsal.yaml, and nothing needs it: take it out")
+	assert.Contains(t, r.Markdown(), "\n- rehearsal.yaml: allow.rollback is \"it was meant last week\", want none: ")
 }
 
 func TestARehearsalThatEndedHalfWayNeverPasses(t *testing.T) {

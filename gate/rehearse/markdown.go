@@ -47,8 +47,8 @@ func (r *Report) writeVerdict(b *strings.Builder) {
 			fmt.Fprintf(b, " If that is intended, put into %s: `allow: { %s: \"the reason\" }`", FileName, finding.Name)
 		}
 	}
-	for _, name := range r.Unneeded {
-		fmt.Fprintf(b, "\n- **%s** is allowed in %s, and nothing needs it: take it out", name, FileName)
+	for _, unneeded := range r.Unneeded {
+		fmt.Fprintf(b, "\n- %s: %s", FileName, oneLine(unneeded))
 	}
 	if len(r.Findings)+len(r.Unneeded) > 0 {
 		b.WriteString("\n")

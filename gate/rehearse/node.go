@@ -14,40 +14,26 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"threetier/gate/node"
 )
 
-// node is the local node, by its command.
-type node struct {
-	// root is the checkout whose node it is.
-	root string
-	// stack is the stack on it, and namespace the stack's.
-	stack, namespace string
+// localNode is the local node with the stack that is rehearsed.
+type localNode struct {
+	node.Node
+	stack string
 	// log gets what the commands say.
 	log io.Writer
 }
 
-// command is one of bin/local's. Where ctx ends, it and all that it has started are told to end.
-func (n node) command(ctx context.Context, project string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(n.root, ".local/bin/local"), args...)
-	cmd.Dir = n.root
-	cmd.Env = environment("THREETIER_ROOT=" + n.root)
-	if project != "" {
-		cmd.Env = append(cmd.Env, "THREETIER_PROJECT="+project)
-	}
-	// A group of its own: an interrupt from the keyboard reaches it by ctx alone.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	return cmd
-}
-
 // building makes .local/bin/local.
-func (n node) building(ctx context.Context) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, filepath.Join(n.root, "bin/local"), "status")
-	cmd.Env = environment()
+func (n localNode) building(ctx context.Context) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(n.Root, "bin/local"), "status")
+	cmd.Env = node.Environment()
 	return cmd
 }
 
-func (n node) build(ctx context.Context) error {
+func (n localNode) build(ctx context.Context) error {
 	if out, err := n.building(ctx).CombinedOutput(); err != nil {
 		return fmt.Errorf("bin/local status: %w: %s", err, bytes.TrimSpace(out))
 	}
@@ -55,8 +41,9 @@ func (n node) build(ctx context.Context) error {
 }
 
 // run runs one of bin/local's commands for the stack, and fails with the last lines that it said.
-func (n node) run(ctx context.Context, project string, args ...string) error {
-	cmd := n.command(ctx, project, args...)
+func (n localNode) run(ctx context.Context, project string, args ...string) error {
+	cmd := n.Command(ctx, args...)
+	cmd.Env = append(cmd.Env, "THREETIER_PROJECT="+project)
 	// Pulumi finishes what it has begun.
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	var said bytes.Buffer
@@ -99,44 +86,17 @@ func reason(said string, err error) string {
 	return strings.Join(lines, "; ")
 }
 
-// kubectl runs in the stack's namespace.
-func (n node) kubectl(ctx context.Context, args ...string) *exec.Cmd {
-	return n.command(ctx, "", append([]string{"exec", "--", "kubectl", "--namespace", n.namespace}, args...)...)
-}
-
-// get reads objects.
-func (n node) get(ctx context.Context, into any, args ...string) error {
-	out, err := output(n.kubectl(ctx, append([]string{"get", "--output", "json"}, args...)...))
-	if err != nil {
-		return fmt.Errorf("get %s: %w", args[0], err)
-	}
-	if err := json.Unmarshal(out, into); err != nil {
-		return fmt.Errorf("read %s: %w", args[0], err)
-	}
-	return nil
-}
-
-// output is a command's, with what it has said of its failure.
-func output(cmd *exec.Cmd) ([]byte, error) {
-	out, err := cmd.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(exit.Stderr))
-	}
-	return out, err
-}
-
 // room is what the node has left beside all other stacks.
-func (n node) room(ctx context.Context) (room, error) {
+func (n localNode) room(ctx context.Context) (room, error) {
 	var all objects
-	if err := n.get(ctx, &all, "nodes,pods", "--all-namespaces"); err != nil {
+	if err := n.Get(ctx, &all, "nodes,pods", "--all-namespaces"); err != nil {
 		return room{}, err
 	}
 	var r room
 	for _, o := range all.Items {
 		r.cpu += cores(o.Status.Allocatable["cpu"])
 		r.memoryMiB += mebi(o.Status.Allocatable["memory"])
-		if o.Kind == "Pod" && o.Metadata.Namespace != n.namespace && !o.ended() {
+		if o.Kind == "Pod" && o.Metadata.Namespace != n.Namespace && !o.ended() {
 			cpu, memory := o.requests()
 			r.cpu, r.memoryMiB = r.cpu-cpu, r.memoryMiB-memory
 		}
@@ -145,8 +105,8 @@ func (n node) room(ctx context.Context) (room, error) {
 }
 
 // url is the stack's on this machine.
-func (n node) url(ctx context.Context) (string, error) {
-	out, err := output(n.command(ctx, "", "status", "--json"))
+func (n localNode) url(ctx context.Context) (string, error) {
+	out, err := node.Output(n.Command(ctx, "status", "--json"))
 	if err != nil {
 		return "", fmt.Errorf("bin/local status: %w", err)
 	}
@@ -161,9 +121,9 @@ func (n node) url(ctx context.Context) (string, error) {
 }
 
 // backendPod is a running pod of the backend, as it stands in the cluster.
-func (n node) backendPod(ctx context.Context) (map[string]any, error) {
+func (n localNode) backendPod(ctx context.Context) (map[string]any, error) {
 	var pods struct{ Items []map[string]any }
-	if err := n.get(ctx, &pods, "pods", "--selector", tierLabel+"=backend", "--field-selector", "status.phase=Running"); err != nil {
+	if err := n.Get(ctx, &pods, "pods", "--selector", tierLabel+"=backend", "--field-selector", "status.phase=Running"); err != nil {
 		return nil, err
 	}
 	for _, pod := range pods.Items {
@@ -175,7 +135,7 @@ func (n node) backendPod(ctx context.Context) (map[string]any, error) {
 }
 
 // keepPod makes a pod like one of the backend's that no rollout takes away: its version serves on beside the next one.
-func (n node) keepPod(ctx context.Context) error {
+func (n localNode) keepPod(ctx context.Context) error {
 	pod, err := n.backendPod(ctx)
 	if err != nil {
 		return err
@@ -191,12 +151,12 @@ func (n node) keepPod(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write the pod that stays: %w", err)
 	}
-	create := n.kubectl(ctx, "create", "--filename", "-")
+	create := n.Kubectl(ctx, "create", "--filename", "-")
 	create.Stdin = bytes.NewReader(manifest)
-	if _, err := output(create); err != nil {
+	if _, err := node.Output(create); err != nil {
 		return fmt.Errorf("create the pod that stays: %w", err)
 	}
-	if _, err := output(n.kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=60s", "pod/"+keptPod)); err != nil {
+	if _, err := node.Output(n.Kubectl(ctx, "wait", "--for=condition=Ready", "--timeout=60s", "pod/"+keptPod)); err != nil {
 		return fmt.Errorf("wait for the pod that stays: %w", err)
 	}
 	return nil
@@ -205,20 +165,19 @@ func (n node) keepPod(ctx context.Context) error {
 const keptPod = "rehearsal-stays"
 
 // dropPod takes the pod that has stayed away again.
-func (n node) dropPod(ctx context.Context) error {
-	if _, err := output(n.kubectl(ctx, "delete", "pod", keptPod, "--ignore-not-found", "--wait=false")); err != nil {
+func (n localNode) dropPod(ctx context.Context) error {
+	if _, err := node.Output(n.Kubectl(ctx, "delete", "pod", keptPod, "--ignore-not-found", "--wait=false")); err != nil {
 		return fmt.Errorf("delete the pod that stayed: %w", err)
 	}
 	return nil
 }
 
-// settled waits until no pod is about to stop.
-func (n node) settled(ctx context.Context, limit time.Duration) error {
+func (n localNode) waitForStoppingPods(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		var pods objects
-		if err := n.get(ctx, &pods, "pods"); err != nil {
+		if err := n.Get(ctx, &pods, "pods"); err != nil {
 			return err
 		}
 		stopping := ""

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"threetier/gate/node"
 )
 
 // pods watches the stack's pods: their restarts, what they use, what they log, and when migrations ran.
 type pods struct {
-	node node
+	node localNode
 
 	mu         sync.Mutex
 	known      map[string]object // by name, as last seen
@@ -45,7 +47,7 @@ const (
 	versionHead = "head"
 )
 
-func newPods(n node) *pods {
+func newPods(n localNode) *pods {
 	return &pods{
 		node: n, deployed: versionBase, known: map[string]object{}, versions: map[string]string{}, uses: map[string]*PodUse{}, migrations: map[string]object{},
 	}
@@ -70,7 +72,7 @@ func (p *pods) watch(ctx context.Context) {
 
 func (p *pods) follow(ctx context.Context, logs *sync.WaitGroup, kind string) {
 	for ctx.Err() == nil {
-		cmd := p.node.kubectl(ctx, "get", kind, "--watch", "--output", "json")
+		cmd := p.node.Kubectl(ctx, "get", kind, "--watch", "--output", "json")
 		out, err := cmd.StdoutPipe()
 		if err == nil {
 			err = cmd.Start()
@@ -91,7 +93,7 @@ func (p *pods) follow(ctx context.Context, logs *sync.WaitGroup, kind string) {
 				logs.Go(func() { p.log(ctx, o) })
 			}
 		}
-		_ = cmd.Wait() // its end is all that matters
+		_ = cmd.Wait() // only its end matters
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -165,7 +167,7 @@ var errorLine = regexp.MustCompile(`(?i)"(level|severity|levelname)": ?"(error|c
 
 // log reads one to its end.
 func (p *pods) log(ctx context.Context, o object) {
-	cmd := p.node.kubectl(ctx, "logs", "--follow", o.Metadata.Name)
+	cmd := p.node.Kubectl(ctx, "logs", "--follow", o.Metadata.Name)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -207,7 +209,7 @@ func (p *pods) measure(ctx context.Context) {
 			return
 		case <-time.After(measureEvery):
 		}
-		out, err := output(p.node.kubectl(ctx, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/namespaces/"+p.node.namespace+"/pods"))
+		out, err := node.Output(p.node.Kubectl(ctx, "get", "--raw", "/apis/metrics.k8s.io/v1beta1/namespaces/"+p.node.Namespace+"/pods"))
 		var m metrics
 		if err == nil {
 			err = json.Unmarshal(out, &m)

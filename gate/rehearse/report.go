@@ -33,7 +33,7 @@ type Report struct {
 	P99Before float64 `json:"p99Before"`
 	P99During float64 `json:"p99During"`
 	P99Limit  float64 `json:"p99Limit"`
-	// Findings are what the gate looks at, Unneeded the permissions that no finding needs.
+	// Findings are what the gate looks at, Unneeded the exceptions that no finding needs.
 	Findings []Finding `json:"findings"`
 	Unneeded []string  `json:"unneeded,omitempty"`
 }

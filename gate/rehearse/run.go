@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"threetier/components/database"
 	"threetier/gate/load"
+	"threetier/gate/node"
 	"threetier/gate/project"
 	"threetier/internal/settings"
 )
@@ -26,7 +25,7 @@ type Options struct {
 	Root, Base, Head string
 	// Stack is the stack whose config is rehearsed.
 	Stack string
-	// Progress gets a line for each step, Log all that the commands say.
+	// Progress gets a line for each step, Log the output of the commands.
 	Progress, Log io.Writer
 }
 
@@ -53,7 +52,7 @@ func (o *Options) Open(folder, log string) (in string, file io.Closer, err error
 type rehearsal struct {
 	Options
 	project    string // the Pulumi project's name
-	node       node
+	node       localNode
 	base, head *side
 	file       File
 	report     *Report
@@ -96,7 +95,7 @@ func newRehearsal(o Options) (*rehearsal, error) {
 	stack := o.Stack + "-rehearsal"
 	return &rehearsal{
 		Options: o, report: &Report{Stack: o.Stack}, project: project,
-		node: node{root: o.Root, stack: stack, namespace: settings.DefaultNamespace(project, stack), log: o.Log},
+		node: localNode{Node: node.Node{Root: o.Root, Namespace: settings.DefaultNamespace(project, stack)}, stack: stack, log: o.Log},
 	}, nil
 }
 
@@ -118,7 +117,7 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	}
 	head := r.Head
 	if head == "" {
-		head, err = present(ctx, r.Root)
+		head, err = checkoutAsCommit(ctx, r.Root)
 	} else {
 		head, err = resolve(ctx, r.Root, "HEAD", head)
 	}
@@ -152,7 +151,7 @@ func (r *rehearsal) ready(ctx context.Context) error {
 		}
 	}
 	if r.head == nil {
-		r.base.config.Remove(upgradeKey)
+		r.base.config.Remove(r.base.config.upgradeKey())
 	} else {
 		allowOnlyTheUpgradeOf(r.head.config, r.base.config)
 	}
@@ -202,7 +201,7 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 		}
 		r.report.Notes = slices.Clone(s.config.notes)
 	}
-	port, err := freePort()
+	port, err := node.FreePort()
 	if err != nil {
 		return err
 	}
@@ -212,18 +211,6 @@ func (r *rehearsal) deployBase(ctx context.Context) error {
 		return fmt.Errorf("deploy base: %w", err)
 	}
 	return nil
-}
-
-// freePort is one that nobody listens on, whatever other nodes this machine has. It is below those that the kernel gives to
-// outgoing connections.
-func freePort() (int, error) {
-	const first, last = 18080, 18279
-	for port := first; port <= last; port++ {
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("no port from %d to %d of 127.0.0.1 is free, want one for the rehearsal's stack", first, last)
 }
 
 // removeOld destroys what a killed rehearsal has left.
@@ -337,31 +324,25 @@ func (r *rehearsal) steps(ctx context.Context) error {
 	return r.steady(ctx, "after", moveAgain)
 }
 
-// allowOnlyTheUpgradeOf takes the permission of an upgrade out where there is none: base's instance is a new one, of base's
+// allowOnlyTheUpgradeOf takes the exception of an upgrade out where there is none: base's instance is a new one, of base's
 // version. A stack may need it that isn't upgraded yet.
 func allowOnlyTheUpgradeOf(head, base *stackConfig) {
-	version := func(c *stackConfig) string {
-		if given, isGiven := c.Part("database")["engineVersion"]; isGiven {
-			return fmt.Sprint(given)
-		}
-		return database.DefaultEngineVersion
-	}
-	taken := base.Remove(upgradeKey)
-	if version(head) == version(base) {
-		taken = head.Remove(upgradeKey) || taken
+	taken := base.Remove(base.upgradeKey())
+	if head.version() == base.version() {
+		taken = head.Remove(head.upgradeKey()) || taken
 	}
 	if taken {
-		head.note("%s is left out where nothing is upgraded.", upgradeKey)
+		head.note("%s is left out where nothing is upgraded.", head.upgradeKey())
 	}
 }
 
-// withoutUpgrade takes back the permission of an upgrade that is through: no way back undoes it, and the program refuses a
-// permission that nothing needs.
+// withoutUpgrade takes back the exception of an upgrade that is through: no way back undoes it, and the program refuses one that
+// nothing needs.
 func (r *rehearsal) withoutUpgrade() error {
-	if !r.head.config.Remove(upgradeKey) {
+	if !r.head.config.Remove(r.head.config.upgradeKey()) {
 		return nil
 	}
-	r.report.Notes = append(r.report.Notes, upgradeKey+" is left out on the second way to the new version: the instance is upgraded by then.")
+	r.report.Notes = append(r.report.Notes, r.head.config.upgradeKey()+" is left out on the second way to the new version: the instance is upgraded by then.")
 	return r.head.write(r.node.stack)
 }
 
@@ -389,7 +370,7 @@ func (r *rehearsal) steady(ctx context.Context, name, move string) error {
 	if err := r.node.dropPod(ctx); err != nil {
 		return err
 	}
-	if err := r.node.settled(ctx, 3*time.Minute); err != nil {
+	if err := r.node.waitForStoppingPods(ctx, 3*time.Minute); err != nil {
 		return err
 	}
 	if err := r.node.rows(ctx, &step.Rows); err != nil {

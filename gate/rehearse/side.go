@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"threetier/gate/node"
 	"threetier/gate/project"
 )
 
@@ -24,7 +25,7 @@ type side struct {
 
 // git runs git in the checkout.
 func git(ctx context.Context, root string, args ...string) (string, error) {
-	out, err := output(exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...))
+	out, err := node.Output(exec.CommandContext(ctx, "git", append([]string{"-C", root}, args...)...))
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w", args[0], err)
 	}
@@ -40,8 +41,8 @@ func resolve(ctx context.Context, root, what, name string) (string, error) {
 	return commit, nil
 }
 
-// present is a commit of the checkout as it is now. Files that git doesn't know yet aren't part of it.
-func present(ctx context.Context, root string) (string, error) {
+// checkoutAsCommit is a commit of the checkout as it is now. Files that git doesn't know yet aren't part of it.
+func checkoutAsCommit(ctx context.Context, root string) (string, error) {
 	commit, err := git(ctx, root, "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@localhost", "stash", "create")
 	if err != nil || commit != "" {
 		return commit, err
@@ -49,7 +50,7 @@ func present(ctx context.Context, root string) (string, error) {
 	return resolve(ctx, root, "HEAD", "HEAD")
 }
 
-// checkOut makes the worktree, anew.
+// checkOut makes a new worktree.
 func checkOut(ctx context.Context, root, version, commit string) (*side, error) {
 	s := &side{version: version, commit: commit, dir: filepath.Join(root, ".local", "rehearsal", version)}
 	if err := s.remove(ctx, root); err != nil {
@@ -110,7 +111,7 @@ func (s *side) write(scratch string) error {
 func (s *side) building(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", s.program(), ".")
 	cmd.Dir = s.dir
-	cmd.Env = environment("GOGC=400")
+	cmd.Env = node.Environment("GOGC=400")
 	return cmd
 }
 
@@ -145,4 +146,11 @@ func (s *side) runs(program string) error {
 		return fmt.Errorf("write the project: %w", err)
 	}
 	return os.WriteFile(file, text, 0o600)
+}
+
+// warn says whose code runs, where the commit isn't part of the checkout's history.
+func (r *rehearsal) warn(ctx context.Context, head string) {
+	if _, err := git(ctx, r.Root, "merge-base", "--is-ancestor", head, "HEAD"); err != nil {
+		r.say("WARNING: HEAD is %s, which isn't in the history of this checkout: the rehearsal runs code of that commit as root on this machine", r.Head)
+	}
 }

@@ -54,7 +54,7 @@ func podOf(t *testing.T, name, tier, phase, rest string) object {
 }
 
 func TestPodsAreOfTheVersionThatWasDeployedWhenTheyBegan(t *testing.T) {
-	p := newPods(node{})
+	p := newPods(localNode{})
 	began := time.Now()
 	assert.False(t, p.pod(podOf(t, "old", "backend", "Pending", "")))
 	assert.True(t, p.pod(podOf(t, "old", "backend", "Running", "")), "now its log can be read")
@@ -75,7 +75,7 @@ func TestPodsAreOfTheVersionThatWasDeployedWhenTheyBegan(t *testing.T) {
 }
 
 func TestUseOfATierIsTheMostOfAnyOfItsPods(t *testing.T) {
-	p := newPods(node{})
+	p := newPods(localNode{})
 	p.pod(podOf(t, "a", "backend", "Running", ""))
 	p.pod(podOf(t, "b", "backend", "Running", ""))
 	p.pod(podOf(t, "c", "backend", "Succeeded", ""))
@@ -91,7 +91,7 @@ func TestUseOfATierIsTheMostOfAnyOfItsPods(t *testing.T) {
 }
 
 func TestMigrationIsPartOfTheStepInWhichItBegan(t *testing.T) {
-	p := newPods(node{})
+	p := newPods(localNode{})
 	began := time.Now().Truncate(time.Second)
 	done := began.Add(27 * time.Second)
 	start := began.Add(20 * time.Second)

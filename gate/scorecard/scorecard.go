@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"threetier/gate/recorder"
+	"threetier/internal/allow"
 )
 
 // Control is one control: Check names what fails it, or is empty where it passes.
@@ -36,7 +37,7 @@ type Evidence struct {
 // rotatedByVersion is short: it stands in a cell. docs/decisions/password.md has the reasons.
 const rotatedByVersion = "passwordVersion rotates all logins"
 
-// Controls are all that apply, by number.
+// Controls are those that apply, by number.
 var Controls = []Control{
 	{ID: "RDS.2", Title: "not publicly accessible", Check: every("publiclyAccessible", false)},
 	{ID: "RDS.3", Title: "storage encrypted", Check: every("storageEncrypted", true)},
@@ -68,13 +69,11 @@ var Controls = []Control{
 
 // Status of a control.
 const (
-	Pass   = "pass"
-	Waived = "waived"
-	Fail   = "fail"
+	Pass    = "pass"
+	Allowed = "allowed"
+	Fail    = "fail"
 	// ByDesign is a control that no stack of this program meets.
 	ByDesign = "not met by design"
-	// Unneeded is a waiver for a control that passes.
-	Unneeded = "unneeded waiver"
 )
 
 // Verdict is a control's status in one stack, and why.
@@ -90,21 +89,18 @@ func (v Verdict) String() string {
 	return v.Status + ": " + v.Why
 }
 
-// Judge gives the verdicts on a stack, by control, with its waivers.
-func Judge(evidence Evidence, waive map[string]string) map[string]Verdict {
+// Judge returns the verdicts for a stack, by control, with the exceptions of its database.
+func Judge(evidence Evidence, allowed allow.List) map[string]Verdict {
 	verdicts := map[string]Verdict{}
 	for _, control := range Controls {
 		failure := control.Check(evidence)
-		reason, waived := waive[control.ID]
 		switch {
-		case failure == "" && waived:
-			verdicts[control.ID] = Verdict{Unneeded, reason}
 		case failure == "":
 			verdicts[control.ID] = Verdict{Status: Pass}
 		case control.ByDesign != "":
 			verdicts[control.ID] = Verdict{ByDesign, control.ByDesign}
-		case waived:
-			verdicts[control.ID] = Verdict{Waived, reason}
+		case allowed.Has(control.ID):
+			verdicts[control.ID] = Verdict{Allowed, allowed[control.ID]}
 		default:
 			verdicts[control.ID] = Verdict{Fail, failure}
 		}

@@ -48,6 +48,8 @@ type Key struct {
 	Example string
 	// Doc is one or two sentences for the reference.
 	Doc string
+	// Was are the keys of earlier versions that this one took the place of, each with the value to write now.
+	Was [][2]string
 
 	// part marks values of an environment that are never secret, and plain is what these must be.
 	part  string
@@ -105,6 +107,18 @@ func (t Table) Names() []string {
 		names[i] = key.Name
 	}
 	return names
+}
+
+// Gone says what is to be written instead of a key that an earlier version had; it is empty of any other.
+func (t Table) Gone(name string) string {
+	for _, key := range t {
+		for _, was := range key.Was {
+			if was[0] == name {
+				return key.Name + ": " + was[1]
+			}
+		}
+	}
+	return ""
 }
 
 // Secrets are the paths of the keys whose values may be secret.

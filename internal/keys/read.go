@@ -12,7 +12,7 @@ import (
 // Hidden stands for a value that is not to be seen.
 const Hidden = "[secret]"
 
-// reader decodes one top-level key and collects all that is wrong with it.
+// reader decodes one top-level key and collects every mistake in it.
 type reader struct {
 	// secret tells that the key holds a secret value; which one, Pulumi doesn't tell a Go program.
 	secret bool
@@ -21,12 +21,12 @@ type reader struct {
 	problems problems.List
 }
 
-// Read decodes the value of a top-level key: JSON, where the key is an object. Where it holds a secret, and none of its
+// Read decodes the value of a top-level key: JSON, except for a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	r := &reader{secret: secret, used: k.Secret}
 	var value any = raw
-	if len(k.Keys) > 0 {
+	if k.Type != "string" {
 		decoder := json.NewDecoder(strings.NewReader(raw))
 		decoder.UseNumber()
 		if decoder.Decode(&value) != nil {
@@ -49,6 +49,10 @@ func (t Table) read(r *reader, path string, value any) {
 	}
 	for _, name := range sorted(fields) {
 		i := slices.IndexFunc(t, func(key *Key) bool { return key.Name == name })
+		if instead := t.Gone(name); instead != "" {
+			r.problems = append(r.problems, problems.Problem{Path: path + "." + name, Value: "gone", Want: path + "." + instead})
+			continue
+		}
 		if i < 0 {
 			r.refuse(path+"."+name, fields[name], "one of the keys "+strings.Join(t.Names(), ", ")+Hint(name, t.Names()))
 			continue
@@ -104,7 +108,7 @@ func (r *reader) refuse(path string, value any, want string) {
 	r.problems = append(r.problems, problems.Problem{Path: path, Value: r.show(value), Want: want})
 }
 
-// show is the value as in JSON, but for what may be secret: a secret value is always a string, or holds strings.
+// show is the value as in JSON, without what may be secret: a secret value is always a string, or holds strings.
 func (r *reader) show(value any) string {
 	switch value.(type) {
 	case nil, bool, json.Number:

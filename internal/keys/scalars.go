@@ -25,7 +25,7 @@ func newRow(name, kind string) row {
 	return row{key: &Key{Name: name, Type: kind, Constraint: constraint.Text{}, fill: func() {}, check: func(string) problems.List { return nil }}}
 }
 
-// Required tells that the key can't be left out. A missing one is told what is wanted: by default, what is accepted.
+// Required tells that the key can't be left out. The problem says what is wanted: by default, what is accepted.
 func (r *row) Required(want ...string) *row {
 	r.key.Required = true
 	return r.RequiredIf(true, want...)
@@ -57,6 +57,12 @@ func (r *row) Refuse(refused bool, shown, want string) *row {
 	if refused {
 		r.key.refused = &problems.Problem{Value: shown, Want: want}
 	}
+	return r
+}
+
+// Was is a key of earlier versions that this one took the place of, and the value to write now: it is refused with both.
+func (r *row) Was(name, value string) *row {
+	r.key.Was = append(r.key.Was, [2]string{name, value})
 	return r
 }
 

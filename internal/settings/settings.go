@@ -1,5 +1,5 @@
-// Package settings turns the stack config into the components' args. All that is wrong comes in one error, a line
-// each, before anything is registered.
+// Package settings turns the stack config into the components' args. Every mistake is one
+// line of one error. Nothing is registered then.
 package settings
 
 import (
@@ -16,6 +16,8 @@ import (
 	"threetier/components/cluster"
 	"threetier/components/database"
 	"threetier/components/domain"
+	"threetier/internal/allow"
+	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/problems"
 	"threetier/internal/rdsca"
@@ -30,7 +32,7 @@ type Settings struct {
 	Region string
 	// Cluster is where the app runs.
 	Cluster cluster.ClusterArgs
-	// Database is where it keeps its data. Its network is empty where the cluster's is meant.
+	// Database is where it keeps its data. An empty network stands for the cluster's.
 	Database database.DatabaseArgs
 	// App is what runs, without its database connection.
 	App app.AppArgs
@@ -38,8 +40,8 @@ type Settings struct {
 	Alarms alarms.AlarmsArgs
 	// Domain has the app's public names. Default: none.
 	Domain *domain.DomainArgs
-	// AllowTags is the reason why a stack whose data lasts names images by tag. Default: none, so digests are wanted.
-	AllowTags string
+	// Allow are the exceptions of the stack as a whole. Default: none.
+	Allow allow.List
 }
 
 // Load reads the stack config.
@@ -90,7 +92,7 @@ func DefaultNamespace(project, stack string) string {
 func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 	mostPods := s.App.Backend.Replicas.Max
 	ps := slices.Concat(
-		keys.Table{s.regionKey()}.Problems(),
+		keys.Table{s.regionKey(), s.allowKey()}.Problems(),
 		s.Cluster.Complete().Under("cluster"),
 		s.Database.Complete().Under("database"),
 		s.domainProblems(),
@@ -173,8 +175,7 @@ func (s *Settings) keys() keys.Table {
 	}, s.App.TierKeys(), keys.Table{
 		keys.Optional("domain", &s.Domain, (*domain.DomainArgs).Keys).Otherwise("none: url is the load balancer's").
 			Doc("The public names of the app, with certificates, HTTPS and DNS records that the stack owns."),
-		keys.Text("allowTags", &s.AllowTags).Otherwise("none: digests are required").Example("our registry has no digests").
-			Doc("The reason why a stack with a durable database names images by tag. Without it, every image that the config names must have a digest. A reason that isn't needed is refused."),
+		s.allowKey(),
 	}, s.App.PodKeys())
 	for _, key := range own {
 		key.Name = Namespace + ":" + key.Name
@@ -186,6 +187,25 @@ func (s *Settings) regionKey() *keys.Key {
 	return keys.Text("aws:region", &s.Region).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
 		Words("a region whose RDS root certificates are part of the program").Required().Example("eu-west-1").
 		Doc("The AWS region of all resources. The key belongs to the aws provider.")
+}
+
+// The stack's exceptions.
+const (
+	// AllowTags is the one for images without digests.
+	AllowTags = "tags"
+	// Lose begins those for what a change loses, which only the gate of make plan knows: the program takes any.
+	Lose = "lose "
+	// PlainText begins those for values that look like secrets in plain text and are none. The gate reads the file; the
+	// program can't see which of its values were encrypted.
+	PlainText = "plain text of "
+)
+
+func (s *Settings) allowKey() *keys.Key {
+	return s.Allow.Key(constraint.Text{Pattern: "^(" + AllowTags + "|" + Lose + `\S+|` + PlainText + `.+)$`, Want: "tags, lose and a name, like lose database, or plain text of and a key"}).
+		Was(Namespace+":allowTags", "{ tags: the reason }").Was("plan:dataLoss", "{ lose database: the reason }").
+		Example(`{tags: "our registry has no digests"}`).
+		Doc("Exceptions of the stack, each with the reason. tags: a stack with a durable database names images by tag; without it, every image must have a digest. " +
+			"lose and a name: a loss that make plan names and would refuse. plain text of and a key: a value that make plan takes for a secret and that is none. An exception that nothing needs is refused.")
 }
 
 // Keys are the top-level keys of the stack config, with all below them.

@@ -29,11 +29,12 @@ func configNames(ctx *pulumi.Context) []string {
 	return slices.Sorted(maps.Keys(config))
 }
 
-// unknown are the top-level keys that are meant for the program, and that it doesn't know. Other namespaces are other
-// programs' affair, but for one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
+// unknown are the top-level keys in the program's namespace that it doesn't know. Other namespaces are other
+// programs' affair, except one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
 // puts a key without a namespace there.
 func unknown(project string, given []string) problems.List {
-	known := Keys().Names()
+	table := Keys()
+	known := table.Names()
 	var ps problems.List
 	for _, name := range given {
 		namespace, path, _ := strings.Cut(name, ":")
@@ -41,7 +42,9 @@ func unknown(project string, given []string) problems.List {
 		own := Namespace + ":" + key
 		isOwn := slices.Contains(known, own)
 		problem := problems.Problem{Path: name, Value: "unknown"}
-		switch {
+		switch instead := table.Gone(name); {
+		case instead != "":
+			problem.Value, problem.Want = "gone", instead
 		case slices.Contains(known, name):
 			continue
 		case namespace == Namespace && isOwn && nested:

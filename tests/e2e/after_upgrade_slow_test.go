@@ -29,7 +29,7 @@ func TestSlowMajorUpgradeKeepsTheRowsAndLeavesThreeSteps(t *testing.T) {
 	}
 
 	s.set(t, "database", `engineVersion: "17"`)
-	s.set(t, "database", "allowMajorVersionUpgrade: true")
+	s.allow(t, "database", "upgrade to 17")
 	began := time.Now()
 	s.up(t)
 	failed := len(l.failed())
@@ -66,6 +66,6 @@ func TestSlowMajorUpgradeKeepsTheRowsAndLeavesThreeSteps(t *testing.T) {
 			t.Errorf("the second make after-upgrade lacks %q:\n%s", want, again)
 		}
 	}
-	s.unset(t, "database", "allowMajorVersionUpgrade")
+	s.disallow(t, "upgrade to 17")
 	s.wantsNothing(t, "the upgrade and its steps")
 }

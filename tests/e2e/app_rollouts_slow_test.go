@@ -192,8 +192,7 @@ func rollsBackWithoutItsMigration(t *testing.T, s *testStack) {
 	addItem(t, s.site, "on the newer schema")
 
 	s.write(t, before)
-	skip := fmt.Sprintf("skipMigration: { image: %q, reason: %q }", older, reason)
-	s.set(t, "backend", skip)
+	s.set(t, "backend", fmt.Sprintf("allow: { %q: %q }", "skip migrate of "+older, reason))
 	if said := s.up(t); !strings.Contains(said, "without its migration: "+reason) {
 		t.Errorf("up doesn't say that the migration is skipped:\n%s", said)
 	}
@@ -218,7 +217,7 @@ func rollsBackWithoutItsMigration(t *testing.T, s *testStack) {
 	}
 
 	s.set(t, "backend", "image: "+newer)
-	if said := refused(t, "%s", s.command("preview")); !strings.Contains(said, "remove skipMigration once another image is deployed") {
-		t.Errorf("another image with skipMigration left in place is refused with:\n%s", said)
+	if said := refused(t, "%s", s.command("preview")); !strings.Contains(said, "want none: the backend's image is "+newer) {
+		t.Errorf("another image with the exception left in place is refused with:\n%s", said)
 	}
 }

@@ -113,15 +113,15 @@ func upgrades(t *testing.T, s *testStack) {
 	}
 	kept := addItem(t, s.site, "outlives the upgrade").Title
 	s.set(t, "database", `engineVersion: "18"`)
-	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "allowMajorVersionUpgrade") {
-		t.Errorf("the refusal doesn't name allowMajorVersionUpgrade:\n%s", out)
+	if out := refused(t, "%s", s.command("up")); !strings.Contains(out, "database.allow: { upgrade to 18: … }") {
+		t.Errorf("the refusal doesn't name the exception:\n%s", out)
 	}
 	must(t, "cp %[1]s/logs/%[2]s-up.events.jsonl %[1]s/logs/%[2]s-up-refused.events.jsonl", home, s.name)
 	if v := version(); v != "17" {
 		t.Errorf("after the refusal the version is %s, want 17", v)
 	}
 
-	s.set(t, "database", "allowMajorVersionUpgrade: true")
+	s.allow(t, "database", "upgrade to 18")
 	s.up(t)
 	if v := version(); !strings.HasPrefix(v, "18.") {
 		t.Errorf("after the upgrade the version is %s, want one of 18", v)
@@ -130,11 +130,11 @@ func upgrades(t *testing.T, s *testStack) {
 		t.Errorf("the parameter groups are %v, want one of postgres18", groups)
 	}
 	holds(t, s, []string{kept})
-	// The permission has done its work, and isn't there for the next change.
-	if out := refused(t, "%s", s.command("preview")); !strings.Contains(out, "allowMajorVersionUpgrade is true, want none: the instance has PostgreSQL 18") {
+	// The exception has done its work, and isn't there for the next change.
+	if out := refused(t, "%s", s.command("preview")); !strings.Contains(out, `allow.upgrade to 18 is "a test does it", want none: the instance has PostgreSQL 18`) {
 		t.Errorf("the refusal doesn't say that the upgrade is through:\n%s", out)
 	}
-	s.unset(t, "database", "allowMajorVersionUpgrade")
+	s.disallow(t, "upgrade to 18")
 	s.preview(t)
 
 	// The new group is made before the instance changes over to it; the old one goes afterwards.

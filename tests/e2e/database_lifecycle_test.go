@@ -139,7 +139,7 @@ func takesReplicaAway(t *testing.T, s *testStack) {
 		}
 	}
 	s.set(t, "database", "readReplicas: 1")
-	s.shell(t, s.block(t, "how-to/database.md", `pulumi config set --stack prod --path 'threetier:database.waive["RDS.8"]'`))
+	s.shell(t, s.block(t, "how-to/database.md", `pulumi config set --stack prod --path 'threetier:database.allow["RDS.8"]'`))
 	s.unset(t, "database", "readReplicas")
 	if left := s.instances(t); len(left) != 1 || left[0].ReplicaOf != "" || !left[0].DeletionProtection {
 		t.Errorf("the instances are %+v, want the primary alone, protected", left)

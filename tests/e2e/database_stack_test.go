@@ -116,6 +116,30 @@ func (s *testStack) unset(t *testing.T, section, key string) {
 	s.write(t, strings.Join(kept, "\n"))
 }
 
+// allow adds an exception to a section of the config; disallow takes it out again.
+func (s *testStack) allow(t *testing.T, section, name string) {
+	t.Helper()
+	before, after, found := strings.Cut(s.read(t), "  threetier:"+section+":\n")
+	if !found {
+		t.Fatalf("%s has no section %s", s.config, section)
+	}
+	own, others, _ := strings.Cut(after, "\n  threetier:")
+	if !allowBlock.MatchString(own) {
+		own = "    allow:\n" + own
+	}
+	own = allowBlock.ReplaceAllString(own, "${0}"+exception(name))
+	s.write(t, before+"  threetier:"+section+":\n"+own+"\n  threetier:"+others)
+}
+
+func (s *testStack) disallow(t *testing.T, name string) {
+	t.Helper()
+	s.write(t, strings.Replace(s.read(t), exception(name), "", 1))
+}
+
+var allowBlock = regexp.MustCompile(`(?m)^    allow:.*\n`)
+
+func exception(name string) string { return "      " + name + ": a test does it\n" }
+
 func (s *testStack) command(verb string) string {
 	command := fmt.Sprintf("bin/local %s --stack %s --config-file %s", verb, s.name, s.config)
 	if verb == "up" {

@@ -10,16 +10,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"threetier/gate/node"
 	"threetier/gate/project"
 )
 
@@ -34,22 +33,12 @@ var (
 	prod = fmt.Sprintf("http://127.0.0.1:%d", prodPort)
 )
 
-// portsGiven is how many ports freePort has looked at.
-var portsGiven atomic.Int32
-
-// freePort is one that nobody listens on now. It is below those that the kernel gives to outgoing connections: one of
-// these could be taken by a client before the stack listens there.
 func freePort() int {
-	for {
-		port := 20000 + int(portsGiven.Add(1))
-		if port > 30000 {
-			panic("no port from 20001 to 30000 can be listened on")
-		}
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
+	port, err := node.FreePort()
+	if err != nil {
+		panic(err)
 	}
+	return port
 }
 
 func TestMain(m *testing.M) {

@@ -117,7 +117,7 @@ func verifier(login string, password pulumi.StringInput) pulumi.StringOutput {
 	})).(pulumi.StringOutput)
 }
 
-// clientEnv is what libpq reads, but for who logs in.
+// clientEnv is what libpq reads, except for the login.
 func clientEnv(c database.Connection) corev1.EnvVarArray {
 	return pods.PlainEnv(map[string]pulumi.StringInput{
 		"HOME":              pulumi.String(pods.WritableTmp),

@@ -124,7 +124,7 @@ func (args *Args) podKeys() keys.Table {
 		timeoutKey(&args.TimeoutSeconds, args.Certified()).Default(defaultTimeoutSeconds).Example("30").
 			Doc("Time that nginx waits for the next byte of a response, in seconds."),
 		// The default is how long a network load balancer may take to forget a target: it was seen to send new connections for
-		// two minutes and more after it was told, and the controller needs its time to tell it (aws-load-balancer-controller,
+		// two minutes and more after the call, and the controller needs its time to make that (aws-load-balancer-controller,
 		// issues 2366 and 1834). Less than kube-proxy's own delay would lose connections everywhere.
 		keys.Number("drainSeconds", &args.DrainSeconds).Between(5, pods.MaxTimeoutSeconds).Default(300).Example("10").
 			Doc("Time that a stopping pod continues to serve, in seconds. The load balancer must stop sending it requests in this time."),

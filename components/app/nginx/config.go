@@ -27,7 +27,7 @@ const (
 	// half of the drain, so that it is gone before the pod.
 	maxClientIdleSeconds = 65
 	// UpstreamIdleSeconds is below the 2 s after which gunicorn closes a silent connection,
-	// perhaps just when a request is on its way; others wait longer.
+	// perhaps while a request is on its way; others wait longer.
 	UpstreamIdleSeconds = 1
 	// UpstreamKeepaliveSeconds is how long a connection is used: after it new pods get their
 	// share, and pods that are to stop have lost theirs.

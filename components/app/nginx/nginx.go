@@ -83,7 +83,7 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 		if err != nil {
 			return fmt.Errorf("create load balancer service: %w", err)
 		}
-		nginx.Tier, nginx.Serves = t.Watched(pods), []pulumi.Resource{service, pods.Awaited}
+		nginx.Tier, nginx.Serves = t.Tier(pods), []pulumi.Resource{service, pods.Complete}
 		nginx.LoadBalancer = loadBalancerName(service)
 		nginx.URL = args.url(nginx.LoadBalancer)
 		return nil

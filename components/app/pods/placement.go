@@ -9,7 +9,7 @@ import (
 	"threetier/internal/optional"
 )
 
-// PlacementArgs say which nodes the pods may run on. The zero value is all that aren't tainted.
+// PlacementArgs say which nodes the pods may run on. The zero value is every node without a taint.
 type PlacementArgs struct {
 	NodeSelector map[string]string
 	Tolerations  []TolerationArgs

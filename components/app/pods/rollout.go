@@ -17,7 +17,7 @@ const DefaultRolloutSeconds = 300
 // Rollout is a Deployment, and what is there once its new pods serve.
 type Rollout struct {
 	deployment *appsv1.Deployment
-	Awaited    pulumi.Resource
+	Complete   pulumi.Resource
 }
 
 // Tier is a set of equal pods, for those who watch them.
@@ -30,8 +30,8 @@ type Tier struct {
 	MaxReplicas int
 }
 
-// Watched is the set as the alarms see it.
-func (t Set) Watched(pods Rollout) Tier {
+// Tier is the set as the alarms see it.
+func (t Set) Tier(pods Rollout) Tier {
 	watched := Tier{Name: t.Label, Deployment: pods.deployment.Metadata.Name().Elem()}
 	if t.Replicas.Autoscaled() {
 		watched.MaxReplicas = t.Replicas.Max

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The providers, whose replacement is that of all that they manage.
+// The providers, whose replacement is that of every resource that they manage.
 const (
 	AWS        = "pulumi:providers:aws"
 	Kubernetes = "pulumi:providers:kubernetes"

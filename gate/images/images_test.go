@@ -1,4 +1,4 @@
-package main
+package images
 
 import (
 	"bytes"
@@ -50,7 +50,7 @@ func TestPromoteChangesTheImagesAndNothingElse(t *testing.T) {
 	dev := "config:\n  threetier:backend: { image: ghcr.io/acme/api:2" + digest + " }\n  threetier:frontend: { image: 'ghcr.io/acme/web:2" + digest + "' }\n"
 	root := write(t, map[string]string{"Pulumi.dev.yaml": dev, "Pulumi.prod.yaml": prod})
 	var out bytes.Buffer
-	require.NoError(t, run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
+	require.NoError(t, Run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
 
 	want := strings.Replace(prod, `"ghcr.io/acme/web:1"`, `"ghcr.io/acme/web:2`+digest+`"`, 1)
 	want = strings.Replace(want, "    image: ghcr.io/acme/api:1 ", "    image: ghcr.io/acme/api:2"+digest+" ", 1)
@@ -61,13 +61,13 @@ func TestPromoteChangesTheImagesAndNothingElse(t *testing.T) {
 		"threetier:backend.image\n  - ghcr.io/acme/api:1\n  + ghcr.io/acme/api:2"+digest+"\n", out.String())
 
 	out.Reset()
-	require.NoError(t, run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
+	require.NoError(t, Run(&out, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"}))
 	assert.Equal(t, "Pulumi.prod.yaml: nothing to change\n", out.String())
 }
 
 func TestPromoteRefusesTagsAndChangesNothing(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": prod, "Pulumi.prod.yaml": prod})
-	err := run(&bytes.Buffer{}, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"})
+	err := Run(&bytes.Buffer{}, []string{"promote", "-root", root, "-from", "dev", "-to", "prod"})
 	assert.EqualError(t, err, "threetier:frontend.image of dev is ghcr.io/acme/web:1, want a digest: make pin STACK=dev\n"+
 		"threetier:backend.image of dev is ghcr.io/acme/api:1, want a digest: make pin STACK=dev")
 	assert.Equal(t, prod, content(t, root, "Pulumi.prod.yaml"))
@@ -76,7 +76,7 @@ func TestPromoteRefusesTagsAndChangesNothing(t *testing.T) {
 func TestSetPutsInWhatWasBuilt(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
 	var out bytes.Buffer
-	require.NoError(t, run(&out, []string{"set", "-root", root, "-stack", "dev", "backend=ghcr.io/acme/api:2" + digest}))
+	require.NoError(t, Run(&out, []string{"set", "-root", root, "-stack", "dev", "backend=ghcr.io/acme/api:2" + digest}))
 	assert.Equal(t, strings.Replace(prod, "    image: ghcr.io/acme/api:1 ", "    image: ghcr.io/acme/api:2"+digest+" ", 1), content(t, root, "Pulumi.dev.yaml"))
 	assert.Equal(t, "Pulumi.dev.yaml:\nthreetier:backend.image\n  - ghcr.io/acme/api:1\n  + ghcr.io/acme/api:2"+digest+"\n", out.String())
 }
@@ -84,7 +84,7 @@ func TestSetPutsInWhatWasBuilt(t *testing.T) {
 func TestSetRefusesATagAndAPartThatIsNotThere(t *testing.T) {
 	text := "config:\n  threetier:backend: { image: api:1 }\n"
 	root := write(t, map[string]string{"Pulumi.dev.yaml": text})
-	err := run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=api:2", "frontend=web:2" + digest})
+	err := Run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=api:2", "frontend=web:2" + digest})
 	assert.EqualError(t, err, `backend is "api:2", want an image with a digest`+"\n"+
 		"threetier:frontend.image of dev is missing, want an image that can be replaced")
 	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
@@ -109,7 +109,7 @@ func TestSetRefusesWhatIsNoImageOrOfAnotherRepository(t *testing.T) {
 		"ghcr.io/acme/api:2:3" + digest:                         "of the repository",
 		"ghcr.io/acme/api:" + strings.Repeat("a", 129) + digest: "of the repository",
 	} {
-		err := run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=" + given})
+		err := Run(&bytes.Buffer{}, []string{"set", "-root", root, "-stack", "dev", "backend=" + given})
 		assert.ErrorContains(t, err, want, given)
 		assert.Equal(t, prod, content(t, root, "Pulumi.dev.yaml"), given)
 	}
@@ -136,7 +136,7 @@ func TestPinPutsTheDigestBesideTheTag(t *testing.T) {
 	pinned := "config:\n  threetier:backend: {image: " + name + sum + "}\n  threetier:frontend: {image: x" + digest + "}\n" +
 		"  threetier:database: {clientImage: " + client + clientSum + "}\n"
 	root := write(t, map[string]string{"Pulumi.dev.yaml": strings.NewReplacer(sum, "", clientSum, "").Replace(pinned)})
-	require.NoError(t, run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"}))
+	require.NoError(t, Run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"}))
 	assert.Equal(t, pinned, content(t, root, "Pulumi.dev.yaml"))
 }
 
@@ -146,7 +146,7 @@ func TestPinChangesNothingWhereOneImageIsMissing(t *testing.T) {
 	name := strings.TrimPrefix(server.URL, "http://") + "/acme/api:1"
 	text := "config:\n  threetier:backend: {image: " + name + "}\n"
 	root := write(t, map[string]string{"Pulumi.dev.yaml": text})
-	err := run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"})
+	err := Run(&bytes.Buffer{}, []string{"pin", "-root", root, "-stack", "dev"})
 	assert.ErrorContains(t, err, "threetier:backend.image is "+name+", want an image in its registry: ")
 	assert.Equal(t, text, content(t, root, "Pulumi.dev.yaml"))
 }
@@ -170,12 +170,12 @@ func TestRenewGivesTheDefaultImagesTheDigestsOfTheirTagsAndTheDay(t *testing.T) 
 
 	root, now := defaultsOf(t, old)
 	var out bytes.Buffer
-	require.NoError(t, run(&out, []string{"renew", "-root", root}))
+	require.NoError(t, Run(&out, []string{"renew", "-root", root}))
 	assert.Equal(t, fresh, now())
 	assert.Equal(t, defaults+":\n  - FROM "+nginx+digest+"\n  + FROM "+nginx+nginxSum+"\n  - FROM "+psql+"\n  + FROM "+psql+psqlSum+"\n", out.String())
 
 	out.Reset()
-	require.NoError(t, run(&out, []string{"renew", "-root", root}))
+	require.NoError(t, Run(&out, []string{"renew", "-root", root}))
 	assert.Equal(t, fresh, now())
 	assert.Equal(t, defaults+":\n  the digests are the newest\n", out.String())
 }
@@ -187,7 +187,7 @@ func TestRenewChangesNothingWhereOneImageIsMissing(t *testing.T) {
 	gone := strings.Replace(nginx, "nginx:1", "psql:17", 1)
 	text := "# Of 2026-01-31.\nFROM " + nginx + digest + " AS nginx\nFROM " + gone + " AS psql\n"
 	root, now := defaultsOf(t, text)
-	err := run(&bytes.Buffer{}, []string{"renew", "-root", root})
+	err := Run(&bytes.Buffer{}, []string{"renew", "-root", root})
 	assert.ErrorContains(t, err, "a default image is "+gone+", want one in its registry: ")
 	assert.Equal(t, text, now())
 }
@@ -201,6 +201,6 @@ func TestMistakesAreOneLineEach(t *testing.T) {
 		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
 		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},
 	} {
-		assert.ErrorContains(t, run(&bytes.Buffer{}, args), want)
+		assert.ErrorContains(t, Run(&bytes.Buffer{}, args), want)
 	}
 }
