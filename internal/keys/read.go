@@ -20,12 +20,12 @@ type reader struct {
 	problems problems.List
 }
 
-// Read decodes the value of a top-level key: JSON, where the key is an object. Where it holds a secret, and none of its
+// Read decodes the value of a top-level key: JSON, unless it is a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	r := &reader{secret: secret, used: k.Secret}
 	var value any = raw
-	if len(k.Keys) > 0 {
+	if k.Type != "string" {
 		decoder := json.NewDecoder(strings.NewReader(raw))
 		decoder.UseNumber()
 		if decoder.Decode(&value) != nil {

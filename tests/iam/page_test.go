@@ -1,11 +1,11 @@
 package iam
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,89 +15,72 @@ import (
 
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/platform"
 )
 
-func page(t testing.TB) string {
+// platforms are those of dev and prod, each with all that a platform can have of roles. All stacks have the names of the
+// stack full.
+func platforms(t testing.TB) (all []*recorder.Recording) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(project.Root(), "docs", "how-to", "roles.md"))
-	require.NoError(t, err)
-	return string(text)
-}
-
-// command is one that the page ran: its arguments, and what it read.
-type command struct{ Args, Stdin []string }
-
-// of is the value of a flag.
-func (c command) of(flag string) string { return c.Args[slices.Index(c.Args, flag)+1] }
-
-// commands are all of the page's own for the roles, in their order, with an aws and a kubectl that only note what they are
-// called with. All stacks have the names of the stack full.
-func commands(t testing.TB) (all []command) {
-	t.Helper()
-	script := `set -euo pipefail
-		noted() { jq --null-input --compact-output --arg stdin "$stdin" '{args: $ARGS.positional, stdin: [$stdin]}' --args -- "$@" >>"$NOTES"; }
-		aws() { stdin= noted aws "$@"; }
-		kubectl() { [ "${@: -1}" != - ] && stdin= noted kubectl "$@" || stdin=$(cat) noted kubectl "$@"; }
-		gh() { :; }
-		make() { :; } # names, which tests/template runs
-		pulumi() { printf %s "$DOMAIN"; }
-	`
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(page(t), -1) {
-		script += block[1]
-	}
-	domain, err := project.StackConfig(t, "full").Text("threetier:domain")
-	require.NoError(t, err)
-	notes := filepath.Join(t.TempDir(), "notes")
-	run := exec.Command("bash", "-c", script)
-	run.Dir, run.Env = project.Root(), append(os.Environ(), "NOTES="+notes, "DOMAIN="+domain)
-	said, err := run.CombinedOutput()
-	require.NoError(t, err, string(said))
-	text, err := os.ReadFile(notes)
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
-		var noted command
-		require.NoError(t, json.Unmarshal([]byte(line), &noted))
-		all = append(all, noted)
+	people := []string{"arn:aws:iam::" + account + ":role/people"}
+	for _, stack := range []string{"dev", "prod"} {
+		text, err := os.ReadFile(project.File(project.Root(), project.Platform+stack))
+		require.NoError(t, err)
+		config := project.YAML(t, string(text)).
+			Set(t, "platform:access.names", recordings(t)[2].names[1:]).Set(t, "platform:access.zoneId", zoneID).
+			Set(t, "platform:access.permissions", true).Set(t, "platform:access.readers", people).Set(t, "platform:access.onCall", people)
+		all = append(all, recorder.MustRun(t, platform.Deploy, recorder.Options{Project: projectName(t) + "-platform", Stack: stack, Config: config}))
 	}
 	return all
 }
 
-// made are the roles with their documents, and whom they trust.
+const zoneID = "Z0123456789ABCDEFGHIJ"
+
+// made are the roles of the platforms with their documents, and whom they trust.
 func made(t testing.TB) (documents map[string][]string, trust map[string]string) {
 	t.Helper()
 	documents, trust = map[string][]string{}, map[string]string{}
-	managed := map[string]string{}
-	for _, each := range commands(t) {
-		if each.Args[1] != "iam" {
-			continue
+	for _, run := range platforms(t) {
+		managed := map[string]string{}
+		for _, policy := range run.All("aws:iam/policy:Policy") {
+			managed[fmt.Sprint("arn:aws:iam:eu-west-1:", account, ":policy/", policy.Input(t, "name"))] = policy.Input(t, "policy").(string)
 		}
-		switch role := each.of("--role-name"); each.Args[2] {
-		case "create-role":
-			trust[role] = each.of("--assume-role-policy-document")
-			if !strings.HasSuffix(role, "-images") {
-				assert.Equal(t, "7200", each.of("--max-session-duration"), "what .github/actions/pulumi asks for")
+		for _, role := range run.All(roleType) {
+			name, _ := role.Input(t, "name").(string)
+			trust[name] = role.Input(t, "assumeRolePolicy").(string)
+			if strings.HasPrefix(role.Name, "access-") {
+				assert.EqualValues(t, 7200, role.Input(t, "maxSessionDuration"), "what .github/actions/pulumi asks for")
 			}
-		case "put-role-policy":
-			require.Contains(t, trust, role, "the role isn't there yet")
-			documents[role] = append(documents[role], each.of("--policy-document"))
-		case "create-policy":
-			managed["arn:aws:iam::"+account+":policy/"+each.of("--policy-name")] = each.of("--policy-document")
-		case "attach-role-policy":
-			require.Contains(t, trust, role, "the role isn't there yet")
-			require.Contains(t, managed, each.of("--policy-arn"), "the policy isn't there yet")
-			documents[role] = append(documents[role], managed[each.of("--policy-arn")])
+		}
+		for _, policy := range run.All("aws:iam/rolePolicy:RolePolicy") {
+			role := policy.Input(t, "role").(string)
+			documents[role] = append(documents[role], policy.Input(t, "policy").(string))
+		}
+		for _, attached := range run.All("aws:iam/rolePolicyAttachment:RolePolicyAttachment") {
+			role, arn := attached.Input(t, "role").(string), attached.Input(t, "policyArn").(string)
+			if document, own := managed[arn]; own {
+				documents[role] = append(documents[role], document)
+			}
 		}
 	}
 	return documents, trust
 }
 
-func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
+// compact is a document without white space, so that two can be compared.
+func compact(t testing.TB, document string) string {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, json.Compact(&out, []byte(document)))
+	return out.String()
+}
+
+func TestPlatformMakesTheRolesThatTheTestsTry(t *testing.T) {
 	files, err := os.ReadDir(file(""))
 	require.NoError(t, err)
 	reference, err := os.ReadFile(filepath.Join(project.Root(), "docs", "reference", "iam.md"))
 	require.NoError(t, err)
 	for _, each := range files {
-		assert.Contains(t, string(reference), "iam/"+each.Name())
+		assert.True(t, filepath.Ext(each.Name()) == ".go" || strings.Contains(string(reference), "iam/"+each.Name()), each.Name())
 	}
 	documents, trust := made(t)
 	full := recordings(t)[2]
@@ -107,11 +90,15 @@ func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
 	}
 	for role, names := range want {
 		_, stack, _ := strings.Cut(strings.TrimPrefix(role, "threetier-"), "-")
-		of := recording{owner: owner{projectName(t), stack}, zone: "ZONE_ID", names: full.names[1:]}
-		require.Len(t, documents[role], len(names), role)
-		for i, name := range names {
-			assert.JSONEq(t, of.fill(read(t, name)), documents[role][i], "%s of %s", name, role)
+		of := recording{owner: owner{projectName(t), stack}, zone: zoneID, names: full.names[1:]}
+		var wanted, is []string
+		for _, name := range names {
+			wanted = append(wanted, compact(t, of.fill(read(t, name))))
 		}
+		for _, document := range documents[role] {
+			is = append(is, compact(t, document))
+		}
+		assert.ElementsMatch(t, wanted, is, role)
 		assert.JSONEq(t, read(t, strings.Replace(role, "threetier", "trust", 1)+".json"), trust[role])
 	}
 	assert.JSONEq(t, read(t, "images.json"), documents["threetier-images"][0])
@@ -121,10 +108,15 @@ func TestCommandsOfThePageMakeTheRolesThatTheTestsTry(t *testing.T) {
 func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
 	documents, _ := made(t)
 	require.Len(t, documents["threetier-drill-prod"], 2)
-	var role []statement
+	var role, own, beside []statement
 	for _, document := range documents["threetier-drill-prod"] {
 		assert.NotContains(t, document, "STACK")
 		role = append(role, parse(t, document)...)
+		if strings.Contains(document, "RestoreSnapshots") {
+			own = parse(t, document)
+		} else {
+			beside = parse(t, document)
+		}
 	}
 	prod := recordings(t)[1]
 	scratch := record(t, prod.project, "prod-drill", recorder.Options{
@@ -150,7 +142,41 @@ func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
 	for _, attack := range attacks {
 		assert.True(t, isWanted[attack.String()] || !attack.allowed(t, role), "the drill's role may %s", attack)
 	}
-	for _, part := range parts(parse(t, documents["threetier-drill-prod"][1]), parse(t, documents["threetier-drill-prod"][0])) {
+	for _, part := range parts(own, beside) {
 		assert.True(t, part.isNeeded(t, wanted, attacks), "drill.json: %s isn't needed", part.name)
+	}
+}
+
+// AWS's own ReadOnlyAccess reads every bucket. People look at all but secrets and the state; those on call restart the
+// database of their stack.
+func TestPeopleReadNoSecretAndActOnTheirStackAlone(t *testing.T) {
+	documents, trust := made(t)
+	readOnly := parse(t, `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:Get*", "s3:List*", "rds:Describe*", "eks:Describe*"], "Resource": "*"}]}`)
+	all := recordings(t)
+	for i, stack := range []string{"dev", "prod"} {
+		instance := all[i].resources[slices.IndexFunc(all[i].resources, func(r registered) bool { return r.Type == instanceType })]
+		other := all[1-i].resources[slices.IndexFunc(all[1-i].resources, func(r registered) bool { return r.Type == instanceType })]
+		snapshot := on("arn:aws:rds:" + anywhere + ":snapshot:before-the-repair")
+		for job, acts := range map[string]bool{"reader": false, "on-call": true} {
+			name := "threetier-" + job + "-" + stack
+			role := slices.Clone(readOnly)
+			require.NotEmpty(t, documents[name])
+			for _, document := range documents[name] {
+				assert.NotContains(t, document, "STACK")
+				role = append(role, parse(t, document)...)
+			}
+			for _, secret := range slices.Concat(calls("s3: GetObject GetObjectVersion", state(all[i].owner, "stacks/%s/%s.json")), calls("kms: Decrypt", key(all[i].owner)),
+				calls("secretsmanager: GetSecretValue", on("arn:aws:secretsmanager:"+anywhere+":secret:database-password-0-AbCdEf"))) {
+				assert.False(t, secret.allowed(t, role), "%s may %s", name, secret)
+			}
+			assert.True(t, one("s3:GetObject", on("arn:aws:s3:::another-bucket/x")).allowed(t, role), "only the state is closed")
+			for _, act := range slices.Concat(calls("rds: RebootDBInstance StartDBInstance", instance.own()), []call{one("rds:CreateDBSnapshot", instance.own(), snapshot)}) {
+				assert.Equal(t, acts, act.allowed(t, role), "%s: %s", name, act)
+			}
+			for _, act := range slices.Concat(calls("rds: RebootDBInstance StartDBInstance", other.own()), []call{one("rds:CreateDBSnapshot", other.own(), snapshot)}, calls("rds: DeleteDBInstance ModifyDBInstance", instance.own())) {
+				assert.False(t, act.allowed(t, role), "%s: %s", name, act)
+			}
+			assert.True(t, allows(t, parse(t, trust[name]), request{action: "sts:AssumeRole"}))
+		}
 	}
 }
