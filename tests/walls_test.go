@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/wrk", "tests/nginx"},
 	"cmd/images":            {"components/app/pods", "gate/project"},
 	"cmd/plan":              {"gate/costs", "gate/plan", "gate/project"},
-	"cmd/reference":         {"internal/settings"},
+	"cmd/reference":         {"internal/platform", "internal/settings"},
 	"cmd/rehearse":          {"gate/costs", "gate/rehearse"},
 	"cmd/scale":             {"components/database", "gate/plan", "gate/project", "gate/wrk", "internal/settings"},
 	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/stack"},

@@ -105,3 +105,14 @@ func (s *settings) regionKey() *keys.Key {
 
 // Keys are the top-level keys of a platform's config, with all below them.
 func Keys() keys.Table { return new(settings).keys() }
+
+// Reference is the page that lists every key, as Markdown.
+func Reference() string {
+	return "# Platform config\n\nEvery key of `platform/Pulumi.<stack>.yaml`. This page is generated from the table that the program reads a config by.\n" +
+		Keys().Reference()
+}
+
+// Schema is a JSON schema of platform/Pulumi.<stack>.yaml, for editors.
+func Schema() ([]byte, error) {
+	return program.SchemaOf(Keys(), Namespace, "Platform config of threetier")
+}

@@ -16,13 +16,16 @@ func Reference() string {
 }
 
 // Schema is a JSON schema of Pulumi.<stack>.yaml, for editors.
-func Schema() ([]byte, error) {
-	config := Keys().Schema()
+func Schema() ([]byte, error) { return SchemaOf(Keys(), Namespace, "Stack config of threetier") }
+
+// SchemaOf is a JSON schema of a Pulumi.<stack>.yaml with these keys, whose own begin with the namespace.
+func SchemaOf(table keys.Table, namespace, title string) ([]byte, error) {
+	config := table.Schema()
 	// Other providers' keys stand in the same file.
 	config["additionalProperties"] = true
 	config["propertyNames"] = keys.Schema{"anyOf": []any{
-		keys.Schema{"enum": Keys().Names()},
-		keys.Schema{"not": keys.Schema{"pattern": meantForProgram(Keys())}},
+		keys.Schema{"enum": table.Names()},
+		keys.Schema{"not": keys.Schema{"pattern": meantForProgram(table, namespace)}},
 	}}
 	file := keys.Schema{"config": config}
 	for _, name := range FileKeys {
@@ -32,7 +35,7 @@ func Schema() ([]byte, error) {
 	}
 	return json.MarshalIndent(keys.Schema{
 		"$schema":              "http://json-schema.org/draft-07/schema#",
-		"title":                "Stack config of threetier",
+		"title":                title,
 		"type":                 "object",
 		"properties":           file,
 		"required":             []string{"config"},
@@ -47,16 +50,16 @@ var FileKeys = []string{"config", "secretsprovider", "encryptedkey", "encryption
 
 // meantForProgram is a pattern of names in the program's namespace, however it is spelled, and of the program's keys
 // without one, which Pulumi would put into the project's.
-func meantForProgram(table keys.Table) string {
-	var namespace strings.Builder
-	for _, letter := range Namespace {
-		fmt.Fprintf(&namespace, "[%c%c]", unicode.ToUpper(letter), letter)
+func meantForProgram(table keys.Table, namespace string) string {
+	var prefix strings.Builder
+	for _, letter := range namespace {
+		fmt.Fprintf(&prefix, "[%c%c]", unicode.ToUpper(letter), letter)
 	}
 	var own []string
 	for _, name := range table.Names() {
-		if name, isOwn := strings.CutPrefix(name, Namespace+":"); isOwn {
+		if name, isOwn := strings.CutPrefix(name, namespace+":"); isOwn {
 			own = append(own, name)
 		}
 	}
-	return "^(" + namespace.String() + ":|(" + strings.Join(own, "|") + ")([.]|$))"
+	return "^(" + prefix.String() + ":|(" + strings.Join(own, "|") + ")([.]|$))"
 }
