@@ -133,6 +133,11 @@ func TestClusterIsOneOfAutoMode(t *testing.T) {
 	assert.ElementsMatch(t, []string{"AmazonEKSBlockStoragePolicy", "AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSLoadBalancingPolicy", "AmazonEKSNetworkingPolicy"}, attached["cluster-control"])
 	assert.ElementsMatch(t, []string{"AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodeMinimalPolicy"}, attached["cluster-nodes"])
 	assert.Contains(t, run.Named(t, "aws:iam/role:Role", "cluster-control").Input(t, "assumeRolePolicy"), "sts:TagSession")
+	for _, res := range run.Resources {
+		if strings.HasPrefix(res.Type, "kubernetes:") {
+			assert.Contains(t, res.Provider, "::cluster-provider::", "%s is in the new cluster", res.Name)
+		}
+	}
 	assert.True(t, cluster.Protect)
 	assert.True(t, run.One(t, "aws:ec2/vpc:Vpc").Protect)
 }
