@@ -1,12 +1,14 @@
 package tests
 
 import (
+	"encoding/json"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -68,9 +70,14 @@ func TestPlatformHasTheNamesThatTheStackLooksFor(t *testing.T) {
 
 // RDS wants private subnets in two zones, load balancers theirs by a tag, and nodes a way to the internet.
 func TestNetworkIsWhatAClusterAndADatabaseWant(t *testing.T) {
+	var networks []netip.Prefix
 	for stack, want := range map[string]struct{ zones, gateways int }{"dev": {2, 1}, "prod": {3, 3}} {
 		run := mustRunPlatform(t, stack)
 		network := netip.MustParsePrefix(run.One(t, "aws:ec2/vpc:Vpc").Input(t, "cidrBlock").(string))
+		for _, other := range networks {
+			assert.False(t, network.Overlaps(other), "networks that overlap can't be peered")
+		}
+		networks = append(networks, network)
 		zones := map[string][]any{}
 		var blocks []netip.Prefix
 		for _, subnet := range run.All("aws:ec2/subnet:Subnet") {
@@ -193,6 +200,33 @@ func TestMistakesOfAPlatformsConfigAreSaidTogether(t *testing.T) {
 			}
 			assert.Empty(t, run.Resources, "nothing is registered before")
 		})
+	}
+}
+
+func TestEditorTakesThePlatformsConfigsAndUnderlinesMistakes(t *testing.T) {
+	schema := schemaIn(t, "docs/platform.schema.json")
+	places := func(stack, from, to string) []string {
+		text, err := os.ReadFile(project.File(project.Root(), "platform-"+stack))
+		require.NoError(t, err)
+		require.Contains(t, string(text), from)
+		var document any
+		require.NoError(t, encoding.YAML.Unmarshal([]byte(strings.Replace(string(text), from, to, 1)), &document))
+		content, err := json.Marshal(document)
+		require.NoError(t, err)
+		return underlined(t, schema, content)
+	}
+	assert.Empty(t, places("dev", "", ""))
+	assert.Empty(t, places("prod", "", ""))
+	for place, edit := range map[string][2]string{
+		"platform:network.natGateways":   {"natGateways: one-per-zone", "natGateways: two"},
+		"platform:network.zones.0":       {"zones: [eu-west-1a", "zones: [eu-west-1"},
+		"platform:cluster":               {"auditLogDays", "auditLogsDays"},
+		"platform:cluster.version":       {`"1.35"`, `"1.31"`},
+		"platform:access.without.0":      {"[oidcProvider", "[provider"},
+		"platform:notices.monthlyBudget": {"monthlyBudget: 850", "monthlyBudget: 0"},
+		"platform:protect":               {"protect: true", "protect: maybe"},
+	} {
+		assert.Equal(t, []string{place}, places("prod", edit[0], edit[1]))
 	}
 }
 
