@@ -234,6 +234,7 @@ func TestRolesThatTrustNobodyYetAreToldOf(t *testing.T) {
 	run := mustRunPlatform(t, "dev")
 	assert.Len(t, run.Warnings, 1)
 	assert.Contains(t, run.Warnings[0], "make names SUBJECT=")
-	_, err := runPlatform(t, "stage", platformConfig(t, "dev"))
+	run, err := runPlatform(t, "stage", platformConfig(t, "dev"))
+	assert.Empty(t, run.Resources)
 	assert.ErrorContains(t, err, "stack is stage, want one of which docs/iam has trust policies, as dev or prod")
 }

@@ -73,6 +73,14 @@ func (args *AccessArgs) Keys() keys.Table {
 // Complete fills in the defaults, and returns all that is wrong with the args.
 func (args *AccessArgs) Complete() problems.List { return args.Keys().Complete() }
 
+// StackProblems are one where docs/iam doesn't say whom the stack's roles trust.
+func StackProblems(stack string) problems.List {
+	if (documents{}).has("trust-deploy-" + stack + ".json") {
+		return nil
+	}
+	return problems.List{{Path: "stack", Value: stack, Want: "one of which docs/iam has trust policies, as dev or prod"}}
+}
+
 // Access are the roles, and their rights in the cluster.
 type Access struct {
 	pulumi.ResourceState
@@ -92,8 +100,8 @@ func NewAccess(ctx *pulumi.Context, name string, args *AccessArgs, needs Needs, 
 		return nil, component.Wrap(access, name, err)
 	}
 	b.documents = documents{account: args.Account, cluster: needs.Cluster, stack: ctx.Stack(), names: b.args.Names, zone: b.args.ZoneID}
-	if !b.documents.has("trust-deploy-" + ctx.Stack() + ".json") {
-		return nil, component.Wrap(access, name, problems.List{{Path: "stack", Value: ctx.Stack(), Want: "one of which docs/iam has trust policies, as dev or prod"}}.Err())
+	if err := StackProblems(ctx.Stack()).Err(); err != nil {
+		return nil, component.Wrap(access, name, err)
 	}
 	if strings.Contains(b.documents.read("trust-deploy-"+ctx.Stack()+".json"), "OWNER_ID") {
 		if err := ctx.Log.Warn("the workflows' roles trust nobody yet: docs/iam has no repository's numbers. Run make names SUBJECT=…", nil); err != nil {

@@ -44,6 +44,7 @@ func load(ctx *pulumi.Context) (*settings, error) {
 	s.hasNetwork, s.hasRegistries, s.hasNotices = given[Namespace+":network"], given[Namespace+":registries"], given[Namespace+":notices"]
 	s.Network.Region, s.Cluster.Region = s.Region, s.Region
 	s.Network.Protect, s.Cluster.Protect, s.Registries.Protect = s.Protect, s.Protect, s.Protect
+	ps = append(ps, platform.StackProblems(ctx.Stack())...)
 	for _, problem := range s.problems() {
 		if !ps.Has(problem.Path) && !slices.ContainsFunc(ps, func(known problems.Problem) bool { return strings.HasPrefix(problem.Path, known.Path+".") }) {
 			ps = append(ps, problem)
