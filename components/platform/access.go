@@ -66,7 +66,7 @@ func (args *AccessArgs) Keys() keys.Table {
 			Doc("Who may take the role threetier-on-call-STACK: the reader's rights, the stack's own in its namespace, psql, and the database's restart."),
 		keys.Texts("without", &args.Without).AtLeast(1, "at least one of oidcProvider, boundary, clusterRoles").Once("each once").
 			Each(constraint.Text{OneOf: []string{oidcProvider, boundary, clusterRoles}}).Otherwise("[]").Example("[oidcProvider, boundary]").
-			Doc("What is there already: an account has GitHub's OIDC provider and the boundary threetier-apps once, a cluster its ClusterRoles."),
+			Doc("Parts that exist already: an account has GitHub's OIDC provider and the boundary threetier-apps once, a cluster its ClusterRoles."),
 	}
 }
 

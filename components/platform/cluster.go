@@ -3,6 +3,7 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/eks"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
@@ -128,7 +129,7 @@ func (b *clusterBuilder) create(subnets pulumi.StringArrayInput) error {
 	if err != nil {
 		return err
 	}
-	before := append(role.attached, nodes.attached...)
+	before := slices.Concat(role.attached, nodes.attached)
 	args := b.clusterArgs(role, nodes, subnets)
 	if b.args.AuditLogDays > 0 {
 		// EKS would make the group itself, and keep its lines for ever.

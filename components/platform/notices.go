@@ -36,10 +36,10 @@ func (args *NoticesArgs) Keys() keys.Table {
 		keys.Text("topic", &args.Topic).Match("^[A-Za-z0-9_-]{1,256}$", "1 to 256 letters, digits, - and _").Required().Example("acme-prod-alerts").
 			Doc("Name of the SNS topic: threetier:alarms.topicArn of the stack ends with it."),
 		keys.Texts("emails", &args.Emails).AtLeast(1, "at least one address").Once("each address once").
-			Each(constraint.Text{Pattern: `^[^@\s]+@[^@\s]+\.[^@\s]+$`, Want: "an e-mail address"}).Otherwise("nobody is told yet").Example("[on-call@example.org]").
+			Each(constraint.Text{Pattern: `^[^@\s]+@[^@\s]+\.[^@\s]+$`, Want: "an e-mail address"}).Otherwise("nobody gets them yet").Example("[on-call@example.org]").
 			Doc("Who gets the topic's messages. AWS asks each of them first, by mail."),
 		keys.Number("monthlyBudget", &args.MonthlyBudget).Between(1, 1_000_000).Otherwise("none").Example("300").
-			Doc("US dollars a month, of the whole account. The topic is told when the forecast is above it, and at four fifths of it."),
+			Doc("US dollars a month, of the whole account. The topic gets a message when the forecast is above it, and at four fifths of it."),
 	}
 }
 
