@@ -11,7 +11,7 @@ export $(given)
 export CGO_ENABLED ?= 0
 export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
 
-.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference pictures promote pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference pictures promote images pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ scan: ## find critical vulnerabilities in every image that a stack's plan names 
 	@bin/scan $${STACK:+"$$STACK"}
 
 ##@ Change the stack configs
+
+images: ## build, scan and push the images of apps from this machine, and pin them in Pulumi.STACK.yaml
+	@bin/images "$$STACK"
 
 pin: ## put the digest beside each image's tag in Pulumi.STACK.yaml
 	@go run ./cmd/images pin -stack "$$STACK"

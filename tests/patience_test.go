@@ -21,6 +21,7 @@ func TestEachGroupOfPodsHasTheTimeOfARollout(t *testing.T) {
 		})
 		for _, kind := range []string{deploymentType, rolloutType} {
 			require.Equal(t, want, r.Named(t, kind, "shop-backend").Timeouts["update"], replicas)
+			require.Equal(t, "100s", r.Named(t, kind, "shop-backend").Timeouts["create"], "the first pods start together")
 			require.Equal(t, "100s", r.Named(t, kind, "shop-frontend").Timeouts["update"], "all its pods start at once")
 		}
 		backend := r.Named(t, deploymentType, "shop-backend")

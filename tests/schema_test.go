@@ -26,10 +26,15 @@ import (
 	"threetier/internal/stack"
 )
 
-// editorSchema is the schema that editors read, as it stands in docs.
+// editorSchema is the schema of stack configs that editors read.
 func editorSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(project.Root(), "docs/config.schema.json"))
+	return schemaIn(t, "docs/config.schema.json")
+}
+
+func schemaIn(t *testing.T, file string) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(project.Root(), file))
 	require.NoError(t, err)
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	require.NoError(t, err)
@@ -44,7 +49,12 @@ func editorSchema(t *testing.T) *jsonschema.Schema {
 // missing or surplus key it is the object.
 func refusedByEditor(t *testing.T, schema *jsonschema.Schema, config *project.Config) []string {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(config.JSON(t)))
+	return underlined(t, schema, config.JSON(t))
+}
+
+func underlined(t *testing.T, schema *jsonschema.Schema, content []byte) []string {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
 	require.NoError(t, err)
 	var refused *jsonschema.ValidationError
 	if err := schema.Validate(document); err == nil || !errors.As(err, &refused) {

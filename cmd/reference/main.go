@@ -1,5 +1,6 @@
 // Command reference writes the pages that are made of the table by which the program reads a stack config: docs/config.md
-// and docs/reference/config.yaml for people, docs/config.schema.json for editors.
+// and docs/reference/config.yaml for people, docs/config.schema.json for editors; docs/platform.md and
+// docs/platform.schema.json of a platform's.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"threetier/internal/platform"
 	"threetier/internal/settings"
 )
 
@@ -38,9 +40,15 @@ func pages() (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the schema: %w", err)
 	}
+	ofPlatform, err := platform.Schema()
+	if err != nil {
+		return nil, fmt.Errorf("make the schema of the platform: %w", err)
+	}
 	return map[string][]byte{
 		"docs/config.md":             []byte(settings.Reference()),
 		"docs/config.schema.json":    append(schema, '\n'),
 		"docs/reference/config.yaml": []byte(settings.Annotated()),
+		"docs/platform.md":           []byte(platform.Reference()),
+		"docs/platform.schema.json":  append(ofPlatform, '\n'),
 	}, nil
 }

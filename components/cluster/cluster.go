@@ -181,7 +181,7 @@ func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.Resourc
 	if err != nil {
 		return foundCluster{}, err
 	}
-	kubeconfig, err := eksKubeconfig(args, cluster.Endpoint, cluster.CertificateAuthorities[0].Data)
+	kubeconfig, err := Kubeconfig(args.EKS, args.Region, cluster.Endpoint, cluster.CertificateAuthorities[0].Data)
 	if err != nil {
 		return foundCluster{}, fmt.Errorf("write kubeconfig of EKS cluster %s: %w", args.EKS, err)
 	}
@@ -203,13 +203,13 @@ func findCluster(ctx *pulumi.Context, given *ClusterArgs, opts ...pulumi.Resourc
 	}, nil
 }
 
-// eksKubeconfig gets its token when it is used: a token in the kubeconfig itself would expire.
-func eksKubeconfig(args ClusterArgs, endpoint, certificateAuthority string) (string, error) {
+// Kubeconfig leads to an EKS cluster. It gets its token when it is used: a token in the kubeconfig itself would expire.
+func Kubeconfig(name, region, endpoint, certificateAuthority string) (string, error) {
 	type object = map[string]any
 	kubeconfig, err := json.Marshal(object{
 		"apiVersion": "v1",
 		"kind":       "Config",
-		"clusters": []object{{"name": args.EKS, "cluster": object{
+		"clusters": []object{{"name": name, "cluster": object{
 			"server":                     endpoint,
 			"certificate-authority-data": certificateAuthority,
 		}}},
@@ -217,12 +217,12 @@ func eksKubeconfig(args ClusterArgs, endpoint, certificateAuthority string) (str
 			"apiVersion": "client.authentication.k8s.io/v1beta1",
 			"command":    "aws",
 			"args": []string{
-				"eks", "get-token", "--cluster-name", args.EKS, "--region", args.Region, "--output", "json",
+				"eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json",
 			},
 			"interactiveMode": "Never",
 		}}}},
-		"contexts":        []object{{"name": args.EKS, "context": object{"cluster": args.EKS, "user": "aws"}}},
-		"current-context": args.EKS,
+		"contexts":        []object{{"name": name, "context": object{"cluster": name, "user": "aws"}}},
+		"current-context": name,
 	})
 	return string(kubeconfig), err
 }

@@ -9,6 +9,7 @@ import (
 
 	"threetier/components/database"
 	"threetier/gate/plan/replacement"
+	"threetier/gate/project"
 	"threetier/internal/settings"
 )
 
@@ -19,6 +20,10 @@ const (
 	recordType      = "aws:route53/record:Record"
 	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
 	serviceType     = "kubernetes:core/v1:Service"
+	subnetType      = "aws:ec2/subnet:Subnet"
+	clusterType     = "aws:eks/cluster:Cluster"
+	repositoryType  = "aws:ecr/repository:Repository"
+	policyType      = "kubernetes:admissionregistration.k8s.io/v1"
 
 	// publicPath is the one guard that a read replica has too: its rows are the primary's.
 	publicPath = "publiclyAccessible"
@@ -40,6 +45,32 @@ var goes = map[string]struct{ deleted, replaced string }{
 	replacement.Kubernetes:                        both("all of the app is made anew, and goes dark meanwhile"),
 	"aws:route53/healthCheck:HealthCheck":         {deleted: "nobody is told any more that the site doesn't answer"},
 	"aws:rds/eventSubscription:EventSubscription": {deleted: "nobody is told any more what happens to the database"},
+
+	// A platform's.
+	"aws:ec2/vpc:Vpc": both("all that is in the network goes dark"),
+	subnetType:        both("what runs in it goes dark"),
+	"aws:ec2/internetGateway:InternetGateway":             both("the network's sites go dark"),
+	"aws:ec2/natGateway:NatGateway":                       both("what is behind it doesn't reach the internet, and gets another address"),
+	"aws:ec2/eip:Eip":                                     both("the address goes, which others may have let in"),
+	"aws:ec2/routeTable:RouteTable":                       both("its subnets reach nothing meanwhile"),
+	"aws:ec2/route:Route":                                 both("its subnets don't reach the internet meanwhile"),
+	"aws:ec2/routeTableAssociation:RouteTableAssociation": both("its subnet doesn't reach the internet meanwhile"),
+	clusterType:    both("all that runs in it goes dark"),
+	repositoryType: both("its images go with it"),
+	"aws:iam/openIdConnectProvider:OpenIdConnectProvider":        both("no workflow gets a role any more"),
+	"aws:eks/accessEntry:AccessEntry":                            {deleted: "its role can't reach the cluster any more"},
+	"aws:eks/accessPolicyAssociation:AccessPolicyAssociation":    {deleted: "its role sees nothing of the cluster any more"},
+	"aws:eks/addon:Addon":                                        {deleted: "no autoscaler knows the pods' load any more"},
+	"aws:sns/topic:Topic":                                        both("nobody is told of alarms any more"),
+	"aws:sns/topicSubscription:TopicSubscription":                {deleted: "its owner isn't told of alarms any more"},
+	"aws:budgets/budget:Budget":                                  {deleted: "nobody is told of costs any more"},
+	"aws:ec2/flowLog:FlowLog":                                    {deleted: "nobody knows any more who talked to whom"},
+	"kubernetes:rbac.authorization.k8s.io/v1:ClusterRole":        both("no role of a stack may do anything in the cluster"),
+	"kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": {deleted: "its roles lose their rights in the cluster"},
+	"kubernetes:rbac.authorization.k8s.io/v1:RoleBinding":        {deleted: "its roles lose their rights in the namespace"},
+	"kubernetes:rbac.authorization.k8s.io/v1:Role":               {deleted: "its people lose their rights in the namespace"},
+	policyType + ":ValidatingAdmissionPolicy":                    {deleted: "nothing keeps the drill in its namespace"},
+	policyType + ":ValidatingAdmissionPolicyBinding":             {deleted: "nothing keeps the drill in its namespace"},
 }
 
 func both(text string) struct{ deleted, replaced string } {
@@ -61,6 +92,11 @@ var guards = []struct {
 	{instanceType, "tags." + database.BackupPlanTag, isAnother, "its AWS Backup plan doesn't select it any more"},
 	{instanceType, "multiAz", isOff, "the failure of a zone takes it down"},
 	{instanceType, publicPath, isOn, "the internet may reach it"},
+	{"aws:ec2/vpc:Vpc", "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
+	{subnetType, "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
+	{clusterType, "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
+	{repositoryType, "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
+	{repositoryType, "forceDelete", isOn, "its deletion takes its images with it"},
 	// The defaults are those of Secrets Manager, and of CloudWatch, which keeps lines for ever.
 	{secretType, "recoveryWindowInDays", isLessThan(30), "a deleted password can be restored for a shorter time"},
 	{logGroupType, "retentionInDays", isLessThan(math.Inf(1)), "its older lines go"},
@@ -208,11 +244,10 @@ func Gate(plan *Plan, changes []Change) error {
 		}
 	}
 	if len(problems) > 0 {
-		problems[len(problems)-1] += fmt.Sprintf("; if that is meant, add to %s:allow in Pulumi.%s.yaml: { %s }",
-			settings.Namespace, plan.Stack, strings.Join(missing, ", "))
+		problems[len(problems)-1] += fmt.Sprintf("; if that is meant, add to %s in %s: { %s }", plan.allowKey(), project.File("", plan.Stack), strings.Join(missing, ", "))
 	}
 	for _, unneeded := range plan.Allow.Beginning(settings.Lose).Others("nothing is lost by this name", lost...) {
-		problems = append(problems, fmt.Sprintf("%s: %s:%s", plan.Stack, settings.Namespace, unneeded))
+		problems = append(problems, fmt.Sprintf("%s: %s%s", plan.Stack, strings.TrimSuffix(plan.allowKey(), "allow"), unneeded))
 	}
 	if len(problems) == 0 {
 		return nil
@@ -223,11 +258,15 @@ func Gate(plan *Plan, changes []Change) error {
 // GateGone is an error where a stack's config is gone while something in the stack is protected: what nobody plans, deploys
 // or drills any more isn't to hold data that somebody wants to keep.
 func GateGone(before *Plan) error {
-	if kept := before.protected(); len(kept) > 0 {
-		return fmt.Errorf("%[1]s: Pulumi.%[1]s.yaml is gone, and %[2]s is protected; want lifecycle retiring and pulumi destroy first: "+
-			`"Delete a stack" in docs/how-to/delete.md`, before.Stack, strings.Join(kept, ", "))
+	kept := before.protected()
+	if len(kept) == 0 {
+		return nil
 	}
-	return nil
+	want := `lifecycle retiring and pulumi destroy first: "Delete a stack" in docs/how-to/delete.md`
+	if strings.HasPrefix(before.Stack, project.Platform) {
+		want = "platform:protect false and pulumi destroy first: docs/tutorials/first-deploy-to-aws.md"
+	}
+	return fmt.Errorf("%s: %s is gone, and %s is protected; want %s", before.Stack, project.File("", before.Stack), strings.Join(kept, ", "), want)
 }
 
 func (p *Plan) protected() []string {

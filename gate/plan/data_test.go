@@ -307,15 +307,90 @@ func TestEveryTypeOfThePlansIsDecidedUpon(t *testing.T) {
 		"kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:DeploymentPatch", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
 		"kubernetes:batch/v1:CronJob", "kubernetes:batch/v1:Job", "kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:Secret",
 		"kubernetes:core/v1:ServiceAccount", "kubernetes:networking.k8s.io/v1:NetworkPolicy", "kubernetes:policy/v1:PodDisruptionBudget",
+
+		"aws:ec2/vpcEndpoint:VpcEndpoint", "aws:ecr/lifecyclePolicy:LifecyclePolicy", "aws:iam/policy:Policy", "aws:sns/topicPolicy:TopicPolicy",
 	}
+	plans := []*plan.Plan{richPlatform(t)}
 	for _, stack := range []string{"dev", "prod", "full"} {
-		planned := build(t, project.Root(), stack)
+		plans = append(plans, build(t, project.Root(), stack))
+	}
+	for _, planned := range plans {
 		for _, res := range planned.Resources {
 			changes := plan.Compare(planned, without(t, planned, res.Label()))
 			loses := slices.ContainsFunc(changes, func(c plan.Change) bool { return len(c.Losses) > 0 && c.Resource.Type == res.Type })
 			assert.NotEqual(t, slices.Contains(lose, res.Type) || strings.HasPrefix(res.Type, "threetier:"), loses, "%s %s", res.Type, res.Name)
 		}
 	}
+}
+
+// richPlatform is a platform with all that it can have.
+func richPlatform(t *testing.T) *plan.Plan {
+	t.Helper()
+	return build(t, edited(t, "platform-prod",
+		"    without: [oidcProvider, boundary]", `    readers: ["arn:aws:iam::123456789012:role/developers"]`+"\n"+`    onCall: ["arn:aws:iam::123456789012:role/on-call"]`,
+		"  platform:notices:\n", "  platform:registries: { repositories: [acme/backend] }\n  platform:notices:\n    emails: [on-call@example.org]\n",
+	), "platform-prod")
+}
+
+func TestWhatAllOfAStackStandsOnIsNeitherDeletedNorReplacedUnlessNamed(t *testing.T) {
+	planned := richPlatform(t)
+	for _, c := range []struct{ label, replace, lost string }{
+		{"Vpc network", "cidrBlock", "all that is in the network goes dark"},
+		{"Subnet network-private-eu-west-1b", "cidrBlock", "what runs in it goes dark"},
+		{"Subnet network-public-eu-west-1a", "availabilityZone", "what runs in it goes dark"},
+		{"NatGateway network-nat-eu-west-1a", "subnetId", "what is behind it doesn't reach the internet, and gets another address"},
+		{"Eip network-nat-eu-west-1a", "domain", "the address goes, which others may have let in"},
+		{"RouteTable network-public", "vpcId", "its subnets reach nothing meanwhile"},
+		{"Route network-private-eu-west-1c", "routeTableId", "its subnets don't reach the internet meanwhile"},
+		{"RouteTableAssociation network-public-eu-west-1b", "subnetId", "its subnet doesn't reach the internet meanwhile"},
+		{"InternetGateway network-internet", "", "the network's sites go dark"},
+		{"FlowLog network-flow-logs", "", "nobody knows any more who talked to whom"},
+		{"LogGroup network-flow-logs", "name", "its log lines go with it"},
+		{"Cluster cluster-eks", "name", "all that runs in it goes dark"},
+		{"Cluster cluster-eks", "roleArn", "all that runs in it goes dark"},
+		{"Cluster cluster-eks", "computeConfig.nodeRoleArn", "all that runs in it goes dark"},
+		{"Addon cluster-metrics-server", "", "no autoscaler knows the pods' load any more"},
+		{"Repository registries-acme-backend", "name", "its images go with it"},
+		{"OpenIdConnectProvider access-github", "url", "no workflow gets a role any more"},
+		{"AccessEntry access-deploy", "", "its role can't reach the cluster any more"},
+		{"AccessPolicyAssociation access-reader", "", "its role sees nothing of the cluster any more"},
+		{"Topic notices", "name", "nobody is told of alarms any more"},
+		{"TopicSubscription notices-on-call@example.org", "", "its owner isn't told of alarms any more"},
+		{"Budget notices-budget", "", "nobody is told of costs any more"},
+		{"ClusterRole access-clusterrole-threetier", "metadata.name", "no role of a stack may do anything in the cluster"},
+		{"ValidatingAdmissionPolicy access-validatingadmissionpolicy-threetier-drill", "", "nothing keeps the drill in its namespace"},
+	} {
+		t.Run(c.label+" "+c.replace, func(t *testing.T) {
+			afters := map[string]*plan.Plan{"deleted": without(t, planned, c.label)}
+			if c.replace != "" {
+				afters["replaced"] = with(t, planned, c.label, "another", strings.Split(c.replace, ".")...)
+			}
+			for kind, after := range afters {
+				changes := plan.Compare(planned, after)
+				assert.ErrorContains(t, plan.Gate(after, changes), "platform-prod: "+c.label+" is "+kind+", and "+c.lost)
+				assert.ErrorContains(t, plan.Gate(after, changes), "add to platform:allow in platform/Pulumi.prod.yaml: { lose ")
+				var names []string
+				for _, change := range changes {
+					for _, loss := range change.Losses {
+						names = append(names, loss.Name)
+					}
+				}
+				after.Allow = losing(names)
+				assert.NoError(t, plan.Gate(after, changes))
+			}
+		})
+	}
+	for label, weaker := range map[string]map[string]any{
+		"Vpc network": {"protect": false}, "Subnet network-public-eu-west-1a": {"protect": false}, "Cluster cluster-eks": {"protect": false},
+		"Repository registries-acme-backend": {"protect": false, "forceDelete": true},
+	} {
+		for path, value := range weaker {
+			after := with(t, planned, label, value, path)
+			err := plan.Gate(after, plan.Compare(planned, after))
+			assert.ErrorContains(t, err, fmt.Sprintf("%s of %s is %v, was %v", path, label, value, value == false))
+		}
+	}
+	assert.ErrorContains(t, plan.GateGone(planned), "platform-prod: platform/Pulumi.prod.yaml is gone, and Vpc network, ")
 }
 
 func TestEveryInputThatTheProgramReplacesOnIsKnownToThePlan(t *testing.T) {

@@ -5,6 +5,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,8 +14,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/gate/plan/replacement"
+	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/internal/allow"
+	"threetier/internal/platform"
 	"threetier/internal/settings"
 	"threetier/internal/stack"
 )
@@ -24,7 +27,7 @@ type Plan struct {
 	// Stack is the stack's name.
 	Stack string `yaml:"stack"`
 	// Connections is the sum of the database connections that the pods may open.
-	Connections string `yaml:"connections"`
+	Connections string `yaml:"connections,omitempty"`
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
@@ -60,9 +63,27 @@ func label(typ, name string) string {
 	return typ[strings.LastIndexAny(typ, ":/")+1:] + " " + name
 }
 
-// Build is the plan of the stack whose config is in the folder.
+// allowKey is the key of the exceptions in the stack's config.
+func (p *Plan) allowKey() string {
+	if strings.HasPrefix(p.Stack, project.Platform) {
+		return platform.Namespace + ":allow"
+	}
+	return settings.Namespace + ":allow"
+}
+
+// Build is the plan of the stack whose config is in the folder; of a platform, if its name begins so.
 func Build(root, name string) (*Plan, error) {
-	options, err := Input(root, name)
+	plan := &Plan{Stack: name}
+	folder, program := root, func(ctx *pulumi.Context) error {
+		if config, err := settings.Load(ctx); err == nil {
+			plan.Connections = config.Connections()
+		}
+		return stack.Deploy(ctx)
+	}
+	if ofPlatform, isPlatform := strings.CutPrefix(name, project.Platform); isPlatform {
+		folder, name, program = filepath.Join(root, project.PlatformFolder), ofPlatform, platform.Deploy
+	}
+	options, err := Input(folder, name)
 	if err != nil {
 		return nil, err
 	}
@@ -71,15 +92,12 @@ func Build(root, name string) (*Plan, error) {
 		return nil, fmt.Errorf("read aws:region: %w", err)
 	}
 	options.ID, options.Answer = reference, references
-	plan := &Plan{Stack: name}
-	recording, err := recorder.Run(func(ctx *pulumi.Context) error {
-		if config, err := settings.Load(ctx); err == nil {
-			plan.Connections, plan.Allow = config.Connections(), config.Allow
-		}
-		return stack.Deploy(ctx)
-	}, options)
+	if err := options.Config.Decode(plan.allowKey(), &plan.Allow); err != nil {
+		return nil, fmt.Errorf("read %s: %w", plan.allowKey(), err)
+	}
+	recording, err := recorder.Run(program, options)
 	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", name, err)
+		return nil, fmt.Errorf("plan %s: %w", plan.Stack, err)
 	}
 	plan.Resources = append(plan.Resources, Resource{
 		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": region},
@@ -132,6 +150,10 @@ func references(res recorder.Resource) resource.PropertyMap {
 		}
 	case "aws:rds/subnetGroup:SubnetGroup", "aws:rds/parameterGroup:ParameterGroup", "aws:iam/role:Role":
 		answers["name"] = text(ref)
+		answers["arn"] = text(ref + ".arn")
+	case "aws:eks/cluster:Cluster":
+		answers["arn"], answers["endpoint"] = text(ref+".arn"), text(ref+".endpoint")
+	case "aws:iam/openIdConnectProvider:OpenIdConnectProvider", "aws:iam/policy:Policy", "aws:sns/topic:Topic", "aws:cloudwatch/logGroup:LogGroup":
 		answers["arn"] = text(ref + ".arn")
 	case "aws:acm/certificate:Certificate":
 		answers["arn"] = text(ref + ".arn")

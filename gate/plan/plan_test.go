@@ -32,15 +32,15 @@ func text(t *testing.T, planned *plan.Plan) string {
 // edited is a folder with the stack's config, in which one text stands for another.
 func edited(t *testing.T, stack string, replace ...string) string {
 	t.Helper()
-	name := "Pulumi." + stack + ".yaml"
-	config, err := os.ReadFile(filepath.Join(project.Root(), name))
+	config, err := os.ReadFile(project.File(project.Root(), stack))
 	require.NoError(t, err)
 	for i := 0; i < len(replace); i += 2 {
 		require.Contains(t, string(config), replace[i])
 		config = bytes.ReplaceAll(config, []byte(replace[i]), []byte(replace[i+1]))
 	}
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name), config, 0o600))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, project.PlatformFolder), 0o700))
+	require.NoError(t, os.WriteFile(project.File(dir, stack), config, 0o600))
 	return dir
 }
 
@@ -62,19 +62,24 @@ func TestCommittedPlansAreFresh(t *testing.T) {
 	stacks, err := project.Stacks(project.Root())
 	require.NoError(t, err)
 	require.Contains(t, stacks, "prod")
-	for _, stack := range stacks {
+	platforms, err := project.Platforms(project.Root())
+	require.NoError(t, err)
+	require.Equal(t, []string{"platform-dev", "platform-prod"}, platforms)
+	for _, stack := range append(stacks, platforms...) {
 		committed, err := os.ReadFile(filepath.Join(project.Root(), "tests", "plan", stack+".yaml"))
 		require.NoError(t, err, "run make plan")
 		if text(t, build(t, project.Root(), stack)) != string(committed) {
-			t.Errorf("tests/plan/%s.yaml isn't what Pulumi.%s.yaml leads to: run make plan, and look at the difference", stack, stack)
+			t.Errorf("tests/plan/%s.yaml isn't what %s leads to: run make plan, and look at the difference", stack, project.File("", stack))
 		}
 	}
 }
 
 func TestPlanIsTheSameInEveryRun(t *testing.T) {
-	first := text(t, build(t, project.Root(), "prod"))
-	for range 20 {
-		require.True(t, first == text(t, build(t, project.Root(), "prod")), "two runs differ")
+	for stack, runs := range map[string]int{"prod": 20, "platform-prod": 5} {
+		first := text(t, build(t, project.Root(), stack))
+		for range runs {
+			require.True(t, first == text(t, build(t, project.Root(), stack)), "two runs of %s differ", stack)
+		}
 	}
 }
 

@@ -46,12 +46,22 @@ func Run(out io.Writer, root, base string) error {
 	return errors.Join(problems...)
 }
 
-// write puts every stack's plan into the folder, and removes those of stacks that are gone.
+// write puts the plan of every stack and platform into the folder, and removes those of stacks that are gone.
 func write(root string) ([]*Plan, error) {
 	stacks, err := project.Stacks(root)
 	if err != nil {
 		return nil, err
 	}
+	for _, stack := range stacks {
+		if strings.HasPrefix(stack, project.Platform) {
+			return nil, fmt.Errorf("stack is %s, want a name that doesn't begin with %s: the plans of platforms do", stack, project.Platform)
+		}
+	}
+	platforms, err := project.Platforms(root)
+	if err != nil {
+		return nil, err
+	}
+	stacks = append(stacks, platforms...)
 	var plans []*Plan
 	for _, stack := range stacks {
 		planned, err := Build(root, stack)

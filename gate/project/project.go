@@ -29,16 +29,28 @@ func Name(root string) (string, error) {
 
 func load(root string) (*workspace.Project, error) {
 	if !exists(filepath.Join(root, "Pulumi.yaml")) {
-		root = Root()
+		ofPlatform := filepath.Base(root) == PlatformFolder
+		if root = Root(); ofPlatform {
+			root = filepath.Join(root, PlatformFolder)
+		}
 	}
 	return workspace.LoadProject(filepath.Join(root, "Pulumi.yaml"))
 }
 
+// Platform begins the name of a platform's plan: its stacks are in a project of their own, in PlatformFolder.
+const (
+	Platform       = "platform-"
+	PlatformFolder = "platform"
+)
+
 // testStacks is where the configs of stacks are that only tests plan.
 const testStacks = "tests/stacks"
 
-// File is a stack's config: Pulumi.<stack>.yaml in the project's folder, or in testStacks.
+// File is a stack's config: Pulumi.<stack>.yaml in the project's folder, in testStacks, or in PlatformFolder.
 func File(root, stack string) string {
+	if name, isPlatform := strings.CutPrefix(stack, Platform); isPlatform {
+		root, stack = filepath.Join(root, PlatformFolder), name
+	}
 	name := "Pulumi." + stack + ".yaml"
 	if file := filepath.Join(root, testStacks, name); exists(file) {
 		return file
@@ -66,4 +78,13 @@ func Stacks(root string) ([]string, error) {
 	}
 	slices.Sort(stacks)
 	return stacks, nil
+}
+
+// Platforms are the platforms that have a config in PlatformFolder, as their plans are called, sorted.
+func Platforms(root string) ([]string, error) {
+	stacks, err := Stacks(filepath.Join(root, PlatformFolder))
+	for i, stack := range stacks {
+		stacks[i] = Platform + stack
+	}
+	return stacks, err
 }

@@ -50,6 +50,24 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		add(properties(fields{"fqdn": strings.TrimSuffix(text("name", id), ".")}))
 	case "aws:ec2/securityGroup:SecurityGroup":
 		id = "sg-0" + short(res.URN)
+	case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+		id = arn("iam", "oidc-provider/"+strings.TrimPrefix(text("url", id), "https://"))
+		add(properties(fields{"arn": id}))
+	case "aws:iam/policy:Policy":
+		id = arn("iam", "policy/"+text("name", id))
+		add(properties(fields{"arn": id}))
+	case "aws:eks/cluster:Cluster":
+		id = text("name", id)
+		add(properties(fields{"arn": arn("eks", "cluster/"+id), "endpoint": "https://" + id + ".eks.amazonaws.com", "certificateAuthority": fields{"data": "Y2VydGlmaWNhdGU="}}))
+	case "aws:ecr/repository:Repository":
+		id = text("name", id)
+		add(properties(fields{"arn": arn("ecr", "repository/"+id), "repositoryUrl": account + ".dkr.ecr.eu-west-1.amazonaws.com/" + id}))
+	case "aws:sns/topic:Topic":
+		id = arn("sns", text("name", id))
+		add(properties(fields{"arn": id}))
+	case "aws:cloudwatch/logGroup:LogGroup":
+		id = text("name", id)
+		add(properties(fields{"arn": arn("logs", "log-group:"+id)}))
 	case "aws:cloudwatch/metricAlarm:MetricAlarm":
 		id = text("name", id)
 		add(properties(fields{"arn": arn("cloudwatch", "alarm:"+id)}))

@@ -115,6 +115,8 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 			return nil, fmt.Errorf("there is no VPC %s", vpc)
 		}
 		return properties(fields{"ids": []any{mainTable, publicTable, privateTable}}), nil
+	case "aws:index/getCallerIdentity:getCallerIdentity":
+		return properties(fields{"accountId": account, "arn": arn("sts", "assumed-role/administrator/person")}), nil
 	case "aws:ec2/getRouteTable:getRouteTable":
 		return properties(n.routeTable(args["routeTableId"].StringValue())), nil
 	}

@@ -21,7 +21,7 @@ type reader struct {
 	problems problems.List
 }
 
-// Read decodes the value of a top-level key: JSON, except for a string. Where it holds a secret, and none of its
+// Read decodes the value of a top-level key: JSON, unless it is a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	r := &reader{secret: secret, used: k.Secret}

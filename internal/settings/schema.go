@@ -23,13 +23,16 @@ func Annotated() string {
 }
 
 // Schema is a JSON schema of Pulumi.<stack>.yaml, for editors.
-func Schema() ([]byte, error) {
-	config := Keys().Schema()
+func Schema() ([]byte, error) { return SchemaOf(Keys(), Namespace, "Stack config of threetier") }
+
+// SchemaOf is a JSON schema of a Pulumi.<stack>.yaml with these keys, whose own begin with the namespace.
+func SchemaOf(table keys.Table, namespace, title string) ([]byte, error) {
+	config := table.Schema()
 	// Other providers' keys stand in the same file.
 	config["additionalProperties"] = true
 	config["propertyNames"] = keys.Schema{"anyOf": []any{
-		keys.Schema{"enum": Keys().Names()},
-		keys.Schema{"not": keys.Schema{"pattern": programsNames(Keys())}},
+		keys.Schema{"enum": table.Names()},
+		keys.Schema{"not": keys.Schema{"pattern": programsNames(table, namespace)}},
 	}}
 	file := keys.Schema{"config": config}
 	for _, name := range FileKeys {
@@ -39,7 +42,7 @@ func Schema() ([]byte, error) {
 	}
 	return json.MarshalIndent(keys.Schema{
 		"$schema":              "http://json-schema.org/draft-07/schema#",
-		"title":                "Stack config of threetier",
+		"title":                title,
 		"type":                 "object",
 		"properties":           file,
 		"required":             []string{"config"},
@@ -54,19 +57,23 @@ var FileKeys = []string{"config", "secretsprovider", "encryptedkey", "encryption
 
 // programsNames is a pattern of names in the program's namespace, however it is spelled, of the program's keys without one,
 // which Pulumi would put into the project's, and of keys that are gone.
-func programsNames(table keys.Table) string {
-	var namespace strings.Builder
-	for _, letter := range Namespace {
-		fmt.Fprintf(&namespace, "[%c%c]", unicode.ToUpper(letter), letter)
+func programsNames(table keys.Table, namespace string) string {
+	var prefix strings.Builder
+	for _, letter := range namespace {
+		fmt.Fprintf(&prefix, "[%c%c]", unicode.ToUpper(letter), letter)
 	}
 	var own, gone []string
 	for _, key := range table {
-		if name, isOwn := strings.CutPrefix(key.Name, Namespace+":"); isOwn {
+		if name, isOwn := strings.CutPrefix(key.Name, namespace+":"); isOwn {
 			own = append(own, name)
 		}
 		for _, was := range key.Was {
 			gone = append(gone, was[0])
 		}
 	}
-	return "^(" + namespace.String() + ":|(" + strings.Join(own, "|") + ")([.]|$)|" + constraint.Either(gone) + "$)"
+	pattern := "^(" + prefix.String() + ":|(" + strings.Join(own, "|") + ")([.]|$)"
+	if len(gone) > 0 {
+		pattern += "|" + constraint.Either(gone) + "$"
+	}
+	return pattern + ")"
 }

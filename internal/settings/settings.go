@@ -47,13 +47,13 @@ type Settings struct {
 // Load reads the stack config.
 func Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
-	ps := unknown(ctx.Project(), configNames(ctx))
+	ps := Unknown(Namespace, Keys(), ctx.Project(), ConfigNames(ctx))
 	for _, key := range settings.keys() {
 		if raw, given := ctx.GetConfig(key.Name); given {
 			ps = append(ps, key.Read(raw, ctx.IsConfigSecret(key.Name), Keys().Secrets())...)
 		}
 	}
-	ps = append(ps, credentials(configNames(ctx), settings.Cluster.EKS)...)
+	ps = append(ps, credentials(ConfigNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
 	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
 	if len(ps) == 0 {

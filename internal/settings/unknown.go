@@ -15,9 +15,9 @@ import (
 	"threetier/internal/problems"
 )
 
-// configNames are all keys of the stack config, which the Context can't list. The engine hands them to a program in a
+// ConfigNames are all keys of the stack config, which the Context can't list. The engine hands them to a program in a
 // variable; a run without an engine has a value of the same name in the Context.
-func configNames(ctx *pulumi.Context) []string {
+func ConfigNames(ctx *pulumi.Context) []string {
 	text, given := ctx.Value(pulumi.EnvConfig).(string)
 	if !given {
 		text = os.Getenv(pulumi.EnvConfig)
@@ -29,17 +29,16 @@ func configNames(ctx *pulumi.Context) []string {
 	return slices.Sorted(maps.Keys(config))
 }
 
-// unknown are the top-level keys in the program's namespace that it doesn't know. Other namespaces are other
-// programs' affair, except one that is nearly the program's own, and the project's with one of the program's keys: Pulumi
-// puts a key without a namespace there.
-func unknown(project string, given []string) problems.List {
-	table := Keys()
+// Unknown are the top-level keys that are meant for the program of a namespace, and that it doesn't know. Other namespaces
+// are other programs' affair, except one that is nearly the program's own, and the project's with one of the program's
+// keys: Pulumi puts a key without a namespace there.
+func Unknown(ours string, table keys.Table, project string, given []string) problems.List {
 	known := table.Names()
 	var ps problems.List
 	for _, name := range given {
 		namespace, path, _ := strings.Cut(name, ":")
 		key, rest, nested := strings.Cut(path, ".")
-		own := Namespace + ":" + key
+		own := ours + ":" + key
 		isOwn := slices.Contains(known, own)
 		problem := problems.Problem{Path: name, Value: "unknown"}
 		switch instead := table.Gone(name); {
@@ -47,14 +46,14 @@ func unknown(project string, given []string) problems.List {
 			problem.Value, problem.Want = "gone", instead
 		case slices.Contains(known, name):
 			continue
-		case namespace == Namespace && isOwn && nested:
+		case namespace == ours && isOwn && nested:
 			problem.Want = fmt.Sprintf("%s: %s: in a key's name, a dot is no level", own, flow(rest))
-		case namespace == Namespace:
+		case namespace == ours:
 			problem.Want = "one of " + strings.Join(known, ", ") + keys.Hint(own, known)
 		case namespace == project && !slices.ContainsFunc(known, func(known string) bool { return strings.EqualFold(known, own) }):
 			continue
-		case namespace == project, keys.Near(namespace, Namespace):
-			problem.Want = fmt.Sprintf("a key that begins with %s:, whatever the project is called%s", Namespace, keys.Hint(own, known))
+		case namespace == project, keys.Near(namespace, ours):
+			problem.Want = fmt.Sprintf("a key that begins with %s:, whatever the project is called%s", ours, keys.Hint(own, known))
 		default:
 			continue
 		}

@@ -23,7 +23,7 @@ var console = regexp.MustCompile("(?ms)(?:<!-- (not run: [^\n]+) -->\n)?^ *```(?
 func everything() map[string]bool {
 	known := map[string]bool{"state": true, "database": true, "bucket acme-pulumi-state": true, "role threetier-images": true, "role acme-developers": true}
 	for _, stack := range []string{"dev", "prod"} {
-		for _, fact := range []string{"stack ", "up ", "cluster acme-", "context acme-", "alias/pulumi-"} {
+		for _, fact := range []string{"stack ", "platform ", "up ", "cluster acme-", "context acme-", "alias/pulumi-"} {
 			known[fact+stack] = true
 		}
 		known["named "+stack+" backend"], known["named "+stack+" frontend"] = true, true
@@ -38,8 +38,8 @@ func everything() map[string]bool {
 func checkout(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	script := `cp -r docs bin Makefile Pulumi.*.yaml Pulumi.yaml "$1" && mkdir -p "$1/tests" && cp -r tests/plan "$1/tests/" &&
-		cp *.md "$1" && mkdir -p "$1/local" && cp local/*.md "$1/local" && cd "$1" && rm bin/local && git init --quiet`
+	script := `cp -r docs bin platform Makefile Pulumi.*.yaml Pulumi.yaml "$1" && mkdir -p "$1/tests" && cp -r tests/plan "$1/tests/" &&
+		cp *.md "$1" && mkdir -p "$1/local" && cp local/*.md "$1/local" && cd "$1" && rm bin/local bin/account && git init --quiet`
 	cmd := exec.Command("sh", "-euc", script, "sh", dir)
 	cmd.Dir = project.Root()
 	said, err := cmd.CombinedOutput()
@@ -48,7 +48,7 @@ func checkout(t *testing.T) string {
 }
 
 // tools are those that the pages use and this machine need not have; of sed, the one of macOS.
-var tools = []string{"aws", "curl", "docker", "eksctl", "gh", "git", "kubectl", "make", "npm", "pulumi", "sed"}
+var tools = []string{"aws", "curl", "docker", "gh", "git", "kubectl", "make", "pulumi", "sed"}
 
 var stubs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "stubs")
@@ -80,7 +80,9 @@ func inWorld(t *testing.T, dir, script string, known map[string]bool, env ...str
 	t.Helper()
 	bin, err := stubs()
 	require.NoError(t, err)
-	require.NoError(t, os.Symlink(filepath.Join(bin, "stub"), filepath.Join(dir, "bin", "local")))
+	for _, own := range []string{"local", "account"} {
+		require.NoError(t, os.Symlink(filepath.Join(bin, "stub"), filepath.Join(dir, "bin", own)))
+	}
 	home := t.TempDir()
 	file := filepath.Join(home, "world")
 	text, err := json.Marshal(known)
@@ -132,28 +134,16 @@ func TestCommandsOfTheFirstDeployRunInTheirOrder(t *testing.T) {
 	require.NoError(t, inWorld(t, dir, script, map[string]bool{}, "ORG=initech"))
 }
 
-// Who already has stacks gives them roles, which don't exist yet.
-func TestCommandsOfTheRolesRunInTheirOrder(t *testing.T) {
-	known := everything()
-	delete(known, "role threetier-images")
-	dir := checkout(t)
-	require.NoError(t, inWorld(t, dir, commands(t, dir, "docs/how-to/roles.md"), known, signedIn...))
-}
-
 // All other pages are for somebody whose stacks run. Each block is run, or says why not.
 func TestCommandsOfEveryPageAreKnown(t *testing.T) {
 	for name := range pages(t) {
-		if name == "docs/tutorials/first-deploy-to-aws.md" || name == "docs/how-to/roles.md" {
+		if name == "docs/tutorials/first-deploy-to-aws.md" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			known := everything()
-			if name == "docs/how-to/cluster.md" { // before the first stack, and after the last
-				known = map[string]bool{}
-			}
 			dir := checkout(t)
-			assert.NoError(t, inWorld(t, dir, commands(t, dir, name), known, signedIn...))
+			assert.NoError(t, inWorld(t, dir, commands(t, dir, name), everything(), signedIn...))
 		})
 	}
 }
@@ -161,15 +151,20 @@ func TestCommandsOfEveryPageAreKnown(t *testing.T) {
 // The stubs can tell a wrong order: each of these was once on a page.
 func TestStubsRefuseWhatIsNotThereYet(t *testing.T) {
 	for command, want := range map[string]string{
-		"aws iam put-role-policy --role-name threetier-deploy-dev":                                           "want role threetier-deploy-dev",
-		"aws s3api put-bucket-policy --bucket other-pulumi-state --policy file://docs/iam/state-bucket.json": "policy of another bucket",
-		"aws iam create-policy --policy-name threetier-apps --policy-document file://boundary.json":          "boundary.json: no such file",
-		"AWS_REGION= aws sts get-caller-identity":                                                            "no profile or no region",
+		"aws iam put-role-policy --role-name threetier-deploy-dev": "want role threetier-deploy-dev",
+		"bin/account remove": "want stack dev",
+		"bin/account create && pulumi -C platform up --stack dev && bin/account remove":                                                   "want no cluster acme-dev",
+		"bin/account create && make images STACK=dev":                                                                                     "want cluster acme-dev",
+		"bin/account create && pulumi -C platform up --stack dev && pulumi up --stack dev":                                                "want named dev backend",
+		"bin/account create && pulumi -C platform up --stack dev && pulumi -C platform destroy --stack dev":                               "want images may go",
+		"bin/account create && pulumi -C platform up --stack dev && make images STACK=dev && pulumi up --stack dev && bin/account remove": "want no up dev",
+		"aws iam create-policy --policy-name threetier-apps --policy-document file://boundary.json":                                       "boundary.json: no such file",
+		"AWS_REGION= aws sts get-caller-identity":                                                                                         "no profile or no region",
 		"pulumi up --stack dev":                                  "want stack dev",
 		`sed 's/\(acme\|pulumi\)-STACK/x/' docs/iam/deploy.json`: "only GNU's sed knows",
 		"kubectl --namespace x rollout undo deployment y":        "no such command is known",
 	} {
-		known := map[string]bool{"context any": true, "bucket other-pulumi-state": true}
+		known := map[string]bool{"context any": true}
 		assert.ErrorContains(t, inWorld(t, checkout(t), command, known, signedIn...), want, command)
 	}
 }

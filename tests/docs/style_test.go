@@ -9,7 +9,7 @@ import (
 )
 
 // generated pages are written by a command.
-var generated = map[string]bool{"docs/config.md": true, "docs/cost-of-changes.md": true, "docs/reference/scale.md": true}
+var generated = map[string]bool{"docs/config.md": true, "docs/platform.md": true, "docs/cost-of-changes.md": true, "docs/reference/scale.md": true}
 
 var front = regexp.MustCompile(`^# [^\n]+\n\n\*\*For:\*\* [^\n]+\. \*\*You need:\*\* [^\n]+\. \*\*Time:\*\* [^\n]+\.`)
 

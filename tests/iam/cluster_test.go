@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,18 +71,23 @@ func may(all []object, group, namespace, verb, apiGroup, resource string) bool {
 	})
 }
 
-// inCluster are the page's own files as it applies them to a cluster of both stacks and the drill.
+// inCluster are the objects that the platforms of dev and prod register, as in one cluster, and the groups of their roles.
 func inCluster(t testing.TB) (all []object, groups map[string]string) {
 	t.Helper()
-	all, groups = objects(t, read(t, "cluster-role.yaml")), map[string]string{}
-	for _, each := range commands(t) {
-		if each.Args[0] == "kubectl" && each.Stdin[0] != "" {
-			assert.NotContains(t, each.Stdin[0], "STACK")
-			all = append(all, objects(t, each.Stdin[0])...)
+	groups = map[string]string{}
+	for _, run := range platforms(t) {
+		for _, res := range run.Resources {
+			if !strings.HasPrefix(res.Type, "kubernetes:") {
+				continue
+			}
+			text, err := json.Marshal(res.Plain())
+			require.NoError(t, err)
+			assert.NotContains(t, string(text), "STACK")
+			all = append(all, objects(t, string(text))...)
 		}
-		if slices.Contains(each.Args, "create-access-entry") {
-			_, role, _ := strings.Cut(each.of("--principal-arn"), ":role/threetier-")
-			groups[role] = each.of("--kubernetes-groups")
+		for _, entry := range run.All("aws:eks/accessEntry:AccessEntry") {
+			_, role, _ := strings.Cut(entry.Input(t, "principalArn").(string), ":role/threetier-")
+			groups[role] = strings.Trim(fmt.Sprint(entry.Input(t, "kubernetesGroups")), "[]")
 		}
 	}
 	return all, groups
@@ -122,7 +128,8 @@ func kinds(t testing.TB) map[[2]string]bool {
 func TestRolesOfAStackWriteInItsNamespaceAlone(t *testing.T) {
 	all, groups := inCluster(t)
 	assert.Equal(t, map[string]string{"preview-dev": "threetier:dev", "deploy-dev": "threetier:dev", "preview-prod": "threetier:prod",
-		"deploy-prod": "threetier:prod", "drill-prod": "threetier:prod-drill"}, groups)
+		"deploy-prod": "threetier:prod", "drill-prod": "threetier:prod-drill", "reader-dev": "", "reader-prod": "",
+		"on-call-dev": "threetier:dev threetier:dev-on-call", "on-call-prod": "threetier:prod threetier:prod-on-call"}, groups)
 	wanted := map[string]bool{}
 	for of := range kinds(t) {
 		for verb := range strings.FieldsSeq(toChange) {
@@ -165,6 +172,14 @@ func TestRolesOfAStackWriteInItsNamespaceAlone(t *testing.T) {
 		}
 	}
 	assert.Greater(t, tried, 1000)
+	for _, stack := range []string{"dev", "prod"} {
+		for _, namespace := range []string{name + "-dev", name + "-prod", "kube-system", ""} {
+			for verb := range strings.FieldsSeq(toChange) {
+				own := namespace == name+"-"+stack && verb == "create"
+				assert.Equal(t, own, may(all, "threetier:"+stack+"-on-call", namespace, verb, "", "pods/exec"), "%s in %q: %s pods/exec", stack, namespace, verb)
+			}
+		}
+	}
 	for of := range kinds(t) {
 		assert.True(t, may(all, "threetier:dev", name+"-dev", "patch", of[0], of[1]), "%v: name its kind in docs/iam/cluster-role.yaml", of)
 	}

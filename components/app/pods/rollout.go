@@ -72,6 +72,6 @@ func (t Set) patience() pulumi.ResourceOption {
 	if t.MaxSurge != "" {
 		groups = 1
 	}
-	seconds := fmt.Sprintf("%ds", groups*t.RolloutSeconds)
-	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: seconds, Update: seconds})
+	// The first pods start together.
+	return pulumi.Timeouts(&pulumi.CustomTimeouts{Create: fmt.Sprintf("%ds", t.RolloutSeconds), Update: fmt.Sprintf("%ds", groups*t.RolloutSeconds)})
 }

@@ -161,6 +161,7 @@ func open(ctx context.Context, cfg Config) (*Account, error) {
 		return nil, err
 	}
 	a.kinds = a.names()
+	maps.Copy(a.kinds, a.platform())
 	maps.Copy(a.kinds, recorded.Kinds(all))
 	maps.Copy(a.kinds, a.rds.Kinds())
 	return a, nil

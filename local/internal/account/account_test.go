@@ -60,6 +60,7 @@ func newFixture(t *testing.T) *fixture {
 	block := fmt.Sprintf("127.%d.%d", 1+rand.N(200), rand.N(250))
 	f := &fixture{T: t, cfg: Config{
 		Checkout: checkout, Dir: dir, Socket: filepath.Join(dir, "api.sock"), HostsFile: filepath.Join(dir, "hosts"),
+		ClusterEndpoint: "https://10.0.0.10:6443", ClusterCAFile: filepath.Join(dir, "cluster.pem"), // which isn't there yet
 		Networks: map[string]string{"a": block + ".0/25", "b": block + ".128/25"},
 	}}
 	if testing.Verbose() {

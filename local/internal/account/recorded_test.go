@@ -1,6 +1,7 @@
 package account
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,85 @@ func TestRefusals(t *testing.T) {
 		{recorded.KindSecretVersion, props{"secretId": "no", "secretString": "x"}, "ResourceNotFoundException", "can't find"},
 		{recorded.KindSecretVersion, props{"secretId": "taken"}, "InvalidParameterException", "SecretString"},
 	})
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and the API references of EKS, ECR, IAM and SNS
+func TestRefusalsOfAPlatform(t *testing.T) {
+	f := newFixture(t)
+	role := f.create(recorded.KindRole, props{"name": "control", "assumeRolePolicy": testTrustPolicy})
+	vpc := f.create(kindVPC, props{"cidrBlock": "10.20.0.0/16"}).ID
+	subnet := func(cidr, zone string) props { return props{"vpcId": vpc, "cidrBlock": cidr, "availabilityZone": zone} }
+	a, b := f.create(kindSubnet, subnet("10.20.0.0/18", "eu-west-1a")).ID, f.create(kindSubnet, subnet("10.20.64.0/18", "eu-west-1b")).ID
+	address := f.create(kindAddress, props{"domain": "vpc"}).ID
+	f.refusals([]refusal{{kindNAT, props{"subnetId": a, "allocationId": address}, "Gateway.NotAttached", vpc}})
+	internet := f.create(kindInternet, props{"vpcId": vpc}).ID
+	nat := f.create(kindNAT, props{"subnetId": a, "allocationId": address}).ID
+	table := f.create(kindTable, props{"vpcId": vpc}).ID
+	route := f.create(kindRoute, props{"routeTableId": table, "destinationCidrBlock": "0.0.0.0/0", "natGatewayId": nat}).ID
+	associated := f.create(kindAssociation, props{"routeTableId": table, "subnetId": b}).ID
+	on := map[string]any{"enabled": true}
+	cluster := props{"name": "acme", "roleArn": "arn:aws:iam::123456789012:role/" + role.ID, "computeConfig": on, "storageConfig": map[string]any{"blockStorage": on},
+		"kubernetesNetworkConfig": map[string]any{"elasticLoadBalancing": on}, "vpcConfig": map[string]any{"subnetIds": []string{a, b}}}
+	f.refusals([]refusal{{kindCluster, cluster, "ServiceUnavailableException", "no cluster yet"}})
+	if err := os.WriteFile(f.cfg.ClusterCAFile, []byte("certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.create(kindCluster, cluster)
+	entry := props{"clusterName": "acme", "principalArn": "arn:aws:iam::123456789012:role/deploy"}
+	f.create(kindEntry, entry)
+	f.create(kindRepository, props{"name": "taken"})
+	f.create(kindProvider, props{"url": "https://token.actions.githubusercontent.com"})
+	policy := f.create(kindPolicy, props{"name": "taken", "policy": testTrustPolicy}).ID
+	attached := f.create(recorded.KindAttachment, props{"role": role.ID, "policyArn": policy}).ID
+	f.create(kindTopic, props{"name": "taken"})
+	f.create(kindBudget, props{"name": "taken"})
+	f.refusals([]refusal{
+		{kindVPC, props{"cidrBlock": "10.0.0.0/8"}, "InvalidVpc.Range", "10.0.0.0/8"},
+		{kindSubnet, props{"vpcId": "vpc-no", "cidrBlock": "10.20.0.0/18", "availabilityZone": "eu-west-1a"}, "InvalidVpcID.NotFound", "vpc-no"},
+		{kindSubnet, subnet("10.21.0.0/18", "eu-west-1a"), "InvalidSubnet.Range", "10.21.0.0/18"},
+		{kindSubnet, subnet("10.20.32.0/20", "eu-west-1a"), "InvalidSubnet.Conflict", "conflicts with another subnet"},
+		{kindSubnet, subnet("10.20.128.0/18", "us-east-1a"), "InvalidParameterValue", "us-east-1a"},
+		{kindInternet, props{"vpcId": vpc}, "Resource.AlreadyAssociated", vpc},
+		{kindNAT, props{"subnetId": "no", "allocationId": address}, "InvalidSubnetID.NotFound", "no"},
+		{kindNAT, props{"subnetId": a, "allocationId": "no"}, "InvalidAllocationID.NotFound", "no"},
+		{kindNAT, props{"subnetId": a, "allocationId": address}, "Resource.AlreadyAssociated", address},
+		{kindRoute, props{"routeTableId": "no", "gatewayId": internet}, "InvalidRouteTableID.NotFound", "no"},
+		{kindRoute, props{"routeTableId": table}, "InvalidParameterCombination", "exactly one"},
+		{kindRoute, props{"routeTableId": table, "gatewayId": "no"}, "InvalidInternetGatewayID.NotFound", "no"},
+		{kindRoute, props{"routeTableId": table, "natGatewayId": "no"}, "InvalidNatGatewayID.NotFound", "no"},
+		{kindRoute, props{"routeTableId": table, "gatewayId": internet, "destinationCidrBlock": "0.0.0.0/0"}, "RouteAlreadyExists", "0.0.0.0/0"},
+		{kindAssociation, props{"routeTableId": table, "subnetId": "no"}, "InvalidSubnetID.NotFound", "no"},
+		{kindAssociation, props{"routeTableId": table, "subnetId": b}, "Resource.AlreadyAssociated", table},
+		{kindCluster, cluster, "ResourceInUseException", "Cluster already exists with name: acme"},
+		{kindCluster, state.Merge(cluster, props{"name": "x", "storageConfig": nil}), "InvalidParameterException", "fully enabled or fully disabled"},
+		{kindCluster, state.Merge(cluster, props{"name": "x", "vpcConfig": map[string]any{"subnetIds": []string{a}}}), "InvalidParameterException", "two different AZs"},
+		{kindCluster, state.Merge(cluster, props{"name": "x", "roleArn": "arn:aws:iam::123456789012:role/no"}), "InvalidParameterException", "does not exist"},
+		{kindAddon, props{"clusterName": "no", "addonName": "metrics-server"}, "ResourceNotFoundException", "No cluster found for name: no"},
+		{kindEntry, entry, "ResourceInUseException", "access-entry"},
+		{kindEntryPolicy, props{"clusterName": "acme", "principalArn": "arn:no"}, "ResourceNotFoundException", "arn:no"},
+		{kindRepository, props{"name": "taken"}, "RepositoryAlreadyExistsException", "taken"},
+		{kindLifecycle, props{"repository": "no"}, "RepositoryNotFoundException", "no"},
+		{kindProvider, props{"url": "https://token.actions.githubusercontent.com"}, "EntityAlreadyExists", "Provider with url"},
+		{kindPolicy, props{"name": "taken", "policy": testTrustPolicy}, "EntityAlreadyExists", "taken"},
+		{kindTopic, props{"name": "taken"}, "InvalidParameter", "taken"},
+		{kindSubscriber, props{"topic": "no", "protocol": "email"}, "NotFound", "no"},
+		{kindBudget, props{"name": "taken"}, "DuplicateRecordException", "taken"},
+	})
+	// From the outside in, AWS refuses; from the inside out, all of it goes.
+	for _, c := range []struct{ kind, id, code string }{
+		{kindVPC, vpc, "DependencyViolation"}, {kindSubnet, a, "DependencyViolation"}, {kindSubnet, b, "DependencyViolation"}, {kindInternet, internet, "DependencyViolation"},
+		{kindAddress, address, "InvalidIPAddress.InUse"}, {kindTable, table, "DependencyViolation"}, {kindPolicy, policy, "DeleteConflict"}, {recorded.KindRole, role.ID, "DeleteConflict"},
+	} {
+		if err := f.remove(c.kind, c.id, nil); err == nil || err.Code != c.code {
+			t.Errorf("remove %s: %v, want %s", c.kind, err, c.code)
+		}
+	}
+	for _, c := range [][2]string{{kindCluster, "acme"}, {kindAssociation, associated}, {kindRoute, route}, {kindNAT, nat}, {kindAddress, address}, {kindTable, table},
+		{kindInternet, internet}, {kindSubnet, a}, {kindSubnet, b}, {kindVPC, vpc}, {recorded.KindAttachment, attached}, {kindPolicy, policy}, {recorded.KindRole, role.ID}} {
+		if err := f.remove(c[0], c[1], nil); err != nil {
+			t.Errorf("remove %s: %v", c[0], err)
+		}
+	}
 }
 
 func TestInstanceRefusals(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // replacesFile is the table that the gate of `make plan` embeds: what a pull request is told to replace is what the
@@ -30,7 +31,8 @@ func readReplaces(checkout string) (replaces, error) {
 			return nil, fmt.Errorf("%s has no line for %s", replacesFile, token)
 		}
 		for _, name := range names {
-			if _, ok := known.inputs[name]; !ok {
+			input, _, _ := strings.Cut(name, ".")
+			if _, ok := known.inputs[input]; !ok {
 				return nil, fmt.Errorf("%s names %s of %s, which the stand-in for AWS doesn't know", replacesFile, name, token)
 			}
 		}

@@ -75,9 +75,49 @@ func all(r *rig) map[string]state {
 		"records": []any{validation["resourceRecordValue"]}, "ttl": 300, "allowOverwrite": true})
 	add("aws:acm/certificateValidation:CertificateValidation", "shop", map[string]any{"certificateArn": certificate.id,
 		"validationRecordFqdns": []any{record.outputs["fqdn"].StringValue()}})
+	ofPlatform(r, add, role)
 	// One that is issued at once, since the record is there: it reads as it was made.
 	add("aws:acm/certificate:Certificate", "again", map[string]any{"domainName": "shop.example.org", "validationMethod": "DNS", "tags": map[string]any{"stack": "dev"}})
 	return made
+}
+
+// ofPlatform makes one resource of every type of a platform, in an order that AWS takes.
+func ofPlatform(r *rig, add func(token, name string, inputs map[string]any) state, role state) {
+	r.Helper()
+	vpc := add("aws:ec2/vpc:Vpc", "p", map[string]any{"cidrBlock": "10.20.0.0/16", "enableDnsSupport": true})
+	subnet := add("aws:ec2/subnet:Subnet", "a", map[string]any{"vpcId": vpc.id, "cidrBlock": "10.20.0.0/18", "availabilityZone": "eu-west-1a"})
+	second := r.create("aws:ec2/subnet:Subnet", "b", map[string]any{"vpcId": vpc.id, "cidrBlock": "10.20.64.0/18", "availabilityZone": "eu-west-1b"})
+	internet := add("aws:ec2/internetGateway:InternetGateway", "p", map[string]any{"vpcId": vpc.id})
+	address := add("aws:ec2/eip:Eip", "p", map[string]any{"domain": "vpc"})
+	add("aws:ec2/natGateway:NatGateway", "p", map[string]any{"allocationId": address.id, "subnetId": subnet.id})
+	table := add("aws:ec2/routeTable:RouteTable", "p", map[string]any{"vpcId": vpc.id})
+	add("aws:ec2/route:Route", "p", map[string]any{"routeTableId": table.id, "destinationCidrBlock": "0.0.0.0/0", "gatewayId": internet.id})
+	add("aws:ec2/routeTableAssociation:RouteTableAssociation", "p", map[string]any{"routeTableId": table.id, "subnetId": subnet.id})
+	add("aws:ec2/vpcEndpoint:VpcEndpoint", "p", map[string]any{"vpcId": vpc.id, "serviceName": "com.amazonaws.eu-west-1.s3", "routeTableIds": []any{table.id}})
+	add("aws:ec2/flowLog:FlowLog", "p", map[string]any{"vpcId": vpc.id, "trafficType": "ALL", "logDestination": "arn:aws:logs:eu-west-1:123456789012:log-group:x",
+		"iamRoleArn": role.outputs["arn"].StringValue()})
+	on := map[string]any{"enabled": true}
+	cluster := add("aws:eks/cluster:Cluster", "p", map[string]any{"name": "acme-dev", "version": "1.35", "roleArn": role.outputs["arn"].StringValue(),
+		"accessConfig": map[string]any{"authenticationMode": "API"}, "bootstrapSelfManagedAddons": false,
+		"computeConfig": map[string]any{"enabled": true, "nodePools": []any{"system"}}, "kubernetesNetworkConfig": map[string]any{"elasticLoadBalancing": on},
+		"storageConfig": map[string]any{"blockStorage": on}, "upgradePolicy": map[string]any{"supportType": "STANDARD"},
+		"enabledClusterLogTypes": []any{"audit"}, "vpcConfig": map[string]any{"subnetIds": []any{subnet.id, second.id}, "endpointPublicAccess": true}})
+	add("aws:eks/addon:Addon", "p", map[string]any{"clusterName": cluster.id, "addonName": "metrics-server"})
+	entry := map[string]any{"clusterName": cluster.id, "principalArn": role.outputs["arn"].StringValue()}
+	add("aws:eks/accessEntry:AccessEntry", "p", entry)
+	add("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "p", map[string]any{"clusterName": cluster.id, "principalArn": entry["principalArn"],
+		"policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", "accessScope": map[string]any{"type": "namespace", "namespaces": []any{"shop"}}})
+	repository := add("aws:ecr/repository:Repository", "p", map[string]any{"name": "acme/backend", "forceDelete": false, "imageTagMutability": "IMMUTABLE",
+		"imageScanningConfiguration": map[string]any{"scanOnPush": true}})
+	add("aws:ecr/lifecyclePolicy:LifecyclePolicy", "p", map[string]any{"repository": repository.id, "policy": `{"rules": []}`})
+	add("aws:iam/openIdConnectProvider:OpenIdConnectProvider", "p", map[string]any{"url": "https://token.actions.githubusercontent.com", "clientIdLists": []any{"sts.amazonaws.com"}})
+	add("aws:iam/policy:Policy", "p", map[string]any{"name": "threetier-apps", "policy": trustPolicy})
+	topic := add("aws:sns/topic:Topic", "p", map[string]any{"name": "acme-dev-alerts"})
+	add("aws:sns/topicPolicy:TopicPolicy", "p", map[string]any{"arn": topic.id, "policy": trustPolicy})
+	add("aws:sns/topicSubscription:TopicSubscription", "p", map[string]any{"topic": topic.id, "protocol": "email", "endpoint": "a@example.org"})
+	add("aws:budgets/budget:Budget", "p", map[string]any{"name": "dev", "budgetType": "COST", "timeUnit": "MONTHLY", "limitAmount": "350", "limitUnit": "USD",
+		"notifications": []any{map[string]any{"comparisonOperator": "GREATER_THAN", "notificationType": "ACTUAL", "threshold": 80, "thresholdType": "PERCENTAGE",
+			"subscriberSnsTopicArns": []any{topic.id}}}})
 }
 
 // plainText are the texts of an output.

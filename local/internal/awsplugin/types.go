@@ -412,7 +412,7 @@ var filters = input{shape: aRecord, fields: map[string]shape{"name": aText, "val
 
 // providerInputs are the provider's settings that mean something here, or may be ignored: credentials and their checks.
 var providerInputs = map[string]input{
-	"region": {}, "profile": {}, "accessKey": {secret: true}, "secretKey": {secret: true}, "token": {secret: true},
+	"allowedAccountIds": {shape: aSet}, "region": {}, "profile": {}, "accessKey": {secret: true}, "secretKey": {secret: true}, "token": {secret: true},
 	"defaultTags": {}, "maxRetries": {}, "retryMode": {}, "skipCredentialsValidation": {}, "skipMetadataApiCheck": {},
 	"skipRegionValidation": {}, "skipRequestingAccountId": {}, "version": {}, "pluginDownloadURL": {},
 }
