@@ -293,9 +293,20 @@ func (m *MapRow) Apart(key string, other map[string]pulumi.StringInput) *MapRow 
 // below a top-level key is secret, not which: so all of them are kept as secrets then.
 func Environment(name string, into *map[string]pulumi.StringInput, secret bool) *MapRow {
 	m := &MapRow{row: newRow(name, "map of strings")}
-	m.key.Constraint, m.key.Default, m.key.Secret = &m.is, "{}", true
+	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Kept, m.key.waits = &m.is, "{}", true, secret, true
 	m.key.read = func(r *reader, path string, value any) {
 		*into = map[string]pulumi.StringInput{}
+		fields, isMap := value.(map[string]any)
+		if isMap {
+			fields = maps.Clone(fields)
+			value = fields
+		}
+		for name, field := range fields {
+			if later, waits := field.(Later); waits {
+				(*into)[name] = pulumi.ToSecret(later.Text).(pulumi.StringOutput)
+				delete(fields, name)
+			}
+		}
 		for name, text := range r.texts(path, value) {
 			if secret || r.secret {
 				(*into)[name] = secretString(text)

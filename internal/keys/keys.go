@@ -40,6 +40,8 @@ type Key struct {
 	Default string
 	// Secret tells that the value may be given as {secure: …}.
 	Secret bool
+	// Kept tells that the value is kept secret however it is given.
+	Kept bool
 	// Example is a value, written as in YAML.
 	Example string
 	// Doc is one or two sentences for the reference.
@@ -48,6 +50,8 @@ type Key struct {
 	read  func(r *reader, path string, value any)
 	fill  func()
 	check func(path string) problems.List
+	// waits tells that a resource takes the value, and waits for it: nothing else depends on it.
+	waits bool
 	// needed tells that the value is missing where there is none.
 	needed bool
 	// refused is what other fields say against the value.

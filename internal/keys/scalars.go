@@ -260,7 +260,7 @@ func (t *TextRow) Is(of constraint.Text) *TextRow {
 
 // Hidden is Secret, and keeps the value out of every message.
 func (t *TextRow) Hidden() *TextRow {
-	t.is.Secret, t.key.Secret = true, true
+	t.is.Secret, t.key.Secret, t.key.Kept = true, true, true
 	return t
 }
 
@@ -279,7 +279,7 @@ func (t *TextRow) Means(value string) *TextRow {
 // SecretText is the row of a string that becomes a secret output.
 func SecretText(name string, into *pulumi.StringInput) *row {
 	s := newRow(name, "string")
-	s.key.Secret = true
+	s.key.Secret, s.key.Kept, s.key.waits = true, true, true
 	s.key.check = func(path string) problems.List {
 		if *into == nil {
 			return s.absent(path, "a string")
@@ -287,11 +287,14 @@ func SecretText(name string, into *pulumi.StringInput) *row {
 		return nil
 	}
 	s.key.read = func(r *reader, path string, value any) {
-		if text, isText := value.(string); isText {
-			*into = secretString(text)
-			return
+		switch value := value.(type) {
+		case string:
+			*into = secretString(value)
+		case Later:
+			*into = pulumi.ToSecret(value.Text).(pulumi.StringOutput)
+		default:
+			r.refuse(path, value, "a string")
 		}
-		r.refuse(path, value, "a string")
 	}
 	return &s
 }
