@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 	"threetier/internal/stack"
+	"threetier/internal/version"
 )
 
 // text is a stack config's file.
@@ -157,34 +159,78 @@ func moves(t *testing.T, from, to *recorder.Recording) map[string]string {
 	return found
 }
 
+// changed are the resources that aren't the same in both forms.
+func changed(t *testing.T, program, component *recorder.Recording) (changed []string) {
+	t.Helper()
+	assert.Len(t, component.Resources, len(program.Resources)+1)
+	there := moves(t, program, component)
+	assert.Len(t, moves(t, component, program), len(there))
+	var pairs []string
+	for _, urn := range slices.SortedFunc(maps.Keys(there), func(a, b string) int { return len(b) - len(a) }) {
+		pairs = append(pairs, there[urn], urn, suffix(there[urn]), suffix(urn))
+	}
+	places := strings.NewReplacer(pairs...)
+	after := map[string]recorder.Resource{}
+	for _, res := range component.Resources {
+		after[res.URN] = res
+	}
+	for _, res := range program.Resources {
+		if shown(t, res, strings.NewReplacer()) != shown(t, after[there[res.URN]], places) {
+			changed = append(changed, res.Type+" "+res.Name)
+		}
+	}
+	return changed
+}
+
+func program(t *testing.T, name string) *recorder.Recording {
+	t.Helper()
+	return recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: project.StackConfig(t, name), ID: id, Answer: named})
+}
+
 // A stack moves from the program to the package and back: each resource is found again, and nothing of it changes.
 func TestAStackMovesFromTheProgramToThePackageAndBack(t *testing.T) {
-	for name, changes := range map[string][]string{"dev": nil, "prod": nil, "full": {
+	for name, want := range map[string][]string{"dev": nil, "prod": nil, "full": {
 		// It has a plain value beside a secret, and the program can't tell the two apart.
 		"kubernetes:core/v1:Secret app-worker-mailer-env", "kubernetes:apps/v1:Deployment app-worker-mailer", "kubernetes:apps/v1:DeploymentPatch app-worker-mailer",
 	}} {
-		program := recorder.MustRun(t, stack.Deploy, recorder.Options{Stack: name, Config: project.StackConfig(t, name), ID: id, Answer: named})
 		component, err := run(name, inputs(t, text(t, name)), region(t))
 		require.NoError(t, err)
-		assert.Len(t, component.Resources, len(program.Resources)+1)
-		there, back := moves(t, program, component), moves(t, component, program)
-		assert.Len(t, there, len(program.Resources))
-		assert.Len(t, back, len(program.Resources))
-		var pairs, changed []string
-		for _, urn := range slices.SortedFunc(maps.Keys(there), func(a, b string) int { return len(b) - len(a) }) {
-			pairs = append(pairs, there[urn], urn, suffix(there[urn]), suffix(urn))
+		assert.ElementsMatch(t, want, changed(t, program(t, name), component), name)
+	}
+}
+
+// The example in YAML is the stack dev: what is tried with the one holds for the other.
+func TestTheExampleInYAMLRegistersWhatTheStackDevDoes(t *testing.T) {
+	data, err := os.ReadFile("examples/yaml/Pulumi.yaml")
+	require.NoError(t, err)
+	var file struct {
+		Resources map[string]struct {
+			Type       string
+			Properties map[string]any
 		}
-		places := strings.NewReplacer(pairs...)
-		after := map[string]recorder.Resource{}
-		for _, res := range component.Resources {
-			after[res.URN] = res
-		}
-		for _, res := range program.Resources {
-			if shown(t, res, strings.NewReplacer()) != shown(t, after[there[res.URN]], places) {
-				changed = append(changed, res.Type+" "+res.Name)
-			}
-		}
-		assert.ElementsMatch(t, changes, changed, name)
+		Outputs map[string]string
+	}
+	require.NoError(t, yaml.Unmarshal(data, &file))
+	assert.Equal(t, "threetier:Stack", file.Resources["web"].Type)
+	component, err := run("dev", resource.NewPropertyMapFromMap(file.Resources["web"].Properties), region(t))
+	require.NoError(t, err)
+	assert.Empty(t, changed(t, program(t, "dev"), component))
+	for name, value := range file.Outputs {
+		assert.Equal(t, "${web."+name+"}", value)
+	}
+}
+
+// Each program is short, and stands on the page as it is tested.
+func TestTheExamplesAreThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(project.Root(), "docs/how-to/package.md"))
+	require.NoError(t, err)
+	tag := "github.com/OWNER/threetier/package@v" + version.Number
+	assert.Contains(t, string(page), "pulumi package add "+tag+"\n")
+	for _, file := range []string{"yaml/Pulumi.yaml", "typescript/index.ts", "python/__main__.py"} {
+		program, err := os.ReadFile(filepath.Join("examples", file))
+		require.NoError(t, err)
+		assert.LessOrEqual(t, strings.Count(string(program), "\n"), 25, file)
+		assert.Contains(t, string(page), "\n"+strings.Replace(string(program), "../../", tag, 1)+"```\n", file)
 	}
 }
 

@@ -26,8 +26,9 @@ func schema() ([]byte, error) {
 			"properties": outputs, "required": always,
 		}},
 		"language": keys.Schema{
-			"nodejs": keys.Schema{"respectSchemaVersion": true},
-			"python": keys.Schema{"respectSchemaVersion": true, "pyproject": keys.Schema{"enabled": true}},
+			// By default the name says where the package is from, and an import would differ between a tag and a path.
+			"nodejs": keys.Schema{"packageName": name, "respectSchemaVersion": true},
+			"python": keys.Schema{"packageName": name, "respectSchemaVersion": true, "pyproject": keys.Schema{"enabled": true}},
 		},
 	}, "", "  ")
 }

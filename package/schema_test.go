@@ -121,12 +121,3 @@ func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
 		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
 	}, secrets)
 }
-
-func TestTheOutputsAreThoseOfThePageAndOfAStack(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(project.Root(), "docs/reference/outputs.md"))
-	require.NoError(t, err)
-	for _, output := range stack.Outputs {
-		assert.Contains(t, string(page), "| `"+output.Name+"` | ")
-		assert.Contains(t, string(page), " | "+output.Doc+" |")
-	}
-}

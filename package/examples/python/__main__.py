@@ -1,5 +1,5 @@
 import pulumi
-import pulumi_threetier as threetier
+import threetier
 
 web = threetier.Stack("web",
     cluster={"eks": "acme-dev"},

@@ -1,4 +1,4 @@
-import * as threetier from "@pulumi/threetier";
+import * as threetier from "threetier";
 
 const web = new threetier.Stack("web", {
   cluster: { eks: "acme-dev" },
