@@ -53,6 +53,9 @@ func (s inYAML) onlyMoves(t *testing.T) {
 // destroyed in YAML: nothing is replaced, and no request is lost.
 func TestSlowAStackMovesToAProgramInYAMLAndBack(t *testing.T) {
 	t.Parallel()
+	if _, err := os.Stat(filepath.Join(root, ".names")); err == nil {
+		t.Skip("SKIPPED: wants the samples' own stack dev, this project has one of its own")
+	}
 	s := inYAML{newStack(t, "packaged", "Pulumi.dev.yaml"), t.TempDir()}
 	s.up(t)
 	must(t, "go build -o %s/pulumi-resource-threetier ./package", s.dir)
