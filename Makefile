@@ -98,9 +98,10 @@ test-fast: lint-workflows packages ## test the program over a recorder, nginx's 
 	go test ./...
 	cd local && go vet ./... && go test ./...
 
-test-apps: packages ## run the sample applications' own tests
+test-apps: packages ## run the sample applications' own tests, and the package's sample programs
 	apps/backend/test
 	apps/frontend/test
+	go test -tags examples -count=1 ./package
 
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e

@@ -234,7 +234,7 @@ func TestComponentsLeaveTheirArgsAsTheyWere(t *testing.T) {
 // The Secret was App's own before it was the backend's: by its alias it stays the same object, and no pod rolls.
 func TestDatabaseSecretIsKnownByItsFormerName(t *testing.T) {
 	r := runApp(t, nil)
-	require.Equal(t, []string{r.One(t, app.AppType).URN + " shop-database"},
+	require.Equal(t, []string{"urn:pulumi:dev::threetier::" + app.AppType + "$" + secretType + "::shop-database"},
 		r.Named(t, secretType, "shop-backend-database").Aliases)
 }
 

@@ -65,6 +65,7 @@ var rooms = map[string][]string{
 	"gate/plan/replacement": nil,
 	"gate/scorecard":        {"gate/recorder"},
 	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "internal/settings"},
+	"package":               {"internal/settings", "internal/stack", "internal/version"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/wrk", "tests/nginx"},
 	"cmd/images":            {"gate/images"},
 	"cmd/plan":              {"gate/plan"},
@@ -112,7 +113,7 @@ func TestDoorsLeadOneWay(t *testing.T) {
 		folder, err := filepath.Rel(root, filepath.Dir(path))
 		require.NoError(t, err)
 		isTest := strings.HasSuffix(path, "_test.go")
-		isProduct := slices.Contains([]string{".", "docs/iam", "platform"}, folder) || strings.HasPrefix(folder, "components") || strings.HasPrefix(folder, "internal")
+		isProduct := slices.Contains([]string{".", "docs/iam", "package", "platform"}, folder) || strings.HasPrefix(folder, "components") || strings.HasPrefix(folder, "internal")
 		for _, imported := range imports(t, path) {
 			local := strings.HasPrefix(folder, "local")
 			switch {

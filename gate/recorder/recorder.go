@@ -37,7 +37,7 @@ type Resource struct {
 	IgnoreChanges []string
 	// ReplaceOnChanges are the inputs that can't change in place.
 	ReplaceOnChanges []string
-	// Aliases are the names and URNs that the resource had before.
+	// Aliases are the URNs that the resource had before, or may have had.
 	Aliases []string
 	// Protect refuses deletion; DeleteBeforeReplace makes room for a replacement; RetainOnDelete only forgets.
 	Protect, DeleteBeforeReplace, RetainOnDelete bool
@@ -185,7 +185,12 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		registered.Timeouts[of] = limit
 	}
 	for _, alias := range rpc.GetAliases() {
-		registered.Aliases = append(registered.Aliases, cmp.Or(alias.GetUrn(), alias.GetSpec().GetParentUrn()+" "+alias.GetSpec().GetName()))
+		former := alias.GetSpec()
+		parent := cmp.Or(former.GetParentUrn(), rpc.GetParent())
+		if former.GetNoParent() {
+			parent = ""
+		}
+		registered.Aliases = append(registered.Aliases, cmp.Or(alias.GetUrn(), urn(r.options, parent, args.TypeToken, cmp.Or(former.GetName(), args.Name))))
 	}
 	if registered.Parent != "" && resource.URN(registered.Parent).Type() == resource.RootStackType {
 		registered.Parent = ""

@@ -325,16 +325,26 @@ func (r *reader) from(path string, value any) (_ pulumi.StringInput, isFrom bool
 // below a top-level key is secret, not which: so all of them are kept as secrets then.
 func Environment(name string, into *map[string]pulumi.StringInput, secret bool) *MapRow {
 	m := &MapRow{row: newRow(name, "map of strings")}
-	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Confidential, m.key.From = &m.is, "{}", true, secret, secret
+	m.key.Constraint, m.key.Default, m.key.Secret, m.key.Confidential, m.key.From, m.key.waits = &m.is, "{}", true, secret, secret, true
 	m.key.read = func(r *reader, path string, value any) {
 		*into = map[string]pulumi.StringInput{}
-		if fields, isMap := value.(map[string]any); isMap && secret {
-			value = maps.Clone(fields)
-			for _, name := range sorted(fields) {
-				if from, isFrom := r.from(path+"."+name, fields[name]); isFrom {
-					(*into)[name] = from
-					delete(value.(map[string]any), name)
-				}
+		fields, isMap := value.(map[string]any)
+		if isMap {
+			fields = maps.Clone(fields)
+			value = fields
+		}
+		for _, name := range sorted(fields) {
+			if later, waits := fields[name].(Later); waits {
+				(*into)[name] = pulumi.ToSecret(later.Text).(pulumi.StringOutput)
+				delete(fields, name)
+				continue
+			}
+			if !secret {
+				continue
+			}
+			if from, isFrom := r.from(path+"."+name, fields[name]); isFrom {
+				(*into)[name] = from
+				delete(fields, name)
 			}
 		}
 		for name, text := range r.texts(path, value) {

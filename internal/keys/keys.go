@@ -58,6 +58,8 @@ type Key struct {
 	read  func(r *reader, path string, value any)
 	fill  func()
 	check func(path string) problems.List
+	// waits tells that a resource takes the value, and waits for it: nothing else depends on it.
+	waits bool
 	// needed tells that the value is missing where there is none.
 	needed bool
 	// refused is what other fields say against the value.

@@ -17,14 +17,16 @@ type reader struct {
 	// secret tells that the key holds a secret value; which one, Pulumi doesn't tell a Go program.
 	secret bool
 	// used tells that a key which may be secret was given.
-	used     bool
+	used bool
+	// kept are the keys whose values may be secret.
+	kept     []string
 	problems problems.List
 }
 
 // Read decodes the value of a top-level key: JSON, unless it is a string. Where it holds a secret, and none of its
 // keys that may be secret is given, kept are the keys to name.
 func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
-	r := &reader{secret: secret, used: k.Secret}
+	r := &reader{secret: secret, used: k.Secret, kept: kept}
 	var value any = raw
 	if k.Type != "string" {
 		decoder := json.NewDecoder(strings.NewReader(raw))
@@ -35,7 +37,7 @@ func (k *Key) Read(raw string, secret bool, kept []string) problems.List {
 	}
 	k.read(r, k.Name, value)
 	if r.secret && !r.used {
-		r.refuse(k.Name, raw, "no secret value here: only "+strings.Join(kept, ", ")+" are kept secret")
+		r.refuseSecret(k.Name, raw)
 	}
 	return r.problems
 }
@@ -108,10 +110,16 @@ func (r *reader) refuse(path string, value any, want string) {
 	r.problems = append(r.problems, problems.Problem{Path: path, Value: r.show(value), Want: want})
 }
 
+func (r *reader) refuseSecret(path string, value any) {
+	r.refuse(path, value, "no secret value here: only "+strings.Join(r.kept, ", ")+" are kept secret")
+}
+
 // show is the value as in JSON, without what may be secret: a secret value is always a string, or holds strings.
 func (r *reader) show(value any) string {
 	switch value.(type) {
 	case nil, bool, json.Number:
+	case Later:
+		return Hidden
 	default:
 		if r.secret {
 			return Hidden

@@ -61,17 +61,8 @@ func (t Table) Annotated(indent string) string {
 	var page strings.Builder
 	for _, key := range t {
 		page.WriteString("\n")
-		about := key.Type
-		if accepted := key.Constraint; accepted != nil && accepted.Accepted() != "" {
-			about += ", " + accepted.Accepted()
-		}
-		if key.Required {
-			about += ". Required."
-		} else {
-			about += ". Default: " + key.ByDefault() + "."
-		}
-		comment(&page, indent, link.ReplaceAllString(key.Doc, "$1 (docs/$2)"))
-		comment(&page, indent, about)
+		comment(&page, indent, key.prose())
+		comment(&page, indent, key.about())
 		page.WriteString(indent + key.Name + ":")
 		switch inner := indent + "  "; {
 		case len(key.Keys) == 0:
@@ -85,6 +76,21 @@ func (t Table) Annotated(indent string) string {
 		}
 	}
 	return page.String()
+}
+
+// prose is Doc where nobody can follow a link.
+func (k *Key) prose() string { return link.ReplaceAllString(k.Doc, "$1 (docs/$2)") }
+
+// about is what a value must be, and what an absent one means.
+func (k *Key) about() string {
+	about := k.Type
+	if accepted := k.Constraint; accepted != nil && accepted.Accepted() != "" {
+		about += ", " + accepted.Accepted()
+	}
+	if k.Required {
+		return about + ". Required."
+	}
+	return about + ". Default: " + k.ByDefault() + "."
 }
 
 // comment wraps a text at a width that is read without scrolling.

@@ -285,7 +285,7 @@ func (t *TextRow) Means(value string) *TextRow {
 // SecretText is the row of a string that becomes a secret output.
 func SecretText(name string, into *pulumi.StringInput) *row {
 	s := newRow(name, "string")
-	s.key.Secret, s.key.Confidential = true, true
+	s.key.Secret, s.key.Confidential, s.key.waits = true, true, true
 	s.key.check = func(path string) problems.List {
 		if *into == nil {
 			return s.absent(path, "a string")
@@ -293,6 +293,10 @@ func SecretText(name string, into *pulumi.StringInput) *row {
 		return nil
 	}
 	s.key.read = func(r *reader, path string, value any) {
+		if later, waits := value.(Later); waits {
+			*into = pulumi.ToSecret(later.Text).(pulumi.StringOutput)
+			return
+		}
 		if text, isText := asWritten(value); isText {
 			*into = secretString(text)
 			return

@@ -4,6 +4,7 @@ package settings
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,23 +45,69 @@ type Settings struct {
 	Allow allow.List
 }
 
+// Source is where the keys of a stack are given.
+type Source struct {
+	// Name says in words what it is.
+	Name string
+	// Names are the keys that are given.
+	Names []string
+	// Read decodes a key, if it is given.
+	Read func(key *keys.Key) problems.List
+	// Secret tells whether a top-level key holds a secret, and not which of its values is one.
+	Secret func(key string) bool
+}
+
 // Load reads the stack config.
 func Load(ctx *pulumi.Context) (*Settings, error) {
+	return Config(ctx).Load(ctx)
+}
+
+// Config is the stack config.
+func Config(ctx *pulumi.Context) Source {
+	return Source{
+		Name: "the stack config of " + ctx.Stack(), Names: ConfigNames(ctx), Secret: ctx.IsConfigSecret,
+		Read: func(key *keys.Key) problems.List {
+			raw, given := ctx.GetConfig(key.Name)
+			if !given {
+				return nil
+			}
+			return key.Read(raw, ctx.IsConfigSecret(key.Name), Keys().Secrets())
+		},
+	}
+}
+
+// Inputs are those of a component, by key. The aws provider's own key is in the stack config nevertheless.
+func Inputs(ctx *pulumi.Context, component string, inputs map[string]any) Source {
+	given := map[string]any{}
+	for name, value := range inputs {
+		given[Namespace+":"+name] = value
+	}
+	return Source{
+		Name: "what is given to " + component, Names: slices.Sorted(maps.Keys(given)), Secret: func(string) bool { return false },
+		Read: func(key *keys.Key) problems.List {
+			if strings.HasPrefix(key.Name, Namespace+":") {
+				return key.ReadValue(given[key.Name], Keys().Secrets())
+			}
+			return Config(ctx).Read(key)
+		},
+	}
+}
+
+// Load reads all keys of the source.
+func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	settings := &Settings{}
-	ps := Unknown(Namespace, Keys(), ctx.Project(), ConfigNames(ctx))
+	ps := Unknown(Namespace, Keys(), ctx.Project(), source.Names)
 	for _, key := range settings.keys() {
-		if raw, given := ctx.GetConfig(key.Name); given {
-			ps = append(ps, key.Read(raw, ctx.IsConfigSecret(key.Name), Keys().Secrets())...)
-		}
+		ps = append(ps, source.Read(key)...)
 	}
 	ps = append(ps, credentials(ConfigNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
-	ps = slices.Concat(ps, without(settings.problems(ctx), ps))
+	ps = slices.Concat(ps, without(settings.problems(source), ps))
 	if len(ps) == 0 {
 		settings.Cluster.Autoscales = settings.App.Autoscales()
 		return settings, nil
 	}
-	return nil, fmt.Errorf("the stack config of %s can't be used:\n%w", ctx.Stack(), ps.Err())
+	return nil, fmt.Errorf("%s can't be used:\n%w", source.Name, ps.Err())
 }
 
 // complete fills in what one part of the config says for another.
@@ -89,7 +136,7 @@ func DefaultNamespace(project, stack string) string {
 }
 
 // problems are the components' own, with whole keys as paths.
-func (s *Settings) problems(ctx *pulumi.Context) problems.List {
+func (s *Settings) problems(source Source) problems.List {
 	mostPods := s.App.Backend.Replicas.Max
 	ps := slices.Concat(
 		keys.Table{s.regionKey(), s.allowKey()}.Problems(),
@@ -113,7 +160,7 @@ func (s *Settings) problems(ctx *pulumi.Context) problems.List {
 		}
 	}
 	for i, problem := range ps {
-		ps[i] = whole(ctx, problem)
+		ps[i] = source.whole(problem)
 	}
 	return ps
 }
@@ -127,7 +174,7 @@ func (s *Settings) domainProblems() problems.List {
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds
 // a secret, only values that no secret looks like are shown.
-func whole(ctx *pulumi.Context, problem problems.Problem) problems.Problem {
+func (source Source) whole(problem problems.Problem) problems.Problem {
 	switch problem.Path {
 	case "aws:region", "database.region":
 		problem.Path = "aws:region"
@@ -137,7 +184,7 @@ func whole(ctx *pulumi.Context, problem problems.Problem) problems.Problem {
 	}
 	key, _, _ := strings.Cut(problem.Path, ".")
 	problem.Path = Namespace + ":" + problem.Path
-	if ctx.IsConfigSecret(Namespace+":"+key) && problem.Value != "" && !plainValue.MatchString(problem.Value) {
+	if source.Secret(Namespace+":"+key) && problem.Value != "" && !plainValue.MatchString(problem.Value) {
 		problem.Value = keys.Hidden
 	}
 	return problem
@@ -164,7 +211,16 @@ func without(ps, known problems.List) problems.List {
 
 // keys are the top-level keys, with the place that each value goes to.
 func (s *Settings) keys() keys.Table {
-	own := slices.Concat(keys.Table{
+	own := s.ownKeys()
+	for _, key := range own {
+		key.Name = Namespace + ":" + key.Name
+	}
+	return append(keys.Table{s.regionKey()}, own...)
+}
+
+// ownKeys are those of the program itself, without its namespace.
+func (s *Settings) ownKeys() keys.Table {
+	return slices.Concat(keys.Table{
 		keys.Object("cluster", s.Cluster.Keys()).Required().
 			Doc("The Kubernetes cluster of the app: an EKS cluster by name, or any other cluster by kubeconfig."),
 	}, s.App.NamespaceKeys(), keys.Table{
@@ -177,10 +233,6 @@ func (s *Settings) keys() keys.Table {
 			Doc("The public names of the app, with certificates, HTTPS and DNS records that the stack owns."),
 		s.allowKey(),
 	}, s.App.PodKeys())
-	for _, key := range own {
-		key.Name = Namespace + ":" + key.Name
-	}
-	return append(keys.Table{s.regionKey()}, own...)
 }
 
 func (s *Settings) regionKey() *keys.Key {
@@ -188,6 +240,9 @@ func (s *Settings) regionKey() *keys.Key {
 		Words("a region whose RDS root certificates are part of the program").Required().Example("eu-west-1").
 		Doc("The AWS region of all resources. The key belongs to the aws provider.")
 }
+
+// OwnKeys are the program's own, without its namespace: the inputs of a component.
+func OwnKeys() keys.Table { return new(Settings).ownKeys() }
 
 // The stack's exceptions.
 const (

@@ -21,6 +21,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"threetier/gate/project"
+	"threetier/internal/stack"
 )
 
 func source(t *testing.T, name string) string {
@@ -105,11 +106,11 @@ func TestPageOfTheCommandsIsThatOfTheMakefile(t *testing.T) {
 
 func TestEveryOutputIsOnItsPage(t *testing.T) {
 	var want, have []string
-	for _, match := range regexp.MustCompile(`ctx\.Export\("(\w+)"`).FindAllStringSubmatch(source(t, "internal/stack/stack.go"), -1) {
-		want = append(want, match[1])
+	for _, output := range stack.Outputs {
+		want = append(want, output.Name+": "+output.Doc)
 	}
-	for _, match := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(pages(t)["docs/reference/outputs.md"], -1) {
-		have = append(have, match[1])
+	for _, match := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| (.+) \\|$").FindAllStringSubmatch(pages(t)["docs/reference/outputs.md"], -1) {
+		have = append(have, match[1]+": "+match[2])
 	}
 	assert.ElementsMatch(t, want, have)
 }

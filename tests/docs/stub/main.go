@@ -87,6 +87,7 @@ var rules = map[string][]rule{
 		{pattern: `^stack export --stack (\S+)`, needs: []string{"stack $1"}},
 		{pattern: `^(refresh|cancel|import|stack import|stack history|stack rename).*--stack (\S+)`, needs: []string{"stack $2"}},
 		{pattern: `^(new|stack --show-urns)`},
+		{pattern: `^package add (github\.com/OWNER/threetier/package@v\d+\.\d+\.\d+|\.\./threetier/package)$`},
 	},
 	"curl": {{pattern: `^--\S+ .*\S`}},
 	"make": {

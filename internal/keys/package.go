@@ -1,0 +1,46 @@
+package keys
+
+import "strings"
+
+// Package is the schema of an object's keys as Pulumi's packages have it: the properties, those that are required, and in
+// types, below the token, a type for each object inside.
+// https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/
+func (t Table) Package(token string, types Schema) (properties Schema, required []string) {
+	properties = Schema{}
+	for _, key := range t {
+		property := key.packageType(token+strings.ToUpper(key.Name[:1])+key.Name[1:], types)
+		property["description"] = key.prose() + "\n\n" + key.about()
+		if key.Confidential {
+			property["secret"] = true
+		}
+		if key.Required {
+			required = append(required, key.Name)
+		}
+		properties[key.Name] = property
+	}
+	return properties, required
+}
+
+func (k *Key) packageType(token string, types Schema) Schema {
+	of := func() Schema {
+		properties, required := k.Keys.Package(token, types)
+		types[token] = Schema{"type": "object", "properties": properties, "required": required}
+		return Schema{"type": "object", "$ref": "#/types/" + token}
+	}
+	text := Schema{"type": "string"}
+	switch k.Type {
+	case "object":
+		return of()
+	case objectList:
+		return Schema{"type": "array", "items": of()}
+	case objectMap:
+		return Schema{"type": "object", "additionalProperties": of()}
+	case "list of strings":
+		return Schema{"type": "array", "items": text}
+	case "list of integers":
+		return Schema{"type": "array", "items": Schema{"type": "integer"}}
+	case "map of strings":
+		return Schema{"type": "object", "additionalProperties": text}
+	}
+	return Schema{"type": k.Type}
+}

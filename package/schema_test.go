@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"threetier/gate/project"
+	"threetier/internal/stack"
+)
+
+// The package and the editor read the same table: they know the same keys, of the same types, and require the same ones.
+func TestThePackagesSchemaHasTheKeysOfTheEditors(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(project.Root(), "docs/config.schema.json"))
+	require.NoError(t, err)
+	editor, pack := fields{}, fields{}
+	require.NoError(t, json.Unmarshal(data, &editor))
+	text, err := schema()
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &pack))
+	config := editor.at("properties").at("config")
+	own := fields{"properties": fields{}}
+	for name, key := range config.at("properties") {
+		if name, isOwn := strings.CutPrefix(name, "threetier:"); isOwn {
+			own.at("properties")[name] = key
+		}
+	}
+	var required []any
+	for _, name := range config["required"].([]any) {
+		if name, isOwn := strings.CutPrefix(name.(string), "threetier:"); isOwn {
+			required = append(required, name)
+		}
+	}
+	own["required"] = required
+	component := pack.at("resources").at(stack.ComponentType)
+	compared := compare(t, "", own, fields{"properties": component["inputProperties"], "required": component["requiredInputs"]}, pack.at("types"))
+	assert.Greater(t, compared, 150)
+}
+
+type fields map[string]any
+
+func (f fields) at(name string) fields {
+	switch inner := f[name].(type) {
+	case fields:
+		return inner
+	case map[string]any:
+		return inner
+	}
+	return nil
+}
+
+// compare holds a type of the package to the editor's, and counts the keys.
+func compare(t *testing.T, path string, editor, pack, types fields) (compared int) {
+	t.Helper()
+	if ref, isRef := pack["$ref"].(string); isRef {
+		pack = types.at(strings.TrimPrefix(ref, "#/types/"))
+	}
+	keys := editor.at("properties")
+	if len(keys) == 0 {
+		return 0
+	}
+	assert.ElementsMatch(t, names(keys), names(pack.at("properties")), path)
+	assert.ElementsMatch(t, editor["required"], pack["required"], "what %s requires", path)
+	for name, key := range keys {
+		key, property := fields(key.(map[string]any)), pack.at("properties").at(name)
+		secure := strings.Contains(inJSON(t, key), `"secure"`) && key["properties"] == nil && key["items"] == nil && key.at("additionalProperties")["properties"] == nil
+		if alternatives, has := key["anyOf"].([]any); has && secure {
+			key = alternatives[0].(map[string]any)
+		}
+		assert.Contains(t, inJSON(t, key["type"]), property["type"], path+"."+name)
+		assert.NotEmpty(t, property["description"], path+"."+name)
+		if property["secret"] == true {
+			assert.True(t, secure, "%s.%s may be secret", path, name)
+		}
+		compared++
+		for _, inside := range []string{"", "items", "additionalProperties"} {
+			if inside == "" {
+				compared += compare(t, path+"."+name, key, property, types)
+			} else if inner := key.at(inside); inner.at("properties") != nil {
+				compared += compare(t, path+"."+name, inner, property.at(inside), types)
+			}
+		}
+	}
+	return compared
+}
+
+func names(of fields) (all []string) {
+	for name := range of {
+		all = append(all, name)
+	}
+	return all
+}
+
+func inJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// What is kept secret however it is given is no guess: these and no others.
+func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
+	text, err := schema()
+	require.NoError(t, err)
+	pack := fields{}
+	require.NoError(t, json.Unmarshal(text, &pack))
+	var secrets []string
+	for token := range pack.at("types") {
+		for name := range pack.at("types").at(token).at("properties") {
+			if pack.at("types").at(token).at("properties").at(name)["secret"] == true {
+				secrets = append(secrets, strings.TrimPrefix(token, stack.ComponentType)+"."+name)
+			}
+		}
+	}
+	assert.ElementsMatch(t, []string{
+		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
+	}, secrets)
+}
