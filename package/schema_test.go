@@ -118,6 +118,6 @@ func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
-		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
+		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Backend.secretFiles", "Frontend.secretFiles", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
 	}, secrets)
 }

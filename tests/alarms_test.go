@@ -75,6 +75,7 @@ func TestAlarmsAreMadeOfExactlyThese(t *testing.T) {
 		alarmType + " alarms-outside",
 		alarmType + " alarms-restarts-backend",
 		alarmType + " alarms-restarts-nginx",
+		alarmType + " alarms-restarts-worker-bot",
 		alarmType + " alarms-restarts-worker-mailer",
 		alarmType + " alarms-targets",
 		healthCheckType + " alarms-outside",
@@ -124,7 +125,7 @@ func TestAlarmsAreThoseThatTheAccountHasDataFor(t *testing.T) {
 	}
 	assert.Equal(t, []string{"targets"}, of())
 	assert.Equal(t, []string{"errors", "latency", "maximum-backend", "maximum-nginx", "maximum-worker-mailer", "restarts-backend", "restarts-nginx",
-		"restarts-worker-mailer", "targets"}, of("logGroup"))
+		"restarts-worker-bot", "restarts-worker-mailer", "targets"}, of("logGroup"))
 	assert.Equal(t, []string{"failed-runs", "missed-nightly", "targets"}, of("auditLogGroup"))
 	assert.Equal(t, []string{"outside", "targets"}, of("outsideTopicArn"))
 }
@@ -290,8 +291,8 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 			silent: data{"for a minute": points(metric("outside"), time.Minute, 1, 1, 1, 0), "it answers": points(metric("outside"), time.Minute, 1, 1, 1)},
 		},
 	}
-	for tier, most := range map[string]float64{"nginx": 6, "backend": 10, "worker-mailer": 4} {
-		restarts, maximum := metric("restarts-"+tier), metric("maximum-"+tier)
+	for tier, most := range map[string]float64{"nginx": 6, "backend": 10, "worker-mailer": 4, "worker-bot": 0} {
+		restarts := metric("restarts-" + tier)
 		rules["restarts-"+tier] = struct{ fires, silent data }{
 			fires: data{"a pod that never comes up": points(restarts, 5*time.Minute, 1, 1, 1)},
 			silent: data{
@@ -299,6 +300,10 @@ func TestEachAlarmFiresWhenItShouldAndThenAlone(t *testing.T) {
 				"long apart": points(restarts, 15*time.Minute, 2, 2, 2),
 			},
 		}
+		if most == 0 {
+			continue // never more than one
+		}
+		maximum := metric("maximum-" + tier)
 		rules["maximum-"+tier] = struct{ fires, silent data }{
 			fires: data{"for 15 minutes": points(maximum, time.Minute, many(15, most)...)},
 			silent: data{
@@ -450,7 +455,7 @@ func TestDashboardFollowsTheRequestPath(t *testing.T) {
 		bottom, right = widget.Y+widget.Height, widget.X+widget.Width
 		assert.LessOrEqual(t, right, 24)
 	}
-	assert.Equal(t, []string{"Requests", "nginx", "backend", "worker-mailer", "Database"}, rows)
+	assert.Equal(t, []string{"Requests", "nginx", "backend", "worker-bot", "worker-mailer", "Database"}, rows)
 }
 
 func TestAlarmsKeysAreRefusedWhereTheyCantWork(t *testing.T) {

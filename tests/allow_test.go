@@ -44,7 +44,7 @@ func TestFormerWordIsRefusedWithTheLineToWrite(t *testing.T) {
 
 // The gate alone knows what a change loses, so the program takes every name of a loss.
 func TestStackAllowsTagsAndLossesWithAReason(t *testing.T) {
-	const known = "want tags, or lose and a name, like lose database"
+	const known = "want tags, lose and a name, like lose database, or plain text of and a key"
 	for name, want := range map[string][]string{
 		"lose database":                  nil,
 		"lose database-password.protect": nil,

@@ -170,7 +170,7 @@ func TestSingleWorkerNeverRunsTwiceAtOnce(t *testing.T) {
 	single(&args)
 	require.Empty(t, args.Complete())
 	_, sum := args.Connections()
-	require.Contains(t, sum, "worker bot 1 × 5 + jobs and migration 4", "its lock's, twice while one pod waits for the other")
+	require.Contains(t, sum, "worker bot 1 × 15 + jobs and migration 4", "its lock's, twice while one pod waits for the other")
 }
 
 func TestScheduledJobNeverRunsTwiceAtOnce(t *testing.T) {

@@ -176,7 +176,7 @@ func TestRolesAndPsqlReachTheDatabaseAndNothingElse(t *testing.T) {
 		for _, rule := range policy.Input(t, "spec.egress").([]any) {
 			ways = append(ways, describeWays(name, "egress", rule.(map[string]any))...)
 		}
-		require.Equal(t, []string{name + " egress anyone TCP 5433", name + " egress anyone UDP 53", name + " egress anyone TCP 53"}, ways)
+		require.Equal(t, []string{name + " egress inside TCP 5433", name + " egress inside UDP 53", name + " egress inside TCP 53"}, ways)
 	}
 	require.Equal(t, map[string]string{"app.kubernetes.io/name": "database-roles"}, labelsOf(r.Named(t, policyType, "shop-roles-out").Input(t, "spec.podSelector.matchLabels")))
 	require.Equal(t, map[string]string{"app.kubernetes.io/name": "psql"}, labelsOf(r.Named(t, policyType, "shop-psql-out").Input(t, "spec.podSelector.matchLabels")))

@@ -16,9 +16,16 @@ var samples = map[string]struct{ valid, invalid []string }{
 	"1 to 100 letters, digits, - and _, a letter or digit first": {
 		[]string{"acme-prod", "0_a", strings.Repeat("a", 100)}, []string{"acme prod", "-acme", "arn:aws:eks:x", strings.Repeat("a", 101)},
 	},
-	"the id of a VPC, as vpc-0123abcd":           {[]string{"vpc-0123abcd"}, []string{"my-vpc", "vpc-", "vpc-0123ABCD"}},
-	"the id of a subnet, as subnet-0123abcd":     {[]string{"subnet-0123abcd", "subnet-4567cdef"}, []string{"private", "subnet-"}},
-	"the id of a security group, as sg-0123abcd": {[]string{"sg-0123abcd"}, []string{"default", "sg-"}},
+	"the id of a VPC, as vpc-0123abcd":                     {[]string{"vpc-0123abcd"}, []string{"my-vpc", "vpc-", "vpc-0123ABCD"}},
+	"the id of a subnet, as subnet-0123abcd":               {[]string{"subnet-0123abcd", "subnet-4567cdef"}, []string{"private", "subnet-"}},
+	"the id of a security group, as sg-0123abcd":           {[]string{"sg-0123abcd"}, []string{"default", "sg-"}},
+	"a host name, like shop.example.org":                   {[]string{"shop.example.org", "shop", "10.0.0.1", "shop.example.org:8443"}, []string{"https://shop.example.org", "shop.example.org/", "*.example.org", "-shop", "Shop"}},
+	"the name of a namespace":                              {[]string{"monitoring", "a-1"}, []string{"Monitoring", "a.b", "-a", strings.Repeat("a", 64)}},
+	"the name of an annotation, like prometheus.io/scrape": {[]string{"prometheus.io/scrape", "team", "a_b.c"}, []string{"/scrape", "Prometheus.io/scrape", "a b", "team/"}},
+	"absolute paths of files":                              {[]string{"/etc/app/tls.key", "/run/app/..data"}, []string{"tls.key", "/etc/", "/etc/../shadow", "/etc//x", "/"}},
+	"tags, lose and a name, like lose database, or plain text of and a key": {
+		[]string{"tags", "lose database", "plain text of threetier:backend.env.KEY"}, []string{"lose", "lose two names", "RDS.5", "plain text of "},
+	},
 	// domain
 	"a DNS name in lowercase letters, like shop.example.org": {
 		[]string{"shop.example.org", "example.org", "xn--bcher-kva.example", strings.Repeat("a", 52) + ".example.com"},

@@ -123,9 +123,9 @@ func sampleConfig(t *testing.T) *project.Config {
   aws:region: eu-west-1
   threetier:cluster: {eks: acme}
   threetier:database: {lifecycle: disposable}
-  threetier:backend: {image: "acme/backend:1", migrate: [alembic], egress: [{to: internet, ports: [443]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
-  threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}]}
-  threetier:workers: {sample: {command: [work], egress: [{to: internet, ports: [443]}]}}
+  threetier:backend: {image: "acme/backend:1", migrate: [alembic], egress: [{to: internet, ports: [443]}], ingress: [{from: {namespace: monitoring}, ports: [9100]}], permissions: [{actions: [sqs:SendMessage], resources: ["arn:aws:sqs:::jobs"]}]}
+  threetier:frontend: {image: "acme/frontend:1", egress: [{to: internet, ports: [443]}], ingress: [{from: {namespace: monitoring}, ports: [9100]}]}
+  threetier:workers: {sample: {command: [work], egress: [{to: internet, ports: [443]}], ingress: [{from: {namespace: monitoring}, ports: [9100]}]}}
   threetier:jobs: {sample: {command: [work], schedule: "@daily", egress: [{to: internet, ports: [443]}]}}
   threetier:nginx: {routes: [{path: /api, to: backend}], resources: {memory: 64Gi}, limits: {requests: 3686}}
   threetier:registry: {server: ghcr.io, username: acme-bot, password: x}
@@ -155,7 +155,7 @@ func sampleOf(t *testing.T, path string, value any) *project.Config {
 }
 
 // inLists are the keys whose values are lists of objects.
-var inLists = regexp.MustCompile(`\b(routes|egress|permissions|tolerations)\.`)
+var inLists = regexp.MustCompile(`\b(routes|egress|ingress|permissions|tolerations)\.`)
 
 func TestProgramAndEditorAgreeOnEverySampleOfAConstraint(t *testing.T) {
 	schema := editorSchema(t)
@@ -264,6 +264,7 @@ var ofTheProgramAlone = map[string]string{
 	"different ports, want":              "they are counted over the whole list",
 	"the other keys of alarms need it":   "one key follows from others",
 	"want logGroup beside it":            "the same",
+	".ports is missing, want 1 to 20":    "udp may stand instead",
 	"given with nginx.internal":          "the same",
 	"group of the stack's cluster":       "which cluster it is, another key says",
 	"which gets the cluster's token":     "the same",

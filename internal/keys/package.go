@@ -28,6 +28,9 @@ func (k *Key) packageType(token string, types Schema) Schema {
 		return Schema{"type": "object", "$ref": "#/types/" + token}
 	}
 	text := Schema{"type": "string"}
+	if k.From {
+		text = Schema{"$ref": "pulumi.json#/Any"} // a string, or where AWS keeps it
+	}
 	switch k.Type {
 	case "object":
 		return of()

@@ -137,7 +137,7 @@ func TestExampleOfAnOwnAppIsPlannedAndItsMistakeIsSaid(t *testing.T) {
 
 func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 	shapes := ""
-	for _, name := range []string{"app-shapes", "workers-and-jobs", "egress-and-permissions"} {
+	for _, name := range []string{"app-shapes", "connections", "workers-and-jobs", "egress-and-permissions"} {
 		shapes += pages(t)["docs/how-to/"+name+".md"]
 	}
 	examples := map[string]string{}

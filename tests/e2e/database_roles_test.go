@@ -189,7 +189,7 @@ type credentials struct{ user, password string }
 func loginOf(t *testing.T, s *testStack) credentials {
 	t.Helper()
 	var env map[string]string
-	said := kubectl(t, s.name, "exec deployment/"+deployment(t, s.name, "backend")+` -- python3 -c 'import json, os; print(json.dumps(dict(os.environ)))'`)
+	said := kubectl(t, s.name, "exec deployment/"+deployment(t, s.name, "backend")+` --container backend -- python3 -c 'import json, os; print(json.dumps(dict(os.environ)))'`)
 	if err := json.Unmarshal([]byte(said), &env); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@ import * as threetier from "threetier";
 
 const web = new threetier.Stack("web", {
   cluster: { eks: "acme-dev" },
-  database: { lifecycle: "disposable", port: 5433, waive: { "RDS.5": "one zone is enough", "RDS.6": "nobody reads them",
+  database: { lifecycle: "disposable", port: 5433, allow: { "RDS.5": "one zone is enough", "RDS.6": "nobody reads them",
     "RDS.8": "dev is often deleted", "RDS.11": "a day is enough", "RDS.20": "nobody is on call", "RDS.21": "nobody is on call",
     "RDS.22": "nobody is on call", "RDS.26": "a day needs no plan" } },
   backend: {
