@@ -79,14 +79,14 @@ upgrade: ## merge another version of this program into your project (FROM=upstre
 
 ##@ Review a change
 
-plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main)
-	@go run ./cmd/plan $${BASE:+-base "$$BASE"}
+plan: ## write the resources of each stack to tests/plan; compare with a commit (BASE=origin/main, JSON=1)
+	@go run ./cmd/plan $${BASE:+-base "$$BASE"} $${JSON:+-json}
 
 rehearse: ## deploy BASE here, change it to this checkout and back under load, report the cost (BASE=origin/main, HEAD=commit)
 	@go run ./cmd/rehearse -base "$$BASE" -stack "$$STACK" $${HEAD:+-head "$$HEAD"} $${OUT:+-out "$$OUT"}
 
-scorecard: ## show the Security Hub controls that dev and prod pass
-	@go run ./cmd/scorecard
+scorecard: ## show the Security Hub controls that dev and prod pass (JSON=1)
+	@go run ./cmd/scorecard $${JSON:+-json}
 
 ##@ Test and measure
 

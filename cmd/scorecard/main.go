@@ -3,6 +3,8 @@
 package main
 
 import (
+	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -21,13 +23,15 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	asJSON := flag.Bool("json", false, "print the verdicts as JSON")
+	flag.Parse()
+	if err := run(*asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "scorecard:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(asJSON bool) error {
 	dev, err := judge("dev")
 	if err != nil {
 		return err
@@ -36,11 +40,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CONTROL\tWANTS\tPROD\tDEV")
 	wrong := 0
 	for _, control := range scorecard.Controls {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", control.ID, control.Title, prod[control.ID], dev[control.ID])
 		if !slices.Contains([]string{scorecard.Pass, scorecard.ByDesign}, prod[control.ID].Status) {
 			wrong++
 		}
@@ -48,13 +49,38 @@ func run() error {
 			wrong++
 		}
 	}
+	show := showTable
+	if asJSON {
+		show = showJSON
+	}
+	if err := show(dev, prod); err != nil {
+		return err
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%d controls are neither met nor, in dev, allowed", wrong)
+	}
+	return nil
+}
+
+func showTable(dev, prod map[string]scorecard.Verdict) error {
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CONTROL\tWANTS\tPROD\tDEV")
+	for _, control := range scorecard.Controls {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", control.ID, control.Title, prod[control.ID], dev[control.ID])
+	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	fmt.Println("\n" + lastDrill(project.Root(), "prod", time.Now()))
-	if wrong > 0 {
-		return fmt.Errorf("%d controls are neither met nor, in dev, allowed", wrong)
+	return nil
+}
+
+func showJSON(dev, prod map[string]scorecard.Verdict) error {
+	text, err := json.MarshalIndent(map[string]map[string]scorecard.Verdict{"dev": dev, "prod": prod}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the scorecard as JSON: %w", err)
 	}
+	fmt.Println(string(text))
 	return nil
 }
 

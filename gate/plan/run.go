@@ -19,9 +19,9 @@ import (
 // folder has the plans.
 const folder = "tests/plan"
 
-// Run writes down what each stack registers. Given a commit to compare with, it prints what changed since, as Markdown, and
+// Run writes down what each stack registers. Given a commit to compare with, it prints what changed since, as Markdown or JSON, and
 // fails where something would be lost that the stack config doesn't allow.
-func Run(out io.Writer, root, base string) error {
+func Run(out io.Writer, root, base string, asJSON bool) error {
 	plans, err := write(root)
 	if err != nil || base == "" {
 		return err
@@ -33,7 +33,13 @@ func Run(out io.Writer, root, base string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(out, Markdown(base, stacks)); err != nil {
+	summary := Markdown(base, stacks)
+	if asJSON {
+		if summary, err = JSON(stacks); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(out, summary); err != nil {
 		return err
 	}
 	var problems []error

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,7 @@ func checkout(t *testing.T) string {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), config, 0o600))
 	}
-	require.NoError(t, Run(&strings.Builder{}, root, ""))
+	require.NoError(t, Run(&strings.Builder{}, root, "", false))
 	for _, args := range [][]string{
 		{"init", "--quiet"}, {"add", "."},
 		{"-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "--message", "plans"},
@@ -48,19 +49,19 @@ func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
 	dev := filepath.Join(root, "Pulumi.dev.yaml")
 
 	var unchanged strings.Builder
-	require.NoError(t, Run(&unchanged, root, "HEAD"))
+	require.NoError(t, Run(&unchanged, root, "HEAD", false))
 	assert.Contains(t, unchanged.String(), "| dev | 0 | 0 | 0 | 0 |")
 
 	replace(t, dev, "port: 5433", "port: 5433\n    username: shop_admin")
 	var losing strings.Builder
-	err := Run(&losing, root, "HEAD")
+	err := Run(&losing, root, "HEAD", false)
 	require.ErrorContains(t, err, "add to threetier:allow in Pulumi.dev.yaml: { lose database: the reason }")
 	assert.Contains(t, losing.String(), "**dev**: `Instance database` is **replaced**: the database goes with it")
 	assert.Contains(t, losing.String(), "`username`: `app_admin` → `shop_admin` (this makes a new one)")
 	assert.Contains(t, losing.String(), "| prod | 0 | 0 | 0 | 0 |")
 
 	replace(t, dev, "config:\n", "config:\n  threetier:allow: { lose database: it is empty }\n")
-	assert.NoError(t, Run(&strings.Builder{}, root, "HEAD"))
+	assert.NoError(t, Run(&strings.Builder{}, root, "HEAD", false))
 }
 
 func TestChangedKeysAreQuotedWithWhatTheyCost(t *testing.T) {
@@ -74,7 +75,7 @@ func TestChangedKeysAreQuotedWithWhatTheyCost(t *testing.T) {
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "env: { LOG_LEVEL: debug }", "env: { LOG_LEVEL: info }")
 	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "drainSeconds: 10", "drainSeconds: 10\n    hosts: [a.example.org, b.example.org]")
 	var out strings.Builder
-	require.NoError(t, Run(&out, root, "HEAD"))
+	require.NoError(t, Run(&out, root, "HEAD", false))
 	assert.Contains(t, out.String(), "by docs/cost-of-changes.md:\n\n"+costs.Table(rows[:1])+"\nNot measured there: `threetier:nginx.hosts`.\n")
 	assert.Equal(t, 1, strings.Count(out.String(), costs.Table(nil)), "prod hasn't changed")
 }
@@ -83,13 +84,13 @@ func TestStackThatIsGoneIsToldOf(t *testing.T) {
 	root := checkout(t)
 	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.dev.yaml")))
 	var out strings.Builder
-	require.NoError(t, Run(&out, root, "HEAD"))
+	require.NoError(t, Run(&out, root, "HEAD", false))
 	assert.Contains(t, out.String(), "It has no config any more")
 	assert.NoFileExists(t, filepath.Join(root, folder, "dev.yaml"))
 }
 
 func TestUnknownBaseIsOneLine(t *testing.T) {
-	err := Run(&strings.Builder{}, checkout(t), "origin/nowhere")
+	err := Run(&strings.Builder{}, checkout(t), "origin/nowhere", false)
 	assert.EqualError(t, err, "BASE is origin/nowhere, want a commit that this clone has")
 }
 
@@ -98,7 +99,7 @@ func TestStackThatIsGoneWithSomethingProtectedIsRefused(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.prod.yaml")))
 	require.NoError(t, os.Remove(filepath.Join(root, "Pulumi.dev.yaml")))
 	var out strings.Builder
-	assert.ErrorContains(t, Run(&out, root, "HEAD"), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; want lifecycle retiring")
+	assert.ErrorContains(t, Run(&out, root, "HEAD", false), "prod: Pulumi.prod.yaml is gone, and Instance database is protected; want lifecycle retiring")
 	assert.Less(t, strings.Index(out.String(), "### dev"), strings.Index(out.String(), "### prod"), "in the same order in every run")
 }
 
@@ -106,10 +107,27 @@ func TestStackThatIsGoneWithSomethingProtectedIsRefused(t *testing.T) {
 func TestUnknownKeyIsNoPlan(t *testing.T) {
 	root := checkout(t)
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:frontend:", "threetier:fronted:")
-	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD"), "threetier:fronted is unknown, want one of ")
+	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD", false), "threetier:fronted is unknown, want one of ")
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:fronted:", "threetier:frontend:")
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "config:\n", "confg:\n")
-	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD"), "read the stack config prod: confg is unknown, want one of config, ")
+	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD", false), "read the stack config prod: confg is unknown, want one of config, ")
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "confg:\n", "config:\n  frontend: { image: x }\n")
-	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD"), "frontend is given beside threetier:frontend, want one of the two")
+	assert.ErrorContains(t, Run(&strings.Builder{}, root, "HEAD", false), "frontend is given beside threetier:frontend, want one of the two")
+}
+
+func TestComparisonIsAlsoJSON(t *testing.T) {
+	root := checkout(t)
+	replace(t, filepath.Join(root, "Pulumi.dev.yaml"), "port: 5433", "port: 5433\n    username: shop_admin")
+	var out strings.Builder
+	require.Error(t, Run(&out, root, "HEAD", true))
+	var stacks []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out.String()), &stacks))
+	var lost []any
+	for _, stack := range stacks {
+		for _, change := range stack["changes"].([]any) {
+			lost = append(lost, change.(map[string]any)["losses"].([]any)...)
+		}
+	}
+	require.NotEmpty(t, lost)
+	assert.Equal(t, map[string]any{"name": "database", "what": "Instance database is replaced", "lost": "the database goes with it"}, lost[0])
 }

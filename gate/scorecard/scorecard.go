@@ -78,7 +78,8 @@ const (
 
 // Verdict is a control's status in one stack, and why.
 type Verdict struct {
-	Status, Why string
+	Status string `json:"status"`
+	Why    string `json:"why"`
 }
 
 // String is the verdict in one cell of a table.
