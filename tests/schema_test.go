@@ -229,7 +229,7 @@ func TestPatternsOfTheEditorSchemaAreInTheSyntaxOfGoAndECMAScript(t *testing.T) 
 					patterns++
 					_, err := regexp.Compile(pattern)
 					assert.NoError(t, err)
-					assert.NotRegexp(t, `\(\?|\\[^dpS.{}?*]|\[\[:`, pattern)
+					assert.NotRegexp(t, `\(\?|\\[^dpS.{}?*\[\]]|\[\[:`, pattern)
 				}
 				walk(inner)
 			}

@@ -92,13 +92,13 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string in quotes: YAML may change one without them"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
 		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory: did you mean cpu?`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, formerPort, command, args, healthPath, livePath, replicas, resources, runAsUser, writablePaths, rolloutSeconds, minReadySeconds, env, secretEnv, egress"},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, formerPort, command, args, healthPath, healthHost, livePath, readySeconds, replicas, resources, diskGiB, runAsUser, writablePaths, emptyPaths, rolloutSeconds, stopSeconds, minReadySeconds, ingress, podAnnotations, secretFiles, env, secretEnv, egress"},
 		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds: did you mean topicArn?`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
 		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},
-		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, replicas, stopSeconds, healthCommand, resources, env, secretEnv, egress`},
-		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, schedule, timeZone, timeoutSeconds, retries, resources, env, secretEnv, egress`},
+		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, login, replicas, single, stopSeconds, healthCommand, ingress, resources, diskGiB, env, secretEnv, egress, podAnnotations`},
+		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, login, schedule, timeZone, timeoutSeconds, retries, resources, diskGiB, env, secretEnv, egress, podAnnotations`},
 		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
 	} {
 		t.Run(path, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // mayDiffer are tests of threetier itself, which a project that was made from it skips, and one whose other process said why.
 var mayDiffer = []string{
 	"tests/docs/commands_test.go", "tests/template/template_test.go", "local/internal/account/bridge_test.go",
+	"package/package_test.go", "tests/e2e/package_slow_test.go",
 	"tests/skip/skip.go", "local/internal/skip/skip.go",
 }
 

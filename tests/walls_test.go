@@ -77,7 +77,8 @@ var rooms = map[string][]string{
 	"tests/docs/stub":       nil,
 	"tests/nginx":           nil,
 	"tests/postgres":        nil,
-	"tests/trixie":          nil,
+	"tests/skip":            nil,
+	"tests/trixie":          {"tests/skip"},
 }
 
 // module is how the project's own packages begin.
