@@ -21,7 +21,7 @@ type inYAML struct {
 
 func (s inYAML) pulumi(t *testing.T, command string) string {
 	t.Helper()
-	return must(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$PATH pulumi %[2]s --stack %[3]s --non-interactive'", s.dir, command, s.name)
+	return must(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$THREETIER_ROOT/.local/bin:$PATH pulumi %[2]s --stack %[3]s --non-interactive'", s.dir, command, s.name)
 }
 
 // steps are how many of each kind the next up would take.
@@ -88,7 +88,7 @@ func TestSlowAStackMovesToAProgramInYAMLAndBack(t *testing.T) {
 		t.Error("the backend was not rolled out")
 	}
 	edit(t, program, "storageGiB: 20", "storageGiB: 5")
-	if out := refused(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$PATH pulumi preview --stack %[2]s --non-interactive'", s.dir, s.name); !strings.Contains(out, "threetier:database.storageGiB is 5, want 20 to 65536") {
+	if out := refused(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$THREETIER_ROOT/.local/bin:$PATH pulumi preview --stack %[2]s --non-interactive'", s.dir, s.name); !strings.Contains(out, "threetier:database.storageGiB is 5, want 20 to 65536") {
 		t.Errorf("the refusal is\n%s", out)
 	}
 	edit(t, program, "storageGiB: 5", "storageGiB: 20")
