@@ -54,7 +54,7 @@ type plainFinder struct {
 func (f *plainFinder) find(path, name string, value any, of *keys.Key) {
 	switch value := value.(type) {
 	case map[string]any:
-		if name == "allow" || name == settings.Namespace+":allow" { // names and reasons
+		if of.Type == "map of strings" && strings.TrimPrefix(name, settings.Namespace+":") == "allow" { // names and reasons
 			return
 		}
 		if _, secure := value["secure"]; secure && len(value) == 1 {

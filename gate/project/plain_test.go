@@ -33,6 +33,7 @@ func TestKeysThatHoldSecretsAreRefusedInPlainText(t *testing.T) {
 	for path, config := range map[string]string{
 		"threetier:backend.secretEnv.ANY":                 "  threetier:backend: { secretEnv: { ANY: hunter2 } }",
 		"threetier:backend.secretEnv.PIN":                 "  threetier:backend: { secretEnv: { PIN: 1234 } }",
+		"threetier:jobs.allow.secretEnv.ANY":              "  threetier:jobs: { allow: { secretEnv: { ANY: hunter2 } } }",
 		"threetier:backend.secretEnv.from":                "  threetier:backend: { secretEnv: { from: hunter2 } }",
 		`threetier:backend.secretEnv["a.b"]`:              "  threetier:backend: { secretEnv: { a.b: hunter2 } }",
 		"threetier:frontend.secretEnv.ANY":                "  threetier:frontend: { secretEnv: { ANY: hunter2 } }",
