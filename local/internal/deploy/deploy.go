@@ -27,11 +27,11 @@ func Open(ctx context.Context, h home.Home, name, configFile string) (*Stack, er
 	if err := endLeftovers(name); err != nil {
 		return nil, err
 	}
-	project, err := writeProject(h)
+	project, err := writeProject(h, "")
 	if err != nil {
 		return nil, err
 	}
-	if err := copyConfig(h, name, configFile, true); err != nil {
+	if err := copyConfig(h, "", name, configFile, true); err != nil {
 		return nil, err
 	}
 	s := &Stack{home: h, name: name, project: project}

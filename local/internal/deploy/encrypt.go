@@ -16,7 +16,7 @@ const encrypted = "threetier:encrypted"
 
 // Encrypt makes of a secret what may stand in the stack's config in its place: secure: ….
 func (s *Stack) Encrypt(ctx context.Context, secret io.Reader) (string, error) {
-	before, err := os.ReadFile(configCopy(s.home, s.name))
+	before, err := os.ReadFile(configCopy(s.home, "", s.name))
 	if err != nil {
 		return "", fmt.Errorf("read the stack's config: %w", err)
 	}
@@ -26,7 +26,7 @@ func (s *Stack) Encrypt(ctx context.Context, secret io.Reader) (string, error) {
 	if out, err := set.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("encrypt: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	after, err := os.ReadFile(configCopy(s.home, s.name))
+	after, err := os.ReadFile(configCopy(s.home, "", s.name))
 	if err != nil {
 		return "", fmt.Errorf("read the encrypted value: %w", err)
 	}
@@ -43,5 +43,5 @@ func (s *Stack) Encrypt(ctx context.Context, secret io.Reader) (string, error) {
 	if err := value.Decode(&secure); err != nil || secure.Secure == "" {
 		return "", errors.New("read the encrypted value: there is none")
 	}
-	return secure.Secure, write(configCopy(s.home, s.name), keepSalt(before, after))
+	return secure.Secure, write(configCopy(s.home, "", s.name), keepSalt(before, after))
 }

@@ -111,7 +111,7 @@ func (s *Stack) namespace() string {
 		} `yaml:"config"`
 	}
 	// What can't be read is Pulumi's to complain about.
-	if data, err := os.ReadFile(configCopy(s.home, s.name)); err == nil {
+	if data, err := os.ReadFile(configCopy(s.home, "", s.name)); err == nil {
 		_ = yaml.Unmarshal(data, &file)
 	}
 	return cmp.Or(file.Config.Namespace, s.project+"-"+s.name)

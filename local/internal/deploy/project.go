@@ -46,34 +46,43 @@ func Prepare(h home.Home) error {
 	return nil
 }
 
-// OpenShell copies the checkout's configs, and one from elsewhere if a stack is named, for Pulumi's own commands. What these have set in a
-// copy stays until its original is another.
+// platform is the folder of the platform's project, beside the stacks' own.
+const platform = "platform"
+
+// OpenShell copies the checkout's configs, the platforms' too, and one from elsewhere if a stack is named, for Pulumi's own
+// commands. What these have set in a copy stays until its original is another.
 func OpenShell(h home.Home, name, configFile string) error {
-	if _, err := writeProject(h); err != nil {
-		return err
-	}
-	configs, err := filepath.Glob(h.Deployed("Pulumi.*.yaml"))
-	if err != nil {
-		return fmt.Errorf("list the stack configs: %w", err)
-	}
-	for _, file := range configs {
-		stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
-		if stack == name {
+	for _, folder := range []string{"", platform} {
+		// A commit before the platform has none.
+		if _, err := os.Stat(h.Deployed(folder)); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := copyConfig(h, stack, file, false); err != nil {
+		if _, err := writeProject(h, folder); err != nil {
 			return err
+		}
+		configs, err := filepath.Glob(h.Deployed(folder, "Pulumi.*.yaml"))
+		if err != nil {
+			return fmt.Errorf("list the stack configs: %w", err)
+		}
+		for _, file := range configs {
+			stack := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+			if folder == "" && stack == name {
+				continue
+			}
+			if err := copyConfig(h, folder, stack, file, false); err != nil {
+				return err
+			}
 		}
 	}
 	if name == "" {
 		return nil
 	}
-	return copyConfig(h, name, configFile, false)
+	return copyConfig(h, "", name, configFile, false)
 }
 
-// writeProject writes the project file anew, and returns the project's name.
-func writeProject(h home.Home) (string, error) {
-	data, err := os.ReadFile(h.Deployed("Pulumi.yaml"))
+// writeProject writes the project file of a folder anew, and returns the project's name.
+func writeProject(h home.Home, folder string) (string, error) {
+	data, err := os.ReadFile(h.Deployed(folder, "Pulumi.yaml"))
 	if err != nil {
 		return "", fmt.Errorf("read the project: %w", err)
 	}
@@ -83,19 +92,23 @@ func writeProject(h home.Home) (string, error) {
 	}
 	name, _ := project["name"].(string)
 	main, _ := project["main"].(string)
-	project["main"] = h.Deployed(main)
+	project["main"] = h.Deployed(folder, main)
 	if data, err = yaml.Marshal(project); err != nil {
 		return "", fmt.Errorf("write the project: %w", err)
 	}
-	return name, write(filepath.Join(Project(h), "Pulumi.yaml"), data)
+	dir := filepath.Join(Project(h), folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("write the project: %w", err)
+	}
+	return name, write(filepath.Join(dir, "Pulumi.yaml"), data)
 }
 
-func configCopy(h home.Home, name string) string {
-	return filepath.Join(Project(h), "Pulumi."+name+".yaml")
+func configCopy(h home.Home, folder, name string) string {
+	return filepath.Join(Project(h), folder, "Pulumi."+name+".yaml")
 }
 
 // copyConfig copies a stack's config, anew or where the original isn't the one that was copied last. No file: an empty config.
-func copyConfig(h home.Home, name, file string, anew bool) error {
+func copyConfig(h home.Home, folder, name, file string, anew bool) error {
 	data := []byte("config: {}\n")
 	if file != "" {
 		var err error
@@ -103,8 +116,8 @@ func copyConfig(h home.Home, name, file string, anew bool) error {
 			return fmt.Errorf("read the config: %w", err)
 		}
 	}
-	target := configCopy(h, name)
-	original := filepath.Join(Project(h), "."+name+".original")
+	target := configCopy(h, folder, name)
+	original := filepath.Join(filepath.Dir(target), "."+name+".original")
 	old, err := os.ReadFile(target)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the stack's config: %w", err)

@@ -55,15 +55,15 @@ func TestCopyOfAConfigKeepsTheSaltBesideAStandIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := h.Deployed("Pulumi.dev.yaml")
-	for name, content := range map[string]string{file: ofKMS, configCopy(h, "dev"): "encryptionsalt: v1:salt\nconfig: {}\n"} {
+	for name, content := range map[string]string{file: ofKMS, configCopy(h, "", "dev"): "encryptionsalt: v1:salt\nconfig: {}\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := copyConfig(h, "dev", file, true); err != nil {
+	if err := copyConfig(h, "", "dev", file, true); err != nil {
 		t.Fatal(err)
 	}
-	have, err := os.ReadFile(configCopy(h, "dev"))
+	have, err := os.ReadFile(configCopy(h, "", "dev"))
 	if err != nil || !strings.HasPrefix(string(have), "encryptionsalt: v1:salt\nconfig:\n") {
 		t.Errorf("the copy is %s, %v", have, err)
 	}

@@ -1,0 +1,98 @@
+//go:build e2e && slow
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// platform has the sample config of an environment's platform, for another stack in the shell's copy of the project.
+func (s *testStack) platform(t *testing.T, environment string, edits ...string) {
+	t.Helper()
+	config := filepath.Join(home, "project", "platform", "Pulumi."+s.name+".yaml")
+	s.shell(t, "true") // makes the copy
+	text := strings.NewReplacer(edits...).Replace(must(t, "cat platform/Pulumi.%s.yaml", environment))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.shell(t, "pulumi -C platform stack init --no-select "+s.name)
+}
+
+// asGroup lets a stack reach its cluster with the rights of its deployment's access entry alone.
+func (s *testStack) asGroup(t *testing.T) {
+	t.Helper()
+	var config map[string]any
+	if err := json.Unmarshal([]byte(kubeconfig(t)), &config); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range config["users"].([]any) {
+		rights := user.(map[string]any)["user"].(map[string]any)
+		rights["as"], rights["as-groups"] = "deploy", []string{projectName + ":" + s.name}
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(t, s.config, "    eks: acme-dev", "    kubeconfig: '"+string(text)+"'")
+	s.set(t, "database", "network: { vpcId: vpc-0local0000000001, subnetIds: [subnet-0local000000000a2, subnet-0local000000000b3], clientSecurityGroupIds: [sg-0local0000cluster] }")
+}
+
+// left are the account's resources of platforms, and the cluster's objects of a stack.
+func (s *testStack) left(t *testing.T) string {
+	t.Helper()
+	return must(t, `find %s/account/records -type f | grep -E 'threetier-[a-z]+-%[2]s|/(eks|ecr|budgets)/' || true
+.local/bin/local exec -- kubectl get namespaces,clusterroles,clusterrolebindings -o name | grep -E '%[3]s|-%[2]s$' || true`, home, s.name, namespace(s.name))
+}
+
+// The commands of the page, in its order, but for those that ask AWS itself: the platform, the stack with no more rights
+// than the platform gives it, and both away again.
+func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
+	const page = "tutorials/first-deploy-to-aws.md"
+	unchanged := regexp.MustCompile(`(?m)^ +\d+ unchanged\n\n`)
+	s := newTestStack(t, "landed", "dev")
+	before := s.left(t)
+	s.platform(t, "dev")
+	s.asGroup(t)
+
+	up := s.block(t, page, "pulumi -C platform preview")
+	s.shell(t, up)
+	if again := s.shell(t, up); !unchanged.MatchString(again) {
+		t.Errorf("a second up of the platform changes something:\n%s", again)
+	}
+	const may = ".local/bin/local exec -- kubectl auth can-i list secrets --as deploy --as-group %[1]s:%[2]s --namespace %[3]s || true"
+	for of, want := range map[string]string{namespace(s.name): "yes", namespace("dev"): "no", "kube-system": "no"} {
+		if got := strings.TrimSpace(must(t, may, projectName, s.name, of)); !strings.HasSuffix(got, want) {
+			t.Errorf("the deployment's group may read secrets of %s: %s, want %s", of, got, want)
+		}
+	}
+	s.up(t)
+	call(t, http.StatusOK, http.MethodGet, s.site+"/api/items", nil, nil)
+	s.wantsNothing(t, "an up with the group's rights")
+
+	s.destroy(t)
+	away := s.block(t, page, "pulumi destroy --stack dev")
+	_, away, _ = strings.Cut(away, "\n") // the stack is gone
+	s.shell(t, strings.ReplaceAll(away, "bin/account remove", ""))
+	if after := s.left(t); after != before {
+		t.Errorf("of the platform and its stack is left\n%s\nbefore\n%s", after, before)
+	}
+}
+
+// Prod's platform stands beside dev's in one account, and goes only once it may.
+func TestSlowPlatformOfProdIsProtected(t *testing.T) {
+	s := newTestStack(t, "guarded", "prod")
+	s.platform(t, "prod", "acme-prod", "acme-guarded")
+	s.shell(t, "pulumi -C platform up --stack "+s.name)
+	const destroy = "pulumi -C platform destroy --stack %s"
+	if out, err := shell(s.inShell(t, fmt.Sprintf(destroy, s.name))); err == nil || !strings.Contains(out, "protected") {
+		t.Fatalf("the platform of prod may be destroyed: %v\n%s", err, out)
+	}
+	s.shell(t, "pulumi -C platform config set --stack "+s.name+" platform:protect false\npulumi -C platform up --stack "+s.name+"\n"+fmt.Sprintf(destroy, s.name))
+}
