@@ -331,7 +331,9 @@ func (b *accessBuilder) apply(file string) error {
 	}
 	for _, each := range all {
 		var made pulumi.CustomResourceState
-		if err := b.ctx.RegisterResource(each.token(), b.name+"-"+each.logical(), pulumi.ToMap(each), &made, b.child()); err != nil {
+		// The namespace's app is the stack's: it stays where the access alone goes, and goes with the stack or the cluster.
+		keep := pulumi.RetainOnDelete(each["kind"] == "Namespace")
+		if err := b.ctx.RegisterResource(each.token(), b.name+"-"+each.logical(), pulumi.ToMap(each), &made, b.child(), keep); err != nil {
 			return fmt.Errorf("create %s of %s: %w", each.logical(), file, err)
 		}
 	}

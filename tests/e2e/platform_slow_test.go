@@ -4,26 +4,11 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
-
-// platform has the sample config of an environment's platform, for another stack in the shell's copy of the project.
-func (s *testStack) platform(t *testing.T, environment string, edits ...string) {
-	t.Helper()
-	config := filepath.Join(home, "project", "platform", "Pulumi."+s.name+".yaml")
-	s.shell(t, "true") // makes the copy
-	text := strings.NewReplacer(edits...).Replace(must(t, "cat platform/Pulumi.%s.yaml", environment))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.shell(t, "pulumi -C platform stack init --no-select "+s.name)
-}
 
 // asGroup lets a stack reach its cluster with the rights of its deployment's access entry alone.
 func (s *testStack) asGroup(t *testing.T) {
@@ -56,10 +41,12 @@ func (s *testStack) left(t *testing.T) string {
 func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
 	const page = "tutorials/first-deploy-to-aws.md"
 	unchanged := regexp.MustCompile(`(?m)^ +\d+ unchanged\n\n`)
-	s := newTestStack(t, "landed", "dev")
+	must(t, "make destroy")
+	s := newTestStack(t, "dev", "dev")
+	t.Cleanup(func() { must(t, "make up PORT=%d", devPort) })
 	before := s.left(t)
-	s.platform(t, "dev")
 	s.asGroup(t)
+	s.shell(t, "pulumi -C platform stack init --no-select dev")
 
 	up := s.block(t, page, "pulumi -C platform preview")
 	s.shell(t, up)
@@ -67,7 +54,7 @@ func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
 		t.Errorf("a second up of the platform changes something:\n%s", again)
 	}
 	const may = ".local/bin/local exec -- kubectl auth can-i list secrets --as deploy --as-group %[1]s:%[2]s --namespace %[3]s || true"
-	for of, want := range map[string]string{namespace(s.name): "yes", namespace("dev"): "no", "kube-system": "no"} {
+	for of, want := range map[string]string{namespace(s.name): "yes", "default": "no", "kube-system": "no"} {
 		if got := strings.TrimSpace(must(t, may, projectName, s.name, of)); !strings.HasSuffix(got, want) {
 			t.Errorf("the deployment's group may read secrets of %s: %s, want %s", of, got, want)
 		}
@@ -85,14 +72,17 @@ func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
 	}
 }
 
-// Prod's platform stands beside dev's in one account, and goes only once it may.
+// Prod's platform is protected. Where it goes before its stack, the namespace stays.
 func TestSlowPlatformOfProdIsProtected(t *testing.T) {
-	s := newTestStack(t, "guarded", "prod")
-	s.platform(t, "prod", "acme-prod", "acme-guarded")
-	s.shell(t, "pulumi -C platform up --stack "+s.name)
-	const destroy = "pulumi -C platform destroy --stack %s"
-	if out, err := shell(s.inShell(t, fmt.Sprintf(destroy, s.name))); err == nil || !strings.Contains(out, "protected") {
+	s := newTestStack(t, "prod", "prod")
+	t.Cleanup(func() { must(t, ".local/bin/local exec -- kubectl delete namespace %s", namespace(s.name)) })
+	s.shell(t, "pulumi -C platform stack init --no-select prod\npulumi -C platform up --stack prod")
+	const destroy = "pulumi -C platform destroy --stack prod"
+	if out, err := shell(s.inShell(t, destroy)); err == nil || !strings.Contains(out, "protected") {
 		t.Fatalf("the platform of prod may be destroyed: %v\n%s", err, out)
 	}
-	s.shell(t, "pulumi -C platform config set --stack "+s.name+" platform:protect false\npulumi -C platform up --stack "+s.name+"\n"+fmt.Sprintf(destroy, s.name))
+	s.shell(t, "pulumi -C platform config set --stack prod platform:protect false\npulumi -C platform up --stack prod\n"+destroy)
+	if left := s.left(t); strings.TrimSpace(left) != "namespace/"+namespace(s.name) {
+		t.Errorf("of prod's platform is left\n%s\nwant the namespace, which may have an app", left)
+	}
 }
