@@ -22,7 +22,7 @@ func (s *rolesServer) updateExtensions(t *testing.T) string {
 	require.NoError(t, err)
 	env["PGHOST"], env["SQL"] = s.host, string(sql)
 	said, err := s.script(t, r.Named(t, configMapType, "shop-psql"),
-		`printf %s "$SQL" | psql --no-psqlrc --quiet --tuples-only --no-align --file=/etc/sql/administrator.sql --file=-`, env)
+		`printf %s "$SQL" | psql --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 --file=/etc/sql/administrator.sql --file=-`, env)
 	require.NoError(t, err, said)
 	return said
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,8 +55,23 @@ func TestAfterUpgradeRebootsWhatWaitsUpdatesAndAnalyzes(t *testing.T) {
 	assert.Equal(t, "shop\n", string(rebooted))
 	job, err := os.ReadFile(filepath.Join(dir, "job"))
 	require.NoError(t, err)
-	for _, want := range []string{"ALTER EXTENSION", "ANALYZE", "SET statement_timeout = 0", `"activeDeadlineSeconds": 86400`, `login\nprintf`} {
+	for _, want := range []string{`"activeDeadlineSeconds": 86400`, `login\nprintf`} {
 		assert.Contains(t, string(job), want)
+	}
+	type containers []struct{ Env []struct{ Name, Value string } }
+	var made struct {
+		Spec struct {
+			Template struct {
+				Spec struct{ InitContainers, Containers containers }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(job, &made))
+	for file, in := range map[string]containers{"extensions.sql": made.Spec.Template.Spec.InitContainers, "analyze.sql": made.Spec.Template.Spec.Containers} {
+		sql, err := os.ReadFile(filepath.Join("../../bin", file))
+		require.NoError(t, err)
+		// https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ of env.value
+		assert.Equal(t, string(sql), strings.ReplaceAll(in[0].Env[0].Value, "$$", "$"), "%s as the container has it", file)
 	}
 
 	said, err = run(t, "after-upgrade", []string{"PAUSE=0"}, afterUpgrade(dir, "Complete"), "cloud")

@@ -27,7 +27,7 @@ func TestSlowEditOfTheNginxTemplateRollsNginxAlone(t *testing.T) {
 	dir := edited(t)
 	// The copy's up links the node's providers to the copy: they lead to the checkout again before the copy is gone.
 	defer s.preview(t)
-	edit(t, filepath.Join(dir, "components", "app", "nginx.conf.tmpl"), "    add_header X-Request-ID", "    add_header X-Edited yes always;\n    add_header X-Request-ID")
+	edit(t, filepath.Join(dir, "components", "app", "nginx", "nginx.conf.tmpl"), "    add_header X-Request-ID", "    add_header X-Edited yes always;\n    add_header X-Request-ID")
 	before := kubectl(t, s.name, "get configmaps -o name")
 	backend, frontend, nginx := pods(t, s.name, "backend"), pods(t, s.name, "frontend"), pods(t, s.name, "nginx")
 
