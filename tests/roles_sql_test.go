@@ -404,7 +404,11 @@ func TestPeoplesLoginsExpireAndReadOnly(t *testing.T) {
 func (s *rolesServer) lockOf(t *testing.T) (container map[string]any, env map[string]string, locked string) {
 	t.Helper()
 	r := s.app(t, 1)
-	container = r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers[0]").(map[string]any)
+	before := r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers")
+	first := before.([]any)[0].(map[string]any)
+	require.NotContains(t, first, "restartPolicy", "a database that can't be reached has to end the pod, which says why")
+	require.Equal(t, []any{"psql", "--no-psqlrc", "--quiet", "--command=SELECT"}, first["command"])
+	container = containerNamed(before, "lock")
 	locked = container["startupProbe"].(map[string]any)["exec"].(map[string]any)["command"].([]any)[2].(string)
 	require.Equal(t, 2, strings.Count(scriptOf(container), locked))
 	return container, environmentOf(t, r, container), locked

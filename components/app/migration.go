@@ -47,7 +47,7 @@ func (w *workload) migrate(ctx *pulumi.Context, parent pulumi.Resource, args Bac
 		if err != nil {
 			return nil, fmt.Errorf("lock it: %w", err)
 		}
-		t.Before = corev1.ContainerArray{logins.HardenedLock(t, lock)}
+		t.Before = corev1.ContainerArray{logins.Reaching(t, lock), logins.HardenedLock(t, lock)}
 	}
 	return t.Job(ctx, parent, w.Name+"-migrate", migrateRetries, args.MigrateSeconds, nil, after...)
 }

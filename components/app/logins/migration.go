@@ -70,8 +70,21 @@ func (r *Logins) one(ctx *pulumi.Context, parent pulumi.Resource, of pods.Set, n
 	}, nil
 }
 
-// HardenedLock has the lock's own resources in the pod of another set.
-func HardenedLock(t pods.Set, container corev1.ContainerArgs) corev1.ContainerInput {
+// Reaching comes before a lock's container, which would start again and again. It ends the pod where the database can't be
+// logged in to, and its last words say why.
+func Reaching(t pods.Set, lock corev1.ContainerArgs) corev1.ContainerInput {
+	lock.Command = pods.Strings([]string{"psql", "--no-psqlrc", "--quiet", "--command=SELECT"})
+	lock.RestartPolicy, lock.StartupProbe = nil, nil
+	return hardened(t, lock, "database")
+}
+
+// HardenedLock is a lock's container in the pod of another set.
+func HardenedLock(t pods.Set, lock corev1.ContainerArgs) corev1.ContainerInput {
+	return hardened(t, lock, "lock")
+}
+
+// hardened has resources of its own.
+func hardened(t pods.Set, container corev1.ContainerArgs, name string) corev1.ContainerInput {
 	t.Resources, t.FileCapabilities = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, false
-	return t.Hardened(container, "lock")
+	return t.Hardened(container, name)
 }
