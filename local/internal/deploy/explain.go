@@ -18,16 +18,43 @@ import (
 )
 
 // explain shows what Kubernetes has complained about in the stack's namespace since a failed run began: that a
-// probe fails, and how, stands nowhere else.
+// probe fails, and how, stands nowhere else. Nor do the last words of a container that comes before a pod's own.
 func (s *Stack) explain(ctx context.Context, out io.Writer, since time.Time) {
-	data, err := exec.CommandContext(ctx, "kubectl", "--namespace", s.namespace(), "get", "events", "--field-selector=type=Warning", "-o", "json").Output()
-	if err != nil {
-		fmt.Fprintf(out, "Kubernetes' own warnings can't be shown: %v\n", err)
-		return
+	for _, of := range []struct {
+		what  []string
+		lines func([]byte, time.Time) []string
+	}{{[]string{"pods"}, lastWords}, {[]string{"events", "--field-selector=type=Warning"}, warnings}} {
+		data, err := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace", s.namespace(), "get", "-o", "json"}, of.what...)...).Output()
+		if err != nil {
+			fmt.Fprintf(out, "Kubernetes' own %s can't be shown: %v\n", of.what[0], err)
+			return
+		}
+		for _, line := range of.lines(data, since) {
+			fmt.Fprintln(out, line)
+		}
 	}
-	for _, line := range warnings(data, since) {
-		fmt.Fprintln(out, line)
+}
+
+// lastWords are those of the init containers that have failed since a moment, each text once.
+func lastWords(list []byte, since time.Time) []string {
+	var pods corev1.PodList
+	if json.Unmarshal(list, &pods) != nil {
+		return nil
 	}
+	var lines []string
+	for _, pod := range pods.Items {
+		for _, container := range pod.Status.InitContainerStatuses {
+			end := cmp.Or(container.State.Terminated, container.LastTerminationState.Terminated)
+			if end == nil || end.ExitCode == 0 || end.FinishedAt.Time.Before(since.Truncate(time.Second)) {
+				continue
+			}
+			line := fmt.Sprintf("Container %s of %s: %s", container.Name, pod.Labels["app.kubernetes.io/name"], strings.TrimSpace(end.Message))
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
 }
 
 // watch says which pods of the stack can't be scheduled while Pulumi waits for them: of a Job's pod it says nothing.

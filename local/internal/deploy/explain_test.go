@@ -19,6 +19,20 @@ func TestWarningsAreThoseOfTheRunEachOnce(t *testing.T) {
 	}
 }
 
+func TestLastWordsAreThoseOfInitContainersThatFailedInTheRun(t *testing.T) {
+	pods := `{"items": [
+		{"metadata": {"labels": {"app.kubernetes.io/name": "old"}}, "status": {"initContainerStatuses": [
+			{"name": "database", "state": {"terminated": {"exitCode": 2, "finishedAt": "2026-01-01T09:59:59Z", "message": "before"}}}]}},
+		{"metadata": {"labels": {"app.kubernetes.io/name": "migration"}}, "status": {"initContainerStatuses": [
+			{"name": "copy", "state": {"terminated": {"exitCode": 0, "finishedAt": "2026-01-01T10:00:02Z"}}},
+			{"name": "database", "state": {"terminated": {"exitCode": 2, "finishedAt": "2026-01-01T10:00:02Z", "message": "no such host\n"}}},
+			{"name": "lock", "state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-01-01T10:00:03Z", "message": "timeout"}}}]}}]}`
+	got := lastWords([]byte(pods), time.Date(2026, 1, 1, 10, 0, 1, 0, time.UTC))
+	if want := []string{"Container database of migration: no such host", "Container lock of migration: timeout"}; !slices.Equal(got, want) {
+		t.Errorf("the last words are %q, want %q", got, want)
+	}
+}
+
 func TestPodsThatWaitForRoomAreSaidWithWhatIsLeft(t *testing.T) {
 	const list = `{"items": [
 		{"kind": "Node", "metadata": {"name": "n"}, "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}, "conditions": [{"type": "Ready"}]}},
