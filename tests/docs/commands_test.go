@@ -161,6 +161,7 @@ func TestStubsRefuseWhatIsNotThereYet(t *testing.T) {
 		"aws iam create-policy --policy-name threetier-apps --policy-document file://boundary.json":                                       "boundary.json: no such file",
 		"AWS_REGION= aws sts get-caller-identity":                                                                                         "no profile or no region",
 		"pulumi up --stack dev":                                  "want stack dev",
+		"bin/account create && pulumi stack rm dev":              "no such command is known",
 		`sed 's/\(acme\|pulumi\)-STACK/x/' docs/iam/deploy.json`: "only GNU's sed knows",
 		"kubectl --namespace x rollout undo deployment y":        "no such command is known",
 	} {

@@ -213,6 +213,21 @@ func TestAddressesInTheCodeLeadToAPage(t *testing.T) {
 	}
 }
 
+// The page of failures has the program's own words: who searches for them finds the row.
+func TestTextsOfTheFailuresAreThoseOfTheProgram(t *testing.T) {
+	for _, text := range []string{
+		"no credentials of AWS work here", "has a route to an internet gateway, want private subnets only", "wants private subnets in at least",
+		"which is there and isn't this stack's", "in plain text", "; if that is meant, add to ",
+		"got no address: is there a load balancer controller", "which is neither built here nor loaded", "which isn't in this repository",
+		"does not contain", "waits, and nobody has approved of this run", "is in use with the password of",
+		"is not trusted, and its script could run", "the app may not use", "event trigger",
+	} {
+		assert.Contains(t, pages(t)["docs/operate/failed-up.md"], text)
+		said, err := exec.Command("git", "-C", project.Root(), "grep", "-lIF", text, "--", ":!docs", ":!*_test.go", ":!CHANGELOG.md").CombinedOutput()
+		assert.NoError(t, err, "%s: %s", text, said)
+	}
+}
+
 // A schema is as much of one as tells which keys an object may have.
 type schema struct {
 	Ref        string             `json:"$ref"`

@@ -48,7 +48,7 @@ var rules = map[string][]rule{
 		{pattern: `^eks (?:create-access-entry|associate-access-policy) --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
 		{pattern: `^eks create-addon --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
 		{pattern: `^eks update-cluster-config --name (\S+)`, needs: []string{"cluster $1"}},
-		{pattern: `^acm list-certificates|^cloudwatch get-dashboard|^logs tail|^sns create-topic|^route53 change-resource-record-sets`},
+		{pattern: `^acm list-certificates|^cloudwatch get-dashboard|^logs (?:tail|describe-log-groups)|^sns create-topic|^route53 change-resource-record-sets`},
 		{pattern: `^rds (restore-db-instance-to-point-in-time|create-db-snapshot|copy-db-snapshot|delete-db-snapshot|describe-\S+|modify-db-instance|delete-db-instance|start-db-instance|wait \S+)`, needs: []string{"database"}, says: "database"},
 	},
 	"docker": {
@@ -83,7 +83,8 @@ var rules = map[string][]rule{
 		{pattern: `^stack output (\S+) --stack (\S+)`, needs: []string{"up $2"}, says: "$1-of-$2"},
 		{pattern: `^stack output --stack (\S+)`, needs: []string{"up $1"}},
 		{pattern: `^destroy --stack (\S+)`, needs: []string{"up $1", "cluster ORG-$1"}, removes: []string{"up $1"}},
-		{pattern: `^stack rm (\S+)`, needs: []string{"stack $1", "no up $1"}, removes: []string{"stack $1"}},
+		// Without the option, the stack config goes too.
+		{pattern: `^stack rm (\S+) --preserve-config$`, needs: []string{"stack $1", "no up $1"}, removes: []string{"stack $1"}},
 		{pattern: `^stack export --stack (\S+)`, needs: []string{"stack $1"}},
 		{pattern: `^(refresh|cancel|import|stack import|stack history|stack rename).*--stack (\S+)`, needs: []string{"stack $2"}},
 		{pattern: `^(new|stack --show-urns)`},
