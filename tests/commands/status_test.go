@@ -161,6 +161,14 @@ echo '[pod/b/c] 2026-01-02 late id-1'; echo '[pod/a/c] 2026-01-01 early id-1'; e
 	assert.Equal(t, "no line of backend has id-3\n", said)
 }
 
+func TestStackThatIsNowhereIsSaidToBe(t *testing.T) {
+	for _, script := range []string{"status", "logs", "psql"} {
+		said, err := run(t, script, nil, nil, "cloud")
+		assert.Error(t, err, script)
+		assert.Contains(t, said, "the stack cloud isn't on the local node, and pulumi isn't installed", script)
+	}
+}
+
 func TestLogsFailWhereKubernetesCannotBeAsked(t *testing.T) {
 	said, err := run(t, "logs", nil, map[string]string{"pulumi": "echo shop", "kubectl": "echo 'error: forbidden' >&2; exit 1"}, "cloud")
 	assert.Error(t, err)

@@ -213,6 +213,22 @@ func TestAddressesInTheCodeLeadToAPage(t *testing.T) {
 	}
 }
 
+// A pattern that no test's name has runs nothing, and passes.
+func TestEachCommandThatRunsTestsByNameRunsOne(t *testing.T) {
+	found := 0
+	for name, text := range pages(t) {
+		for _, match := range regexp.MustCompile("go test ([./a-z ]+)-run '?([A-Za-z|]+)").FindAllStringSubmatch(text, -1) {
+			if match[2] == "TestName" {
+				continue
+			}
+			found++
+			said, err := exec.Command("git", append([]string{"-C", project.Root(), "grep", "-qE", "^func Test[A-Za-z]*(" + match[2] + ")", "--"}, strings.Fields(match[1])...)...).CombinedOutput()
+			assert.NoError(t, err, "%s: no test of %s has %s in its name: %s", name, match[1], match[2], said)
+		}
+	}
+	assert.Positive(t, found)
+}
+
 // The page of failures has the program's own words: who searches for them finds the row.
 func TestTextsOfTheFailuresAreThoseOfTheProgram(t *testing.T) {
 	for _, text := range []string{
