@@ -58,6 +58,20 @@ func TestMachineOfTheReadmeIsThatOfTheProgram(t *testing.T) {
 	assert.LessOrEqual(t, len(strings.Fields(readme)), 600, "words")
 }
 
+// The versions that pages name are those that the project runs.
+func TestVersionsOfThePagesAreThoseThatRun(t *testing.T) {
+	kubernetes := first(t, "local/tools/kubernetes/go.mod", `k8s\.io/kubernetes v(\d+\.\d+)`)
+	pulumi := first(t, ".github/actions/pulumi/action.yml", `pulumi-version: (\S+)`)
+	for page, words := range map[string][]string{
+		"docs/reference/requirements.md": {"| " + kubernetes + ", on the local node |", "the workflows use " + pulumi + ")"},
+		"docs/how-to/gitlab.md":          {"golang:" + first(t, "go.mod", `(?m)^go (\d+\.\d+)`) + "-", "--version " + pulumi, "/dist/v" + first(t, ".github/workflows/check.yml", `node-version: (\d+)`) + "."},
+	} {
+		for _, word := range words {
+			assert.Contains(t, pages(t)[page], word, page)
+		}
+	}
+}
+
 // Each package that make up may install is one of those that the first tutorial counts.
 func TestNumberOfPackagesIsThatOfTheProgram(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(project.Root(), "local/internal/tools/packages.go"), nil, 0)
