@@ -92,7 +92,7 @@ func inWorld(t *testing.T, dir, script string, known map[string]bool, env ...str
 	cmd.Dir = dir
 	// What a page says once for all of its commands.
 	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "WORLD=" + file, "ORG=acme",
-		"NS=threetier-prod", "DB=threetier-prod-database", "SIGNING_KEY=key"}, env...)
+		"NS=threetier-prod", "DB=threetier-prod-database", "URL=https://shop.example.org", "SIGNING_KEY=key"}, env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, said)
 	}

@@ -51,7 +51,7 @@ var rules = map[string][]rule{
 		{pattern: `^eks (?:create-access-entry|associate-access-policy) --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
 		{pattern: `^eks create-addon --cluster-name (\S+) .*:role/(\S+)`, needs: []string{"cluster $1", "role $2"}},
 		{pattern: `^eks update-cluster-config --name (\S+)`, needs: []string{"cluster $1"}},
-		{pattern: `^acm list-certificates|^cloudwatch get-dashboard|^logs (?:tail|describe-log-groups)|^sns create-topic|^route53 change-resource-record-sets`},
+		{pattern: `^acm list-certificates|^cloudwatch (?:get-dashboard|describe-alarms)|^logs (?:tail|describe-log-groups)|^sns create-topic|^route53 change-resource-record-sets`},
 		{pattern: `^rds (restore-db-instance-to-point-in-time|create-db-snapshot|copy-db-snapshot|delete-db-snapshot|describe-\S+|modify-db-instance|delete-db-instance|start-db-instance|wait \S+)`, needs: []string{"database"}, says: "database"},
 	},
 	"docker": {
