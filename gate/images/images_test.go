@@ -119,7 +119,7 @@ func TestSetRefusesWhatIsNoImageOrOfAnotherRepository(t *testing.T) {
 func TestSetMovesToAnotherRepositoryWhereThatIsMeant(t *testing.T) {
 	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
 	move := []string{"set", "-root", root, "-stack", "dev", "-move"}
-	assert.ErrorContains(t, Run(&bytes.Buffer{}, append(move, "backend=ghcr.io//acme/api:2"+digest)), "of the repository")
+	assert.ErrorContains(t, Run(&bytes.Buffer{}, append(move, "backend=ghcr.io/acme/api:2:3"+digest)), "of the repository")
 	require.NoError(t, Run(&bytes.Buffer{}, append(move, "backend=1.dkr.ecr.eu-west-1.amazonaws.com/acme/api:2"+digest)))
 	assert.Contains(t, content(t, root, "Pulumi.dev.yaml"), "1.dkr.ecr.eu-west-1.amazonaws.com/acme/api:2"+digest)
 }
