@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,13 +45,20 @@ func TestFiveWrongValuesAreFiveLinesOfOneError(t *testing.T) {
 		Remove(t, "threetier:backend.image")
 	assert.ElementsMatch(t, []string{
 		"threetier:database.storageGiB is 5, want 20 to 65536",
-		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, engineVersion, ` +
-			`instanceClass, storageGiB, maxStorageGiB, iops, throughputMiBs, kmsKeyArn, multiAz, backupRetentionDays, backupWindow, maintenanceWindow, port, name, username, password, ` +
-			`passwordVersion, parameters, extensions, readReplicas, restoreFrom, backupPlan, allow, network, clientImage: did you mean lifecycle?`,
+		`threetier:database.lifecycel is "durable", want one of the keys lifecycle, …: did you mean lifecycle?`,
 		`threetier:backend.port is "eighty", want a whole number`,
 		"threetier:frontend.replicas.min is 0, want 1 to 200",
 		"threetier:backend.image is missing, want an image, like registry/name@sha256:…",
-	}, refusals(t, config))
+	}, shortened(refusals(t, config)))
+}
+
+// shortened keeps the first of a list of keys: a new key changes no line of these tests.
+func shortened(lines []string) []string {
+	list := regexp.MustCompile(`( the keys \w+)(, \w+)+`)
+	for i := range lines {
+		lines[i] = list.ReplaceAllString(lines[i], "$1, …")
+	}
+	return lines
 }
 
 func TestEmptyConfigNamesAllThatIsRequired(t *testing.T) {
@@ -81,24 +89,24 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 		"threetier:database.storageGiB":       {"big", `threetier:database.storageGiB is "big", want a whole number`},
 		"threetier:database.port":             {5.5, "threetier:database.port is 5.5, want a whole number"},
 		"threetier:database.multiAz":          {"yes", `threetier:database.multiAz is "yes", want true or false`},
-		"threetier:database.network":          {[]string{"x"}, `threetier:database.network is ["x"], want an object with the keys vpcId, subnetIds, clientSecurityGroupIds`},
+		"threetier:database.network":          {[]string{"x"}, `threetier:database.network is ["x"], want an object with the keys vpcId, …`},
 		"threetier:database.parameters":       {"x", `threetier:database.parameters is "x", want a map of strings`},
 		"threetier:database.allow.RDS":        {map[string]int{"5": 1}, `threetier:database.allow.RDS is {"5":1}, want a string`},
 		"threetier:backend.command":           {"uvicorn", `threetier:backend.command is "uvicorn", want a list of strings`},
 		"threetier:backend.migrate[1]":        {7, "threetier:backend.migrate[1] is 7, want a string in quotes: YAML may change one without them"},
 		"threetier:backend.env.LOG_LEVEL":     {[]int{1}, "threetier:backend.env.LOG_LEVEL is [1], want a string"},
 		"threetier:nginx.routes":              {map[string]string{}, "threetier:nginx.routes is {}, want a list of objects"},
-		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, to, stripPrefix, timeoutSeconds, maxBodySize, stream, sticky`},
+		"threetier:nginx.routes[0]":           {"x", `threetier:nginx.routes[0] is "x", want an object with the keys path, …`},
 		"threetier:nginx.loadBalancer.class":  {true, "threetier:nginx.loadBalancer.class is true, want a string in quotes: YAML may change one without them"},
 		"threetier:nginx.internal":            {1, "threetier:nginx.internal is 1, want true or false"},
-		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, memory: did you mean cpu?`},
-		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, port, formerPort, command, args, healthPath, healthHost, livePath, readySeconds, replicas, resources, diskGiB, runAsUser, writablePaths, emptyPaths, rolloutSeconds, stopSeconds, minReadySeconds, ingress, podAnnotations, secretFiles, env, secretEnv, egress"},
-		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, logGroup, auditLogGroup, outsideTopicArn, slowSeconds: did you mean topicArn?`},
+		"threetier:nginx.resources.cpus":      {"2", `threetier:nginx.resources.cpus is "2", want one of the keys cpu, …: did you mean cpu?`},
+		"threetier:frontend.migrate":          {[]string{"x"}, "threetier:frontend.migrate is [\"x\"], want one of the keys image, …"},
+		"threetier:alarms.topic":              {"x", `threetier:alarms.topic is "x", want one of the keys topicArn, …: did you mean topicArn?`},
 		"threetier:database.passwordVersion":  {true, "threetier:database.passwordVersion is true, want a whole number"},
 		"threetier:database.engineVersion":    {[]int{17}, "threetier:database.engineVersion is [17], want a string"},
 		"threetier:workers":                   {[]string{"x"}, `threetier:workers is ["x"], want a map of objects`},
-		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, login, replicas, single, stopSeconds, healthCommand, ingress, resources, diskGiB, env, secretEnv, egress, podAnnotations`},
-		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, login, schedule, timeZone, timeoutSeconds, retries, resources, diskGiB, env, secretEnv, egress, podAnnotations`},
+		"threetier:workers.mailer":            {"x", `threetier:workers.mailer is "x", want an object with the keys command, …`},
+		"threetier:jobs.nightly":              {map[string]any{"command": []string{"x"}, "cron": "x"}, `threetier:jobs.nightly.cron is "x", want one of the keys command, …`},
 		"threetier:frontend.writablePaths[0]": {map[string]int{}, "threetier:frontend.writablePaths[0] is {}, want a string"},
 	} {
 		t.Run(path, func(t *testing.T) {
@@ -106,15 +114,14 @@ func TestWrongTypeIsRefusedWithKeyAndValue(t *testing.T) {
 			if strings.Contains(path, "routes[") {
 				config.Set(t, "threetier:nginx.routes", []any{map[string]string{"path": "/", "to": "frontend"}})
 			}
-			assert.Equal(t, []string{test.line}, refusals(t, config.Set(t, path, test.value)))
+			assert.Equal(t, []string{test.line}, shortened(refusals(t, config.Set(t, path, test.value))))
 		})
 	}
 }
 
 func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
-	assert.Contains(t, refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:nginx", "small")),
-		`threetier:nginx is "small", want an object with the keys image, replicas, resources, routes, maxBodySize, timeoutSeconds, `+
-			`drainSeconds, rolloutSeconds, certificateArn, redirect, trustedProxies, hosts, limits, headers, maintenance, metrics, internal, allow, loadBalancer`)
+	assert.Contains(t, shortened(refusals(t, project.StackConfig(t, "dev").Set(t, "threetier:nginx", "small"))),
+		`threetier:nginx is "small", want an object with the keys image, …`)
 }
 
 const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +

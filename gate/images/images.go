@@ -31,6 +31,7 @@ func Run(out io.Writer, args []string) error {
 	from := flags.String("from", "", "promote: the stack whose images are taken")
 	to := flags.String("to", "", "promote: the stack that gets them")
 	stack := flags.String("stack", "", "pin, set: the stack whose config changes")
+	move := flags.Bool("move", false, "set: the images may be of another repository than the ones before")
 	if len(args) == 0 {
 		return errors.New("the command is missing, want promote, pin, set or renew")
 	}
@@ -43,7 +44,7 @@ func Run(out io.Writer, args []string) error {
 	case "pin":
 		return change(out, *root, *stack, pinned)
 	case "set":
-		return set(out, *root, *stack, flags.Args())
+		return set(out, *root, *stack, flags.Args(), *move)
 	case "renew":
 		return renew(out, *root)
 	}
@@ -51,7 +52,7 @@ func Run(out io.Writer, args []string) error {
 }
 
 // set puts in the images of a build: backend=registry/name:tag@sha256:…
-func set(out io.Writer, root, stack string, given []string) error {
+func set(out io.Writer, root, stack string, given []string, move bool) error {
 	_, images, err := read(root, stack)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func set(out io.Writer, root, stack string, given []string) error {
 			problems = append(problems, fmt.Errorf("%s is %q, want an image with a digest", part, ref))
 		case at < 0:
 			problems = append(problems, fmt.Errorf("threetier:%s of %s is missing, want an image that can be replaced", key, stack))
-		case repository(ref) != repository(images[at].Ref):
+		case repository(ref) == "" || !move && repository(ref) != repository(images[at].Ref):
 			problems = append(problems, fmt.Errorf("threetier:%s of %s is %s, want an image of the repository %s, before others of it are put in",
 				key, stack, images[at].Ref, repository(ref)))
 		}

@@ -115,6 +115,15 @@ func TestSetRefusesWhatIsNoImageOrOfAnotherRepository(t *testing.T) {
 	}
 }
 
+// The first images of a project are of another registry than the samples'.
+func TestSetMovesToAnotherRepositoryWhereThatIsMeant(t *testing.T) {
+	root := write(t, map[string]string{"Pulumi.dev.yaml": prod})
+	move := []string{"set", "-root", root, "-stack", "dev", "-move"}
+	assert.ErrorContains(t, Run(&bytes.Buffer{}, append(move, "backend=ghcr.io/acme/api:2:3"+digest)), "of the repository")
+	require.NoError(t, Run(&bytes.Buffer{}, append(move, "backend=1.dkr.ecr.eu-west-1.amazonaws.com/acme/api:2"+digest)))
+	assert.Contains(t, content(t, root, "Pulumi.dev.yaml"), "1.dkr.ecr.eu-west-1.amazonaws.com/acme/api:2"+digest)
+}
+
 // push puts an image into a registry, and returns its name there and its digest with the @.
 func push(t *testing.T, server *httptest.Server, tag string) (name, sum string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +23,15 @@ const folder = "tests/plan"
 // Run writes down what each stack registers. Given a commit to compare with, it prints what changed since, as Markdown or JSON, and
 // fails where something would be lost that the stack config doesn't allow.
 func Run(out io.Writer, root, base string, asJSON bool) error {
-	plans, err := write(root)
-	if err != nil || base == "" {
+	plans, changed, err := write(root)
+	if err != nil {
+		return err
+	}
+	if base == "" && asJSON {
+		return nil
+	}
+	if base == "" {
+		_, err := fmt.Fprintf(out, "%s: %s changed\n", folder, cmp.Or(strings.Join(changed, ", "), "no plan"))
 		return err
 	}
 	if _, err := git(root, "rev-parse", "--verify", "--quiet", base+"^{commit}"); err != nil {
@@ -52,38 +60,42 @@ func Run(out io.Writer, root, base string, asJSON bool) error {
 	return errors.Join(problems...)
 }
 
-// write puts the plan of every stack and platform into the folder, and removes those of stacks that are gone.
-func write(root string) ([]*Plan, error) {
+// write puts the plan of every stack and platform into the folder, and removes those of stacks that are gone. It names the
+// plans that weren't there as they are now.
+func write(root string) (plans []*Plan, changed []string, err error) {
 	stacks, err := project.Stacks(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, stack := range stacks {
 		if strings.HasPrefix(stack, project.Platform) {
-			return nil, fmt.Errorf("stack is %s, want a name that doesn't begin with %s: the plans of platforms do", stack, project.Platform)
+			return nil, nil, fmt.Errorf("stack is %s, want a name that doesn't begin with %s: the plans of platforms do", stack, project.Platform)
 		}
 	}
 	platforms, err := project.Platforms(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stacks = append(stacks, platforms...)
-	var plans []*Plan
 	for _, stack := range stacks {
 		planned, err := Build(root, stack)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		text, err := planned.Text()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if err := os.WriteFile(filepath.Join(root, folder, stack+".yaml"), text, 0o644); err != nil {
-			return nil, fmt.Errorf("write plan: %w", err)
+		file := filepath.Join(root, folder, stack+".yaml")
+		if before, err := os.ReadFile(file); err != nil || !bytes.Equal(before, text) {
+			changed = append(changed, stack)
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return nil, nil, fmt.Errorf("write plan: %w", err)
 		}
 		plans = append(plans, planned)
 	}
-	return plans, removeOthers(root, stacks)
+	return plans, changed, removeOthers(root, stacks)
 }
 
 func removeOthers(root string, stacks []string) error {

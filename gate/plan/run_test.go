@@ -25,7 +25,9 @@ func checkout(t *testing.T) string {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), config, 0o600))
 	}
-	require.NoError(t, Run(&strings.Builder{}, root, "", false))
+	var written strings.Builder
+	require.NoError(t, Run(&written, root, "", false))
+	require.Equal(t, "tests/plan: dev, prod changed\n", written.String())
 	for _, args := range [][]string{
 		{"init", "--quiet"}, {"add", "."},
 		{"-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "--message", "plans"},
@@ -47,6 +49,10 @@ func replace(t *testing.T, file, from, to string) {
 func TestPullRequestThatLosesDataFailsUntilItSaysSo(t *testing.T) {
 	root := checkout(t)
 	dev := filepath.Join(root, "Pulumi.dev.yaml")
+
+	var again strings.Builder
+	require.NoError(t, Run(&again, root, "", false))
+	assert.Equal(t, "tests/plan: no plan changed\n", again.String())
 
 	var unchanged strings.Builder
 	require.NoError(t, Run(&unchanged, root, "HEAD", false))

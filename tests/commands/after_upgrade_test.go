@@ -58,7 +58,9 @@ func TestAfterUpgradeRebootsWhatWaitsUpdatesAndAnalyzes(t *testing.T) {
 	for _, want := range []string{`"activeDeadlineSeconds": 86400`, `login\nprintf`} {
 		assert.Contains(t, string(job), want)
 	}
-	type containers []struct{ Env []struct{ Name, Value string } }
+	type containers []struct {
+		Env []struct{ Name, Value string }
+	}
 	var made struct {
 		Spec struct {
 			Template struct {

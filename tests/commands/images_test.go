@@ -18,7 +18,7 @@ func imagesOf(t *testing.T, prepare string, env ...string) (said, calls string, 
 	dir, bin := t.TempDir(), t.TempDir()
 	script := `cd "$1" && git init --quiet && mkdir -p bin .github/scripts apps/backend apps/frontend && cp "$2/bin/images" bin && echo x >Pulumi.dev.yaml
 		echo .local >.gitignore && echo FROM scratch >apps/backend/Dockerfile
-		for script in build scan-archive push pin; do { echo '#!/bin/sh'; echo "echo $script \$* PLATFORMS=\$PLATFORMS | sed \"s|\$PWD|.|g\" >>calls"; } >.github/scripts/$script; done
+		for script in build scan-archive push pin; do { echo '#!/bin/sh'; echo "echo $script \$* PLATFORMS=\$PLATFORMS\${MOVE:+ MOVE} | sed \"s|\$PWD|.|g\" >>calls"; } >.github/scripts/$script; done
 		cat >>.github/scripts/build <<'END'
 if [ -f "$1/Dockerfile" ]; then mkdir -p "$4" && echo archive >"$4/image.tar"; fi
 END
@@ -46,7 +46,7 @@ func TestImagesGoTheWayOfTheWorkflow(t *testing.T) {
 scan-archive ./.local/images/backend/image.tar PLATFORMS=linux/amd64
 push apps/backend 1.dkr.ecr.eu-west-1.amazonaws.com/acme/backend ./.local/images/backend/image.tar PLATFORMS=linux/amd64
 build apps/frontend 1.dkr.ecr.eu-west-1.amazonaws.com/acme/frontend dev ./.local/images/frontend PLATFORMS=linux/amd64
-pin dev ./.local/images/pinned backend=1.dkr.ecr.eu-west-1.amazonaws.com/acme/backend:0123-20260101@sha256:abc PLATFORMS=linux/amd64
+pin dev ./.local/images/pinned backend=1.dkr.ecr.eu-west-1.amazonaws.com/acme/backend:0123-20260101@sha256:abc PLATFORMS=linux/amd64 MOVE
 `, calls)
 	_, calls, err = imagesOf(t, "", "IMAGE_REGISTRY=ghcr.io/acme", "IMAGE_PLATFORMS=linux/arm64")
 	require.NoError(t, err)

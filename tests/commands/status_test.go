@@ -161,6 +161,23 @@ echo '[pod/b/c] 2026-01-02 late id-1'; echo '[pod/a/c] 2026-01-01 early id-1'; e
 	assert.Equal(t, "no line of backend has id-3\n", said)
 }
 
+// The role for people on call may not read the state.
+func TestStatusWithoutTheStateNamesTheOtherCommands(t *testing.T) {
+	commands := onAWS("http://lb")
+	commands["pulumi"] = "echo AccessDenied >&2; exit 255"
+	said, err := run(t, "status", nil, commands, "cloud")
+	assert.Error(t, err)
+	assert.Equal(t, "AccessDenied\nthe state of cloud can't be read: docs/operate/README.md#without-the-state has the commands for people without its key\n", said)
+}
+
+func TestStackThatIsNowhereIsSaidToBe(t *testing.T) {
+	for _, script := range []string{"status", "logs", "psql"} {
+		said, err := run(t, script, nil, nil, "cloud")
+		assert.Error(t, err, script)
+		assert.Contains(t, said, "the stack cloud isn't on the local node, and pulumi isn't installed", script)
+	}
+}
+
 func TestLogsFailWhereKubernetesCannotBeAsked(t *testing.T) {
 	said, err := run(t, "logs", nil, map[string]string{"pulumi": "echo shop", "kubectl": "echo 'error: forbidden' >&2; exit 1"}, "cloud")
 	assert.Error(t, err)

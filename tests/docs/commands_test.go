@@ -92,7 +92,7 @@ func inWorld(t *testing.T, dir, script string, known map[string]bool, env ...str
 	cmd.Dir = dir
 	// What a page says once for all of its commands.
 	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "WORLD=" + file, "ORG=acme",
-		"NS=threetier-prod", "DB=threetier-prod-database", "SIGNING_KEY=key"}, env...)
+		"NS=threetier-prod", "DB=threetier-prod-database", "URL=https://shop.example.org", "SIGNING_KEY=key"}, env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, said)
 	}
@@ -161,6 +161,7 @@ func TestStubsRefuseWhatIsNotThereYet(t *testing.T) {
 		"aws iam create-policy --policy-name threetier-apps --policy-document file://boundary.json":                                       "boundary.json: no such file",
 		"AWS_REGION= aws sts get-caller-identity":                                                                                         "no profile or no region",
 		"pulumi up --stack dev":                                  "want stack dev",
+		"bin/account create && pulumi stack rm dev":              "no such command is known",
 		`sed 's/\(acme\|pulumi\)-STACK/x/' docs/iam/deploy.json`: "only GNU's sed knows",
 		"kubectl --namespace x rollout undo deployment y":        "no such command is known",
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"threetier/gate/plan"
 	"threetier/gate/project"
@@ -201,4 +202,40 @@ func TestSampleOfASummaryIsThePlanners(t *testing.T) {
 		assert.Contains(t, said, line)
 	}
 	assert.ErrorContains(t, plan.Gate(after, comparison.Changes), refusal)
+}
+
+// Nobody has run the pipeline for GitLab: its scripts and targets are there, and each token is for the role that the job takes.
+func TestPipelineForGitLabNamesWhatIsThere(t *testing.T) {
+	_, pipeline, found := strings.Cut(pages(t)["docs/how-to/gitlab.md"], "```yaml\n")
+	require.True(t, found)
+	pipeline, _, _ = strings.Cut(pipeline, "```")
+	var jobs map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(pipeline), &jobs))
+	roles := 0
+	for name := range jobs {
+		var job struct {
+			Script    []string
+			Variables map[string]string
+			Tokens    map[string]struct{ Aud string } `yaml:"id_tokens"`
+		}
+		text, err := yaml.Marshal(jobs[name])
+		require.NoError(t, err)
+		if yaml.Unmarshal(text, &job) != nil { // stages are a list
+			continue
+		}
+		for _, line := range job.Script {
+			command := strings.Fields(line)
+			if command[0] == "make" {
+				assert.Contains(t, source(t, "Makefile"), "\n"+command[1]+":", name)
+				continue
+			}
+			assert.FileExists(t, filepath.Join(project.Root(), command[0]), name)
+		}
+		for _, token := range job.Tokens {
+			roles++
+			assert.Equal(t, job.Variables["ROLE"], token.Aud, name)
+			assert.FileExists(t, filepath.Join(project.Root(), "docs/iam", "trust-"+strings.TrimPrefix(token.Aud, "threetier-")+".json"), name)
+		}
+	}
+	assert.Equal(t, 4, roles)
 }

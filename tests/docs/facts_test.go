@@ -58,6 +58,20 @@ func TestMachineOfTheReadmeIsThatOfTheProgram(t *testing.T) {
 	assert.LessOrEqual(t, len(strings.Fields(readme)), 600, "words")
 }
 
+// The versions that pages name are those that the project runs.
+func TestVersionsOfThePagesAreThoseThatRun(t *testing.T) {
+	kubernetes := first(t, "local/tools/kubernetes/go.mod", `k8s\.io/kubernetes v(\d+\.\d+)`)
+	pulumi := first(t, ".github/actions/pulumi/action.yml", `pulumi-version: (\S+)`)
+	for page, words := range map[string][]string{
+		"docs/reference/requirements.md": {"| " + kubernetes + ", on the local node |", "the workflows use " + pulumi + ")"},
+		"docs/how-to/gitlab.md":          {"golang:" + first(t, "go.mod", `(?m)^go (\d+\.\d+)`) + "-", "--version " + pulumi, "/dist/v" + first(t, ".github/workflows/check.yml", `node-version: (\d+)`) + "."},
+	} {
+		for _, word := range words {
+			assert.Contains(t, pages(t)[page], word, page)
+		}
+	}
+}
+
 // Each package that make up may install is one of those that the first tutorial counts.
 func TestNumberOfPackagesIsThatOfTheProgram(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(project.Root(), "local/internal/tools/packages.go"), nil, 0)
@@ -210,6 +224,37 @@ func TestAddressesInTheCodeLeadToAPage(t *testing.T) {
 		if isTitled {
 			assert.Contains(t, all[path], "\n## "+strings.Trim(title, `"`)+"\n", address)
 		}
+	}
+}
+
+// A pattern that no test's name has runs nothing, and passes.
+func TestEachCommandThatRunsTestsByNameRunsOne(t *testing.T) {
+	found := 0
+	for name, text := range pages(t) {
+		for _, match := range regexp.MustCompile("go test ([./a-z ]+)-run '?([A-Za-z|]+)").FindAllStringSubmatch(text, -1) {
+			if match[2] == "TestName" {
+				continue
+			}
+			found++
+			said, err := exec.Command("git", append([]string{"-C", project.Root(), "grep", "-qE", "^func Test[A-Za-z]*(" + match[2] + ")", "--"}, strings.Fields(match[1])...)...).CombinedOutput()
+			assert.NoError(t, err, "%s: no test of %s has %s in its name: %s", name, match[1], match[2], said)
+		}
+	}
+	assert.Positive(t, found)
+}
+
+// The page of failures has the program's own words: who searches for them finds the row.
+func TestTextsOfTheFailuresAreThoseOfTheProgram(t *testing.T) {
+	for _, text := range []string{
+		"no credentials of AWS work here", "has a route to an internet gateway, want private subnets only", "wants private subnets in at least",
+		"which is there and isn't this stack's", "in plain text", "; if that is meant, add to ",
+		"got no address: is there a load balancer controller", "which is neither built here nor loaded", "which isn't in this repository",
+		"does not contain", "waits, and nobody has approved of this run", "is in use with the password of",
+		"is not trusted, and its script could run", "the app may not use", "event trigger",
+	} {
+		assert.Contains(t, pages(t)["docs/operate/failed-up.md"], text)
+		said, err := exec.Command("git", "-C", project.Root(), "grep", "-lIF", text, "--", ":!docs", ":!*_test.go", ":!CHANGELOG.md").CombinedOutput()
+		assert.NoError(t, err, "%s: %s", text, said)
 	}
 }
 

@@ -2,11 +2,13 @@
 package machine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +39,46 @@ func Check(h home.Home) error {
 	if err := space(h); err != nil {
 		return err
 	}
+	if !built(h) {
+		if err := node(filepath.Join(h.Root, "apps", "frontend", "package.json")); err != nil {
+			return err
+		}
+	}
 	return isolation()
+}
+
+// built tells that the largest part of a first run is done.
+func built(h home.Home) bool {
+	_, err := os.Stat(h.Bin("pulumi-resource-kubernetes"))
+	return err == nil
+}
+
+// node is an error where a first run would end after all of its builds, with the sample app that Node.js builds.
+func node(file string) error {
+	var app struct{ Engines struct{ Node string } }
+	text, err := os.ReadFile(file)
+	if err != nil || json.Unmarshal(text, &app) != nil {
+		return nil // an app of one's own, which may need no Node.js
+	}
+	const from = "https://nodejs.org/en/download"
+	want := strings.TrimPrefix(app.Engines.Node, ">=")
+	_, npm := exec.LookPath("npm")
+	version, err := exec.Command("node", "--version").Output()
+	if npm != nil || err != nil {
+		return fmt.Errorf("node and npm are not installed, want Node.js %s or later: %s", want, from)
+	}
+	if has := strings.TrimPrefix(strings.TrimSpace(string(version)), "v"); olderThan(has, want) {
+		return fmt.Errorf("node is %s, want Node.js %s or later: %s", has, want, from)
+	}
+	return nil
+}
+
+// olderThan compares two versions by their first two numbers.
+func olderThan(has, want string) bool {
+	var a, b [2]int
+	_, _ = fmt.Sscanf(has, "%d.%d", &a[0], &a[1])
+	_, _ = fmt.Sscanf(want, "%d.%d", &b[0], &b[1])
+	return slices.Compare(a[:], b[:]) < 0
 }
 
 // CheckPackages is an error of one line if the machine can't run what bin/trixie runs. That wants a hundredth of the
@@ -62,7 +103,7 @@ func space(h home.Home) error {
 		return err
 	}
 	wantDisk, wantMemory := uint64(DiskGiB), uint64(MemoryGiB)
-	if _, err := os.Stat(h.Bin("pulumi-resource-kubernetes")); err == nil { // the largest build is done
+	if built(h) {
 		wantDisk, wantMemory = 3, 4
 	}
 	for name, want := range map[string]*uint64{"THREETIER_DISK_GIB": &wantDisk, "THREETIER_MEMORY_GIB": &wantMemory} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +20,8 @@ func TestMain(m *testing.M) {
 		do = Probe
 	case len(os.Args) > 1 && os.Args[1] == "check":
 		do = func() error { return Check(home.Home{Root: "/"}) }
+	case len(os.Args) > 2 && os.Args[1] == "node":
+		do = func() error { return node(os.Args[2]) }
 	default:
 		os.Exit(m.Run())
 	}
@@ -37,6 +40,13 @@ func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	old := t.TempDir()
+	app := filepath.Join(old, "package.json")
+	for name, text := range map[string]string{"package.json": `{"engines": {"node": ">=20.19"}}`, "npm": "#!/bin/sh\n", "node": "#!/bin/sh\necho v20.9.0\n"} {
+		if err := os.WriteFile(filepath.Join(old, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	const fits = "THREETIER_DISK_GIB=0 THREETIER_MEMORY_GIB=0 "
 	check := fits + self + " check"
 	if out, err := exec.Command("sh", "-c", check).CombinedOutput(); err != nil {
@@ -52,6 +62,8 @@ func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
 		{"no CAP_NET_RAW and no nftables", fits + "capsh --drop=cap_net_raw,cap_net_admin -- -c '" + self + " check'", "doesn't let root"},
 		{"control groups that can't be written", fits + "unshare --mount sh -c 'mount --make-rprivate / && mount -t tmpfs -o ro tmpfs /sys/fs/cgroup && " + self + " check'", "control groups"},
 		{"no namespaces", fits + "unshare --user --map-root-user --mount-proc --pid --fork sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && " + self + " check'", "doesn't let root make namespaces"},
+		{"no Node.js", "PATH=/nowhere " + self + " node " + app, "node and npm are not installed, want Node.js 20.19 or later"},
+		{"an old Node.js", "PATH=" + old + " " + self + " node " + app, "node is 20.9.0, want Node.js 20.19 or later"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := exec.Command("sh", "-c", test.command).CombinedOutput()
@@ -60,5 +72,13 @@ func TestEachThingThatAMachineLacksIsNamedInOneLine(t *testing.T) {
 				t.Errorf("%s\nerror %v, said %q, want one line with %q", test.command, err, said, test.want)
 			}
 		})
+	}
+}
+
+func TestVersionsAreComparedByTheirNumbers(t *testing.T) {
+	for has, older := range map[string]bool{"18.20.4": true, "20.9.0": true, "20.19.0": false, "22.1.0": false, "100.0.0": false} {
+		if olderThan(has, "20.19") != older {
+			t.Errorf("%s is older than 20.19: %v, want %v", has, !older, older)
+		}
 	}
 }
