@@ -194,7 +194,7 @@ func names(report *rehearse.Report) []string {
 	return all
 }
 
-// failsUntilNamed holds a report to its findings: all that are wanted are there, the gate fails with them, and passes once
+// failsUntilNamed holds a report to its findings: each that is wanted is there, the gate fails with them, and passes once
 // they are named.
 func failsUntilNamed(t *testing.T, report *rehearse.Report, passed bool, want ...string) {
 	t.Helper()
@@ -332,7 +332,7 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 		t.Log(lines.Text())
 		if strings.Contains(lines.Text(), "forward: up to head") {
 			time.Sleep(3 * time.Second) // pulumi is at work
-			// From the keyboard it reaches make, and all that make has started.
+			// From the keyboard it reaches make, and every process that make has started.
 			interrupted = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) == nil
 		}
 	}

@@ -71,7 +71,7 @@ func OpenShell(h home.Home, name, configFile string) error {
 	return copyConfig(h, name, configFile, false)
 }
 
-// writeProject writes the project file anew, and returns the project's name.
+// writeProject writes the project file again, and returns the project's name.
 func writeProject(h home.Home) (string, error) {
 	data, err := os.ReadFile(h.Deployed("Pulumi.yaml"))
 	if err != nil {
@@ -94,7 +94,7 @@ func configCopy(h home.Home, name string) string {
 	return filepath.Join(Project(h), "Pulumi."+name+".yaml")
 }
 
-// copyConfig copies a stack's config, anew or where the original isn't the one that was copied last. No file: an empty config.
+// copyConfig copies a stack's config, the first time or where the original isn't the one that was copied last. No file: an empty config.
 func copyConfig(h home.Home, name, file string, anew bool) error {
 	data := []byte("config: {}\n")
 	if file != "" {
