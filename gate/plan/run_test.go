@@ -131,3 +131,11 @@ func TestComparisonIsAlsoJSON(t *testing.T) {
 	require.NotEmpty(t, lost)
 	assert.Equal(t, map[string]any{"name": "database", "what": "Instance database is replaced", "lost": "the database goes with it"}, lost[0])
 }
+
+func TestJSONHasListsWhereNothingIsInThem(t *testing.T) {
+	changes := Compare(nil, &Plan{Resources: []Resource{{Type: "aws:sns/topic:Topic", Name: "alerts"}}})
+	said, err := JSON([]Comparison{{Stack: "dev", New: true, Changes: changes}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[{"stack": "dev", "new": true, "gone": false, "changes": [
+		{"kind": "created", "resource": "Topic alerts", "details": [], "losses": []}]}]`, said)
+}
