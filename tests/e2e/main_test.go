@@ -57,12 +57,8 @@ func TestMain(m *testing.M) {
 
 // run begins with an empty node and leaves none behind.
 func run(m *testing.M) int {
-	working, err := os.Getwd()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	root = filepath.Join(working, "..", "..")
+	var err error
+	root = project.Root()
 	home = filepath.Join(root, ".local", "e2e")
 	if projectName, err = project.Name(root); err != nil {
 		fmt.Println(err)

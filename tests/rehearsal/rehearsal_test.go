@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"threetier/gate/costs"
+	"threetier/gate/project"
 	"threetier/gate/rehearse"
 )
 
@@ -34,12 +35,7 @@ func TestMain(m *testing.M) {
 
 // run begins with an empty node and leaves none behind, unless THREETIER_HOME names one, which stays.
 func run(m *testing.M) int {
-	working, err := os.Getwd()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	root = filepath.Join(working, "..", "..")
+	root = project.Root()
 	if err := os.Setenv("THREETIER_ROOT", root); err != nil { // for .local/bin/local without bin/local
 		fmt.Println(err)
 		return 1
