@@ -63,7 +63,7 @@ func (args *NetworkArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *NetworkArgs) Complete() problems.List {
 	ps := args.Keys().Complete()
 	if args.SubnetIDs != nil && args.Zones != nil {

@@ -103,7 +103,7 @@ func TestStackThatIsGoneWithSomethingProtectedIsRefused(t *testing.T) {
 	assert.Less(t, strings.Index(out.String(), "### dev"), strings.Index(out.String(), "### prod"), "in the same order in every run")
 }
 
-// The deletion of the frontend is planned where the key that is meant isn't read.
+// The deletion of the frontend is planned where the right key isn't read.
 func TestUnknownKeyIsNoPlan(t *testing.T) {
 	root := checkout(t)
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:frontend:", "threetier:fronted:")
