@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,18 @@ type Comparison struct {
 	// Costs are of the keys that its config changes.
 	Costs Costs `json:"-"`
 }
+
+// JSON is the summary for programs.
+func JSON(stacks []Comparison) (string, error) {
+	text, err := json.MarshalIndent(stacks, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	return string(text) + "\n", nil
+}
+
+// MarshalJSON is what the comparison shows of a resource.
+func (r Resource) MarshalJSON() ([]byte, error) { return json.Marshal(r.Label()) }
 
 // Markdown is the summary for a pull request: data first, then the numbers, then each change.
 func Markdown(base string, stacks []Comparison) string {
