@@ -146,7 +146,7 @@ func TestAnotherClusterHasNoTargetsToWatch(t *testing.T) {
 // now is when the alarms are looked at: a full hour.
 var now = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
-// points are values of a metric, one each so often, the last of them just before now.
+// points are values of a metric, one each so often, the last of them shortly before now.
 func points(metric cloudwatch.Metric, every time.Duration, values ...float64) []cloudwatch.Point {
 	var all []cloudwatch.Point
 	for i, value := range values {

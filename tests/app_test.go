@@ -40,7 +40,7 @@ type appStack struct {
 	app.Wiring
 }
 
-// appArgs are the least that an app can be made of, with a migration.
+// appArgs are the minimum that an app can be made of, with a migration.
 func appArgs() appStack {
 	return appStack{
 		app.AppArgs{

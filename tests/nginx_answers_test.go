@@ -158,7 +158,7 @@ func (p *podsWithNames) start(address string, handler func(http.ResponseWriter, 
 	p.running[address] = server
 }
 
-// gone takes a pod out of DNS, and stops it.
+// gone removes a pod from DNS, and stops it.
 func (p *podsWithNames) gone(address string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -50,7 +50,7 @@ func TestWindowsAreShorterThanADay(t *testing.T) {
 	}
 }
 
-// RDS grows a volume by a tenth at the least: with less room below the ceiling it never does.
+// RDS grows a volume by at least a tenth: with less room below the ceiling it never does.
 func TestACeilingHasRoomToGrow(t *testing.T) {
 	for ceiling, fits := range map[int]bool{109: false, 110: true, 0: true} {
 		_, err := recordDatabase(databaseArgs(func(args *database.DatabaseArgs) { args.StorageGiB, args.MaxStorageGiB = 100, &ceiling }))

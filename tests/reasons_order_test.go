@@ -14,7 +14,7 @@ import (
 	"threetier/internal/stack"
 )
 
-// waits are the URNs of all that comes before a resource: what it waits for, or a component that it is part of, and what comes
+// waits are the URNs of everything that comes before a resource: what it waits for, or a component that it is part of, and what comes
 // before that. A child's registration waits for its parent's.
 func waits(r *recorder.Recording, res recorder.Resource) map[string]bool {
 	resources := map[string]recorder.Resource{}

@@ -13,7 +13,7 @@ import (
 	"threetier/gate/recorder"
 )
 
-// The tests of these files hold each stack to the reason why a value is as it is, whatever a plan that is written anew says.
+// The tests of these files hold each stack to the reason why a value is as it is, whatever a plan that is written again says.
 
 type object = map[string]any
 
@@ -106,7 +106,7 @@ func TestProbesForgiveASlowMomentAndNoMore(t *testing.T) {
 	})
 }
 
-// A process that is told to stop still gets requests until everybody knows, and then ends those that run.
+// A process that gets SIGTERM still gets requests until everybody knows, and then ends those that run.
 func TestPodsHaveTheTimeToStop(t *testing.T) {
 	eachStack(t, func(t *testing.T, r *recorder.Recording) {
 		for _, pod := range templates(t, r) {

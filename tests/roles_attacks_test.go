@@ -182,7 +182,7 @@ func TestNoCodeOfTheOwnersRunsAsTheAdministrator(t *testing.T) {
 	}
 }
 
-// withstands runs all that the administrator runs after an attack, in a database of its own.
+// withstands runs everything that the administrator runs after an attack, in a database of its own.
 func (s *rolesServer) withstands(t *testing.T, a attack, who attacker, in string) {
 	s.Database = postgres.Database
 	s.as(t, postgres.Admin, postgres.AdminPassword, "", "CREATE DATABASE "+in)

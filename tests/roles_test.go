@@ -44,7 +44,7 @@ func TestEachPodGetsItsOwnPasswordOnly(t *testing.T) {
 		process.Env = map[string]pulumi.StringInput{"DB_HOST": pulumi.String("pooler.example")}
 		a.Jobs = map[string]app.JobArgs{"nightly": {ProcessArgs: process}}
 	})
-	// values are all that a pod's containers get by the environment, secrets resolved.
+	// values are everything that a pod's containers get by the environment, secrets resolved.
 	values := func(spec any) string {
 		var all []string
 		pod := spec.(map[string]any)

@@ -211,7 +211,7 @@ func each(items []any) []any {
 	return lists
 }
 
-// numberSamples are the bounds, and the numbers just outside.
+// numberSamples are the bounds, and the numbers next to them outside.
 func numberSamples(n constraint.Number) (valid, invalid []any) {
 	valid = []any{n.Min, n.Max}
 	if n.OrZero {

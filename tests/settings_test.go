@@ -18,7 +18,6 @@ import (
 	"threetier/components/app/pods"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
-	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/rdsca"
 	"threetier/internal/settings"
@@ -234,8 +233,8 @@ func TestKeyWithoutValueIsAbsent(t *testing.T) {
 func TestZeroIsRefusedWhereItIsNotAccepted(t *testing.T) {
 	zeros := 0
 	eachKey("", settings.Keys(), func(path string, key *keys.Key) {
-		number, isNumber := key.Constraint.(*constraint.Number)
-		if !isNumber || number.Default == 0 || strings.HasSuffix(path, ".minReadySeconds") {
+		byDefault, isNumber := key.Constant.(int)
+		if !isNumber || byDefault == 0 || strings.HasSuffix(path, ".minReadySeconds") {
 			return
 		}
 		path = inLists.ReplaceAllString(path, "$1[0].")

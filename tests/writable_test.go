@@ -97,7 +97,7 @@ func TestCopiesAreWritableAndAsTheImageHasThem(t *testing.T) {
 	write("conf.d/default.conf", 0o644)
 	require.NoError(t, os.Symlink("index.html", filepath.Join(image, "html/home.html")))
 	require.NoError(t, os.Symlink("html", filepath.Join(image, "www")))
-	if os.Getuid() == 0 { // who isn't root can read all that he wrote
+	if os.Getuid() == 0 { // who isn't root can read everything that he wrote
 		write("html/secret/key", 0o600)
 		require.NoError(t, os.Chmod(filepath.Join(image, "html/secret"), 0o700))
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"threetier/components/app/nginx"
+	"threetier/gate/node"
 	"threetier/gate/wrk"
 	realnginx "threetier/tests/nginx"
 )
@@ -138,12 +139,8 @@ func run(out io.Writer) error {
 
 // serveHaproxy is serve for haproxy (Debian package haproxy).
 func serveHaproxy(upstream string) (target, func(), error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := node.FreePort()
 	if err != nil {
-		return target{}, nil, err
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
 		return target{}, nil, err
 	}
 	dir, err := os.MkdirTemp("", "haproxy-bench-")
@@ -159,16 +156,16 @@ func serveHaproxy(upstream string) (target, func(), error) {
 	if err := process.Start(); err != nil {
 		return target{}, nil, fmt.Errorf("run haproxy (Debian package haproxy): %w", err)
 	}
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	address := fmt.Sprintf("127.0.0.1:%d", port)
 	stop := func() {
 		_ = process.Process.Kill()
 		_ = process.Wait()
 		_ = os.RemoveAll(dir)
 	}
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		connection, err := net.Dial("tcp", listener.Addr().String())
+		connection, err := net.Dial("tcp", address)
 		if err == nil {
-			return target{url, process.Process.Pid}, stop, connection.Close()
+			return target{"http://" + address, process.Process.Pid}, stop, connection.Close()
 		}
 		if time.Now().After(deadline) {
 			stop()
@@ -218,60 +215,47 @@ func measure(out io.Writer, urls map[string]target) (map[string][]result, error)
 
 // run loads the proxy, and looks at its CPU time before and after.
 func (t target) run() (result, error) {
-	before, err := t.cpuTicks()
+	before, err := t.cpu()
 	if err != nil {
 		return result{}, err
 	}
-	r, err := measured(t.url + "/api/items")
-	if err != nil {
-		return result{}, err
-	}
-	after, err := t.cpuTicks()
-	const microsecondsPerTick = 10_000
-	r.cpu = float64(after-before) * microsecondsPerTick / (r.rate * seconds)
-	return r, err
-}
-
-// cpuTicks are the process's and its workers'.
-func (t target) cpuTicks() (int, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	total := 0
-	for _, file := range stats {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		// After the name, which is in brackets: state, parent, and as 12th and 13th user and system time.
-		pid, rest, _ := strings.Cut(string(data), " (")
-		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
-		if id := strconv.Itoa(t.pid); pid != id && fields[1] != id {
-			continue
-		}
-		for _, field := range fields[11:13] {
-			ticks, err := strconv.Atoi(field)
-			if err != nil {
-				return 0, fmt.Errorf("read %s: %w", file, err)
-			}
-			total += ticks
-		}
-	}
-	return total, nil
-}
-
-func measured(url string) (result, error) {
-	command := wrk.Command(url, connections, seconds)
+	command := wrk.Command(t.url+"/api/items", connections, seconds)
 	said, err := exec.Command(command[0], command[1:]...).CombinedOutput()
 	if err != nil {
 		return result{}, fmt.Errorf("run wrk (Debian package wrk): %w\n%s", err, said)
 	}
 	run, err := wrk.Read(string(said))
 	if err != nil {
-		return result{}, fmt.Errorf("%s: %w", url, err)
+		return result{}, fmt.Errorf("%s: %w", t.url, err)
 	}
-	return result{rate: run.PerSecond, p99: run.P99}, nil
+	after, err := t.cpu()
+	return result{rate: run.PerSecond, p99: run.P99, cpu: (after - before) / run.Requests}, err
+}
+
+// cpu is the time of the process and of its workers, in microseconds.
+func (t target) cpu() (total float64, err error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range stats {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		// After the name, which is in brackets: state, parent.
+		pid, rest, _ := strings.Cut(string(data), " (")
+		fields := strings.Fields(rest[strings.LastIndex(rest, ")")+1:])
+		if id := strconv.Itoa(t.pid); pid != id && fields[1] != id {
+			continue
+		}
+		used, err := wrk.CPU(string(data))
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", file, err)
+		}
+		total += used
+	}
+	return total, nil
 }
 
 func median(results []result) result {

@@ -11,10 +11,9 @@ import (
 
 func main() {
 	base := flag.String("base", "", "the commit to compare with")
-	root := flag.String("root", ".", "the project's folder")
 	asJSON := flag.Bool("json", false, "print the comparison as JSON")
 	flag.Parse()
-	if err := plan.Run(os.Stdout, *root, *base, *asJSON); err != nil {
+	if err := plan.Run(os.Stdout, ".", *base, *asJSON); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n", err)
 		os.Exit(1)
 	}

@@ -19,11 +19,10 @@ import (
 )
 
 func main() {
-	o := rehearse.Options{Progress: os.Stderr}
+	o := rehearse.Options{Root: ".", Progress: os.Stderr}
 	flag.StringVar(&o.Base, "base", "", "the commit that runs now")
 	flag.StringVar(&o.Head, "head", "", "the commit that is to come (default: the checkout as it is)")
 	flag.StringVar(&o.Stack, "stack", "dev", "the stack whose config is rehearsed")
-	flag.StringVar(&o.Root, "root", ".", "the project's folder")
 	out := flag.String("out", "", "the folder of the report (default: .local/rehearsal)")
 	costs := flag.Bool("costs", false, "measure what a change of each key costs instead, for the page of costs")
 	keys := flag.String("keys", "", "with -costs: some keys with commas between them (default: all, into the page)")

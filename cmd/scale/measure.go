@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -263,8 +262,7 @@ func (n local) databaseCPU() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	const microsecondsPerTick = 10_000
-	total, found := 0, false
+	total, found := 0.0, false
 	for _, link := range links {
 		dir, err := os.Readlink(link)
 		if err != nil || !strings.HasSuffix(dir, "/"+folder) {
@@ -274,20 +272,16 @@ func (n local) databaseCPU() (float64, error) {
 		if err != nil {
 			continue // it has ended
 		}
-		found = true
-		// After the name, which is in brackets, the 12th and 13th are user and system time.
-		for _, field := range strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))[11:13] {
-			ticks, err := strconv.Atoi(field)
-			if err != nil {
-				return 0, fmt.Errorf("read %s: %w", link, err)
-			}
-			total += ticks
+		used, err := wrk.CPU(string(data))
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", link, err)
 		}
+		total, found = total+used, true
 	}
 	if !found {
 		return 0, fmt.Errorf("no process works in %s", folder)
 	}
-	return float64(total * microsecondsPerTick), nil
+	return total, nil
 }
 
 func median(runs []load) load {

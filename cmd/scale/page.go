@@ -14,6 +14,8 @@ import (
 	"strings"
 	"text/template"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	db "threetier/components/database"
 	"threetier/gate/plan"
 )
@@ -116,76 +118,67 @@ func read(planned *plan.Plan) (stack, error) {
 	s := stack{Name: planned.Stack, Tiers: map[string]tier{}, Connections: planned.Connections}
 	most := map[string]int{}
 	for _, res := range planned.Resources {
+		var in inputs
+		name, isTier := strings.CutPrefix(res.Name, "app-")
 		switch res.Type {
 		case "aws:rds/instance:Instance":
 			if res.Inputs["replicateSourceDb"] == nil {
 				s.Class = fmt.Sprint(res.Inputs["instanceClass"])
 			}
-		case "kubernetes:autoscaling/v2:HorizontalPodAutoscaler":
-			pods, err := number(at(res.Inputs, "spec", "maxReplicas"))
-			if err != nil {
-				return stack{}, fmt.Errorf("%s: %w", res.Name, err)
+			continue
+		case "kubernetes:autoscaling/v2:HorizontalPodAutoscaler", "kubernetes:apps/v1:Deployment":
+			if err := in.read(res); err != nil {
+				return stack{}, err
 			}
-			most[res.Name] = pods
+		}
+		switch containers := in.Spec.Template.Spec.Containers; {
+		case in.Spec.MaxReplicas > 0:
+			most[name] = in.Spec.MaxReplicas
+		case isTier && len(containers) > 0:
+			of := containers[0].Resources
+			if of.Requests.CPU.IsZero() || of.Limits.CPU.IsZero() {
+				return stack{}, fmt.Errorf("%s has no request or no limit of CPU, want both", res.Name)
+			}
+			s.Tiers[name] = tier{name, in.Spec.Replicas, int(of.Requests.CPU.MilliValue()), int(of.Limits.CPU.MilliValue())}
+		}
+	}
+	for name, pods := range most {
+		if t, isTier := s.Tiers[name]; isTier {
+			t.Pods = pods
+			s.Tiers[name] = t
 		}
 	}
 	if _, known := classes[s.Class]; !known {
 		return stack{}, fmt.Errorf("instance class is %s, want one of %s: add its processors", s.Class, strings.Join(slices.Sorted(maps.Keys(classes)), ", "))
 	}
-	for _, res := range planned.Resources {
-		name, isTier := strings.CutPrefix(res.Name, "app-")
-		if res.Type != "kubernetes:apps/v1:Deployment" || !isTier {
-			continue
-		}
-		if most[res.Name] == 0 {
-			pods, err := number(at(res.Inputs, "spec", "replicas"))
-			if err != nil {
-				return stack{}, fmt.Errorf("%s: %w", res.Name, err)
-			}
-			most[res.Name] = pods
-		}
-		resources := at(res.Inputs, "spec", "template", "spec", "containers", "resources")
-		request, err := milli(at(resources, "requests", "cpu"))
-		if err != nil {
-			return stack{}, fmt.Errorf("%s: %w", res.Name, err)
-		}
-		limit, err := milli(at(resources, "limits", "cpu"))
-		if err != nil {
-			return stack{}, fmt.Errorf("%s: %w", res.Name, err)
-		}
-		s.Tiers[name] = tier{name, most[res.Name], request, limit}
-	}
 	return s, nil
 }
 
-// at follows names into objects, and into the first member of a list.
-func at(value any, names ...string) any {
-	for _, name := range names {
-		if list, isList := value.([]any); isList && len(list) > 0 {
-			value = list[0]
+// inputs are what is read of a Deployment or an autoscaler.
+type inputs struct {
+	Spec struct {
+		Replicas, MaxReplicas int
+		Template              struct {
+			Spec struct {
+				Containers []struct {
+					Resources struct {
+						Requests, Limits struct{ CPU resource.Quantity }
+					}
+				}
+			}
 		}
-		object, _ := value.(map[string]any)
-		value = object[name]
 	}
-	if list, isList := value.([]any); isList && len(list) > 0 {
-		return list[0]
-	}
-	return value
 }
 
-func number(value any) (int, error) {
-	n, err := strconv.ParseFloat(fmt.Sprint(value), 64)
-	return int(n), err
-}
-
-// milli reads 100m and 1 alike.
-func milli(value any) (int, error) {
-	text := fmt.Sprint(value)
-	if thousandths, ok := strings.CutSuffix(text, "m"); ok {
-		return strconv.Atoi(thousandths)
+func (in *inputs) read(res plan.Resource) error {
+	text, err := json.Marshal(res.Inputs)
+	if err == nil {
+		err = json.Unmarshal(text, in)
 	}
-	cores, err := strconv.ParseFloat(text, 64)
-	return int(cores*1000 + 0.5), err
+	if err != nil {
+		return fmt.Errorf("%s: %w", res.Name, err)
+	}
+	return nil
 }
 
 // bounds are those of one kind of request, in the order of its way.

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/component"
+	"threetier/internal/optional"
 	"threetier/internal/tags"
 )
 
@@ -98,13 +99,23 @@ func (args AlarmsArgs) check() error {
 }
 
 func (b *builder) create() error {
-	filters := slices.Concat(b.requestFilters(), b.jobFilters())
+	var filters []filter
+	var alarms []alarm
+	if b.args.EKS != "" {
+		alarms = b.targetAlarms()
+	}
+	if b.args.LogGroup != "" {
+		filters, alarms = b.requestFilters(), slices.Concat(alarms, b.requestAlarms(), b.tierAlarms())
+	}
+	if b.args.AuditLogGroup != "" {
+		filters, alarms = append(filters, b.jobFilters()...), append(alarms, b.jobAlarms()...)
+	}
 	for _, filter := range filters {
 		if err := b.createFilter(filter); err != nil {
 			return fmt.Errorf("create metric filter %s: %w", filter.name, err)
 		}
 	}
-	for _, alarm := range slices.Concat(b.targetAlarms(), b.requestAlarms(), b.tierAlarms(), b.jobAlarms()) {
+	for _, alarm := range alarms {
 		made, err := b.createAlarm(alarm, b.args.TopicARN, b.child())
 		if err != nil {
 			return fmt.Errorf("create alarm %s: %w", alarm.name, err)
@@ -122,14 +133,11 @@ func (b *builder) create() error {
 }
 
 func (b *builder) createFilter(f filter) error {
-	transformation := cloudwatch.LogMetricFilterMetricTransformationArgs{
-		Namespace: pulumi.String(b.metrics()), Name: pulumi.String(f.metric), Value: pulumi.String(f.value),
-	}
-	if f.otherwise != "" {
-		transformation.DefaultValue = pulumi.String(f.otherwise)
-	}
 	_, err := cloudwatch.NewLogMetricFilter(b.ctx, b.name+"-"+f.name, &cloudwatch.LogMetricFilterArgs{
-		LogGroupName: pulumi.String(f.group), Pattern: pulumi.String(f.pattern), MetricTransformation: transformation,
+		LogGroupName: pulumi.String(f.group), Pattern: pulumi.String(f.pattern),
+		MetricTransformation: cloudwatch.LogMetricFilterMetricTransformationArgs{
+			Namespace: pulumi.String(b.metrics()), Name: pulumi.String(f.metric), Value: pulumi.String(f.value), DefaultValue: optional.String(f.otherwise),
+		},
 	}, b.child())
 	return err
 }

@@ -22,9 +22,6 @@ const (
 
 // jobFilters read the audit log: it has each change that Kubernetes makes to the status of a Job.
 func (b *builder) jobFilters() []filter {
-	if b.args.AuditLogGroup == "" {
-		return nil
-	}
 	status := fmt.Sprintf(`$.objectRef.resource = "jobs" && $.objectRef.subresource = "status" && $.objectRef.namespace = "%s"`, b.args.Namespace)
 	filters := []filter{{
 		// FailureTarget comes before Failed. A pod of psql ends by its time limit.
@@ -43,9 +40,6 @@ func (b *builder) jobFilters() []filter {
 }
 
 func (b *builder) jobAlarms() []alarm {
-	if b.args.AuditLogGroup == "" {
-		return nil
-	}
 	alarms := []alarm{{
 		name: "failed-runs", comparison: above, threshold: 0, period: failedSeconds, periods: 1,
 		description: "a migration, a run of a job or a Job of the database's roles has failed",

@@ -36,9 +36,6 @@ const (
 
 // requestFilters read NGINX's own log. The add-on's Fluent Bit puts the parsed line below log_processed.
 func (b *builder) requestFilters() []filter {
-	if b.args.LogGroup == "" {
-		return nil
-	}
 	line := fmt.Sprintf(`$.kubernetes.namespace_name = "%s" && $.kubernetes.container_name = "%s"`, b.args.Namespace, nginx.Label)
 	return []filter{
 		{
@@ -54,39 +51,25 @@ func (b *builder) requestFilters() []filter {
 }
 
 func (b *builder) requestAlarms() []alarm {
-	if b.args.LogGroup == "" {
-		return nil
-	}
 	requests := b.own("requests", requestMetric, "SampleCount")
+	share := pulumi.Sprintf("IF(errors >= %d, 100 * errors / requests, 0)", leastErrors) // of 100
+	latency := pulumi.Sprintf("IF(requests >= %d, p95, 0)", leastRequests)               // in seconds
 	return []alarm{
 		{
 			name: "errors", comparison: above, threshold: errorPercent, period: requestSeconds, periods: errorPeriods,
 			description: fmt.Sprintf("more than %v %% of the requests fail (5xx)", errorPercent),
-			queries:     []query{requests, b.own("errors", errorMetric, "Sum"), b.errorShare()},
+			queries:     []query{requests, b.own("errors", errorMetric, "Sum"), {id: "share", expression: share}},
 		},
 		{
 			name: "latency", comparison: above, threshold: float64(b.args.SlowSeconds), period: requestSeconds, periods: slowPeriods,
 			description: fmt.Sprintf("5 of 100 requests take longer than %d s", b.args.SlowSeconds),
-			queries:     []query{requests, b.own("p95", requestMetric, "p95"), b.latency()},
+			queries:     []query{requests, b.own("p95", requestMetric, "p95"), {id: "latency", expression: latency}},
 		},
 	}
 }
 
-// errorShare is of 100, over the queries errors and requests.
-func (b *builder) errorShare() query {
-	return query{id: "share", expression: pulumi.Sprintf("IF(errors >= %d, 100 * errors / requests, 0)", leastErrors)}
-}
-
-// latency is in seconds, over the queries p95 and requests.
-func (b *builder) latency() query {
-	return query{id: "latency", expression: pulumi.Sprintf("IF(requests >= %d, p95, 0)", leastRequests)}
-}
-
 // targetAlarms look at the pods as the load balancer does.
 func (b *builder) targetAlarms() []alarm {
-	if b.args.EKS == "" {
-		return nil
-	}
 	return []alarm{{
 		name: "targets", comparison: above, threshold: 0, period: targetSeconds, periods: targetPeriods,
 		description: "the load balancer has had an nginx pod that doesn't serve for five minutes",

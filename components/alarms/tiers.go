@@ -21,9 +21,6 @@ const (
 
 // tierAlarms read the metrics of Container Insights, whose PodName is the name of the Deployment.
 func (b *builder) tierAlarms() []alarm {
-	if b.args.LogGroup == "" {
-		return nil
-	}
 	var alarms []alarm
 	for _, tier := range b.args.Tiers {
 		alarms = append(alarms, alarm{

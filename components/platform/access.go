@@ -71,7 +71,7 @@ func (args *AccessArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *AccessArgs) Complete() problems.List { return args.Keys().Complete() }
 
 // StackProblems are one where docs/iam doesn't say whom the stack's roles trust.

@@ -56,7 +56,7 @@ func (args *ClusterArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *ClusterArgs) Complete() problems.List {
 	ps := append(args.Keys().Complete(), retentionProblems("auditLogDays", args.AuditLogDays)...)
 	if args.Existing && args.PublicAccessCIDRs != nil {

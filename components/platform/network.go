@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -62,7 +63,7 @@ func (args *NetworkArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *NetworkArgs) Complete() problems.List {
 	ps := args.Keys().Complete()
 	if args.SubnetIDs != nil && args.Zones != nil {
@@ -253,10 +254,9 @@ func (b *networkBuilder) subnet(name, zone, cidr, role string, table *ec2.RouteT
 func subnetOf(cidr string, bits, number int) string {
 	network := netip.MustParsePrefix(cidr)
 	address := network.Addr().As4()
-	from := uint32(address[0])<<24 | uint32(address[1])<<16 | uint32(address[2])<<8 | uint32(address[3])
 	length := network.Bits() + bits
-	from += uint32(number) << (32 - length)
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(from >> 24), byte(from >> 16), byte(from >> 8), byte(from)}), length).String()
+	binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(address[:])+uint32(number)<<(32-length))
+	return netip.PrefixFrom(netip.AddrFrom4(address), length).String()
 }
 
 func (b *networkBuilder) flowLogs() error {

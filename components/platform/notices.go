@@ -43,7 +43,7 @@ func (args *NoticesArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *NoticesArgs) Complete() problems.List { return args.Keys().Complete() }
 
 // Notices are the topic, and the budget that it tells of.

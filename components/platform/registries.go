@@ -40,7 +40,7 @@ func (args *RegistriesArgs) Keys() keys.Table {
 	}
 }
 
-// Complete fills in the defaults, and returns all that is wrong with the args.
+// Complete fills in the defaults, and returns every problem of the args.
 func (args *RegistriesArgs) Complete() problems.List { return args.Keys().Complete() }
 
 // Registries are the repositories of images.

@@ -30,7 +30,7 @@ type Measured struct {
 	Sum string `json:"sum"`
 }
 
-// sum is of all that was measured.
+// sum is of every measured value.
 func (m Measured) sum() (string, error) {
 	m.Sum = ""
 	text, err := json.Marshal(m)

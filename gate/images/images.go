@@ -53,7 +53,7 @@ func Run(out io.Writer, args []string) error {
 
 // set puts in the images of a build: backend=registry/name:tag@sha256:…
 func set(out io.Writer, root, stack string, given []string, move bool) error {
-	_, images, err := read(root, stack)
+	_, images, err := read(root, stack, "the stack")
 	if err != nil {
 		return err
 	}
@@ -93,13 +93,9 @@ func repository(ref string) string {
 
 // promote copies digests: a tag may mean something else by the time that the other stack is deployed.
 func promote(out io.Writer, root, from, to string) error {
-	text, err := os.ReadFile(file(root, from))
+	_, images, err := read(root, from, "FROM")
 	if err != nil {
-		return fmt.Errorf("FROM is %q, want a stack with a config: %w", from, err)
-	}
-	images, err := project.Images(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", file(root, from), err)
+		return err
 	}
 	refs := map[string]string{}
 	var problems []error
@@ -113,10 +109,7 @@ func promote(out io.Writer, root, from, to string) error {
 		return errors.Join(problems...)
 	}
 	return change(out, root, to, func(image project.Image) (string, error) {
-		if ref, promoted := refs[image.Key]; promoted {
-			return ref, nil
-		}
-		return image.Ref, nil
+		return cmp.Or(refs[image.Key], image.Ref), nil
 	})
 }
 
@@ -176,8 +169,8 @@ func renew(out io.Writer, root string) error {
 
 // change writes the stack config once every image is known.
 func change(out io.Writer, root, stack string, ref func(project.Image) (string, error)) error {
-	path := file(root, stack)
-	text, images, err := read(root, stack)
+	path := project.File(root, stack)
+	text, images, err := read(root, stack, "the stack")
 	if err != nil {
 		return err
 	}
@@ -203,16 +196,14 @@ func change(out io.Writer, root, stack string, ref func(project.Image) (string, 
 	return err
 }
 
-func read(root, stack string) ([]byte, []project.Image, error) {
-	text, err := os.ReadFile(file(root, stack))
+func read(root, stack, what string) ([]byte, []project.Image, error) {
+	text, err := os.ReadFile(project.File(root, stack))
 	if err != nil {
-		return nil, nil, fmt.Errorf("the stack is %q, want one with a config: %w", stack, err)
+		return nil, nil, fmt.Errorf("%s is %q, want a stack with a config: %w", what, stack, err)
 	}
 	images, err := project.Images(text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file(root, stack), err)
+		return nil, nil, fmt.Errorf("%s: %w", project.File(root, stack), err)
 	}
 	return text, images, nil
 }
-
-func file(root, stack string) string { return filepath.Join(root, "Pulumi."+stack+".yaml") }

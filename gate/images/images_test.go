@@ -207,7 +207,7 @@ func TestMistakesAreOneLineEach(t *testing.T) {
 		"the command is missing, want promote, pin, set or renew":                       nil,
 		"the command is push, want promote, pin, set or renew":                          {"push"},
 		`FROM is "qa", want a stack with a config`:                                      {"promote", "-root", root, "-from", "qa", "-to", "dev"},
-		`the stack is "", want one with a config`:                                       {"pin", "-root", root},
+		`the stack is "", want a stack with a config`:                                   {"pin", "-root", root},
 		"line 3: backend.image can't be changed in place, want it as plain text on one": {"pin", "-root", root, "-stack", "dev"},
 	} {
 		assert.ErrorContains(t, Run(&bytes.Buffer{}, args), want)

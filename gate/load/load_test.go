@@ -66,7 +66,7 @@ func TestAnswerThatTakesTooLongIsATimeout(t *testing.T) {
 	assert.InDelta(t, time.Second, hit.Took, float64(time.Second)/2)
 }
 
-// A kept connection that ends under a GET is no loss if the client gets an answer by itself, and that is told.
+// A kept connection that ends under a GET is no loss if the client gets an answer by itself, and Repeated says that.
 func TestClientRepeatsAGetThatMetAClosedConnection(t *testing.T) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -23,22 +23,23 @@ const (
 
 // Change is what happens to one resource.
 type Change struct {
-	// Resource is the resource as it will be; as it was, where it is deleted.
-	Resource Resource
 	// Kind is what happens to it.
-	Kind Kind
+	Kind Kind `json:"kind"`
+	// Resource is the resource as it will be; as it was, where it is deleted.
+	Resource Resource `json:"resource"`
 	// Details are the inputs and options that differ, by path.
-	Details []Detail
+	Details []Detail `json:"details"`
 	// Losses are what it takes away; most changes take nothing.
-	Losses []Loss
+	Losses []Loss `json:"losses"`
 }
 
 // Detail is one value that differs. A nil one isn't there.
 type Detail struct {
-	Path     string
-	Old, New any
+	Path string `json:"path"`
+	Old  any    `json:"old"`
+	New  any    `json:"new"`
 	// Follows is the replaced resource that the value refers to; Old and New are the same reference then.
-	Follows string
+	Follows string `json:"-"`
 }
 
 // Compare tells what happens to each resource on the way from one plan to another, in the plan's order, what is
@@ -51,12 +52,12 @@ func Compare(before, after *Plan) []Change {
 	for _, res := range before.Resources {
 		old[key(res)] = res
 	}
-	var changes []Change
+	changes := []Change{}
 	for _, res := range after.Resources {
 		was, existed := old[key(res)]
 		delete(old, key(res))
 		if !existed {
-			changes = append(changes, Change{Resource: res, Kind: Created})
+			changes = append(changes, Change{Resource: res, Kind: Created, Details: []Detail{}})
 			continue
 		}
 		changes = append(changes, changeOf(was, res))
@@ -65,7 +66,7 @@ func Compare(before, after *Plan) []Change {
 	changes = slices.DeleteFunc(changes, func(change Change) bool { return change.Kind == "" })
 	for _, res := range before.Resources {
 		if _, gone := old[key(res)]; gone {
-			changes = append(changes, Change{Resource: res, Kind: Deleted})
+			changes = append(changes, Change{Resource: res, Kind: Deleted, Details: []Detail{}})
 		}
 	}
 	lose(changes)

@@ -22,26 +22,31 @@ func Input(root, stack string) (recorder.Options, error) {
 	if err != nil {
 		return recorder.Options{}, err
 	}
-	return recorder.Options{Project: name, Stack: stack, Config: config, Network: networkOf(config), RDS: rdsOf(config, name, stack)}, nil
+	var there existing
+	if config.Decode("threetier:database", &there) != nil {
+		there = existing{} // what is wrong is the program's to say, in its own words
+	}
+	return recorder.Options{Project: name, Stack: stack, Config: config, Network: there.network(), RDS: there.rds(name, stack)}, nil
 }
 
-// networkOf is a VPC in which the subnets that the config names exist, in two zones.
-func networkOf(read *project.Config) *recorder.Network {
-	var database struct {
-		Network struct {
-			VPC     string   `json:"vpcId"`
-			Subnets []string `json:"subnetIds"`
-		} `json:"network"`
-	}
+// existing is what threetier:database names of an account.
+type existing struct {
+	Network struct {
+		VPC     string   `json:"vpcId"`
+		Subnets []string `json:"subnetIds"`
+	} `json:"network"`
+	Restore string          `json:"restoreFrom"`
+	Version json.RawMessage `json:"engineVersion"` // text or a number
+	Key     string          `json:"kmsKeyArn"`
+	Allow   map[string]any  `json:"allow"`
+	Class   string          `json:"instanceClass"`
+}
+
+// network is a VPC in which the subnets that the config names exist, in two zones.
+func (e existing) network() *recorder.Network {
 	network := recorder.TwoZones()
-	if err := read.Decode("threetier:database", &database); err != nil {
-		// What is wrong is the program's to say, in its own words.
-		return network
-	}
-	if database.Network.VPC != "" {
-		network.VPC = database.Network.VPC
-	}
-	for i, id := range database.Network.Subnets {
+	network.VPC = cmp.Or(e.Network.VPC, network.VPC)
+	for i, id := range e.Network.Subnets {
 		known := slices.ContainsFunc(network.Subnets, func(subnet recorder.Subnet) bool { return subnet.ID == id })
 		if !known {
 			network.Others = append(network.Others, recorder.Subnet{ID: id, Zone: []string{"eu-west-1a", "eu-west-1b"}[i%2]})
@@ -50,31 +55,21 @@ func networkOf(read *project.Config) *recorder.Network {
 	return network
 }
 
-// rdsOf has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
+// rds has what the config wants to be there: a plan is of a stack that isn't there yet. That is the snapshot to restore, or
 // the instance whose upgrade is allowed.
-func rdsOf(read *project.Config, projectName, stack string) recorder.RDS {
-	var given struct {
-		Restore string          `json:"restoreFrom"`
-		Version json.RawMessage `json:"engineVersion"` // text or a number
-		Key     string          `json:"kmsKeyArn"`
-		Allow   map[string]any  `json:"allow"`
-		Class   string          `json:"instanceClass"`
-	}
-	if err := read.Decode("threetier:database", &given); err != nil {
-		return recorder.RDS{}
-	}
-	version := cmp.Or(strings.Trim(string(given.Version), `"`), database.DefaultEngineVersion)
-	_, upgrades := given.Allow[database.UpgradeTo(version)]
+func (e existing) rds(projectName, stack string) recorder.RDS {
+	version := cmp.Or(strings.Trim(string(e.Version), `"`), database.DefaultEngineVersion)
+	_, upgrades := e.Allow[database.UpgradeTo(version)]
 	switch major, err := strconv.Atoi(version); {
 	case upgrades && err == nil:
 		older := strconv.Itoa(major - 1)
-		instance := recorder.DBInstance{Version: older, Class: cmp.Or(given.Class, database.DefaultInstanceClass)}
+		instance := recorder.DBInstance{Version: older, Class: cmp.Or(e.Class, database.DefaultInstanceClass)}
 		return recorder.RDS{
 			Instances:      map[string]recorder.DBInstance{database.Identifier(projectName, stack, "database"): instance},
 			UpgradeTargets: map[string][]string{older: {version}},
 		}
-	case given.Restore != "":
-		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{given.Restore: {Engine: "postgres", Version: version, KMSKeyARN: given.Key}}}
+	case e.Restore != "":
+		return recorder.RDS{Snapshots: map[string]recorder.DBSnapshot{e.Restore: {Engine: "postgres", Version: version, KMSKeyARN: e.Key}}}
 	}
 	return recorder.RDS{}
 }

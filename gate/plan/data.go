@@ -77,12 +77,14 @@ func both(text string) struct{ deleted, replaced string } {
 	return struct{ deleted, replaced string }{text, text}
 }
 
-// guards are inputs and options of resources that stay: what a weaker one loses.
-var guards = []struct {
+// guard is an input or an option of a resource that stays: what a weaker one loses.
+type guard struct {
 	typ, path string
 	weaker    func(old, wanted any) bool
 	text      string
-}{
+}
+
+var guards = []guard{
 	{instanceType, "protect", isOff, "Pulumi doesn't refuse to delete it any more"},
 	{instanceType, "deletionProtection", isOff, "RDS doesn't refuse to delete it any more"},
 	{instanceType, "skipFinalSnapshot", isOn, "its deletion leaves no snapshot"},
@@ -134,14 +136,16 @@ var told = []string{"engineVersion", "allowMajorVersionUpgrade", "identifier"}
 // Loss is data, a guard of data, or a way to the app that a change takes away.
 type Loss struct {
 	// Name is what the stack config calls it: the logical name of what goes, with the path of a guard.
-	Name string
+	Name string `json:"name"`
 	// What says what happens, Text what is lost.
-	What, Text string
+	What string `json:"what"`
+	Text string `json:"lost"`
 }
 
 func lose(changes []Change) {
 	for i := range changes {
 		change := &changes[i]
+		change.Losses = []Loss{}
 		if text := change.goes(); text != "" && !change.isTold(changes) {
 			change.Losses = append(change.Losses, Loss{Name: change.Resource.Name, What: fmt.Sprintf("%s is %s", change.Resource.Label(), change.Kind), Text: text})
 		}
@@ -215,17 +219,9 @@ func (c Change) TouchesData() bool {
 		return strings.HasPrefix(typ, "aws:rds/") || strings.HasPrefix(typ, "aws:secretsmanager/") || typ == "kubernetes:core/v1:Secret"
 	}
 	return c.Kind == Changed && slices.ContainsFunc(c.Details, func(d Detail) bool {
-		return c.Resource.Type == instanceType && (slices.Contains(told, d.Path) || isGuard(d.Path))
+		return c.Resource.Type == instanceType && (slices.Contains(told, d.Path) ||
+			slices.ContainsFunc(guards, func(g guard) bool { return g.typ == instanceType && g.path == d.Path }))
 	})
-}
-
-func isGuard(path string) bool {
-	for _, guard := range guards {
-		if guard.typ == instanceType && guard.path == path {
-			return true
-		}
-	}
-	return false
 }
 
 // Gate is an error where a change loses something that the stack config doesn't allow, and where it allows a loss that isn't one.

@@ -16,7 +16,7 @@ import (
 	"threetier/internal/allow"
 )
 
-// rich is prod with all that can be lost.
+// rich is prod with everything that can be lost.
 func rich(t *testing.T) *plan.Plan {
 	t.Helper()
 	return build(t, edited(t, "prod",
@@ -215,7 +215,7 @@ func TestWeakerGuardIsRefusedUnlessNamed(t *testing.T) {
 	}
 }
 
-// The keys that a user changes, and all that goes with each.
+// The keys that a user changes, and everything that goes with each.
 func TestChangeOfAKeyThatLosesSomethingIsRefusedWithAllNames(t *testing.T) {
 	const named = "  threetier:domain: { name: shop.example.org, zone: example.org, aliases: [store.example.org] }\n"
 	with := []string{"  threetier:allow:", named + "  threetier:allow:"}
@@ -298,7 +298,7 @@ func TestAnotherSubnetGroupReplacesTheInstance(t *testing.T) {
 
 // A type that is new to the program is in the gate's table, or somebody has thought about why not.
 func TestEveryTypeOfThePlansIsDecidedUpon(t *testing.T) {
-	// Each is made anew from the stack config, and nothing waits for the old one; or its owner's own loss says it.
+	// Each is made again from the stack config, and nothing waits for the old one; or its owner's own loss says it.
 	lose := []string{
 		"aws:cloudwatch/dashboard:Dashboard", "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm",
 		"aws:acm/certificateValidation:CertificateValidation", "aws:eks/podIdentityAssociation:PodIdentityAssociation",
@@ -323,7 +323,7 @@ func TestEveryTypeOfThePlansIsDecidedUpon(t *testing.T) {
 	}
 }
 
-// richPlatform is a platform with all that it can have.
+// richPlatform is a platform with everything that it can have.
 func richPlatform(t *testing.T) *plan.Plan {
 	t.Helper()
 	return build(t, edited(t, "platform-prod",

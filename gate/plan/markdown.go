@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,19 +10,32 @@ import (
 	"threetier/gate/plan/replacement"
 )
 
-// Comparison is what happens to one stack.
+// Comparison is what happens to one stack. docs/reference/commands.md lists the fields that programs get.
 type Comparison struct {
 	// Stack is the stack's name.
-	Stack string
-	// Changes are in the order of the plan.
-	Changes []Change
+	Stack string `json:"stack"`
 	// New tells that the stack wasn't planned before, Gone that it isn't any more.
-	New, Gone bool
+	New  bool `json:"new"`
+	Gone bool `json:"gone"`
+	// Changes are in the order of the plan.
+	Changes []Change `json:"changes"`
 	// Before is the plan of a stack that is gone.
-	Before *Plan
+	Before *Plan `json:"-"`
 	// Costs are of the keys that its config changes.
-	Costs Costs
+	Costs Costs `json:"-"`
 }
+
+// JSON is the summary for programs.
+func JSON(stacks []Comparison) (string, error) {
+	text, err := json.MarshalIndent(stacks, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	return string(text) + "\n", nil
+}
+
+// MarshalJSON is what the comparison shows of a resource.
+func (r Resource) MarshalJSON() ([]byte, error) { return json.Marshal(r.Label()) }
 
 // Markdown is the summary for a pull request: data first, then the numbers, then each change.
 func Markdown(base string, stacks []Comparison) string {
@@ -30,26 +44,16 @@ func Markdown(base string, stacks []Comparison) string {
 	writeData(&b, stacks)
 	b.WriteString("\n| stack | created | changed | replaced | deleted |\n| --- | ---: | ---: | ---: | ---: |\n")
 	for _, stack := range stacks {
-		fmt.Fprintf(&b, "| %s |", stack.Stack)
-		for _, kind := range []Kind{Created, Changed, Replaced, Deleted} {
-			fmt.Fprintf(&b, " %d |", count(stack.Changes, kind))
+		counts := map[Kind]int{}
+		for _, change := range stack.Changes {
+			counts[change.Kind]++
 		}
-		b.WriteString("\n")
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", stack.Stack, counts[Created], counts[Changed], counts[Replaced], counts[Deleted])
 	}
 	for _, stack := range stacks {
 		writeStack(&b, stack)
 	}
 	return b.String()
-}
-
-func count(changes []Change, kind Kind) int {
-	n := 0
-	for _, change := range changes {
-		if change.Kind == kind {
-			n++
-		}
-	}
-	return n
 }
 
 // writeData is what a reviewer has to see even if nothing else.
@@ -101,7 +105,11 @@ func writeStack(b *strings.Builder, stack Comparison) {
 		return
 	}
 	for _, change := range stack.Changes {
-		fmt.Fprintf(b, "- %s `%s`%s\n", change.Kind, change.Resource.Label(), typeOf(change))
+		fmt.Fprintf(b, "- %s `%s`", change.Kind, change.Resource.Label())
+		if change.Kind == Created || change.Kind == Deleted { // there a name alone says little
+			fmt.Fprintf(b, " (%s)", change.Resource.Type)
+		}
+		b.WriteString("\n")
 		for _, detail := range change.Details {
 			fmt.Fprintf(b, "  - %s\n", describe(change.Resource.Type, detail))
 		}
@@ -116,14 +124,6 @@ func writeCosts(b *strings.Builder, of Costs) {
 	if len(of.Unknown) > 0 {
 		fmt.Fprintf(b, "\nNot measured there: `%s`.\n", strings.Join(of.Unknown, "`, `"))
 	}
-}
-
-// typeOf shows the type of a resource that comes or goes: there a name alone says little.
-func typeOf(change Change) string {
-	if change.Kind == Created || change.Kind == Deleted {
-		return fmt.Sprintf(" (%s)", change.Resource.Type)
-	}
-	return ""
 }
 
 func describe(typ string, detail Detail) string {

@@ -135,7 +135,7 @@ func compare(root, base string, plans []*Plan) ([]Comparison, error) {
 		}
 		old[planned.Stack] = planned
 	}
-	var stacks []Comparison
+	stacks := []Comparison{}
 	for _, planned := range plans {
 		before, existed := old[planned.Stack]
 		delete(old, planned.Stack)
@@ -146,7 +146,7 @@ func compare(root, base string, plans []*Plan) ([]Comparison, error) {
 		stacks = append(stacks, comparison)
 	}
 	for _, stack := range slices.Sorted(maps.Keys(old)) {
-		stacks = append(stacks, Comparison{Stack: stack, Gone: true, Before: old[stack]})
+		stacks = append(stacks, Comparison{Stack: stack, Gone: true, Changes: []Change{}, Before: old[stack]})
 	}
 	return stacks, nil
 }
@@ -178,12 +178,9 @@ func costsOf(root, base, stack string) (Costs, error) {
 }
 
 func git(root string, args ...string) (string, error) {
-	cmd := exec.Command("git", append([]string{"-C", root}, args...)...)
-	var problem bytes.Buffer
-	cmd.Stderr = &problem
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(problem.String()))
+	out, err := exec.Command("git", append([]string{"-C", root}, args...)...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(exit.Stderr))
 	}
-	return string(out), nil
+	return string(out), err
 }

@@ -109,7 +109,7 @@ func TestStackThatIsGoneWithSomethingProtectedIsRefused(t *testing.T) {
 	assert.Less(t, strings.Index(out.String(), "### dev"), strings.Index(out.String(), "### prod"), "in the same order in every run")
 }
 
-// The deletion of the frontend is planned where the key that is meant isn't read.
+// The deletion of the frontend is planned where the right key isn't read.
 func TestUnknownKeyIsNoPlan(t *testing.T) {
 	root := checkout(t)
 	replace(t, filepath.Join(root, "Pulumi.prod.yaml"), "threetier:frontend:", "threetier:fronted:")
@@ -136,4 +136,12 @@ func TestComparisonIsAlsoJSON(t *testing.T) {
 	}
 	require.NotEmpty(t, lost)
 	assert.Equal(t, map[string]any{"name": "database", "what": "Instance database is replaced", "lost": "the database goes with it"}, lost[0])
+}
+
+func TestJSONHasListsWhereNothingIsInThem(t *testing.T) {
+	changes := Compare(nil, &Plan{Resources: []Resource{{Type: "aws:sns/topic:Topic", Name: "alerts"}}})
+	said, err := JSON([]Comparison{{Stack: "dev", New: true, Changes: changes}})
+	require.NoError(t, err)
+	assert.JSONEq(t, `[{"stack": "dev", "new": true, "gone": false, "changes": [
+		{"kind": "created", "resource": "Topic alerts", "details": [], "losses": []}]}]`, said)
 }

@@ -107,7 +107,8 @@ type Test interface {
 	Fatalf(format string, args ...any)
 }
 
-func must(t Test, err error) {
+// Must fails the test where there is an error.
+func Must(t Test, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -118,7 +119,7 @@ func must(t Test, err error) {
 func StackConfig(t Test, stack string) *Config {
 	t.Helper()
 	text, err := os.ReadFile(File(Root(), stack))
-	must(t, err)
+	Must(t, err)
 	return YAML(t, string(text))
 }
 
@@ -126,7 +127,7 @@ func StackConfig(t Test, stack string) *Config {
 func YAML(t Test, text string) *Config {
 	t.Helper()
 	read, err := Parse(Root(), []byte(text))
-	must(t, err)
+	Must(t, err)
 	return read
 }
 
@@ -140,26 +141,26 @@ func (c *Config) Text(key string) (string, error) {
 func (c *Config) Set(t Test, path string, value any) *Config {
 	t.Helper()
 	text, err := json.Marshal(value)
-	must(t, err)
+	Must(t, err)
 	set := config.NewObjectValue(string(text))
 	if plain, isText := value.(string); isText {
 		set = config.NewTypedValue(plain, config.TypeString)
 	}
-	must(t, c.values.Set(config.MustParseKey(path), set, true))
+	Must(t, c.values.Set(config.MustParseKey(path), set, true))
 	return c
 }
 
 // SetSecret sets a secret value by path, as `pulumi config set --path --secret` does, and returns the config.
 func (c *Config) SetSecret(t Test, path, value string) *Config {
 	t.Helper()
-	must(t, c.values.Set(config.MustParseKey(path), config.NewSecureValue(Secure(t, value)), true))
+	Must(t, c.values.Set(config.MustParseKey(path), config.NewSecureValue(Secure(t, value)), true))
 	return c
 }
 
 // Remove removes a value by path, and returns the config.
 func (c *Config) Remove(t Test, path string) *Config {
 	t.Helper()
-	must(t, c.values.Remove(config.MustParseKey(path), true))
+	Must(t, c.values.Remove(config.MustParseKey(path), true))
 	return c
 }
 
@@ -167,7 +168,7 @@ func (c *Config) Remove(t Test, path string) *Config {
 func Secure(t Test, value string) string {
 	t.Helper()
 	encrypted, err := config.Base64Crypter.EncryptValue(context.Background(), value)
-	must(t, err)
+	Must(t, err)
 	return encrypted
 }
 
@@ -192,7 +193,7 @@ func (c *Config) Program() (map[string]string, []string, error) {
 func (c *Config) JSON(t Test) []byte {
 	t.Helper()
 	text, err := json.Marshal(map[string]config.Map{"config": c.values})
-	must(t, err)
+	Must(t, err)
 	if len(c.values) == 0 {
 		return []byte(`{"config": {}}`) // which Marshal leaves out
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -19,11 +20,7 @@ type fields = map[string]any
 func answer(res Resource, options Options) (string, resource.PropertyMap) {
 	state := res.Inputs.Copy()
 	id := res.Name + "-" + short(res.URN)
-	add := func(extra resource.PropertyMap) {
-		for key, value := range extra {
-			state[key] = value
-		}
-	}
+	add := func(extra fields) { maps.Copy(state, properties(extra)) }
 	text := func(key resource.PropertyKey, fallback string) string {
 		if value, given := state[key]; given && value.IsString() {
 			return value.StringValue()
@@ -34,50 +31,50 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 	case "aws:rds/instance:Instance":
 		name := text("identifier", id)
 		address := name + ".abcdefghijkl.eu-west-1.rds.amazonaws.com"
-		add(properties(fields{"identifier": name, "address": address, "arn": arn("rds", "db:"+name), "resourceId": "db-" + short(name)}))
+		add(fields{"identifier": name, "address": address, "arn": arn("rds", "db:"+name), "resourceId": "db-" + short(name)})
 		if port, given := state["port"]; given {
-			add(properties(fields{"endpoint": fmt.Sprintf("%s:%v", address, port.NumberValue())}))
+			add(fields{"endpoint": fmt.Sprintf("%s:%v", address, port.NumberValue())})
 		}
 	case "aws:rds/subnetGroup:SubnetGroup", "aws:rds/parameterGroup:ParameterGroup", "aws:iam/role:Role":
 		name := text("name", id)
 		id = name
-		add(properties(fields{"name": name, "arn": arn("iam", "role/"+name)}))
+		add(fields{"name": name, "arn": arn("iam", "role/"+name)})
 	case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
-		add(properties(fields{"associationId": "a-" + short(res.URN)}))
+		add(fields{"associationId": "a-" + short(res.URN)})
 	case "aws:acm/certificate:Certificate":
-		add(properties(certificate(arn("acm", "certificate/"+short(res.URN)), text("domainName", ""))))
+		add(certificate(arn("acm", "certificate/"+short(res.URN)), text("domainName", "")))
 	case "aws:route53/record:Record":
-		add(properties(fields{"fqdn": strings.TrimSuffix(text("name", id), ".")}))
+		add(fields{"fqdn": strings.TrimSuffix(text("name", id), ".")})
 	case "aws:ec2/securityGroup:SecurityGroup":
 		id = "sg-0" + short(res.URN)
 	case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
 		id = arn("iam", "oidc-provider/"+strings.TrimPrefix(text("url", id), "https://"))
-		add(properties(fields{"arn": id}))
+		add(fields{"arn": id})
 	case "aws:iam/policy:Policy":
 		id = arn("iam", "policy/"+text("name", id))
-		add(properties(fields{"arn": id}))
+		add(fields{"arn": id})
 	case "aws:eks/cluster:Cluster":
 		id = text("name", id)
-		add(properties(fields{"arn": arn("eks", "cluster/"+id), "endpoint": "https://" + id + ".eks.amazonaws.com", "certificateAuthority": fields{"data": "Y2VydGlmaWNhdGU="}}))
+		add(fields{"arn": arn("eks", "cluster/"+id), "endpoint": "https://" + id + ".eks.amazonaws.com", "certificateAuthority": fields{"data": "Y2VydGlmaWNhdGU="}})
 	case "aws:ecr/repository:Repository":
 		id = text("name", id)
-		add(properties(fields{"arn": arn("ecr", "repository/"+id), "repositoryUrl": account + ".dkr.ecr.eu-west-1.amazonaws.com/" + id}))
+		add(fields{"arn": arn("ecr", "repository/"+id), "repositoryUrl": account + ".dkr.ecr.eu-west-1.amazonaws.com/" + id})
 	case "aws:sns/topic:Topic":
 		id = arn("sns", text("name", id))
-		add(properties(fields{"arn": id}))
+		add(fields{"arn": id})
 	case "aws:cloudwatch/logGroup:LogGroup":
 		id = text("name", id)
-		add(properties(fields{"arn": arn("logs", "log-group:"+id)}))
+		add(fields{"arn": arn("logs", "log-group:"+id)})
 	case "aws:cloudwatch/metricAlarm:MetricAlarm":
 		id = text("name", id)
-		add(properties(fields{"arn": arn("cloudwatch", "alarm:"+id)}))
+		add(fields{"arn": arn("cloudwatch", "alarm:"+id)})
 	case "aws:secretsmanager/secret:Secret":
 		id = arn("secretsmanager", "secret:"+id)
-		add(properties(fields{"arn": id}))
+		add(fields{"arn": id})
 	case "kubernetes:core/v1:Service":
 		// A load balancer's address comes later than the Service itself.
 		if spec, given := res.Inputs["spec"]; given && spec.IsObject() && spec.ObjectValue()["type"].V == "LoadBalancer" {
-			add(properties(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com"}}}}}))
+			add(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com"}}}}})
 		}
 	}
 	if metadata, given := state["metadata"]; given && metadata.IsObject() {
@@ -88,7 +85,7 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 		state["metadata"] = resource.NewProperty(named)
 	}
 	if options.Answer != nil {
-		add(options.Answer(res))
+		maps.Copy(state, options.Answer(res))
 	}
 	if options.ID != nil {
 		id = cmp.Or(options.ID(res), id)

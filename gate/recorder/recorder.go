@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -108,33 +109,28 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 		options.Network = TwoZones()
 	}
 	recording := &Recording{options: options}
-	var configError error
-	var given map[string]string
-	configure := func(info *pulumi.RunInfo) {
-		if options.Config != nil {
-			given, info.ConfigSecretKeys, configError = options.Config.Program()
-			info.Config = given
+	var info pulumi.RunInfo
+	pulumi.WithMocks(options.Project, options.Stack, recording)(&info)
+	if options.Config != nil {
+		var err error
+		if info.Config, info.ConfigSecretKeys, err = options.Config.Program(); err != nil {
+			return recording, err
 		}
 	}
-	heard := func(ctx *pulumi.Context) error {
+	names, err := json.Marshal(info.Config)
+	if err != nil {
+		return recording, err
+	}
+	ctx, err := pulumi.NewContext(kube.WithTransport(context.Background(), recording), info)
+	if err != nil {
+		return recording, err
+	}
+	return recording, errors.Join(pulumi.RunWithContext(ctx, func(ctx *pulumi.Context) error {
 		// As an engine does by a variable, which would be the same for all runs of a process.
-		names, err := json.Marshal(given)
-		if err != nil {
-			return err
-		}
 		ctx = ctx.WithValue(pulumi.EnvConfig, string(names))
 		ctx.Log = listener{ctx.Log, recording}
 		return program(ctx)
-	}
-	var info pulumi.RunInfo
-	pulumi.WithMocks(options.Project, options.Stack, recording)(&info)
-	configure(&info)
-	ctx, err := pulumi.NewContext(kube.WithTransport(context.Background(), recording), info)
-	if err != nil {
-		return recording, errors.Join(configError, err)
-	}
-	err = errors.Join(pulumi.RunWithContext(ctx, heard), ctx.Close())
-	return recording, errors.Join(configError, err)
+	}), ctx.Close())
 }
 
 // listener keeps the warnings, which would go to the engine.
@@ -155,9 +151,7 @@ func (l listener) Warn(message string, args *pulumi.LogArgs) error {
 func MustRun(t project.Test, program pulumi.RunFunc, options Options) *Recording {
 	t.Helper()
 	recording, err := Run(program, options)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
+	project.Must(t, err)
 	return recording
 }
 
@@ -175,15 +169,8 @@ func (r *Recording) NewResource(args pulumi.MockResourceArgs) (string, resource.
 		Component: !rpc.GetCustom(),
 	}
 	limits := rpc.GetCustomTimeouts()
-	for of, limit := range map[string]string{"create": limits.GetCreate(), "update": limits.GetUpdate(), "delete": limits.GetDelete()} {
-		if limit == "" {
-			continue
-		}
-		if registered.Timeouts == nil {
-			registered.Timeouts = map[string]string{}
-		}
-		registered.Timeouts[of] = limit
-	}
+	registered.Timeouts = map[string]string{"create": limits.GetCreate(), "update": limits.GetUpdate(), "delete": limits.GetDelete()}
+	maps.DeleteFunc(registered.Timeouts, func(_, limit string) bool { return limit == "" })
 	for _, alias := range rpc.GetAliases() {
 		former := alias.GetSpec()
 		parent := cmp.Or(former.GetParentUrn(), rpc.GetParent())
@@ -276,19 +263,17 @@ func (r *Recording) Named(t project.Test, typ, name string) Resource {
 
 // Names are all resources as "type name", sorted.
 func (r *Recording) Names() []string {
-	names := make([]string, len(r.Resources))
-	for i, res := range r.Resources {
-		names[i] = res.Type + " " + res.Name
-	}
-	slices.Sort(names)
-	return names
+	return r.names(func(Resource) bool { return true })
 }
 
 // Children are the resources whose parent is that one, as "type name", sorted.
 func (r *Recording) Children(parent Resource) []string {
-	var names []string
+	return r.names(func(res Resource) bool { return res.Parent == parent.URN })
+}
+
+func (r *Recording) names(of func(Resource) bool) (names []string) {
 	for _, res := range r.Resources {
-		if res.Parent == parent.URN {
+		if of(res) {
 			names = append(names, res.Type+" "+res.Name)
 		}
 	}
@@ -310,9 +295,7 @@ func (res Resource) Input(t project.Test, path string) any {
 func parsePath(t project.Test, path string) resource.PropertyPath {
 	t.Helper()
 	parsed, err := resource.ParsePropertyPath(path)
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
+	project.Must(t, err)
 	return parsed
 }
 
@@ -345,21 +328,17 @@ func (res Resource) IsSecret(t project.Test, path string) bool {
 
 // Plain are the inputs with every secret replaced: what may be shown.
 func (res Resource) Plain() any {
-	return hide(resource.NewProperty(res.Inputs)).Mappable()
-}
-
-// open removes the secret marks, hide removes the secrets.
-func open(value resource.PropertyValue) resource.PropertyValue {
-	return Rewrite(value, func(value resource.PropertyValue, _ bool) resource.PropertyValue { return value })
-}
-
-func hide(value resource.PropertyValue) resource.PropertyValue {
-	return Rewrite(value, func(value resource.PropertyValue, secret bool) resource.PropertyValue {
+	return Rewrite(resource.NewProperty(res.Inputs), func(value resource.PropertyValue, secret bool) resource.PropertyValue {
 		if secret {
 			return resource.NewProperty("[secret]")
 		}
 		return value
-	})
+	}).Mappable()
+}
+
+// open removes the secret marks.
+func open(value resource.PropertyValue) resource.PropertyValue {
+	return Rewrite(value, func(value resource.PropertyValue, _ bool) resource.PropertyValue { return value })
 }
 
 // Rewrite replaces each text, number and the like in a value, at any depth. No secret marks are left: replace gets

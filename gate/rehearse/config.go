@@ -8,8 +8,9 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"threetier/components/app"
 	"threetier/components/database"
@@ -205,18 +206,12 @@ func whole(value any, byDefault int) int {
 
 // cores reads an amount of CPU: 100m, 2, 0.5. What can't be read is the program's to refuse.
 func cores(text string) float64 {
-	return quantity(text, map[string]float64{"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1})
-}
-
-func mebi(text string) float64 {
-	return quantity(text, map[string]float64{"Ki": 1.0 / 1024, "Mi": 1, "Gi": 1024, "": 1.0 / (1 << 20)})
-}
-
-func quantity(text string, units map[string]float64) float64 {
-	number := strings.TrimRight(text, "KMGinum")
-	n, err := strconv.ParseFloat(number, 64)
+	amount, err := resource.ParseQuantity(text)
 	if err != nil {
 		return 0
 	}
-	return n * units[text[len(number):]]
+	return amount.AsApproximateFloat64()
 }
+
+// mebi reads an amount of memory.
+func mebi(text string) float64 { return cores(text) / (1 << 20) }

@@ -20,11 +20,9 @@ import (
 func Keys() []string {
 	var keys []string
 	for _, c := range changes {
-		if !slices.Contains(keys, c.key) {
-			keys = append(keys, c.key)
-		}
+		keys = append(keys, c.key)
 	}
-	return keys
+	return slices.Compact(keys) // the changes of one key stand together
 }
 
 // Measure changes one key after the other under load: some keys, or every known one.
@@ -116,7 +114,7 @@ func (r *rehearsal) measure(ctx context.Context, c change) (costs.Row, error) {
 	if err != nil {
 		return row, err
 	}
-	known := r.pods.names()
+	known := r.pods.byName()
 	if err := r.base.write(r.node.stack); err != nil {
 		return row, err
 	}
@@ -152,22 +150,18 @@ func (n localNode) startedAt(ctx context.Context) (string, error) {
 	return at, err
 }
 
-func (p *pods) names() map[string]bool {
+func (p *pods) byName() map[string]object {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := map[string]bool{}
-	for name := range p.known {
-		all[name] = true
-	}
-	return all
+	return maps.Clone(p.known)
 }
 
-func (p *pods) tiersBeside(known map[string]bool) []string {
+func (p *pods) tiersBeside(known map[string]object) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	tiers := map[string]bool{}
 	for name, o := range p.known {
-		if !known[name] && slices.Contains([]string{"backend", "frontend", "nginx"}, o.tier()) {
+		if _, was := known[name]; !was && slices.Contains([]string{"backend", "frontend", "nginx"}, o.tier()) {
 			tiers[o.tier()] = true
 		}
 	}

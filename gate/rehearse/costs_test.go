@@ -83,7 +83,7 @@ func TestReplacedResourcesAreReadFromTheEnginesEvents(t *testing.T) {
 func TestTiersWithNewPodsAreTold(t *testing.T) {
 	p := newPods(localNode{})
 	p.pod(podOf(t, "old", "nginx", "Running", ""))
-	known := p.names()
+	known := p.byName()
 	p.pod(podOf(t, "new", "backend", "Running", ""))
 	p.pod(podOf(t, "migration", "backend-migration", "Running", ""))
 	assert.Equal(t, []string{"backend"}, p.tiersBeside(known))

@@ -107,11 +107,11 @@ func (p *psql) end() {
 
 func (n localNode) rows(ctx context.Context, into *map[string]int) error {
 	p, err := n.psql(ctx)
-	if err != nil {
-		return fmt.Errorf("count the rows: %w", err)
+	if err == nil {
+		defer p.end()
+		err = p.ask(rowsSQL, into)
 	}
-	defer p.end()
-	if err := p.ask(rowsSQL, into); err != nil {
+	if err != nil {
 		return fmt.Errorf("count the rows: %w", err)
 	}
 	return nil

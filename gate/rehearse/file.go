@@ -2,14 +2,15 @@ package rehearse
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -17,7 +18,6 @@ import (
 	"threetier/internal/allow"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
-	"threetier/internal/problems"
 )
 
 // FileName is where a project says how it is rehearsed.
@@ -45,55 +45,63 @@ type Seed struct {
 	Command []string `yaml:"command"`
 }
 
-// Load is what the clients send, and for how long.
+// Load is what the clients send, and for how long. Its keys, like those of Request and Limits, say what the fields mean.
 type Load struct {
-	// Rate is the number of requests per second. Default: 20.
-	Rate *int `yaml:"rate"`
-	// SteadySeconds is how long the load lasts before the first step and after each. Default: 10.
-	SteadySeconds *int `yaml:"steadySeconds"`
-	// OpenAPI is the path of the backend's own description. Default: the first of openAPIPaths that answers.
-	OpenAPI string `yaml:"openapi"`
-	// Requests are the kinds of requests. Default: the page, and each path of the description that can be read as it is.
-	Requests []Request `yaml:"requests"`
+	Rate          *int      `yaml:"rate"`
+	SteadySeconds *int      `yaml:"steadySeconds"`
+	OpenAPI       string    `yaml:"openapi"`
+	Requests      []Request `yaml:"requests"`
 }
 
 // Request is a kind of request.
 type Request struct {
-	// Method is the HTTP method. Default: GET.
 	Method string `yaml:"method" json:"method"`
-	// Path begins with /. {n} in it, and in the body, is the number of the request.
-	Path string `yaml:"path" json:"path"`
+	Path   string `yaml:"path" json:"path"`
 	// Body is a text, or what is sent as JSON. Default: none.
-	Body any `yaml:"body" json:"body,omitempty"`
-	// Status is the expected one. Default: 200.
-	Status int `yaml:"status" json:"status"`
-	// Page tells that the answer is a page, whose script is loaded as well. Default: false; of the default load, if / names one.
-	Page bool `yaml:"page" json:"page,omitempty"`
-	// Share is how many of the requests are of this kind, beside the others' shares. Default: 1.
-	Share *int `yaml:"share" json:"share"`
+	Body   any  `yaml:"body" json:"body,omitempty"`
+	Status int  `yaml:"status" json:"status"`
+	Page   bool `yaml:"page" json:"page,omitempty"`
+	Share  *int `yaml:"share" json:"share"`
 }
 
 // Limits are what the gate accepts.
 type Limits struct {
-	// LockSeconds is how long a lock may be held that keeps others from a table. Default: 2.
-	LockSeconds *int `yaml:"lockSeconds"`
-	// P99Times and P99Milliseconds are how slow the slowest hundredth of the good answers may be during a change: the first
-	// times what it was before, or the second if that is more. Default: 5 and 500.
+	LockSeconds     *int `yaml:"lockSeconds"`
 	P99Times        *int `yaml:"p99Times"`
 	P99Milliseconds *int `yaml:"p99Milliseconds"`
 }
 
-// Constraints of the numbers.
-var (
-	rateConstraint   = constraint.Number{Default: 20, Min: 1, Max: 500}
-	steadyConstraint = constraint.Number{Default: 10, Min: 2, Max: 600}
-	shareConstraint  = constraint.Number{Default: 1, Min: 1, Max: 1000}
-	lockConstraint   = constraint.Number{Default: 2, Min: 1, Max: 600}
-	timesConstraint  = constraint.Number{Default: 5, Min: 1, Max: 1000}
-	p99Constraint    = constraint.Number{Default: 500, Min: 1, Max: 30_000}
-	methodConstraint = constraint.Text{OneOf: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}}
-	pathConstraint   = constraint.Text{Pattern: `^/\S*$`, Want: "a path that starts with /"}
-)
+// keys are those with a rule or a default: the decoder knows all of them by their fields.
+func (f *File) keys() keys.Table {
+	return keys.Table{
+		keys.Number("load.rate", &f.Load.Rate).Between(1, 500).Default(20).Doc("The number of requests per second."),
+		keys.Number("load.steadySeconds", &f.Load.SteadySeconds).Between(2, 600).Default(10).
+			Doc("How long the load lasts before the first step and after each."),
+		keys.Text("load.openapi", &f.Load.OpenAPI).Is(urlPath).Doc("The path of the backend's own description, else the first of openAPIPaths that answers."),
+		keys.Number("limits.lockSeconds", &f.Limits.LockSeconds).Between(1, 600).Default(2).
+			Doc("How long a lock may be held that keeps others from a table."),
+		keys.Number("limits.p99Times", &f.Limits.P99Times).Between(1, 1000).Default(5).
+			Doc("How slow the slowest hundredth of the good answers may be during a change: so many times what it was before,"),
+		keys.Number("limits.p99Milliseconds", &f.Limits.P99Milliseconds).Between(1, 30_000).Default(500).Doc("or this, if it is more."),
+		keys.Objects("load.requests", &f.Load.Requests, (*Request).keys).
+			Doc("The kinds of requests, else the page, and each path of the description that can be read as it is."),
+		f.Allow.Key(findingConstraint).Doc("Findings that are intended."),
+	}
+}
+
+func (r *Request) keys() keys.Table {
+	read := cmp.Or(r.Method, http.MethodGet) == http.MethodGet && cmp.Or(r.Status, http.StatusOK) == http.StatusOK
+	return keys.Table{
+		keys.Text("method", &r.Method).OneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE").Default(http.MethodGet).Doc("The HTTP method."),
+		keys.Text("path", &r.Path).Is(urlPath).Required().Doc("The request path. {n} in it, and in the body, is the number of the request."),
+		keys.Number("status", &r.Status).Between(100, 599).Default(http.StatusOK).Doc("The expected status."),
+		keys.Number("share", &r.Share).Between(1, 1000).Default(1).Doc("How many of the requests are of this kind, beside the others' shares."),
+		keys.Flag("page", &r.Page).Refuse(r.Page && !read, "true", "GET and status 200 with it").
+			Doc("Whether the answer is a page, whose script is loaded as well. Of the default load, / is one if it names a script."),
+	}
+}
+
+var urlPath = constraint.Text{Pattern: `^/\S*$`, Want: "a path that starts with /"}
 
 // ReadFile is the rehearsal.yaml of a folder, with its defaults; where there is none, all is default.
 func ReadFile(folder string) (File, error) {
@@ -113,59 +121,10 @@ func ParseFile(text []byte) (File, error) {
 		// The decoder names the line, and then a type of this package.
 		return File{}, fmt.Errorf("read %s: %s", FileName, strings.ReplaceAll(err.Error(), " not found in type rehearse.", " is not a key of "))
 	}
-	file = file.withDefaults()
-	if err := file.problems().Err(); err != nil {
+	if err := file.keys().Complete().Err(); err != nil {
 		return File{}, fmt.Errorf("%s: %w", FileName, err)
 	}
 	return file, nil
-}
-
-func (f File) withDefaults() File {
-	orDefault := func(value **int, of constraint.Number) {
-		if *value == nil {
-			*value = &of.Default
-		}
-	}
-	orDefault(&f.Load.Rate, rateConstraint)
-	orDefault(&f.Load.SteadySeconds, steadyConstraint)
-	orDefault(&f.Limits.LockSeconds, lockConstraint)
-	orDefault(&f.Limits.P99Times, timesConstraint)
-	orDefault(&f.Limits.P99Milliseconds, p99Constraint)
-	f.Load.Requests = slices.Clone(f.Load.Requests)
-	for i := range f.Load.Requests {
-		request := &f.Load.Requests[i]
-		orDefault(&request.Share, shareConstraint)
-		if request.Method == "" {
-			request.Method = "GET"
-		}
-		if request.Status == 0 {
-			request.Status = 200
-		}
-	}
-	return f
-}
-
-func (f File) problems() problems.List {
-	ps := slices.Concat(
-		rateConstraint.Problems("load.rate", f.Load.Rate),
-		steadyConstraint.Problems("load.steadySeconds", f.Load.SteadySeconds),
-		pathConstraint.Problems("load.openapi", f.Load.OpenAPI),
-		lockConstraint.Problems("limits.lockSeconds", f.Limits.LockSeconds),
-		timesConstraint.Problems("limits.p99Times", f.Limits.P99Times),
-		p99Constraint.Problems("limits.p99Milliseconds", f.Limits.P99Milliseconds),
-	)
-	for i, request := range f.Load.Requests {
-		ps = append(ps, slices.Concat(
-			methodConstraint.Problems("method", request.Method),
-			pathConstraint.Required("path", request.Path),
-			constraint.Number{Min: 100, Max: 599}.Problems("status", &request.Status),
-			shareConstraint.Problems("share", request.Share),
-		).Under(fmt.Sprintf("load.requests[%d]", i))...)
-		if request.Page && (request.Method != "GET" || request.Status != 200) {
-			ps = append(ps, problems.Problem{Path: fmt.Sprintf("load.requests[%d].page", i), Value: "true", Want: "GET and status 200 with it"})
-		}
-	}
-	return append(ps, keys.Table{f.Allow.Key(findingConstraint).Doc("")}.Problems()...)
 }
 
 // content is the body as it is sent.

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,40 +33,33 @@ func client() *http.Client {
 	}
 }
 
-// mixed gives each kind of request its share, in a steady order.
+// mixed gives each kind of request its share, spread evenly over a round.
 func mixed(requests []Request) (func(n int) load.Request, error) {
+	type turn struct {
+		at   float64
+		kind int
+	}
 	bodies := make([]string, len(requests))
-	var turns []int
+	var turns []turn
 	for i, request := range requests {
 		body, err := request.content()
 		if err != nil {
 			return nil, err
 		}
 		bodies[i] = body
-		turns = append(turns, slices.Repeat([]int{i}, *request.Share)...)
+		for n := range *request.Share {
+			turns = append(turns, turn{(float64(n) + 0.5) / float64(*request.Share), i})
+		}
 	}
+	slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.at, b.at) })
 	return func(n int) load.Request {
-		// A stride without a common divisor goes round all turns, and mixes the kinds.
-		i := turns[(n-1)*stride(len(turns))%len(turns)]
+		i := turns[(n-1)%len(turns)].kind
 		number := strings.NewReplacer("{n}", strconv.Itoa(n))
 		return load.Request{
 			Method: requests[i].Method, Path: number.Replace(requests[i].Path), Body: number.Replace(bodies[i]),
 			Status: requests[i].Status, Page: requests[i].Page,
 		}
 	}, nil
-}
-
-// stride is the number closest above the golden section of n that has no common divisor with it.
-func stride(n int) int {
-	for s := max(1, int(float64(n)*0.618)); ; s++ {
-		a, b := s, n
-		for b > 0 {
-			a, b = b, a%b
-		}
-		if a == 1 {
-			return s
-		}
-	}
 }
 
 // count puts the hits into the steps in which they began, and into the timeline.
@@ -143,11 +137,7 @@ func choose(site string, of Load) (requests []Request, notes []string, err error
 			continue
 		}
 		described = true
-		for _, path := range safe {
-			if path != "/" {
-				paths = append(paths, path)
-			}
-		}
+		paths = append(paths, slices.DeleteFunc(safe, func(path string) bool { return path == "/" })...)
 		break
 	}
 	if !described {

@@ -21,7 +21,7 @@ func (r *Report) Markdown() string {
 	r.writePicture(b)
 	r.writeDatabase(b)
 	r.writePods(b)
-	r.writeNotes(b)
+	writeList(b, "Load, and differences to the real stack", append([]string{"The load, with shares: " + r.kinds()}, r.Notes...))
 	return b.String()
 }
 
@@ -170,10 +170,6 @@ func (r *Report) writePods(b *strings.Builder) {
 	for _, use := range r.Pods {
 		fmt.Fprintf(b, "| %s | %d | %.0f m | %.0f m | %.0f MiB | %.0f MiB |\n", use.Tier, use.Most, use.CPU*1000, use.CPURequest*1000, use.Memory, use.MemoryRequest)
 	}
-}
-
-func (r *Report) writeNotes(b *strings.Builder) {
-	writeList(b, "Load, and differences to the real stack", append([]string{"The load, with shares: " + r.kinds()}, r.Notes...))
 }
 
 // kinds are the requests of the load, with their shares.

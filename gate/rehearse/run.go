@@ -118,14 +118,11 @@ func (r *rehearsal) prepare(ctx context.Context) (err error) {
 	head := r.Head
 	if head == "" {
 		head, err = checkoutAsCommit(ctx, r.Root)
-	} else {
-		head, err = resolve(ctx, r.Root, "HEAD", head)
+	} else if head, err = resolve(ctx, r.Root, "HEAD", head); err == nil {
+		r.warn(ctx, head)
 	}
 	if err != nil {
 		return err
-	}
-	if r.Head != "" {
-		r.warn(ctx, head)
 	}
 	if base == head {
 		return fmt.Errorf("BASE is %s, want another commit than the one that is rehearsed: nothing would change", r.Base)
@@ -419,7 +416,7 @@ func (r *rehearsal) collect() {
 		step.Locks, step.Waits, step.Samples = r.locks.within(from, to)
 		r.pods.within(from, to, step)
 	}
-	r.report.Pods, r.report.Watched = r.pods.used(), len(r.pods.names())
+	r.report.Pods, r.report.Watched = r.pods.used(), len(r.pods.byName())
 	if r.locks.none > 0 {
 		r.report.Notes = append(r.report.Notes, fmt.Sprintf("The locks couldn't be seen %d times: %v.", r.locks.none, r.locks.err))
 	}

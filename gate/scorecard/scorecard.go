@@ -42,7 +42,7 @@ var Controls = []Control{
 	{ID: "RDS.2", Title: "not publicly accessible", Check: every("publiclyAccessible", false)},
 	{ID: "RDS.3", Title: "storage encrypted", Check: every("storageEncrypted", true)},
 	{ID: "RDS.4", Title: "snapshots encrypted, as their instance is", Check: every("storageEncrypted", true)},
-	{ID: "RDS.5", Title: "several availability zones", Check: primary("multiAz", true)},
+	{ID: "RDS.5", Title: "several availability zones", Check: each(primaries, is("multiAz", true))},
 	{ID: "RDS.6", Title: "enhanced monitoring", Check: enhancedMonitoring},
 	{ID: "RDS.8", Title: "deletion protection", Check: every("deletionProtection", true)},
 	{ID: "RDS.9", Title: "logs published to CloudWatch", Check: publishedLogs},
@@ -129,8 +129,6 @@ func input(res recorder.Resource, name string) any {
 	return value.Mappable()
 }
 
-func isReplica(res recorder.Resource) bool { return input(res, "replicateSourceDb") != nil }
-
 // each applies a check to every instance it is for; no instance at all fails.
 func each(applies func(recorder.Resource) bool, check func(recorder.Resource) string) func(Evidence) string {
 	return func(e Evidence) string {
@@ -151,11 +149,9 @@ func each(applies func(recorder.Resource) bool, check func(recorder.Resource) st
 
 func all(recorder.Resource) bool { return true }
 
-func primaries(res recorder.Resource) bool { return !isReplica(res) }
+func primaries(res recorder.Resource) bool { return input(res, "replicateSourceDb") == nil }
 
 func every(name string, want any) func(Evidence) string { return each(all, is(name, want)) }
-
-func primary(name string, want any) func(Evidence) string { return each(primaries, is(name, want)) }
 
 func is(name string, want any) func(recorder.Resource) string {
 	return func(res recorder.Resource) string {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,20 @@ func Read(said string) (r Result, err error) {
 		}
 	}
 	return r, err
+}
+
+// CPU is the time that a process has used, in microseconds of a processor, by the text of its /proc/PID/stat.
+func CPU(stat string) (used float64, err error) {
+	const microsecondsPerTick = 10_000
+	// After the name, which is in brackets, the 12th and 13th are user and system time.
+	for _, field := range strings.Fields(stat[strings.LastIndex(stat, ")")+1:])[11:13] {
+		ticks, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		used += float64(ticks * microsecondsPerTick)
+	}
+	return used, nil
 }
 
 // Median is that of a figure of some runs.

@@ -38,3 +38,9 @@ func TestFailedRequestsMakeARunWorthless(t *testing.T) {
 func TestMedianIsTheMiddleOne(t *testing.T) {
 	assert.InDelta(t, 2, wrk.Median([]float64{9, 1, 2}, func(f float64) float64 { return f }), 0)
 }
+
+func TestCPUIsReadBehindANameWithBrackets(t *testing.T) {
+	used, err := wrk.CPU("42 (nginx: (worker) 9) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 0 0 20 0")
+	require.NoError(t, err)
+	assert.InDelta(t, 120_000, used, 0)
+}

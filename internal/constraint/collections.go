@@ -1,6 +1,7 @@
 package constraint
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,15 +50,7 @@ func (l List) Length(path string, items int, shown string) problems.List {
 }
 
 // Accepted is what is wanted, in words.
-func (l List) Accepted() string {
-	if l.Want != "" {
-		return l.Want
-	}
-	return l.Items.Accepted()
-}
-
-// ByDefault is none: what an absent list means is said in words.
-func (List) ByDefault() any { return nil }
+func (l List) Accepted() string { return cmp.Or(l.Want, l.Items.Accepted()) }
 
 // Schema are the length and what each item must be.
 func (l List) Schema() Schema {
@@ -105,17 +98,8 @@ func (m Map) Value(name string) Text {
 
 // Accepted is what names and values must be, in words.
 func (m Map) Accepted() string {
-	var parts []string
-	for _, part := range []string{m.Names.Accepted(), m.Values.Accepted()} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, "; ")
+	return strings.Trim(m.Names.Accepted()+"; "+m.Values.Accepted(), "; ")
 }
-
-// ByDefault is none: what an absent map means is said in words.
-func (Map) ByDefault() any { return nil }
 
 // Schema are what names and values must be.
 func (m Map) Schema() Schema {

@@ -1,8 +1,9 @@
-// Package constraint holds what the values of the stack config must be, as data: default, bounds, set and pattern. A
+// Package constraint holds what the values of the stack config must be, as data: bounds, set and pattern. A
 // component declares its constraints once; its own checks, the reference and the JSON schema all read them.
 package constraint
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -17,8 +18,6 @@ import (
 type Constraint interface {
 	// Accepted says in words which values are accepted.
 	Accepted() string
-	// ByDefault is what an absent value means; nil where the constraint has no default.
-	ByDefault() any
 	// Schema are the keywords of a JSON schema, beyond the type of the key.
 	Schema() Schema
 }
@@ -28,8 +27,6 @@ type Schema = map[string]any
 
 // Number constrains a whole number.
 type Number struct {
-	// Default is what an absent number means. A key that depends on others says its default in words instead.
-	Default int
 	// Min and Max bound the number; both are accepted.
 	Min, Max int
 	// OrZero also accepts 0, below Min.
@@ -49,15 +46,7 @@ func (n Number) Problems(path string, value *int) problems.List {
 func (n Number) bounds() string { return fmt.Sprintf("%d to %d", n.Min, n.Max) }
 
 // Accepted is the bounds in words.
-func (n Number) Accepted() string {
-	if n.Words != "" {
-		return n.Words
-	}
-	return n.bounds()
-}
-
-// ByDefault is the default.
-func (n Number) ByDefault() any { return n.Default }
+func (n Number) Accepted() string { return cmp.Or(n.Words, n.bounds()) }
 
 // Schema are the bounds.
 func (n Number) Schema() Schema {
@@ -72,8 +61,6 @@ func (n Number) Schema() Schema {
 //
 // Patterns are written in the syntax that Go and ECMAScript share: no lookahead, no classes but \d and \p{…}.
 type Text struct {
-	// Default is what an absent string means; empty where there is none.
-	Default string
 	// OneOf is the set of accepted strings.
 	OneOf []string
 	// Pattern matches what is accepted. Empty: all strings, or OneOf.
@@ -95,15 +82,7 @@ type Text struct {
 // Accepts tells whether a string is accepted.
 func (t Text) Accepts(value string) bool { return t.refusal(value) == "" }
 
-// Problems are one where the string isn't accepted; none where it is empty, which is as good as absent.
-func (t Text) Problems(path, value string) problems.List {
-	if value == "" {
-		return nil
-	}
-	return t.Check(path, value)
-}
-
-// Check is Problems of a string that is there, even if it is empty: a name, or an item of a list.
+// Check is the problem of a string that isn't accepted.
 func (t Text) Check(path, value string) problems.List {
 	want := t.refusal(value)
 	if want == "" {
@@ -121,7 +100,7 @@ func (t Text) Required(path, value string) problems.List {
 	if value == "" {
 		return problems.List{{Path: path, Want: t.Wanted()}}
 	}
-	return t.Problems(path, value)
+	return t.Check(path, value)
 }
 
 // refusal says what is wanted instead of a string; nothing where it is accepted.
@@ -130,7 +109,7 @@ func (t Text) refusal(value string) string {
 	case len(t.OneOf) > 0 && !slices.Contains(t.OneOf, value), !matches(t.Pattern, value):
 		return t.Wanted()
 	case t.Except != "" && matches(t.Except, value):
-		return t.instead()
+		return cmp.Or(t.Instead, t.Wanted())
 	}
 	return ""
 }
@@ -146,13 +125,6 @@ func (t Text) Wanted() string {
 	return strings.Join(t.OneOf[:last], ", ") + " or " + t.OneOf[last]
 }
 
-func (t Text) instead() string {
-	if t.Instead != "" {
-		return t.Instead
-	}
-	return t.Wanted()
-}
-
 // Accepted is the set or what is wanted, in words.
 func (t Text) Accepted() string {
 	switch {
@@ -164,14 +136,6 @@ func (t Text) Accepted() string {
 		return t.Want + "; " + t.Instead
 	}
 	return t.Want
-}
-
-// ByDefault is the default.
-func (t Text) ByDefault() any {
-	if t.Default == "" {
-		return nil
-	}
-	return t.Default
 }
 
 // Schema are the set and the patterns.

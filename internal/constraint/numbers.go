@@ -34,9 +34,6 @@ func (n Numbers) Problems(path string, values []int) problems.List {
 // Accepted is how many numbers, and which, in words.
 func (n Numbers) Accepted() string { return n.Want + ", " + n.Items.Accepted() }
 
-// ByDefault is none: what an absent list means is said in words.
-func (Numbers) ByDefault() any { return nil }
-
 // Schema are the length and what each number must be.
 func (n Numbers) Schema() Schema {
 	items := n.Items.Schema()

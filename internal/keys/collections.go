@@ -108,12 +108,6 @@ func (l *ListRow) Once(want string) *ListRow {
 	return l
 }
 
-// Is takes a constraint that several rows share.
-func (l *ListRow) Is(of constraint.List) *ListRow {
-	l.is = of
-	return l
-}
-
 // reading takes a value from the stack config.
 type reading = func(r *reader, path string, value any)
 

@@ -32,8 +32,10 @@ type Key struct {
 	Keys Table
 	// Unquoted tells that a number or boolean is taken as the string that it is written as.
 	Unquoted bool
-	// Constraint is which values are accepted, beyond the type, and the default.
+	// Constraint is which values are accepted, beyond the type.
 	Constraint constraint.Constraint
+	// Constant is what an absent key means where that depends on nothing; else nil.
+	Constant any
 	// Required tells that the key can't be left out.
 	Required bool
 	// Default says what an absent key means where that is no constant.
@@ -152,24 +154,15 @@ func (k *Key) anyName() string {
 
 // ByDefault says what an absent key means.
 func (k *Key) ByDefault() string {
-	constant := k.constant()
-	switch text, isText := constant.(string); {
+	switch text, isText := k.Constant.(string); {
 	case k.Required:
 		return "required"
-	case constant == nil:
+	case k.Constant == nil:
 		return k.Default
 	case isText && isNumber(text):
 		return strconv.Quote(text) // as YAML wants it
 	}
-	return fmt.Sprint(constant)
-}
-
-// constant is the default where it depends on nothing; else nil.
-func (k *Key) constant() any {
-	if k.Required || k.Default != "" {
-		return nil
-	}
-	return k.Constraint.ByDefault()
+	return fmt.Sprint(k.Constant)
 }
 
 func isNumber(text string) bool {

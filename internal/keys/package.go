@@ -22,28 +22,13 @@ func (t Table) Package(token string, types Schema) (properties Schema, required 
 }
 
 func (k *Key) packageType(token string, types Schema) Schema {
-	of := func() Schema {
-		properties, required := k.Keys.Package(token, types)
-		types[token] = Schema{"type": "object", "properties": properties, "required": required}
-		return Schema{"type": "object", "$ref": "#/types/" + token}
-	}
 	text := Schema{"type": "string"}
 	if k.From {
 		text = Schema{"$ref": "pulumi.json#/Any"} // a string, or where AWS keeps it
 	}
-	switch k.Type {
-	case "object":
-		return of()
-	case objectList:
-		return Schema{"type": "array", "items": of()}
-	case objectMap:
-		return Schema{"type": "object", "additionalProperties": of()}
-	case "list of strings":
-		return Schema{"type": "array", "items": text}
-	case "list of integers":
-		return Schema{"type": "array", "items": Schema{"type": "integer"}}
-	case "map of strings":
-		return Schema{"type": "object", "additionalProperties": text}
-	}
-	return Schema{"type": k.Type}
+	return k.shape(func() Schema {
+		properties, required := k.Keys.Package(token, types)
+		types[token] = Schema{"type": "object", "properties": properties, "required": required}
+		return Schema{"type": "object", "$ref": "#/types/" + token}
+	}, text)
 }

@@ -42,7 +42,7 @@ func (r *row) RequiredIf(needed bool, want ...string) *row {
 
 // Otherwise says in words what an absent key means.
 func (r *row) Otherwise(words string) *row {
-	r.key.Default = words
+	r.key.Default, r.key.Constant = words, nil
 	return r
 }
 
@@ -106,7 +106,7 @@ type NumberRow struct {
 func Number[T int | *int](name string, into *T) *NumberRow {
 	n := &NumberRow{row: newRow(name, "integer")}
 	get, set := optional[int](into)
-	n.key.Constraint = &n.is
+	n.key.Constraint, n.key.Constant = &n.is, 0
 	n.given = func() string {
 		if get() == nil {
 			return ""
@@ -125,8 +125,9 @@ func Number[T int | *int](name string, into *T) *NumberRow {
 		return n.is.Problems(path, get())
 	}
 	n.key.read = func(r *reader, path string, value any) {
-		whole, isWhole := wholeNumber(value)
-		if !isWhole {
+		number, _ := value.(json.Number)
+		whole, err := strconv.Atoi(number.String())
+		if err != nil {
 			r.refuse(path, value, "a whole number")
 			return
 		}
@@ -156,21 +157,16 @@ func (n *NumberRow) Words(words string) *NumberRow {
 	return n
 }
 
-// Is takes the bounds of a constraint that several rows share.
-func (n *NumberRow) Is(of constraint.Number) *NumberRow {
-	n.is = of
-	return n
-}
-
 // Default is what an absent number means.
 func (n *NumberRow) Default(value int) *NumberRow {
-	n.is.Default, n.byDefault = value, func() int { return value }
+	n.key.Constant, n.byDefault = value, func() int { return value }
 	return n
 }
 
 // DefaultFrom is what an absent number means, in words and from other fields: those of the rows above have their defaults.
 func (n *NumberRow) DefaultFrom(words string, value func() int) *NumberRow {
-	n.key.Default, n.byDefault = words, value
+	n.byDefault = value
+	n.Otherwise(words)
 	return n
 }
 
@@ -272,13 +268,13 @@ func (t *TextRow) Hidden() *TextRow {
 
 // Default is what an absent string means.
 func (t *TextRow) Default(value string) *TextRow {
-	t.is.Default, t.byDefault = value, value
-	return t
+	t.byDefault = value
+	return t.Means(value)
 }
 
 // Means is what an absent string means to whoever gets it: it stays absent.
 func (t *TextRow) Means(value string) *TextRow {
-	t.is.Default = value
+	t.key.Constant = value
 	return t
 }
 
@@ -351,15 +347,6 @@ func optional[T comparable](into any) (get func() *T, set func(T)) {
 		}
 		return field
 	}, func(value T) { *field = value }
-}
-
-func wholeNumber(value any) (int, bool) {
-	number, isNumber := value.(json.Number)
-	if !isNumber {
-		return 0, false
-	}
-	whole, err := strconv.Atoi(number.String())
-	return whole, err == nil
 }
 
 // scalar is a string, number or boolean as text.

@@ -29,7 +29,10 @@ func (t Table) Schema() Schema {
 
 // schema is the type of the key with what its constraint says.
 func (k *Key) schema() Schema {
-	schema := k.typeSchema()
+	schema := k.shape(k.Keys.Schema, Schema{"type": "string"})
+	if k.Unquoted {
+		schema = Schema{"type": []string{"string", "number", "boolean"}}
+	}
 	merge(schema, k.Constraint.Schema())
 	if k.part != "" {
 		values := schema["additionalProperties"].(Schema)
@@ -45,8 +48,8 @@ func (k *Key) schema() Schema {
 	if k.Secret {
 		schema = orSecure(schema)
 	}
-	if byDefault := k.constant(); byDefault != nil {
-		schema["default"] = byDefault
+	if k.Constant != nil && !k.Required {
+		schema["default"] = k.Constant
 	}
 	schema["description"] = k.Doc + " Default: " + k.ByDefault() + "."
 	return schema
@@ -64,24 +67,21 @@ func merge(schema, keywords Schema) {
 	}
 }
 
-func (k *Key) typeSchema() Schema {
-	scalar := Schema{"type": []string{"string", "number", "boolean"}}
+// shape is the type of the key, with object as that of its keys and text as that of each string in it.
+func (k *Key) shape(object func() Schema, text Schema) Schema {
 	switch k.Type {
 	case "object":
-		return k.Keys.Schema()
+		return object()
 	case objectList:
-		return Schema{"type": "array", "items": k.Keys.Schema()}
+		return Schema{"type": "array", "items": object()}
 	case objectMap:
-		return Schema{"type": "object", "additionalProperties": k.Keys.Schema()}
+		return Schema{"type": "object", "additionalProperties": object()}
 	case "list of strings":
-		return Schema{"type": "array", "items": Schema{"type": "string"}}
+		return Schema{"type": "array", "items": text}
 	case "list of integers":
 		return Schema{"type": "array", "items": Schema{"type": "integer"}}
 	case "map of strings":
-		return Schema{"type": "object", "additionalProperties": Schema{"type": "string"}}
-	}
-	if k.Unquoted {
-		return scalar
+		return Schema{"type": "object", "additionalProperties": text}
 	}
 	return Schema{"type": k.Type}
 }

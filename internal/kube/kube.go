@@ -4,6 +4,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -44,11 +45,8 @@ func NewReader(ctx context.Context, kubeconfig, kubeContext string) (*Reader, er
 	}
 	config.Timeout = patience
 	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		return nil, fmt.Errorf("reach cluster: %w", err)
-	}
-	server, _, err := rest.DefaultServerUrlFor(config)
-	if err != nil {
+	server, _, serverErr := rest.DefaultServerUrlFor(config)
+	if err := errors.Join(err, serverErr); err != nil {
 		return nil, fmt.Errorf("reach cluster: %w", err)
 	}
 	return &Reader{client: client, server: strings.TrimSuffix(server.Scheme+"://"+server.Host+server.Path, "/")}, nil

@@ -43,7 +43,7 @@ func TestMakeRunsNoPartOfAValue(t *testing.T) {
 		cmd := exec.Command("make", args...)
 		cmd.Dir = dir
 		cmd.Env = []string{"PATH=" + filepath.Join(dir, "path") + ":/usr/bin:/bin", "RAN=" + ran}
-		said, _ := cmd.CombinedOutput() // a target may fail where all that it runs is a stub
+		said, _ := cmd.CombinedOutput() // a target may fail where everything that it runs is a stub
 		return string(said)
 	}
 	for _, target := range targets {

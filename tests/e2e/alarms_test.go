@@ -14,7 +14,7 @@ import (
 	"threetier/tests/cloudwatch"
 )
 
-// isWatched gives the deployed metric filters what Kubernetes and nginx have really logged by now.
+// isWatched gives the deployed metric filters what Kubernetes and nginx have logged by now.
 func (s *testStack) isWatched(t *testing.T) {
 	call(t, http.StatusNotFound, http.MethodGet, s.site+"/api/nowhere", nil, nil)
 	asked := kubectl(t, s.name, "logs --tail=-1 -l app.kubernetes.io/name=nginx")
@@ -43,7 +43,7 @@ func (s *testStack) isWatched(t *testing.T) {
 				seen++
 			}
 		}
-		// By the tests before this one: a request at the least, no 5xx, a job that failed and one that succeeded.
+		// By the tests before this one: at least one request, no 5xx, a job that failed and one that succeeded.
 		if wantsNone := name == "alarms-errors"; wantsNone != (seen == 0) {
 			t.Errorf("%s matches %d of %d lines by %s", name, seen, len(lines), filter.Pattern)
 		}

@@ -99,7 +99,7 @@ func changesUnderLoad(t *testing.T, l *traffic) {
 	}
 	upDev(t)
 	reportLost(t, "dev as it was", l.failed())
-	// Pods that were told to stop serve on for a while after the last up has ended.
+	// Pods that are stopping serve on for a while after the last up has ended.
 	time.Sleep(20 * time.Second)
 	reportLost(t, "after the last up", l.failed())
 }

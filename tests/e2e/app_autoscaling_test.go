@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// wantedBackends is the number of pods that the backend's Deployment is told to have.
+// wantedBackends is the number of pods that the backend's Deployment asks for.
 func (s *testStack) wantedBackends(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(kubectl(t, s.name, "get deployment "+deployment(t, s.name, "backend")+" -o jsonpath='{.spec.replicas}'"))

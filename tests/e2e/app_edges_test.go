@@ -96,7 +96,7 @@ func TestExactlyTheAllowedWaysAreOpen(t *testing.T) {
 	balancer := strings.TrimPrefix(output(t, "dev", "url"), "http://")
 	at := addresses(t, []string{backend, frontend, api, host, balancer})
 
-	// Addresses, so that a closed way isn't just one whose name can't be resolved.
+	// Addresses, so that a closed way isn't one whose name can't be resolved.
 	ofTheApp := map[string]string{
 		"load balancer": "tcp " + at[balancer] + " 80",
 		"nginx pod":     "tcp " + at["nginx pod"] + " 8080", "nginx probe": "tcp " + at["probe-nginx"] + " 9000",

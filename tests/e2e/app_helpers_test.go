@@ -72,7 +72,7 @@ func runningPods(t *testing.T, stack, tier string) []string {
 // list items.
 type traffic struct {
 	*load.Load
-	told int // hits whose failures were told
+	told int // hits whose failures were logged
 	// short says that a load that has ended was none.
 	short error
 }

@@ -27,7 +27,7 @@ const (
 	privateRegistry     = "10.0.0.10:5000"
 )
 
-// TestPodsReachWhatTheConfigOpens has one stack with all that leads out of it: addresses, AWS, a private registry and
+// TestPodsReachWhatTheConfigOpens has one stack with everything that leads out of it: addresses, AWS, a private registry and
 // certain nodes.
 func TestPodsReachWhatTheConfigOpens(t *testing.T) {
 	t.Parallel()

@@ -95,7 +95,7 @@ func (s *testStack) set(t *testing.T, section, line string) {
 	s.write(t, strings.Replace(config, heading, heading+"    "+line+"\n", 1))
 }
 
-// unset removes a key, with all that stands below it, from a section of the config.
+// unset removes a key, with everything that stands below it, from a section of the config.
 func (s *testStack) unset(t *testing.T, section, key string) {
 	t.Helper()
 	var kept []string

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// kill has a command killed as soon as it has come to a point, with all that it started.
+// kill has a command killed as soon as it has come to a point, with everything that it started.
 func kill(t *testing.T, command, point string, reached func() bool) {
 	t.Helper()
 	cmd := exec.Command("bash", "-c", command)
@@ -26,7 +26,7 @@ func kill(t *testing.T, command, point string, reached func() bool) {
 	_ = cmd.Wait() // killed: there is no other answer
 }
 
-// The runbook's commands are for a stack on EKS, where nothing but Pulumi takes up what was interrupted. So they are run
+// The runbook's commands are for a stack on EKS, where only Pulumi takes up what was interrupted. So they are run
 // here before the local node's own way, which must then find nothing left to do. Their own up is interrupted, too.
 func TestInterruptedUpIsTakenUpAsTheRunbookSays(t *testing.T) {
 	t.Parallel()

@@ -57,12 +57,8 @@ func TestMain(m *testing.M) {
 
 // run begins with an empty node and leaves none behind.
 func run(m *testing.M) int {
-	working, err := os.Getwd()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	root = filepath.Join(working, "..", "..")
+	var err error
+	root = project.Root()
 	home = filepath.Join(root, ".local", "e2e")
 	if projectName, err = project.Name(root); err != nil {
 		fmt.Println(err)
@@ -124,7 +120,7 @@ func keepLogs() {
 	}
 }
 
-// shell runs a command line in the checkout, and returns all that it printed.
+// shell runs a command line in the checkout, and returns everything that it printed.
 func shell(command string) (string, error) {
 	cmd := exec.Command("bash", "-c", command)
 	cmd.Dir = root
@@ -192,7 +188,7 @@ func request(method, url string, body any, header map[string]string) (answer, er
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
-	// A connection for each request: the load balancer chooses anew.
+	// A connection for each request: the load balancer chooses again.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {

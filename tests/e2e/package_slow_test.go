@@ -35,7 +35,7 @@ func (s inYAML) steps(t *testing.T) map[string]int {
 	return preview.ChangeSummary
 }
 
-// onlyMoves is a preview that makes the component and leaves all else as it is. What is only read is read anew.
+// onlyMoves is a preview that makes the component and leaves all else as it is. What is only read is read again.
 func (s inYAML) onlyMoves(t *testing.T) {
 	t.Helper()
 	steps := s.steps(t)

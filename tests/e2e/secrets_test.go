@@ -159,7 +159,7 @@ func cluster(t *testing.T, stack string) (secretData, rest []byte) {
 	return secretData, []byte(string(bare) + all + logs)
 }
 
-// addFiles reads all that the node and the engine keep, but for the cluster's own store and the containers, which hold
+// addFiles reads everything that the node and the engine keep, except the cluster's own store and the containers, which hold
 // Kubernetes' Secrets as they are by design.
 func addFiles(t *testing.T, places map[string][]byte) {
 	t.Helper()

@@ -156,7 +156,7 @@ const (
 	instanceType, certificateType = "aws:rds/instance:Instance", "aws:acm/certificate:Certificate"
 )
 
-// arn is the resource's own, where the name is all that a policy can tell it by.
+// arn is the resource's own, where a policy can tell it by nothing else than its name.
 func (r registered) arn() string {
 	switch r.Type {
 	case "aws:cloudwatch/logGroup:LogGroup":

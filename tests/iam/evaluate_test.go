@@ -28,7 +28,7 @@ func (list *texts) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// statement has all that a statement of docs/iam may have: anything else fails the test that reads it.
+// statement has everything that a statement of docs/iam may have: anything else fails the test that reads it.
 type statement struct {
 	Sid, Effect      string
 	Principal        any

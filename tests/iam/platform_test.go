@@ -18,7 +18,7 @@ import (
 	"threetier/internal/platform"
 )
 
-// platforms are those of dev and prod, each with all that a platform can have of roles. All stacks have the names of the
+// platforms are those of dev and prod, each with everything that a platform can have of roles. All stacks have the names of the
 // stack full.
 func platforms(t testing.TB) (all []*recorder.Recording) {
 	t.Helper()

@@ -29,7 +29,7 @@ var recorded struct {
 	stacks, victims []*recording
 }
 
-// recordings are stacks that together have all that a stack can have.
+// recordings are stacks that together have everything that a stack can have.
 func recordings(t testing.TB) []*recording {
 	t.Helper()
 	recorded.Do(func() {
@@ -225,7 +225,7 @@ func TestDeploymentReachesNoOtherStack(t *testing.T) {
 	}
 }
 
-// namedAttacks are those that no resource of a stack tells of. The attacker has all that the documents give, and knows
+// namedAttacks are those that no resource of a stack tells of. The attacker has everything that the documents give, and knows
 // all names.
 func (r *recording) namedAttacks() []call {
 	var (

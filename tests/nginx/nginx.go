@@ -48,7 +48,7 @@ func Localize(config, dir string, plain, tls int) string {
 		fmt.Sprintf("listen %d", tlsPort), fmt.Sprintf("listen 127.0.0.1:%d", tls),
 		fmt.Sprintf("listen [::]:%d", plainPort), fmt.Sprintf("listen [::1]:%d", plain),
 		fmt.Sprintf("listen [::]:%d", tlsPort), fmt.Sprintf("listen [::1]:%d", tls),
-		// Where the scheme is told by the port.
+		// Where the port says the scheme.
 		fmt.Sprintf(" %d ", tlsPort), fmt.Sprintf(" %d ", tls),
 		" /tmp/", " "+dir+"/",
 	).Replace(config)

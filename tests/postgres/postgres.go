@@ -124,7 +124,7 @@ func (s *Server) Stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// Log is all that the server has logged.
+// Log is everything that the server has logged.
 func (s *Server) Log() string {
 	data, err := os.ReadFile(s.logFile())
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"threetier/gate/costs"
+	"threetier/gate/project"
 	"threetier/gate/rehearse"
 )
 
@@ -34,12 +35,7 @@ func TestMain(m *testing.M) {
 
 // run begins with an empty node and leaves none behind, unless THREETIER_HOME names one, which stays.
 func run(m *testing.M) int {
-	working, err := os.Getwd()
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	root = filepath.Join(working, "..", "..")
+	root = project.Root()
 	if err := os.Setenv("THREETIER_ROOT", root); err != nil { // for .local/bin/local without bin/local
 		fmt.Println(err)
 		return 1
@@ -194,7 +190,7 @@ func names(report *rehearse.Report) []string {
 	return all
 }
 
-// failsUntilNamed holds a report to its findings: all that are wanted are there, the gate fails with them, and passes once
+// failsUntilNamed holds a report to its findings: each that is wanted is there, the gate fails with them, and passes once
 // they are named.
 func failsUntilNamed(t *testing.T, report *rehearse.Report, passed bool, want ...string) {
 	t.Helper()
@@ -332,7 +328,7 @@ func TestInterruptedRehearsalLeavesNothing(t *testing.T) {
 		t.Log(lines.Text())
 		if strings.Contains(lines.Text(), "forward: up to head") {
 			time.Sleep(3 * time.Second) // pulumi is at work
-			// From the keyboard it reaches make, and all that make has started.
+			// From the keyboard it reaches make, and every process that make has started.
 			interrupted = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) == nil
 		}
 	}

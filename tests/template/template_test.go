@@ -50,7 +50,7 @@ func must(t *testing.T, dir, script string) string {
 	return out
 }
 
-// upstream is a clone of this repository with all that isn't committed yet.
+// upstream is a clone of this repository with everything that isn't committed yet.
 func upstream(t *testing.T) string {
 	t.Helper()
 	name, err := project.Name(project.Root())

@@ -238,7 +238,7 @@ func TestProposeAsksForNothingWhereTheStackHasTheImages(t *testing.T) {
 	assert.NoFileExists(t, s.file("calls"))
 }
 
-// The job that writes the files runs the program and all that it imports.
+// The job that writes the files runs the program and everything that it imports.
 func TestProposeTakesTheImagesThatWerePushedAndNothingElse(t *testing.T) {
 	version := ":" + tag + "@" + built
 	evil := ":" + tag + "@sha256:" + strings.Repeat("ee", 32)

@@ -45,7 +45,7 @@ func findSite(h home.Home, pid int, stack string) (site, error) {
 	return site{outputs.URL, strings.TrimSpace(string(address))}, nil
 }
 
-// transport reaches the site as a user's browser is told to: by the port on 127.0.0.1, whatever the name.
+// transport reaches the site as the users' browsers do: by the port on 127.0.0.1, whatever the name.
 func (s site) transport(h home.Home, port int) (*http.Transport, error) {
 	authority, err := account.OpenPublicCA(h.Path("account"))
 	if err != nil {

@@ -117,7 +117,7 @@ func removeCertificate(a *Account, c *state.Call, rec *state.Record) error {
 	return a.Store.Remove(rec)
 }
 
-// createValidation is there once the certificate is issued. All that it waits for comes before it.
+// createValidation is there once the certificate is issued. Everything that it waits for comes before it.
 func createValidation(a *Account, c *state.Call) (*state.Record, error) {
 	id := state.Text(c.Inputs, "certificateArn")
 	certificate := a.Store.Get(kindCertificate, id)

@@ -37,7 +37,7 @@ func (a *Account) create(r *http.Request, c *state.Call) (*Response, error) {
 		if rec.Instance == nil || rec.Instance.Status != rds.StatusCreating {
 			return a.adopt(c, k, rec)
 		}
-		a.rds.Hold(rec)() // it is still being made for an interrupted run: what comes of it is taken over, or made anew
+		a.rds.Hold(rec)() // it is still being made for an interrupted run: its result is taken over, or made again
 	}
 	if k.Busy {
 		rec, err := k.Create(c)
@@ -102,7 +102,7 @@ func (a *Account) nameOrphan(r *http.Request, c *state.Call) (*Response, error) 
 	return &Response{ID: state.Text(found[len(found)-1].Inputs, k.Name)}, nil
 }
 
-// orphan is the one that the call would make anew: of the same name, or all the same where there is no name.
+// orphan is the one that the call would make again: of the same name, or all the same where there is no name.
 func (a *Account) orphan(name string, k state.Kind, c *state.Call) *state.Record {
 	a.Mu.Lock()
 	defer a.Mu.Unlock()

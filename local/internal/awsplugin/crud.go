@@ -186,7 +186,7 @@ func (p *Provider) allTags(inputs resource.PropertyMap) resource.PropertyValue {
 	return wrap(all, isSecret(inputs["tags"]))
 }
 
-// planned are the outputs as far as they are known before anything is done: of a new resource nothing but its inputs,
+// planned are the outputs as far as they are known before anything is done: of a new resource only its inputs,
 // of an old one all but what the changes bring with them.
 func (p *Provider) planned(known *resourceType, inputs, old resource.PropertyMap) resource.PropertyMap {
 	out := resource.PropertyMap{}

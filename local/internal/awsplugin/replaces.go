@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// replacesFile is the table that the gate of `make plan` embeds: what a pull request is told to replace is what the
+// replacesFile is the table that the gate of `make plan` embeds: what a pull request shows as replaced is what the
 // plugin replaces.
 const replacesFile = "gate/plan/replacement/replaces.json"
 

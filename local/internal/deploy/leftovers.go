@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Mark is in the environment of a stack's deployment and of all that it starts.
+// Mark is in the environment of a stack's deployment and of everything that it starts.
 func Mark(stack string) string { return "THREETIER_DEPLOYMENT=" + stack }
 
 // endLeftovers kills what a killed run of the stack left behind in the node: a

@@ -80,7 +80,7 @@ func OpenShell(h home.Home, name, configFile string) error {
 	return copyConfig(h, "", name, configFile, false)
 }
 
-// writeProject writes the project file of a folder anew, and returns the project's name.
+// writeProject writes the project file of a folder again, and returns the project's name.
 func writeProject(h home.Home, folder string) (string, error) {
 	data, err := os.ReadFile(h.Deployed(folder, "Pulumi.yaml"))
 	if err != nil {
@@ -107,7 +107,7 @@ func configCopy(h home.Home, folder, name string) string {
 	return filepath.Join(Project(h), folder, "Pulumi."+name+".yaml")
 }
 
-// copyConfig copies a stack's config, anew or where the original isn't the one that was copied last. No file: an empty config.
+// copyConfig copies a stack's config, again or where the original isn't the one that was copied last. No file: an empty config.
 func copyConfig(h home.Home, folder, name, file string, anew bool) error {
 	data := []byte("config: {}\n")
 	if file != "" {

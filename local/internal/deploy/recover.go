@@ -77,7 +77,7 @@ func (s *Stack) unlock(ctx context.Context) error {
 	return s.quietly(ctx, "cancel", "--yes")
 }
 
-// object is a part of the state that is handed on as it is, but for what is named here.
+// object is a part of the state that is handed on as it is, except what is named here.
 type object map[string]any
 
 // adopt turns pending creations of Kubernetes objects into resources where they

@@ -1,5 +1,5 @@
 // Package images gives the local node its container images. Nothing is pulled:
-// each is built here from a Dockerfile, or loaded from an archive, under the very
+// each is built here from a Dockerfile, or loaded from an archive, under the
 // name that the stack config gives it.
 package images
 
@@ -39,7 +39,7 @@ type Store struct {
 // base is a Dockerfile's image that is made here, of Debian's packages.
 var base = regexp.MustCompile(`(?m)^FROM (?:docker\.io/library/)?debian:(bookworm|trixie)-slim\b`)
 
-// Normal is the name by which a node looks an image up: nginx:1 is docker.io/library/nginx:1, and beside a digest no tag counts.
+// Normal is the name by which a node looks up an image: nginx:1 is docker.io/library/nginx:1, and beside a digest no tag counts.
 func Normal(name string) (string, error) {
 	ref, err := reference.ParseDockerRef(name)
 	if err != nil {

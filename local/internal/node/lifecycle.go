@@ -188,7 +188,7 @@ func Init() error {
 	}
 	go func() {
 		for s := range signals {
-			// The supervisor may have just ended, which the loop below notices.
+			// The supervisor may have ended by now, which the loop below notices.
 			_ = child.Signal(s)
 		}
 	}()

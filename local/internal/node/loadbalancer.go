@@ -19,7 +19,7 @@ import (
 // balanceLoad is the cloud's load balancer controller: every Service of type
 // LoadBalancer, whatever its class, gets an address on the node, and kube-proxy
 // does the rest. Where a Service names certificates, the load balancer is one that
-// ends TLS, and kube-proxy leaves its address alone. All that it needs to know
+// ends TLS, and kube-proxy leaves its address alone. Everything that it needs to know
 // stands in the Services themselves.
 func (n *node) balanceLoad(ctx context.Context) error {
 	defer n.balancers.close()

@@ -46,7 +46,7 @@ type node struct {
 	balancers *balancers
 }
 
-// Supervise sets the node up in the namespaces that it was started in, and runs
+// Supervise sets up the node in the namespaces that it was started in, and runs
 // it until ctx ends. The network namespace hostNet is where forwarded ports listen.
 func Supervise(ctx context.Context, h home.Home, hostNet *os.File) error {
 	n := &node{home: h, cgroup: CgroupName(h), balancers: newBalancers(h.Path("account"))}

@@ -17,7 +17,7 @@ const (
 	maxReplicaLag = "2GB"
 )
 
-// Settings are all that a server is configured by.
+// Settings are everything that a server is configured by.
 type Settings struct {
 	// Name is the cluster_name, and what a replica calls itself.
 	Name    string
@@ -40,7 +40,7 @@ type Settings struct {
 	FollowsPort int
 }
 
-// Configure writes all that the server reads at its start: settings, client rules, certificate. It returns the
+// Configure writes everything that the server reads at its start: settings, client rules, certificate. It returns the
 // parameters that this PostgreSQL doesn't have.
 func (s *Server) Configure(settings *Settings) (missing []string, err error) {
 	config, missing := s.config(settings)

@@ -208,7 +208,7 @@ func (s *Server) signal(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process != nil {
-		_ = s.process.Signal(sig) // it may have just ended
+		_ = s.process.Signal(sig) // it may have ended by now
 	}
 }
 
@@ -286,7 +286,7 @@ func ClearStale(data string) error {
 			return fmt.Errorf("processes %v still use %s", left, data)
 		}
 		for _, pid := range left {
-			_ = syscall.Kill(pid, syscall.SIGQUIT) // it may have just ended
+			_ = syscall.Kill(pid, syscall.SIGQUIT) // it may have ended by now
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

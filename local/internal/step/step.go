@@ -47,14 +47,14 @@ func (s *Step) Command(log string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// Ran counts the processors' time of a command that has ended, and of all that it waited for.
+// Ran counts the processors' time of a command that has ended, and of everything that it waited for.
 func (s *Step) Ran(cmd *exec.Cmd) {
 	if cmd.ProcessState != nil {
 		s.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 }
 
-// Sum says how long all of it took since the start, and how much time of the processors this process and all that it waited for.
+// Sum says how long all of it took since the start, and how much time of the processors this process and everything that it waited for.
 func Sum(start time.Time) {
 	var cpu time.Duration
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {

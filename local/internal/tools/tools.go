@@ -160,7 +160,7 @@ func (t tool) complete(h home.Home) (want string, complete bool, err error) {
 
 func (t tool) stampFile(h home.Home) string { return h.Bin("." + t.name + ".stamp") }
 
-// expectBuilds announces the builds of all that is missing.
+// expectBuilds announces the builds of everything that is missing.
 func (f *fetcher) expectBuilds() {
 	for _, t := range all {
 		if _, complete, err := t.complete(f.home); err == nil && !complete {
@@ -262,7 +262,7 @@ func (t tool) build(h home.Home, s *step.Step) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(filepath.Dir(modfile)) }()
-	// What changes how a package is compiled, as -trimpath or cgo, is the same for all that is built: they share packages.
+	// What changes how a package is compiled, as -trimpath or cgo, is the same for everything that is built: they share packages.
 	cmd := exec.Command("go", "build", "-modfile", modfile, "-buildvcs=false", "-ldflags", strings.TrimSpace("-s -w "+t.set), "-o", h.Bin(t.name), t.pkg)
 	cmd.Dir = h.Source("local/tools", t.module)
 	cmd.Env = append(os.Environ(), "GOWORK=off",
@@ -347,7 +347,7 @@ func downloaded(dir, module string) (string, error) {
 
 const compileProgram = "compile the program"
 
-// program compiles the checkout's own program with all that it imports, which only the machine's network can download:
+// program compiles the checkout's own program with everything that it imports, which only the machine's network can download:
 // in the node, Pulumi then has no more to do than to link it.
 func program(h home.Home) error {
 	return step.Run(compileProgram, func(s *step.Step) error {

@@ -43,7 +43,7 @@ func TestEKSSupportsTheNodesVersion(t *testing.T) {
 	}
 }
 
-// A package is compiled once for all programs if all that it imports has the same version in each of their modules.
+// A package is compiled once for all programs if everything that it imports has the same version in each of their modules.
 func TestEveryModuleHasOneVersionInAllThatIsCompiled(t *testing.T) {
 	type version struct{ version, module string }
 	first := map[string]version{}

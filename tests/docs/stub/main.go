@@ -26,7 +26,7 @@ func main() {
 // world is what exists: "bucket NAME", "stack NAME" and the like. It is kept in a file between two commands.
 type world map[string]bool
 
-// rule is what a command does: it fails unless all that it needs exists. A $ and a number are parts of the pattern's match.
+// rule is what a command does: it fails unless everything that it needs exists. A $ and a number are parts of the pattern's match.
 type rule struct {
 	pattern               string
 	needs, gives, removes []string

@@ -56,7 +56,7 @@ func (a *Service) server(rec *state.Record) *postgres.Server {
 	return srv
 }
 
-// configure writes all that the server reads at its start. It returns the parameters that this PostgreSQL can't do.
+// configure writes everything that the server reads at its start. It returns the parameters that this PostgreSQL can't do.
 // The caller holds a.Mu.
 func (a *Service) configure(rec *state.Record) (missing []string, err error) {
 	settings := &postgres.Settings{
