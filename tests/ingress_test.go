@@ -7,17 +7,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/pods"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 )
 
 func TestIngressOpensPortsToOneNamespace(t *testing.T) {
-	way := app.IngressArgs{Ports: []int{9100, 9200}}
+	way := pods.IngressArgs{Ports: []int{9100, 9200}}
 	way.From.Namespace = "monitoring"
 	r := runProcesses(t, func(a *appStack) {
-		a.Backend.Ingress, a.Frontend.Ingress = []app.IngressArgs{way}, []app.IngressArgs{way}
+		a.Backend.Ingress, a.Frontend.Ingress = []pods.IngressArgs{way}, []pods.IngressArgs{way}
 		worker := a.Workers["mailer"]
-		worker.Ingress = []app.IngressArgs{way}
+		worker.Ingress = []pods.IngressArgs{way}
 		a.Workers["mailer"] = worker
 	})
 	for _, label := range []string{"backend", "frontend", "worker-mailer"} {

@@ -32,7 +32,7 @@ type WorkerArgs struct {
 	Replicas      pods.ReplicaArgs
 	Single        bool
 	StopSeconds   int
-	Ingress       []IngressArgs
+	Ingress       []pods.IngressArgs
 	HealthCommand []string
 }
 
@@ -48,7 +48,7 @@ func (args *WorkerArgs) keys() keys.Table {
 		keys.Texts("healthCommand", &args.HealthCommand).Command("a command, like [python3, -m, app.worker, --check]").Otherwise("none").
 			Example("[python3, -m, app.worker, --check]").
 			Doc("Command that succeeds in the container while the process is healthy. If it fails three times, the container is restarted."),
-		ingressKey(&args.Ingress),
+		pods.IngressKey(&args.Ingress),
 	)
 }
 
