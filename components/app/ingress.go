@@ -8,6 +8,7 @@ import (
 	networkingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/networking/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/components/app/nginx"
 	"threetier/components/app/pods"
 )
 
@@ -28,6 +29,7 @@ func ingressPolicies(args AppArgs) (policies []networkPolicy) {
 			policies = append(policies, networkPolicy{suffix: label + "-ingress", selector: pods.Selector(label), ingress: rules})
 		}
 	}
+	open(nginx.Label, args.Nginx.Ingress)
 	open(backendLabel, args.Backend.Ingress)
 	if args.Frontend != nil {
 		open(frontendLabel, args.Frontend.Ingress)

@@ -68,6 +68,8 @@ type Args struct {
 	Headers                      map[string]string
 	Maintenance                  string
 	Metrics                      bool
+	Ingress                      []pods.IngressArgs
+	PodAnnotations               map[string]string
 	LoadBalancer                 LoadBalancerArgs
 }
 
@@ -230,7 +232,7 @@ var bodySize = constraint.Text{
 
 // Complete fills in the defaults, and returns what the args can't run with.
 func (args *Args) Complete() problems.List {
-	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.loadBalancerNameProblems())
+	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.ingressProblems(), args.loadBalancerNameProblems())
 	if args.Routes == nil {
 		args.Routes = DefaultRoutes()
 	}
