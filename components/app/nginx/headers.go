@@ -27,7 +27,7 @@ func (args *Args) answerKeys() keys.Table {
 		keys.Text("maintenance", &args.Maintenance).Is(constraint.Text{
 			Pattern: `^[^$\p{Cc}]{1,500}$`, Want: "one line of at most 500 characters, without $",
 		}).Otherwise("none: the app is open").Example("back at six").
-			Doc("Closes the app: everybody gets 503 with this message and Retry-After, except clients in nginx.allow."),
+			Doc("Closes the app: everybody gets 503 with this message and Retry-After, except clients in nginx.sourceRanges."),
 		keys.Flag("metrics", &args.Metrics).Example("true").
 			Doc(fmt.Sprintf("Opens port %d of nginx's pods with its connections: /metrics for Prometheus, /stub_status for other agents. The load balancer doesn't lead there, and ingress says who gets in.", MetricsPort)),
 		ingress,
