@@ -55,9 +55,9 @@ func TestIngressLetsAPrometheusInToNginxsMetrics(t *testing.T) {
 	require.Equal(t, "true", r.Named(t, deploymentType, "shop-nginx").Input(t, `spec.template.metadata.annotations["prometheus.io/scrape"]`))
 
 	config := project.StackConfig(t, "dev").Set(t, "threetier:nginx.ingress", []any{map[string]any{"from": map[string]any{"namespace": "monitoring"}, "ports": []int{9113}}})
-	require.Equal(t, []string{"threetier:nginx.ingress is given without metrics, want metrics: true beside it"}, refusals(t, config))
+	require.Equal(t, []string{"threetier:nginx.ingress is given without metrics, want metrics: true beside it"}, refusedByProgram(config))
 	require.Equal(t, []string{"threetier:nginx.ingress[0].ports is [9113], want [8082], where the metrics are"},
-		refusals(t, config.Set(t, "threetier:nginx.metrics", true)))
+		refusedByProgram(config.Set(t, "threetier:nginx.metrics", true)))
 }
 
 func TestWrongWaysInAreALineEach(t *testing.T) {
