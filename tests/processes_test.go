@@ -109,6 +109,7 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.Nil(t, container("lifecycle"), "SIGTERM comes at once")
 	require.EqualValues(t, 90+10, worker.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Equal(t, []any{"mail", "--check"}, container("livenessProbe.exec.command"))
+	require.EqualValues(t, 3, container("livenessProbe.failureThreshold"), "one check that fails restarts nothing")
 	require.EqualValues(t, pods.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
 	require.Nil(t, container("readinessProbe"))
 	require.Nil(t, container("ports"))
