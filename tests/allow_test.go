@@ -25,6 +25,7 @@ func TestFormerWordIsRefusedWithTheLineToWrite(t *testing.T) {
 		"threetier:database.waive":                    {map[string]string{"RDS.5": "one zone"}, "threetier:database.allow: { RDS.5: the reason }"},
 		"threetier:database.allowMajorVersionUpgrade": {true, "threetier:database.allow: { upgrade to 18: the reason }"},
 		"threetier:backend.skipMigration":             {map[string]string{"image": "x", "reason": "y"}, "threetier:backend.allow: { skip migrate of IMAGE: the reason }"},
+		"threetier:nginx.allow":                       {[]string{"203.0.113.0/24"}, "threetier:nginx.sourceRanges: [203.0.113.0/24]"},
 		"threetier:backend.permissions[0].waive":      {map[string]string{"s3:*": "all"}, `threetier:backend.permissions[0].allow: { "s3:Get*": the reason }`},
 	}
 	for path, c := range former {
@@ -33,7 +34,7 @@ func TestFormerWordIsRefusedWithTheLineToWrite(t *testing.T) {
 			config = withPermissions(t, may([]string{"s3:GetObject"}, []string{"arn:aws:s3:::acme/*"}, nil))
 		}
 		assert.Equal(t, []string{path + " is gone, want " + c.want}, refusals(t, config.Set(t, path, c.value)))
-		var line map[string]map[string]string
+		var line map[string]any
 		require.NoError(t, yaml.Unmarshal([]byte(c.want), &line), "it can be pasted")
 		require.Len(t, slices.Collect(maps.Values(line))[0], 1, c.want)
 	}

@@ -128,6 +128,7 @@ func TestMigrationRunsOncePerChangeAndShowsWhyItFailed(t *testing.T) {
 	require.Equal(t, "Never", job.Input(t, "spec.template.spec.restartPolicy"), "failed pods keep their logs")
 	require.Equal(t, "FallbackToLogsOnError", job.Input(t, "spec.template.spec.containers[0].terminationMessagePolicy"))
 	require.Equal(t, "true", job.Input(t, `metadata.annotations["pulumi.com/replaceUnready"]`), "a failed one is tried again")
+	require.EqualValues(t, 2, job.Input(t, "spec.backoffLimit"), "the database may fail over meanwhile")
 }
 
 func TestThereIsNoMigrationWithoutACommand(t *testing.T) {

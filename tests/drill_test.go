@@ -48,7 +48,7 @@ func scratchConfig(t *testing.T, name string, tiers ...string) *project.Config {
 	require.True(t, found)
 	removes, edits, _ := strings.Cut(edits, "fail '")
 	config := project.StackConfig(t, name).Set(t, "threetier:nginx.hosts", []string{"shop.example.org", "www.example.org"}).
-		Set(t, "threetier:nginx.allow", []string{"10.0.0.0/8", "203.0.113.0/24"})
+		Set(t, "threetier:nginx.sourceRanges", []string{"10.0.0.0/8", "203.0.113.0/24"})
 	if slices.Contains(tiers, "frontend") {
 		config.Set(t, "threetier:frontend.egress", []any{map[string]any{"to": "internet", "ports": []int{443}}})
 	}

@@ -1,23 +1,26 @@
 package tests
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/require"
 
 	"threetier/components/app"
+	"threetier/components/app/nginx"
+	"threetier/components/app/pods"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
 )
 
 func TestIngressOpensPortsToOneNamespace(t *testing.T) {
-	way := app.IngressArgs{Ports: []int{9100, 9200}}
+	way := pods.IngressArgs{Ports: []int{9100, 9200}}
 	way.From.Namespace = "monitoring"
 	r := runProcesses(t, func(a *appStack) {
-		a.Backend.Ingress, a.Frontend.Ingress = []app.IngressArgs{way}, []app.IngressArgs{way}
+		a.Backend.Ingress, a.Frontend.Ingress = []pods.IngressArgs{way}, []pods.IngressArgs{way}
 		worker := a.Workers["mailer"]
-		worker.Ingress = []app.IngressArgs{way}
+		worker.Ingress = []pods.IngressArgs{way}
 		a.Workers["mailer"] = worker
 	})
 	for _, label := range []string{"backend", "frontend", "worker-mailer"} {
@@ -32,6 +35,29 @@ func TestIngressOpensPortsToOneNamespace(t *testing.T) {
 		}}, policy.Input(t, "spec.ingress"), label)
 	}
 	require.Len(t, runProcesses(t, nil).All(policyType), 7, "nobody's by default")
+}
+
+func TestIngressLetsAPrometheusInToNginxsMetrics(t *testing.T) {
+	way := pods.IngressArgs{Ports: []int{nginx.MetricsPort}}
+	way.From.Namespace = "monitoring"
+	r := runApp(t, func(a *appStack) {
+		a.Nginx.Metrics, a.Nginx.Ingress = true, []pods.IngressArgs{way}
+		a.Nginx.PodAnnotations = map[string]string{"prometheus.io/scrape": "true"}
+	})
+	policy := r.Named(t, policyType, "shop-nginx-ingress")
+	require.Equal(t, "nginx", podLabel(policy.Input(t, "spec.podSelector")))
+	require.Equal(t, []any{map[string]any{
+		"from":  []any{map[string]any{"namespaceSelector": map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": "monitoring"}}}},
+		"ports": []any{map[string]any{"protocol": "TCP", "port": 8082.0}},
+	}}, policy.Input(t, "spec.ingress"))
+	require.NotContains(t, fmt.Sprint(r.Named(t, policyType, "shop-nginx-in").Input(t, "spec.ingress")), "8082", "anyone gets in there")
+	require.NotContains(t, fmt.Sprint(r.Named(t, serviceType, "shop-nginx").Input(t, "spec.ports")), "metrics")
+	require.Equal(t, "true", r.Named(t, deploymentType, "shop-nginx").Input(t, `spec.template.metadata.annotations["prometheus.io/scrape"]`))
+
+	config := project.StackConfig(t, "dev").Set(t, "threetier:nginx.ingress", []any{map[string]any{"from": map[string]any{"namespace": "monitoring"}, "ports": []int{9113}}})
+	require.Equal(t, []string{"threetier:nginx.ingress is given without metrics, want metrics: true beside it"}, refusedByProgram(config))
+	require.Equal(t, []string{"threetier:nginx.ingress[0].ports is [9113], want [8082], where the metrics are"},
+		refusedByProgram(config.Set(t, "threetier:nginx.metrics", true)))
 }
 
 func TestWrongWaysInAreALineEach(t *testing.T) {

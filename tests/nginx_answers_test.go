@@ -53,7 +53,7 @@ func TestNginxSetsReplacesAndRemovesHeaders(t *testing.T) {
 func TestNginxClosesTheAppForAllButThoseWhoAreLetIn(t *testing.T) {
 	message := `"back" \ at <six>, für alle`
 	s := startSite(t, nginx.Args{
-		Maintenance: message, Allow: []string{"203.0.113.7/32", "2001:db8::/32"}, TrustedProxies: []string{"127.0.0.0/8"}, CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2",
+		Maintenance: message, SourceRanges: []string{"203.0.113.7/32", "2001:db8::/32"}, TrustedProxies: []string{"127.0.0.0/8"}, CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1-2",
 	}, nil)
 	for client, open := range map[string]bool{"203.0.113.7": true, "2001:db8::9": true, "203.0.113.8": false, "": false} {
 		for _, uri := range []string{"/api/items", "/page"} {
@@ -77,7 +77,7 @@ func TestNginxClosesTheAppForAllButThoseWhoAreLetIn(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, ask(t, s.TLSURL, http.MethodGet, nginx.HealthPath, "", nil).status, "the load balancer and the kubelet")
 	require.Equal(t, http.StatusPermanentRedirect, ask(t, s.URL, http.MethodGet, "/page", "", nil).status)
-	_, spec := loadBalancer(t, func(args *nginx.Args) { args.Maintenance, args.Allow = message, []string{"203.0.113.7/32"} })
+	_, spec := loadBalancer(t, func(args *nginx.Args) { args.Maintenance, args.SourceRanges = message, []string{"203.0.113.7/32"} })
 	require.Nil(t, spec("loadBalancerSourceRanges"), "who isn't let in is told")
 }
 

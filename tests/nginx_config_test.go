@@ -49,7 +49,7 @@ func TestNginxAcceptsTheRenderedConfig(t *testing.T) {
 		"no route for /":     {Routes: []nginx.RouteArgs{{Path: "/api", To: nginx.ToBackend}}},
 		"one route":          {Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, StripPrefix: true}}},
 		"all that answers may have": {
-			Headers: map[string]string{"Content-Security-Policy": `default-src 'self'; report-uri "x\y"`, "x-frame-options": ""}, Maintenance: `"back" \ at <six>`, Allow: []string{"203.0.113.0/24", "2001:db8::/32"}, Metrics: true,
+			Headers: map[string]string{"Content-Security-Policy": `default-src 'self'; report-uri "x\y"`, "x-frame-options": ""}, Maintenance: `"back" \ at <six>`, SourceRanges: []string{"203.0.113.0/24", "2001:db8::/32"}, Metrics: true,
 			Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToFrontend, Sticky: "cookie", Stream: true}, {Path: "/api", To: nginx.ToBackend, Sticky: "cookie"}, {Path: "/mcp", To: nginx.ToBackend, Sticky: "Mcp-Session-Id", Stream: true}},
 		},
 		"route's own numbers": {Routes: []nginx.RouteArgs{{Path: "/up", To: nginx.ToBackend, MaxBodySize: "1g", TimeoutSeconds: timeout}}},

@@ -62,7 +62,7 @@ func TestLoadBalancerFacesTheInternetUnlessInternal(t *testing.T) {
 }
 
 func TestLoadBalancerLetsInWhoIsAllowed(t *testing.T) {
-	_, spec := loadBalancer(t, func(a *nginx.Args) { a.Allow = []string{"203.0.113.0/24"} })
+	_, spec := loadBalancer(t, func(a *nginx.Args) { a.SourceRanges = []string{"203.0.113.0/24"} })
 	require.Equal(t, []any{"203.0.113.0/24"}, spec("loadBalancerSourceRanges"))
 	_, spec = loadBalancer(t, func(*nginx.Args) {})
 	require.Nil(t, spec("loadBalancerSourceRanges"))

@@ -108,6 +108,11 @@ func TestNetworkIsWhatAClusterAndADatabaseWant(t *testing.T) {
 		}
 		cluster := run.One(t, "aws:eks/cluster:Cluster")
 		assert.Len(t, cluster.Input(t, "vpcConfig.subnetIds"), want.zones, "nodes are in the private subnets")
+		for _, input := range []string{"enableDnsSupport", "enableDnsHostnames"} {
+			assert.Equal(t, true, run.One(t, "aws:ec2/vpc:Vpc").Input(t, input), "EKS and RDS want names in the VPC")
+		}
+		private := len(run.All("aws:ec2/routeTable:RouteTable")) - 1
+		assert.Len(t, run.One(t, "aws:ec2/vpcEndpoint:VpcEndpoint").Input(t, "routeTableIds"), private, "images reach no node by a gateway that is paid by size")
 	}
 }
 
@@ -170,6 +175,19 @@ func TestTeamWithANetworkOrAClusterGetsTheRest(t *testing.T) {
 	policy, _ := run.Named(t, "aws:iam/rolePolicy:RolePolicy", "access-deploy").Input(t, "policy").(string)
 	assert.Contains(t, policy, "arn:aws:eks:*:123456789012:cluster/theirs")
 	assert.NotContains(t, policy, "acme-dev")
+}
+
+// A reader's role may be anybody's in the team.
+func TestPeopleSeeOneNamespaceAndNoSecrets(t *testing.T) {
+	people := []string{"arn:aws:iam::123456789012:role/team"}
+	run, err := runPlatform(t, "dev", platformConfig(t, "dev").Set(t, "platform:access.readers", people).Set(t, "platform:access.onCall", people))
+	require.NoError(t, err)
+	seen := run.All("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+	require.Len(t, seen, 2)
+	for _, of := range seen {
+		assert.Equal(t, "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy", of.Input(t, "policyArn"), "AmazonEKSAdminViewPolicy reads Secrets")
+		assert.Equal(t, map[string]any{"type": "namespace", "namespaces": []any{"threetier-dev"}}, of.Input(t, "accessScope"), of.Name)
+	}
 }
 
 func TestMistakesOfAPlatformsConfigAreSaidTogether(t *testing.T) {

@@ -109,6 +109,7 @@ func TestWorkerRollsWithoutAGapAndHasItsTimeToStop(t *testing.T) {
 	require.Nil(t, container("lifecycle"), "SIGTERM comes at once")
 	require.EqualValues(t, 90+10, worker.Input(t, "spec.template.spec.terminationGracePeriodSeconds"))
 	require.Equal(t, []any{"mail", "--check"}, container("livenessProbe.exec.command"))
+	require.EqualValues(t, 3, container("livenessProbe.failureThreshold"), "one check that fails restarts nothing")
 	require.EqualValues(t, pods.DefaultRolloutSeconds, container("startupProbe.failureThreshold").(float64)*container("startupProbe.periodSeconds").(float64))
 	require.Nil(t, container("readinessProbe"))
 	require.Nil(t, container("ports"))
@@ -139,6 +140,7 @@ func TestNodesCanBeRemovedUnlessAJobRuns(t *testing.T) {
 	}
 	for _, job := range append(r.All(jobType), r.Named(t, cronJobType, "shop-job-nightly")) {
 		require.Equal(t, "false", job.Input(t, template(job)+`.metadata.annotations["`+prefix+`safe-to-evict"]`), job.Name)
+		require.Equal(t, "true", job.Input(t, template(job)+`.metadata.annotations["karpenter.sh/do-not-disrupt"]`), "%s: EKS Auto Mode packs its nodes", job.Name)
 	}
 }
 
@@ -159,7 +161,11 @@ func TestSingleWorkerNeverRunsTwiceAtOnce(t *testing.T) {
 	require.Equal(t, "threetier_a", env["PGUSER"])
 	require.Equal(t, "the-app's", env["PGPASSWORD"])
 	require.Contains(t, env["PGOPTIONS"], "-c tcp_keepalives_idle=10 ", "a node that is lost doesn't hold it for hours")
+	require.Equal(t, "64Mi", lock["resources"].(map[string]any)["limits"].(map[string]any)["memory"], "the pod isn't twice as large for it")
 	script := scriptOf(lock)
+	looks := regexp.MustCompile(`\\watch (\d+)\n`).FindStringSubmatch(script)
+	require.Len(t, looks, 2)
+	require.Contains(t, []string{"5", "10", "20", "30"}, looks[1], "a lock that is lost is taken again soon")
 	migration := scriptOf(r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers[0]").(map[string]any))
 	key := regexp.MustCompile(`pg_advisory_lock\((-?\d+)\)`)
 	require.NotEqual(t, key.FindString(migration), key.FindString(script), "a migration waits for no worker")

@@ -69,6 +69,14 @@ func TestNginxWaitsAsLongAsItHelpsAndNoLonger(t *testing.T) {
 	}
 }
 
+// Without an answer of the DNS, a sticky request goes to any pod.
+func TestADNSThatIsDownHoldsNoClientUp(t *testing.T) {
+	config := renderNginx(t, nginx.Args{Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, Sticky: nginx.ByCookie}}})
+	found := values(config, "resolver_timeout")
+	require.Len(t, found, 1)
+	assertBetween(t, 1, 5, span(t, found[0]), "a query that is lost is sent again, and no longer")
+}
+
 // A connection that outlives its end is one on which a request is lost.
 func TestConnectionsAreGivenUpByWhoOpenedThem(t *testing.T) {
 	config := renderNginx(t, nginx.Args{})

@@ -102,7 +102,7 @@ func TestPulumiWaitsAsLongAsWhatItWaitsForMayTake(t *testing.T) {
 				}
 			case "kubernetes:batch/v1:Job":
 				waited++
-				assert.Greater(t, seconds(res, "create"), number(res.Input(t, "spec"), "activeDeadlineSeconds")+number(res.Input(t, "spec.template.spec"), "terminationGracePeriodSeconds")-30,
+				assert.Greater(t, seconds(res, "create"), number(res.Input(t, "spec"), "activeDeadlineSeconds")+number(res.Input(t, "spec.template.spec"), "terminationGracePeriodSeconds"),
 					"%s: the Job has failed before the up gives up", res.Name)
 				assert.GreaterOrEqual(t, number(res.Input(t, "spec"), "activeDeadlineSeconds"), 60.0, res.Name)
 			case validationType:

@@ -138,6 +138,7 @@ func TestNoPodTakesWhatIsTheNodes(t *testing.T) {
 				assert.NotEmpty(t, requests["ephemeral-storage"], "%s: the scheduler counts with it", pod)
 				assert.Equal(t, requests["memory"], limits["memory"], "%s: what it is promised is what it gets", pod)
 				assert.NotEmpty(t, limits["memory"], "%s: one that leaks takes no other with it", pod)
+				assert.Equal(t, "IfNotPresent", container["imagePullPolicy"], "%s starts while the registry is down, where the node has the image", pod)
 			}
 			for _, each := range pod.spec["tolerations"].([]any) {
 				if toleration := each.(object); toleration["effect"] == "NoExecute" && strings.HasPrefix(text(toleration, "key"), "node.kubernetes.io/") {
@@ -165,6 +166,9 @@ func TestWhoConnectsToTheDatabaseVerifiesIt(t *testing.T) {
 				}
 				clients++
 				assert.Equal(t, "verify-full", env["PGSSLMODE"], "%s, %s", pod, container["name"])
+				if byLibpq {
+					assert.Regexp(t, "^([1-9]|[1-3][0-9])$", env["PGCONNECT_TIMEOUT"], "%s, %s: a database that fails over is asked again, and not waited for", pod, container["name"])
+				}
 				mounted := slices.ContainsFunc(container["volumeMounts"].([]any), func(mount any) bool {
 					return env["PGSSLROOTCERT"] != "" && strings.HasPrefix(env["PGSSLROOTCERT"], text(mount.(object), "mountPath")+"/")
 				})
@@ -204,6 +208,7 @@ func TestAPersonsPodIsGoneWithItsLogin(t *testing.T) {
 			spec := job.Input(t, "spec.jobTemplate.spec")
 			assertBetween(t, 600, 3600, number(spec, "activeDeadlineSeconds"), "%s lasts for an hour at most", name)
 			assertBetween(t, 0, 300, number(spec, "ttlSecondsAfterFinished"), "%s is removed once it has ended", name)
+			assert.Equal(t, 0.0, spec.(object)["backoffLimit"], "%s: a prompt that was left doesn't come back", name)
 			pod := job.Input(t, "spec.jobTemplate.spec.template.spec")
 			assert.Equal(t, "Never", pod.(object)["restartPolicy"], "%s: a prompt that was left doesn't come back", name)
 			assertBetween(t, 0, 5, number(pod, "terminationGracePeriodSeconds"), "%s: sleep doesn't heed SIGTERM", name)
@@ -233,6 +238,7 @@ func TestPodsAreSpreadAndScaledByTheirOwnRollout(t *testing.T) {
 			assert.ElementsMatch(t, []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}, over, "%s: neither a zone nor a node takes all", pod)
 			rolling := pod.Input(t, "spec.strategy.rollingUpdate").(object)
 			assert.EqualValues(t, 0, rolling["maxUnavailable"], "%s: a new pod serves before an old one goes", pod)
+			assertBetween(t, 1, 5, number(pod.Input(t, "spec"), "revisionHistoryLimit"), "%s: the version before can be looked at, and a year of them isn't kept", pod)
 		}
 		for _, scaler := range r.All(autoscalerType) {
 			metric := scaler.Input(t, "spec.metrics[0].resource").(object)

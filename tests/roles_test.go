@@ -159,6 +159,7 @@ func TestRolesComeBeforeTheMigrationAndTheLockAfterTheRollout(t *testing.T) {
 	lock = r.Named(t, jobType, "shop-backend-roles-lock")
 	require.Contains(t, lock.DependsOn, r.Named(t, rolloutType, "shop-worker-mailer").URN)
 	require.Equal(t, "910", environment(t, lock)["LOCK_AFTER"], "a worker may stop for longer")
+	require.Greater(t, lock.Input(t, "spec.activeDeadlineSeconds"), 910.0+60, "the Job outlives its own wait")
 	require.Equal(t, "7200", environment(t, lock)["JOB_SECONDS"], "a run isn't stopped by a rollout")
 	taken := app.AppArgs{Jobs: map[string]app.JobArgs{"psql": {}}}
 	require.ErrorContains(t, taken.Complete().Err(), `jobs is "psql", want another name`)

@@ -32,7 +32,7 @@ type WorkerArgs struct {
 	Replicas      pods.ReplicaArgs
 	Single        bool
 	StopSeconds   int
-	Ingress       []IngressArgs
+	Ingress       []pods.IngressArgs
 	HealthCommand []string
 }
 
@@ -42,13 +42,13 @@ func (args *WorkerArgs) keys() keys.Table {
 		keys.Flag("single", &args.Single).
 			Refuse(args.Single && max(args.Replicas.Min, args.Replicas.Max) > 1, "true", "false with replicas of more than one pod").Example("true").
 			Doc("Never runs the process twice at once, such as a scheduler or a bot. A rollout ends the old pod before it starts the new one. "+
-				"Where a node is drained or lost, the new pod waits for a lock of the database, which the old one holds. The pod has one connection more for it."),
+				"Where a node is drained or lost, the new pod waits for a lock of the database, which the old one holds. A lost connection to the database frees the lock, so the two can overlap then. The pod has one connection more for it."),
 		keys.Number("stopSeconds", &args.StopSeconds).Between(1, pods.MaxTimeoutSeconds).Default(defaultStopSeconds).Example("120").
 			Doc("Time that the process has after SIGTERM to finish its work in hand, in seconds."),
 		keys.Texts("healthCommand", &args.HealthCommand).Command("a command, like [python3, -m, app.worker, --check]").Otherwise("none").
 			Example("[python3, -m, app.worker, --check]").
 			Doc("Command that succeeds in the container while the process is healthy. If it fails three times, the container is restarted."),
-		ingressKey(&args.Ingress),
+		pods.IngressKey(&args.Ingress),
 	)
 }
 

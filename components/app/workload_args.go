@@ -40,7 +40,7 @@ type WorkloadArgs struct {
 	Env, SecretEnv       map[string]pulumi.StringInput
 	SecretFiles          map[string]pulumi.StringInput
 	Egress               []EgressArgs
-	Ingress              []IngressArgs
+	Ingress              []pods.IngressArgs
 	PodAnnotations       map[string]string
 
 	// https tells that the app's clients come by HTTPS.
@@ -111,7 +111,7 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 		keys.Number("minReadySeconds", &args.MinReadySeconds).Between(0, pods.DefaultRolloutSeconds/3).Default(min(defaultMinReadySeconds, rollout/3)).Example("30").
 			Needs(args.MinReadySeconds == nil || *args.MinReadySeconds <= rollout/3, fmt.Sprintf("at most a third of rolloutSeconds (%d)", rollout)).
 			Doc("Time that a new pod must stay ready before the rollout goes on, in seconds. A pod that fails in this time fails the rollout."),
-		ingressKey(&args.Ingress),
+		pods.IngressKey(&args.Ingress),
 		pods.AnnotationsKey(&args.PodAnnotations),
 		pods.FilesKey(&args.SecretFiles, logins.CADir, identityDir),
 	}, pods.EnvKeys(&args.Env, &args.SecretEnv, [2]string{"{LOG_LEVEL: info}", "{JWT_SECRET_KEY: {secure: …}}"}, [2]string{

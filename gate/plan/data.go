@@ -168,6 +168,12 @@ func (c Change) isReplica() bool {
 	return isReplica
 }
 
+// isHeadless tells that the resource is a Service that only names pods. Where nginx finds no name, it asks the tier's own Service.
+func (c Change) isHeadless() bool {
+	spec, _ := c.Resource.Inputs["spec"].(map[string]any)
+	return c.Resource.Type == serviceType && spec["clusterIP"] == "None"
+}
+
 func given(value any) string {
 	if value == nil {
 		return "not given"
@@ -177,7 +183,7 @@ func given(value any) string {
 
 func (c Change) goes() string {
 	switch {
-	case c.isReplica():
+	case c.isReplica(), c.isHeadless():
 		return ""
 	case c.Kind == Deleted:
 		return goes[c.Resource.Type].deleted

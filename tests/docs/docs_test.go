@@ -163,6 +163,10 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 		"An image that writes beside its files":       {"subPath: \"3\"", "- /usr/share/nginx/html"},
 		"An app that looks at the host or the scheme": {"value: shop.internal"},
 		"Requests that block the app":                 {"failureThreshold: 20"},
+		"Pages rendered on the server":                {"name: app-frontend-egress", "value: http://backend-service:8000", "location /v1/ {", "proxy_buffering off;", "- /app/.next"},
+		"A queue in Redis":                            {"name: app-backend-egress", "cidr: 10.20.0.0/16", "port: 6379", "terminationGracePeriodSeconds: 610", "celery@$HOSTNAME", "name: app-worker-beat-lock"},
+		"A chat over WebSockets":                      {"location /api/chat/ {", "proxy_read_timeout 300s;", "terminationGracePeriodSeconds: 35"},
+		"An image that starts with uv run":            {"name: UV_NO_SYNC", "value: /tmp/uv"},
 		"Responses that take minutes":                 {"worker_shutdown_timeout 900s;", "proxy_read_timeout 60s;"},
 	} {
 		require.Contains(t, examples, title)

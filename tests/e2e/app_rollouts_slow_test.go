@@ -4,10 +4,14 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"threetier/gate/load"
 )
 
 // What a rollout goes through while the stack serves. The tests build on one stack, and each leaves it as it was.
@@ -23,6 +27,7 @@ func TestSlowRolloutsOfAServingStack(t *testing.T) {
 		"RollbackLeavesOutAMigrationThatWouldFail":        rollsBackWithoutItsMigration,
 		"PortMovesWithoutALossAlsoAfterARolloutThatFails": movesItsPort,
 		"ItsNamesAreServedByHTTPSAndChangeWithoutALoss":   servesItsNames,
+		"NoPageMissesItsScriptWhileTheFrontendRolls":      keepsItsScripts,
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := s.read(t)
@@ -46,6 +51,50 @@ func neverGetsReady(t *testing.T, s *testStack) {
 	failsToRollOut(t, s, map[string]string{"backend": "404"})
 	if news := started(before, pods(t, s.name, "frontend")); len(news) > 0 {
 		t.Errorf("the frontend's pods %s started although the backend's failed", news)
+	}
+}
+
+// anotherPage has the page of the image, with a script of another name for each release.
+const anotherPage = `cp -r /usr/share/frontend /tmp/page && cd /tmp/page &&
+for script in assets/*.js; do mv $script ${script%.js}-$RELEASE.js; done &&
+sed -i -E "s#(assets/[^\"]*)\\.js#\\1-$RELEASE.js#g" index.html &&
+sed "s#/usr/share/frontend#/tmp/page#" /etc/nginx/nginx.conf >/tmp/nginx.conf &&
+exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"`
+
+// keepsItsScripts loads pages with the script that each names, as a browser does. Both versions have pods for a while, and
+// each has its own script alone.
+func keepsItsScripts(t *testing.T, s *testStack) {
+	const rate, pages, mostInThousand = 30, 2000, 1
+	s.set(t, "frontend", "replicas: { min: 2, max: 2 }")
+	s.set(t, "frontend", "command: [sh, -c, "+strconv.Quote(anotherPage)+"]")
+	s.set(t, "frontend", `env: { RELEASE: "0" }`)
+	s.up(t)
+	page := load.Request{Method: http.MethodGet, Path: "/", Status: http.StatusOK, Page: true}
+	l := load.Start(load.Options{
+		Site: s.site, Rate: rate, Next: func(int) load.Request { return page },
+		// A connection for each: a browser that comes anew.
+		Client: func() *http.Client {
+			return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: load.Seconds * time.Second}
+		},
+	})
+	defer l.End(0)
+	release := 0
+	for release < 3 || len(l.Hits()) < pages {
+		release++
+		s.set(t, "frontend", fmt.Sprintf(`env: { RELEASE: "%d" }`, release))
+		s.up(t)
+		eventually(t, time.Minute, "the script of the new release", func() bool {
+			return strings.HasSuffix(load.Script("/", call(t, http.StatusOK, http.MethodGet, s.site+"/", nil, nil).body), fmt.Sprintf("-%d.js", release))
+		})
+	}
+	if err := l.End(pages); err != nil {
+		t.Fatal(err)
+	}
+	hits := l.Hits()
+	broken := slices.DeleteFunc(slices.Clone(hits), func(h load.Hit) bool { return h.Lost == "" })
+	t.Logf("%d of %d pages are broken by %d rollouts: %s", len(broken), len(hits), release, broken)
+	if len(broken)*1000 > len(hits)*mostInThousand {
+		t.Errorf("%d of %d pages are broken, want at most %d in a thousand", len(broken), len(hits), mostInThousand)
 	}
 }
 

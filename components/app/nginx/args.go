@@ -64,10 +64,12 @@ type Args struct {
 	TrustedProxies, Hosts        []string
 	Limits                       LimitArgs
 	Internal                     bool
-	Allow                        []string
+	SourceRanges                 []string
 	Headers                      map[string]string
 	Maintenance                  string
 	Metrics                      bool
+	Ingress                      []pods.IngressArgs
+	PodAnnotations               map[string]string
 	LoadBalancer                 LoadBalancerArgs
 }
 
@@ -178,7 +180,7 @@ func (args *Args) loadBalancerKeys() keys.Table {
 	return keys.Table{
 		keys.Flag("internal", &args.Internal).Example("true").
 			Doc("Makes the load balancer reachable only from the private network."),
-		keys.Texts("allow", &args.Allow).Each(network).Otherwise("any network").Example("[203.0.113.0/24]").
+		keys.Texts("sourceRanges", &args.SourceRanges).Each(network).Was("allow", "[203.0.113.0/24]").Otherwise("any network").Example("[203.0.113.0/24]").
 			Doc("Networks whose clients the load balancer lets in. With maintenance it lets in everybody, and nginx leads these networks alone to the app."),
 		keys.Object("loadBalancer", keys.Table{
 			keys.Text("class", &balancer.Class).Match("^[a-z0-9.-]+(/[A-Za-z0-9._-]+)?$", "a class, like eks.amazonaws.com/nlb").Words("a load balancer class").
@@ -230,7 +232,7 @@ var bodySize = constraint.Text{
 
 // Complete fills in the defaults, and returns what the args can't run with.
 func (args *Args) Complete() problems.List {
-	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.loadBalancerNameProblems())
+	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.ingressProblems(), args.loadBalancerNameProblems())
 	if args.Routes == nil {
 		args.Routes = DefaultRoutes()
 	}

@@ -64,7 +64,7 @@ type configView struct {
 	Disguised                []string
 	Defaults, Headers        []headerView
 	Maintenance              *maintenanceView
-	Allow                    []string
+	SourceRanges             []string
 	Stickies                 []stickyView
 	PodAddresses             []podAddress
 	MetricsPort              int
@@ -142,7 +142,7 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		Defaults:                 args.defaultHeaders(),
 		Headers:                  args.ownHeaders(),
 		Maintenance:              args.maintenance(),
-		Allow:                    args.Allow,
+		SourceRanges:             args.SourceRanges,
 		Stickies:                 args.stickies(),
 		PodAddresses:             podAddresses(),
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"threetier/components/app/pods"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 	"threetier/internal/problems"
@@ -17,6 +18,8 @@ import (
 const MetricsPort = 8082
 
 func (args *Args) answerKeys() keys.Table {
+	ingress := pods.IngressKey(&args.Ingress)
+	ingress.Default, ingress.Example = "none: the nodes alone", fmt.Sprintf("[{from: {namespace: monitoring}, ports: [%d]}]", MetricsPort)
 	return keys.Table{
 		keys.TextMap("headers", &args.Headers).Is(constraint.Map{Names: headerName, Values: headerValue}).
 			Example(`{Content-Security-Policy: "default-src 'self'", X-Frame-Options: ""}`).
@@ -24,9 +27,11 @@ func (args *Args) answerKeys() keys.Table {
 		keys.Text("maintenance", &args.Maintenance).Is(constraint.Text{
 			Pattern: `^[^$\p{Cc}]{1,500}$`, Want: "one line of at most 500 characters, without $",
 		}).Otherwise("none: the app is open").Example("back at six").
-			Doc("Closes the app: everybody gets 503 with this message and Retry-After, except clients in nginx.allow."),
+			Doc("Closes the app: everybody gets 503 with this message and Retry-After, except clients in nginx.sourceRanges."),
 		keys.Flag("metrics", &args.Metrics).Example("true").
-			Doc(fmt.Sprintf("Opens port %d of nginx's pods with its connections: /metrics for Prometheus, /stub_status for other agents. The load balancer doesn't lead there, and network policies say who gets in.", MetricsPort)),
+			Doc(fmt.Sprintf("Opens port %d of nginx's pods with its connections: /metrics for Prometheus, /stub_status for other agents. The load balancer doesn't lead there, and ingress says who gets in.", MetricsPort)),
+		ingress,
+		pods.AnnotationsKey(&args.PodAnnotations),
 	}
 }
 
@@ -68,6 +73,19 @@ func (args Args) headerProblems() (ps problems.List) {
 			ps = append(ps, problems.Problem{Path: "headers." + name, Value: "another spelling of one of them", Want: "each header once"})
 		}
 		seen[strings.ToLower(name)] = true
+	}
+	return ps
+}
+
+// ingressProblems refuse a way in to where nothing listens.
+func (args Args) ingressProblems() (ps problems.List) {
+	if args.Ingress != nil && !args.Metrics {
+		return problems.List{{Path: "ingress", Value: "given without metrics", Want: "metrics: true beside it"}}
+	}
+	for i, way := range args.Ingress {
+		if slices.ContainsFunc(way.Ports, func(port int) bool { return port != MetricsPort }) {
+			ps = append(ps, problems.Problem{Path: fmt.Sprintf("ingress[%d].ports", i), Value: fmt.Sprint(way.Ports), Want: fmt.Sprintf("[%d], where the metrics are", MetricsPort)})
+		}
 	}
 	return ps
 }

@@ -46,7 +46,7 @@ func newLoadBalancer(ctx *pulumi.Context, parent pulumi.Resource, t pods.Set, ar
 	}
 	// Not the annotation load-balancer-source-ranges, which EKS Auto Mode ignores.
 	if args.Maintenance == "" {
-		spec.LoadBalancerSourceRanges = pods.Strings(args.Allow)
+		spec.LoadBalancerSourceRanges = pods.Strings(args.SourceRanges)
 	}
 	if args.LoadBalancer.Class != "" {
 		spec.LoadBalancerClass = pulumi.String(args.LoadBalancer.Class)

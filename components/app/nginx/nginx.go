@@ -156,7 +156,7 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 		// A new pod behind a network load balancer takes minutes to be ready, so all begin at once.
 		MaxSurge: "100%", Sysctls: socketSysctls(),
 		RolloutSeconds: args.RolloutSeconds, DrainSeconds: args.DrainSeconds, RequestSeconds: args.stopSeconds(),
-		Writable: []string{pods.WritableTmp},
+		Writable: []string{pods.WritableTmp}, PodAnnotations: args.PodAnnotations,
 		Mounts: corev1.VolumeMountArray{corev1.VolumeMountArgs{
 			Name: pulumi.String("config"), MountPath: pulumi.String(configFile), SubPath: pulumi.String(configKey), ReadOnly: pulumi.Bool(true),
 		}},

@@ -1,4 +1,4 @@
-"""Connects as each row of the table of drivers in docs/tutorials/your-app.md does. Prints its name and whether TLS is used."""
+"""Connects as each row of the table of drivers in docs/reference/app.md does. Prints its name and whether TLS is used."""
 
 import asyncio
 import os
