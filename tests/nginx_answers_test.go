@@ -170,7 +170,7 @@ func (p *podsWithNames) gone(address string) {
 func (p *podsWithNames) serveDNS() {
 	connection, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(p.t, err)
-	p.t.Cleanup(func() { connection.Close() })
+	p.t.Cleanup(func() { require.NoError(p.t, connection.Close()) })
 	p.dns = connection.LocalAddr().String()
 	go func() {
 		packet := make([]byte, 1500)
@@ -322,7 +322,8 @@ func TestAClientMeetsThePodThatGaveItsSessionAnId(t *testing.T) {
 func TestNginxKnowsTheNameOfEveryPodsAddress(t *testing.T) {
 	config := renderNginx(t, nginx.Args{Routes: []nginx.RouteArgs{{Path: "/", To: nginx.ToBackend, Sticky: nginx.ByCookie}}})
 	names := regexp.MustCompile(`(?m)^ +"~(\S+ \S+)" "(\S+)";$`)
-	patterns := names.FindAllStringSubmatch(config[strings.Index(config, "$answered_by {"):], 7)
+	_, table, _ := strings.Cut(config, "$answered_by {")
+	patterns := names.FindAllStringSubmatch(table, 7)
 	require.Len(t, patterns, 7)
 	for addresses, want := range map[string]string{
 		"10.0.0.5:8000": "10-0-0-5", "10.0.0.6:8000, 10.0.0.5:8000": "10-0-0-5", "10.0.0.6:8000 : 10.0.0.5:8000": "10-0-0-5",

@@ -427,6 +427,7 @@ func TestNginxAnswersInJSONBeforeItKnowsTheRoute(t *testing.T) {
 		require.NoError(t, err, want)
 		content, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
 		status, detail, _ := strings.Cut(want, " ")
 		number, err := strconv.Atoi(status)
 		require.NoError(t, err)

@@ -48,7 +48,8 @@ func TestEachAlarmReadsAMetricThatAWSHas(t *testing.T) {
 	known := 0
 	for _, res := range r.All(alarmType) {
 		alarm := res.Plain().(object)
-		period, reads := number(alarm, "period"), ""
+		period := number(alarm, "period")
+		var reads string
 		metric := func(of object, stat string) string {
 			return fmt.Sprintf("%v %v %v", of["namespace"], of["metricName"], of[stat])
 		}

@@ -114,7 +114,7 @@ func TestPodsHaveTheTimeToStop(t *testing.T) {
 				continue
 			}
 			for _, container := range pod.containers() {
-				sleep := number(pod.Resource.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep"), "seconds")
+				sleep := number(pod.Input(t, "spec.template.spec.containers[0].lifecycle.preStop.sleep"), "seconds")
 				if container["ports"] != nil {
 					assertBetween(t, 5, 600, sleep, "%s serves on until nobody sends it requests", pod)
 				}

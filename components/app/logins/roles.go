@@ -16,6 +16,7 @@ import (
 )
 
 const (
+	// Label is what the pods of the roles are selected by.
 	Label  = "database-roles"
 	sqlDir = "/etc/sql"
 	// rolesSeconds is for a database that fails over meanwhile, and for busy tables that change hands.

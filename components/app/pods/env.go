@@ -129,6 +129,7 @@ func literally(value string) string {
 	return strings.ReplaceAll(value, "$", "$$")
 }
 
+// SecretEnv are variables of a Secret, by their names in it.
 func SecretEnv(secret pulumi.StringInput, names []string) corev1.EnvVarArray {
 	var env corev1.EnvVarArray
 	for _, name := range slices.Sorted(slices.Values(names)) {

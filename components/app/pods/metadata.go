@@ -14,6 +14,7 @@ import (
 const TierLabel = "app.kubernetes.io/name"
 
 const (
+	// ManagedByLabel says who made an object: ManagedBy.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedBy      = "pulumi"
 )

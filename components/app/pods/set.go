@@ -220,11 +220,12 @@ func SleepBeforeStop(seconds int) corev1.LifecycleArgs {
 	}
 }
 
-// HTTPGet and tcpConnect are the two ways to look at a container's port.
+// HTTPGet is a look at a container's port by a request.
 func HTTPGet(path string) corev1.HTTPGetActionArgs {
 	return corev1.HTTPGetActionArgs{Path: pulumi.String(path), Port: pulumi.String(PortName)}
 }
 
+// TCPConnect is a look at a container's port by a connection.
 func TCPConnect() corev1.TCPSocketActionArgs {
 	return corev1.TCPSocketActionArgs{Port: pulumi.String(PortName)}
 }
