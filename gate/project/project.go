@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -46,6 +47,10 @@ const (
 // testStacks is where the configs of stacks are that only tests plan.
 const testStacks = "tests/stacks"
 
+// ofPreviews are the names of the configs that no stack has as they are: the template of previews, and what bin/preview makes
+// of it and takes away again.
+var ofPreviews = regexp.MustCompile(`^pr(-\d+)?$`)
+
 // File is a stack's config: Pulumi.<stack>.yaml in the project's folder, in testStacks, or in PlatformFolder.
 func File(root, stack string) string {
 	if name, isPlatform := strings.CutPrefix(stack, Platform); isPlatform {
@@ -72,8 +77,10 @@ func Stacks(root string) ([]string, error) {
 			return nil, fmt.Errorf("list stack configs: %w", err)
 		}
 		for _, file := range files {
-			name := strings.TrimPrefix(filepath.Base(file), "Pulumi.")
-			stacks = append(stacks, strings.TrimSuffix(name, ".yaml"))
+			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+			if !ofPreviews.MatchString(name) {
+				stacks = append(stacks, name)
+			}
 		}
 	}
 	slices.Sort(stacks)
