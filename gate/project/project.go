@@ -47,10 +47,6 @@ const (
 // testStacks is where the configs of stacks are that only tests plan.
 const testStacks = "tests/stacks"
 
-// ofPreviews are the names of the configs that no stack has as they are: the template of previews, and what bin/preview makes
-// of it and takes away again.
-var ofPreviews = regexp.MustCompile(`^pr(-\d+)?$`)
-
 // File is a stack's config: Pulumi.<stack>.yaml in the project's folder, in testStacks, or in PlatformFolder.
 func File(root, stack string) string {
 	if name, isPlatform := strings.CutPrefix(stack, Platform); isPlatform {
@@ -68,7 +64,11 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// Stacks are the stacks that have a config in the folder, or in testStacks, sorted.
+// ofPreviews are the template of previews, and what is made from it.
+var ofPreviews = regexp.MustCompile(`^pr(-\d+)?$`)
+
+// Stacks are the stacks that have a config in the folder, or in testStacks, sorted. Previews come and go, and are no part of
+// the project.
 func Stacks(root string) ([]string, error) {
 	var stacks []string
 	for _, folder := range []string{root, filepath.Join(root, testStacks)} {
@@ -78,9 +78,10 @@ func Stacks(root string) ([]string, error) {
 		}
 		for _, file := range files {
 			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
-			if !ofPreviews.MatchString(name) {
-				stacks = append(stacks, name)
+			if folder == root && ofPreviews.MatchString(name) {
+				continue
 			}
+			stacks = append(stacks, name)
 		}
 	}
 	slices.Sort(stacks)

@@ -18,5 +18,6 @@ var Outputs = []Output{
 	{Name: "namespace", Doc: "the namespace of the app"},
 	{Name: "version", Doc: "the version of threetier that made the last `up`"},
 	{Name: "kubectl", Doc: "a command that lists the pods"},
+	{Name: "previews", Doc: "all that previews need of a stack that lets them in, a secret"},
 	{Name: "dnsRecords", Doc: "the records to make by hand at your DNS provider", Records: true},
 }

@@ -72,6 +72,6 @@ func (r *Logins) one(ctx *pulumi.Context, parent pulumi.Resource, of pods.Set, n
 
 // HardenedLock has the lock's own resources in the pod of another set.
 func HardenedLock(t pods.Set, container corev1.ContainerArgs) corev1.ContainerInput {
-	t.Resources, t.FileCapabilities = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, false
+	t.Resources, t.FileCapabilities = Resources, false
 	return t.Hardened(container, "lock")
 }
