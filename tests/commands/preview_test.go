@@ -46,12 +46,16 @@ func (p previews) run(env []string, args ...string) (string, error) {
 "config set-all --stack pr-7"*|"cancel --stack pr-7") note "$@" ;;
 "stack import --stack pr-7 --file "*) echo pulumi stack import >>calls; rm pending ;;
 "refresh --stack pr-7") note "$@" ;;
-"up --stack pr-7 --skip-preview --suppress-outputs") note "$@"; cp "$at/Pulumi.pr-7.yaml" config; touch namespace template; [ ! -e breaks ] ;;
+"up --stack pr-7 --skip-preview --suppress-outputs") note "$@"; rm -f rotated; cp "$at/Pulumi.pr-7.yaml" config; touch namespace template; [ ! -e breaks ] ;;
 "stack output url --stack pr-7") echo http://pr-7.dev.example.org ;;
 "stack rm --stack pr-7 --force --remove-backups") note "$@"; rm stack ;;
 *) echo "pulumi $*: not known" >&2; exit 9 ;;
 esac`,
 		"kubectl": `case "$*" in
+"get namespace"*) [ ! -e unreachable ] || exit 1 ;;
+*"get cronjob"*) [ ! -e hiccup ] || exit 1 ;;
+esac
+case "$*" in
 "get namespace ` + namespace + ` --ignore-not-found --output name") [ ! -e namespace ] || echo namespace/x ;;
 "get namespace ` + namespace + ` --output jsonpath={.metadata.annotations.threetier/seeded}") [ ! -e seeded ] || echo yes ;;
 "get namespace ` + namespace + ` --output jsonpath={.status.phase}") [ -e phase ] && cat phase || echo Active ;;
@@ -60,9 +64,9 @@ esac`,
 "annotate namespace ` + namespace + ` threetier/seeded=yes") touch seeded ;;
 "--namespace ` + namespace + ` auth can-i create jobs --quiet") [ ! -e locked ] ;;
 "--namespace ` + namespace + ` get cronjob drop-database --ignore-not-found --output name") [ ! -e template ] || echo cronjob/x ;;
-"--namespace ` + namespace + ` delete jobs --all --cascade=foreground"|"--namespace ` + namespace + ` create job drop-database --from=cronjob/drop-database") note "$@" ;;
+"--namespace ` + namespace + ` delete jobs --all --cascade=foreground"|"--namespace ` + namespace + ` create job drop-database --from=cronjob/drop-database") note "$@"; [ ! -e forbidden ] || { echo forbidden >&2; exit 1; } ;;
 "--namespace ` + namespace + ` get job drop-database --output json")
-	[ -e fails ] && ended=Failed || { ended=Complete; : >databases; }
+	[ -e fails ] || [ -e rotated ] && ended=Failed || { ended=Complete; : >databases; }
 	echo '{"status": {"conditions": [{"type": "'$ended'", "status": "True"}]}}' ;;
 "--namespace ` + namespace + ` logs job/drop-database --all-containers") echo 'ERROR:  database "pr_7" is being accessed' ;;
 "delete namespace ` + namespace + ` --ignore-not-found") note "$@"; rm -f namespace template ;;
@@ -201,12 +205,37 @@ func TestPreviewDownBringsAnOrphanBackToDropIt(t *testing.T) {
 }
 
 func TestPreviewDownKeepsTheNamespaceOfADatabaseThatIsNotDropped(t *testing.T) {
-	p := newPreviews(t, "stack", "namespace", "template", "fails")
+	for why, want := range map[string]string{"fails": "is being accessed", "forbidden": "forbidden"} {
+		p := newPreviews(t, "stack", "namespace", "template", "seeded", why)
+		said, err := p.run([]string{"PR=7"}, "down")
+		require.Error(t, err)
+		assert.Contains(t, said, want)
+		assert.True(t, strings.HasSuffix(said, "the database of pr-7 isn't dropped, so its namespace threetier-pr-7 stays\n"), said)
+		assert.FileExists(t, filepath.Join(p.dir, "stack"))
+		assert.FileExists(t, filepath.Join(p.dir, "namespace"))
+	}
+}
+
+// Nothing may pass for gone because nobody answers.
+func TestPreviewDownKeepsAllWhereTheClusterDoesNotAnswer(t *testing.T) {
+	for _, why := range []string{"unreachable", "hiccup"} {
+		p := newPreviews(t, "stack", "namespace", "template", "seeded", why)
+		said, err := p.run([]string{"PR=7"}, "down")
+		require.Error(t, err)
+		assert.NotContains(t, said, "is gone")
+		assert.FileExists(t, filepath.Join(p.dir, "stack"), why)
+		assert.FileExists(t, filepath.Join(p.dir, "namespace"), why)
+	}
+}
+
+// A rotation in the other stack changes the password of the Job at the next up.
+func TestPreviewDownDeploysOnceMoreWhereTheJobFails(t *testing.T) {
+	p := newPreviews(t, "stack", "namespace", "template", "seeded", "rotated")
 	said, err := p.run([]string{"PR=7"}, "down")
-	require.Error(t, err)
-	assert.Contains(t, said, "is being accessed")
-	assert.Contains(t, said, "the database of pr-7 isn't dropped, so its namespace threetier-pr-7 stays\n")
-	assert.FileExists(t, filepath.Join(p.dir, "stack"))
+	require.NoError(t, err, said)
+	assert.Equal(t, 1, strings.Count(p.text("calls"), "pulumi up"))
+	assert.Equal(t, 2, strings.Count(p.text("calls"), dropped))
+	assert.NoFileExists(t, filepath.Join(p.dir, "namespace"))
 }
 
 func TestPreviewsAreListedWithTheirCost(t *testing.T) {
@@ -234,6 +263,14 @@ func TestPreviewsAreListedWithTheirCost(t *testing.T) {
 	require.NoError(t, err, said)
 	assert.Regexp(t, `(?m)^pr-7 +a database without a preview: make preview-down PR=7$`, said)
 	assert.Regexp(t, `(?m)^pr-9 +\d+ days +ada +3 +0\.27$`, said)
+}
+
+// The sweep would take a list that is empty for one of nothing.
+func TestPreviewsAreNotListedWhereTheClusterDoesNotAnswer(t *testing.T) {
+	p := newPreviews(t, "unreachable")
+	said, err := p.run(nil, "list", "--json")
+	require.Error(t, err)
+	assert.NotContains(t, said, "[]")
 }
 
 func TestPreviewWantsTheNumberOfAPullRequest(t *testing.T) {
