@@ -156,8 +156,8 @@ func reachNoOther(t *testing.T) {
 }
 
 func leavesNothing(t *testing.T) {
-	previewDown(t, 1)
-	previewDown(t, 1, 2) // also twice
+	previewDown(t, 1, 2)
+	previewDown(t, 1) // also twice
 	call(t, http.StatusNotFound, http.MethodGet, dev+"/", nil, ofPreview(1))
 	if left := previewsLeft(t); left != "" {
 		t.Errorf("left behind: %s", left)
