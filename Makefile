@@ -2,7 +2,7 @@
 STACK ?= dev
 # What is given on the command line reaches a command by its environment, as it was written: in a recipe, the shell would
 # run a part of it.
-given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SINCE WHO WRITE ORG REPO SUBJECT ACCOUNT DOMAIN MODULE JSON
+given := STACK PORT BASE JOB SNAPSHOT HEAD KEYS OUT ALL FROM TO REQUEST TIER SINCE WHO WRITE ORG REPO SUBJECT ACCOUNT DOMAIN MODULE JSON PR BACKEND FRONTEND
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 
@@ -11,7 +11,7 @@ export $(given)
 export CGO_ENABLED ?= 0
 export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -gcflags=all=-dwarf=false
 
-.PHONY: help up preview destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference pictures promote images pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
+.PHONY: help up preview preview-up preview-down previews destroy run psql status logs after-upgrade drill down clean plan rehearse costs reference pictures promote images pin renew scan names upgrade scorecard test test-fast test-apps test-live test-slow test-faults test-rehearse bench-nginx bench-first-up scale lint lint-workflows lint-prose fmt linters packages
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,17 @@ drill: ## prove that the backup restores, into a scratch stack that is removed a
 
 scan: ## find critical vulnerabilities in every image that a stack's plan names (STACK= for the images that no config names)
 	@bin/scan $${STACK:+"$$STACK"}
+
+##@ Preview a pull request, here or on AWS
+
+preview-up: ## give a pull request its preview, or renew it, and print the URL (PR=123, BACKEND=image FRONTEND=image WHO=name)
+	@bin/preview up
+
+preview-down: ## remove a pull request's preview: its objects, its database, its logins (PR=123)
+	@bin/preview down
+
+previews: ## list the previews: since when, whose, what each costs a day (JSON=1)
+	@bin/preview list $${JSON:+--json}
 
 ##@ Change the stack configs
 

@@ -43,7 +43,9 @@ func outputs() (properties keys.Schema, always []string) {
 		}
 		text["description"] = output.Doc
 		properties[output.Name] = text
-		always = append(always, output.Name)
+		if !output.Optional {
+			always = append(always, output.Name)
+		}
 	}
 	slices.Sort(always)
 	return properties, always

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -116,22 +114,8 @@ func TestNginxsHostsHaveTheDomainsNames(t *testing.T) {
 // outputs are the stack's, by name.
 func outputs(t *testing.T, options recorder.Options) map[string]any {
 	t.Helper()
-	var mutex sync.Mutex
-	found := map[string]any{}
-	recorder.MustRun(t, func(ctx *pulumi.Context) error {
-		if err := stack.Deploy(ctx); err != nil {
-			return err
-		}
-		for name, value := range ctx.GetCurrentExportMap() {
-			ctx.Export(name, pulumi.ToOutput(value).ApplyT(func(value any) any {
-				mutex.Lock()
-				defer mutex.Unlock()
-				found[name] = value
-				return value
-			}))
-		}
-		return nil
-	}, options)
+	found, _, err := recorder.Outputs(stack.Deploy, options)
+	require.NoError(t, err)
 	return found
 }
 

@@ -166,12 +166,12 @@ func (p *podsWithNames) gone(address string) {
 	delete(p.running, address)
 }
 
-// serveDNS answers for the names of the pods' Service as CoreDNS does.
-func (p *podsWithNames) serveDNS() {
+// serveDNS answers as CoreDNS does, and returns where.
+func serveDNS(t *testing.T, answer func(dnsmessage.Message) *dnsmessage.Message) string {
+	t.Helper()
 	connection, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(p.t, err)
-	p.t.Cleanup(func() { require.NoError(p.t, connection.Close()) })
-	p.dns = connection.LocalAddr().String()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, connection.Close()) })
 	go func() {
 		packet := make([]byte, 1500)
 		for {
@@ -183,33 +183,42 @@ func (p *podsWithNames) serveDNS() {
 			if query.Unpack(packet[:n]) != nil {
 				continue
 			}
-			reply, err := p.answer(query).Pack()
+			reply, err := answer(query).Pack()
 			if err == nil {
 				_, _ = connection.WriteTo(reply, from)
 			}
 		}
 	}()
+	return connection.LocalAddr().String()
 }
 
 func (p *podsWithNames) answer(query dnsmessage.Message) *dnsmessage.Message {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	question := query.Questions[0]
-	reply := &dnsmessage.Message{Header: dnsmessage.Header{ID: query.ID, Response: true, RCode: dnsmessage.RCodeNameError}, Questions: query.Questions}
+	reply := unknownName(query)
 	for address := range p.running {
 		name := strings.TrimSuffix(question.Name.String(), "backend-pods.shop.svc.cluster.local.")
 		if p.forgotten || name != "" && name != strings.ReplaceAll(address, ".", "-")+"." {
 			continue
 		}
-		reply.RCode = dnsmessage.RCodeSuccess
-		if question.Type == dnsmessage.TypeA {
-			reply.Answers = append(reply.Answers, dnsmessage.Resource{
-				Header: dnsmessage.ResourceHeader{Name: question.Name, Class: dnsmessage.ClassINET, TTL: 1},
-				Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(address).To4())},
-			})
-		}
+		addAddress(reply, address)
 	}
 	return reply
+}
+
+func unknownName(query dnsmessage.Message) *dnsmessage.Message {
+	return &dnsmessage.Message{Header: dnsmessage.Header{ID: query.ID, Response: true, RCode: dnsmessage.RCodeNameError}, Questions: query.Questions}
+}
+
+func addAddress(reply *dnsmessage.Message, address string) {
+	reply.RCode = dnsmessage.RCodeSuccess
+	if question := reply.Questions[0]; question.Type == dnsmessage.TypeA {
+		reply.Answers = append(reply.Answers, dnsmessage.Resource{
+			Header: dnsmessage.ResourceHeader{Name: question.Name, Class: dnsmessage.ClassINET, TTL: 1},
+			Body:   &dnsmessage.AResource{A: [4]byte(net.ParseIP(address).To4())},
+		})
+	}
 }
 
 // startSticky is nginx before three pods.
@@ -221,7 +230,7 @@ func startSticky(t *testing.T, sticky string, handler func(http.ResponseWriter, 
 	for _, address := range []string{"127.0.0.31", "127.0.0.32", "127.0.0.33"} {
 		p.start(address, handler)
 	}
-	p.serveDNS()
+	p.dns = serveDNS(t, p.answer)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "resolver.conf"),
 		[]byte("resolver "+p.dns+" valid=1s;\nmap \"\" $pods_domain { default shop.svc.cluster.local; }\n"), 0o600))

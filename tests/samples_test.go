@@ -26,6 +26,7 @@ var samples = map[string]struct{ valid, invalid []string }{
 	"tags, lose and a name, like lose database, or plain text of and a key": {
 		[]string{"tags", "lose database", "plain text of threetier:backend.env.KEY"}, []string{"lose", "lose two names", "RDS.5", "plain text of "},
 	},
+	"the name of a stack": {[]string{"dev", "Team.dev_1"}, []string{"acme/threetier/dev", "", strings.Repeat("a", 101)}},
 	// domain
 	"a DNS name in lowercase letters, like shop.example.org": {
 		[]string{"shop.example.org", "example.org", "xn--bcher-kva.example", strings.Repeat("a", 52) + ".example.com"},

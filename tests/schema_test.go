@@ -257,6 +257,7 @@ var ofTheProgramAlone = map[string]string{
 	"want none without permissions":      "one key follows from another",
 	"only EKS hands out credentials":     "the same",
 	"want a name in the zone":            "the zone is another key",
+	"threetier:domain.name is missing":   "previews may stand alone",
 	"want each name in one place":        "the other names are other keys",
 	"names: a load balancer takes no":    "they are counted over several keys",
 	"given beside the domain":            "the rule is across two keys",

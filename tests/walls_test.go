@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 	"platform":            {"internal/platform"},
 	"internal/stack":      {"components/alarms", "components/app", "components/cluster", "components/database", "components/domain", "internal/settings", "internal/version"},
 
-	// One way: project, node, load, recorder, costs, plan, scorecard, rehearse.
+	// One way: project, node, load, recorder, costs, plan, scorecard, seed, rehearse.
 	"gate/project":          {"internal/settings"},
 	"gate/recorder":         {"gate/project", "internal/kube"},
 	"gate/costs":            nil,
@@ -64,7 +64,8 @@ var rooms = map[string][]string{
 	"gate/plan":             {"components/database", "gate/costs", "gate/plan/replacement", "gate/project", "gate/recorder", "internal/platform", "internal/settings", "internal/stack"},
 	"gate/plan/replacement": nil,
 	"gate/scorecard":        {"gate/recorder"},
-	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "internal/settings"},
+	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "gate/seed", "internal/settings"},
+	"gate/seed":             {"gate/node"},
 	"package":               {"internal/settings", "internal/stack", "internal/version"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/node", "gate/wrk", "tests/nginx"},
 	"cmd/images":            {"gate/images"},
@@ -72,6 +73,7 @@ var rooms = map[string][]string{
 	"cmd/reference":         {"internal/platform", "internal/settings"},
 	"cmd/rehearse":          {"gate/costs", "gate/rehearse"},
 	"cmd/scale":             {"components/database", "gate/node", "gate/plan", "gate/project", "gate/wrk", "internal/settings"},
+	"cmd/seed":              {"gate/node", "gate/seed"},
 	"cmd/scorecard":         {"gate/plan", "gate/project", "gate/recorder", "gate/scorecard", "internal/settings", "internal/stack"},
 	"tests/cloudwatch":      nil,
 	"tests/docs/stub":       nil,

@@ -86,6 +86,8 @@ type Wiring struct {
 	EKS EKSArgs
 	// Database is where the backend keeps its data. Required.
 	Database database.Connection
+	// PreviewOf is the namespace of the stack whose nginx leads to this one. Default: the app has a load balancer of its own.
+	PreviewOf string
 	// Certificates are those of the app's names, the load balancer's default first. Default: none, no TLS yet.
 	Certificates []pulumi.StringInput
 }
@@ -161,7 +163,7 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 		return nil, component.Wrap(app, name, errors.New("args are missing"))
 	}
 	complete := *args
-	complete.Nginx.Domain.CertificateARNs = to.Certificates
+	complete.Nginx.Domain.CertificateARNs, complete.Nginx.Behind = to.Certificates, to.PreviewOf != ""
 	if err := errors.Join(complete.Complete().Err(), to.check(args.Backend.Permissions)); err != nil {
 		return nil, component.Wrap(app, name, err)
 	}
@@ -175,13 +177,20 @@ func NewApp(ctx *pulumi.Context, name string, args *AppArgs, to Wiring, opts ...
 func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring) (err error) {
 	app.Namespace = pulumi.String(args.Namespace).ToStringOutput()
 	if args.Adopt == "" {
-		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace); err != nil {
+		if app.Namespace, err = newNamespace(ctx, app, name, args.Namespace, to.PreviewOf); err != nil {
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
 	policies, err := newNetworkPolicies(ctx, app, name, args, to)
 	if err != nil {
 		return err
+	}
+	if to.PreviewOf != "" {
+		quota, err := app.limitPreview(ctx, name, args)
+		if err != nil {
+			return err
+		}
+		policies = append(policies, quota)
 	}
 	pull, err := pods.NewPullSecret(ctx, app, name, app.Namespace, args.Registry)
 	if err != nil {
@@ -191,7 +200,7 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
 		Place: place, Wiring: to, clientImage: args.ClientImage,
-		requestSeconds: args.Nginx.LongestRequest(nginx.ToBackend), formerSecret: formerDatabaseSecret(app, name),
+		connections: args.connections(), requestSeconds: args.Nginx.LongestRequest(nginx.ToBackend), formerSecret: formerDatabaseSecret(app, name),
 	}, inside...)
 	if err != nil {
 		return err
@@ -243,21 +252,22 @@ const (
 )
 
 // newNamespace refuses pods that aren't "restricted", whoever makes them.
-func newNamespace(ctx *pulumi.Context, app *App, name, namespace string) (pulumi.StringOutput, error) {
+func newNamespace(ctx *pulumi.Context, app *App, name, namespace, previewOf string) (pulumi.StringOutput, error) {
 	const restricted, latest = pulumi.String("restricted"), pulumi.String("latest")
+	labels := pulumi.StringMap{
+		pods.ManagedByLabel:                          pulumi.String(pods.ManagedBy),
+		"pod-security.kubernetes.io/enforce":         restricted,
+		"pod-security.kubernetes.io/enforce-version": latest,
+		"pod-security.kubernetes.io/warn":            restricted,
+		"pod-security.kubernetes.io/warn-version":    latest,
+		controllerGate:                               pulumi.String("enabled"),
+		autoModeGate:                                 pulumi.String("enabled"),
+	}
+	if previewOf != "" {
+		labels[PreviewOfLabel] = pulumi.String(previewOf)
+	}
 	ns, err := corev1.NewNamespace(ctx, name, &corev1.NamespaceArgs{
-		Metadata: metav1.ObjectMetaArgs{
-			Name: pulumi.String(namespace),
-			Labels: pulumi.StringMap{
-				pods.ManagedByLabel:                          pulumi.String(pods.ManagedBy),
-				"pod-security.kubernetes.io/enforce":         restricted,
-				"pod-security.kubernetes.io/enforce-version": latest,
-				"pod-security.kubernetes.io/warn":            restricted,
-				"pod-security.kubernetes.io/warn-version":    latest,
-				controllerGate:                               pulumi.String("enabled"),
-				autoModeGate:                                 pulumi.String("enabled"),
-			},
-		},
+		Metadata: metav1.ObjectMetaArgs{Name: pulumi.String(namespace), Labels: labels},
 	}, pulumi.Parent(app))
 	if err != nil {
 		return pulumi.StringOutput{}, err

@@ -93,6 +93,7 @@ type backendNeeds struct {
 	pods.Place
 	Wiring
 	clientImage    string
+	connections    logins.Connections
 	requestSeconds int
 	formerSecret   pulumi.ResourceOption
 }
@@ -174,6 +175,7 @@ func newBackend(ctx *pulumi.Context, name string, args BackendArgs, needs backen
 func (b *Backend) prepareDatabase(ctx *pulumi.Context, w *workload, args BackendArgs, needs backendNeeds) (before []pulumi.Resource, err error) {
 	b.roles, err = logins.New(ctx, b, w.Name, logins.Needs{
 		Place: needs.Place, Database: needs.Database, Image: needs.clientImage, AppOwns: args.Migrate == nil,
+		Connections: needs.connections,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create database roles: %w", err)

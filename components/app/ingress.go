@@ -22,7 +22,7 @@ func ingressPolicies(args AppArgs) (policies []networkPolicy) {
 				ports = append(ports, pulumi.Int(port))
 			}
 			rules = append(rules, ingress(networkingv1.NetworkPolicyPeerArray{networkingv1.NetworkPolicyPeerArgs{
-				NamespaceSelector: metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{"kubernetes.io/metadata.name": pulumi.String(way.From.Namespace)}},
+				NamespaceSelector: metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{namespaceLabel: pulumi.String(way.From.Namespace)}},
 			}}, ports...))
 		}
 		if rules != nil {

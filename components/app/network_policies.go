@@ -25,7 +25,8 @@ type networkPolicy struct {
 
 // The ways that are open to the app's pods; all others are closed, in both directions, to every pod of the app's own namespace:
 //
-//	anyone → nginx → backend, frontend (where there is one)
+//	anyone → nginx → backend, frontend (where there is one); nginx → nginx of the previews that are let in
+//	of a preview: nginx of the stack that lets it in → nginx
 //	backend, migration, workers, jobs, roles, psql → the database's port in private networks and its VPC
 //	nginx, backend, migration, workers, jobs, roles, psql → DNS in private networks and the cluster's VPC
 //	who has egress → what it says, and DNS
@@ -46,8 +47,15 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 			{"frontend-in", pods.Selector(frontendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(tierPeer(nginx.Label), ports...)}, nil},
 		}
 	}
+	var clients networkingv1.NetworkPolicyPeerArray // anyone
+	if to.PreviewOf != "" {
+		clients = nginxIn(namespaceLabel, to.PreviewOf)
+	}
+	if args.Nginx.Domain.Previews != "" {
+		toUpstreams = append(toUpstreams, egress(nginxIn(PreviewOfLabel, args.Namespace), pulumi.Int(nginx.PlainPort)))
+	}
 	policies := append([]networkPolicy{
-		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(nil, args.Nginx.PodPorts()...)}, nil},
+		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(clients, args.Nginx.PodPorts()...)}, nil},
 		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, dns)},
 		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPorts...)}, nil},
 		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}},

@@ -74,6 +74,10 @@ func (args AppArgs) named() []owned {
 	if args.Frontend != nil {
 		all = append(all, service(FrontendServiceName, ""))
 	}
+	if args.Nginx.Behind {
+		quota := owned{"resource quota", quotaName, "/api/v1" + at + "/resourcequotas/" + quotaName, ""}
+		all = append(all, service(nginx.ServiceName, ""), cronJob(logins.DropName, ""), quota)
+	}
 	for _, tier := range []string{backendLabel, frontendLabel} {
 		if args.Nginx.Sticks(tier) {
 			all = append(all, service(nginx.PodsService(tier), ""))

@@ -86,8 +86,8 @@ func (w *workload) process(ctx *pulumi.Context, parent pulumi.Resource, name, la
 func jobNameProblems(jobs map[string]JobArgs) problems.List {
 	var ps problems.List
 	for name := range jobs {
-		if name == logins.PsqlName || strings.HasPrefix(name, logins.PsqlName+"-") {
-			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: those of make psql begin with this"})
+		if name == logins.PsqlName || strings.HasPrefix(name, logins.PsqlName+"-") || name == logins.DropName {
+			ps = append(ps, problems.Problem{Path: "jobs", Value: strconv.Quote(name), Want: "another name: the program's own CronJobs have it"})
 		}
 	}
 	return ps

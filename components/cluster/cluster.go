@@ -89,8 +89,10 @@ type Cluster struct {
 	// EKS is what names the cluster in AWS; zero without EKS.
 	EKS EKS
 
-	kubeconfig pulumi.StringOutput
-	context    string
+	// Kubeconfig leads to the cluster.
+	Kubeconfig pulumi.StringOutput
+
+	context string
 }
 
 // EKS is what names an EKS cluster in AWS, whether its pods have IPv6 addresses, and which public networks its VPC has.
@@ -107,7 +109,7 @@ func NewCluster(ctx *pulumi.Context, name string, args *ClusterArgs, opts ...pul
 		return nil, component.Wrap(&Cluster{}, name, err)
 	}
 	cluster := &Cluster{
-		Network: found.network, EKS: found.eks, kubeconfig: found.kubeconfig.ToStringOutput(), context: args.Context,
+		Network: found.network, EKS: found.eks, Kubeconfig: found.kubeconfig.ToStringOutput(), context: args.Context,
 	}
 	return component.New(ctx, ClusterType, name, cluster, opts, func() error { return cluster.create(ctx, name, *args, found) })
 }

@@ -12,7 +12,7 @@ import (
 
 // Reader reads objects of the cluster that may not be there; nil in a preview that doesn't know the kubeconfig yet.
 func (c *Cluster) Reader(ctx context.Context) (*kube.Reader, error) {
-	kubeconfig, known, err := await(ctx, c.kubeconfig)
+	kubeconfig, known, err := await(ctx, c.Kubeconfig)
 	if err != nil || !known {
 		return nil, err
 	}

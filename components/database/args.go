@@ -37,6 +37,8 @@ type DatabaseArgs struct {
 	Region string
 	// Network is where the instance lives and who may reach it. Required.
 	Network network.Network
+	// Previews lets the databases of previews into the instance. Default: nobody's.
+	Previews bool
 	// AlarmTopicARN is the SNS topic for alarms and events. Default: none, so no alarms and no events.
 	AlarmTopicARN string
 

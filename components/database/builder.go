@@ -26,6 +26,7 @@ type builder struct {
 	password          pulumi.StringOutput // the administrator's
 	migrationPassword pulumi.StringOutput
 	appPassword       pulumi.StringOutput
+	previewsPassword  pulumi.StringOutput
 	primary           *rds.Instance
 	replicas          []*rds.Instance
 	alarms            pulumi.StringArray // their ARNs

@@ -63,6 +63,9 @@ func (args DatabaseArgs) maxConnections() int {
 // (rds.rds_superuser_reserved_connections).
 const reservedConnections = 5
 
+// Reserved is how many of the instance's connections no app gets.
+func (args DatabaseArgs) Reserved() int { return reservedConnections }
+
 // Connections is how many of the instance's connections are left to the app. The args are complete.
 func (args DatabaseArgs) Connections() int {
 	return args.maxConnections() - reservedConnections

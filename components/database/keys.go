@@ -205,7 +205,7 @@ func postgresName(reserved []string) constraint.Text {
 // Names that the program's own roles have, and those that RDS for PostgreSQL refuses: its own, and the words that SQL reserves.
 var (
 	reservedUsernames = strings.Fields(`
-		threetier_a threetier_b threetier_migration threetier_owner threetier_owner_a threetier_owner_b threetier_read threetier_rows
+		threetier_a threetier_b threetier_migration threetier_owner threetier_owner_a threetier_owner_b threetier_previews threetier_read threetier_rows
 
 		admin administrator public rds_iam rds_password rds_replication rds_superuser rdsadmin rdsrepladmin rdstopmgr root
 

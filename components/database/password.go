@@ -30,7 +30,12 @@ func (b *builder) createPasswords() error {
 	if b.migrationPassword, err = b.createLogin("migration", MigrationLogin, true); err != nil {
 		return err
 	}
-	active, _, _ := b.args.logins()
+	if b.args.Previews {
+		if b.previewsPassword, err = b.createLogin("previews", PreviewsLogin, true); err != nil {
+			return err
+		}
+	}
+	active, _, _ := logins(b.args.PasswordVersion)
 	for suffix, login := range map[string]string{"a": loginA, "b": loginB} {
 		password, err := b.createLogin(suffix, login, login == active)
 		if err != nil {

@@ -1,6 +1,10 @@
 package database
 
-import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+import (
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
 
 // The logins that the app's SQL makes beside the administrator.
 const (
@@ -11,6 +15,8 @@ const (
 	// ownerA and ownerB act as the owner of the database, for workers and jobs. They take turns with the app's.
 	ownerA = "threetier_owner_a"
 	ownerB = "threetier_owner_b"
+
+	rolePrefix = "threetier_"
 )
 
 // Login is a user of the database.
@@ -39,6 +45,19 @@ type Roles struct {
 	Extensions []string
 	// Instance differs where the database is another one at the same address.
 	Instance pulumi.StringInput
+	// Previews is the login that makes the databases of previews in the instance. Default: nobody may.
+	Previews *Login
+	// Preview is the preview that the roles are of. Default: the stack has an instance of its own.
+	Preview *Preview
+}
+
+// In is a text with the roles' names, such as the SQL, as it is for this stack: those of a preview begin with its
+// database's name.
+func (r Roles) In(text string) string {
+	if r.Preview == nil {
+		return text
+	}
+	return strings.ReplaceAll(text, rolePrefix, r.Preview.Name+"_")
 }
 
 // OwnerLogin has the rights of Migration, so it has its password too.
@@ -47,8 +66,8 @@ func (r Roles) OwnerLogin() Login {
 }
 
 // logins take turns: each version of the passwords moves the app, and what acts as the owner, to the other one.
-func (args DatabaseArgs) logins() (app, owner string, resting []string) {
-	if args.PasswordVersion%2 == 1 {
+func logins(passwordVersion int) (app, owner string, resting []string) {
+	if passwordVersion%2 == 1 {
 		return loginA, ownerA, []string{loginB, ownerB}
 	}
 	return loginB, ownerB, []string{loginA, ownerA}
@@ -56,8 +75,8 @@ func (args DatabaseArgs) logins() (app, owner string, resting []string) {
 
 // logins are the app's, and what it is made with.
 func (b *builder) logins() (Login, *Roles) {
-	active, owner, resting := b.args.logins()
-	return Login{Username: pulumi.String(active), Password: b.appPassword}, &Roles{
+	active, owner, resting := logins(b.args.PasswordVersion)
+	roles := &Roles{
 		Administrator:   Login{Username: b.primary.Username, Password: b.password},
 		Migration:       Login{Username: pulumi.String(MigrationLogin), Password: b.migrationPassword},
 		Owner:           owner,
@@ -67,4 +86,8 @@ func (b *builder) logins() (Login, *Roles) {
 		Extensions:      b.args.Extensions,
 		Instance:        b.primary.ResourceId,
 	}
+	if b.args.Previews {
+		roles.Previews = &Login{Username: pulumi.String(PreviewsLogin), Password: b.previewsPassword}
+	}
+	return Login{Username: pulumi.String(active), Password: b.appPassword}, roles
 }

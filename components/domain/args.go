@@ -20,6 +20,7 @@ type DomainArgs struct {
 	Name                  string
 	Aliases, RedirectFrom []string
 	Zone                  string
+	Previews              bool
 }
 
 // dnsName has labels of at most 63 characters, of which the last isn't a number.
@@ -29,14 +30,16 @@ const dnsName = "^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[
 var certified = constraint.Text{
 	Pattern: dnsName,
 	Want:    "a DNS name in lowercase letters, like shop.example.org",
-	Except:  "^.{65,}$",
-	Instead: "at most 64 characters, which is ACM's limit",
+	Except:  fmt.Sprintf("^.{%d,}$", maxCertified+1),
+	Instead: fmt.Sprintf("at most %d characters, which is ACM's limit", maxCertified),
 }
+
+const maxCertified = 64
 
 // Keys are the domain's, below threetier:domain.
 func (args *DomainArgs) Keys() keys.Table {
 	return keys.Table{
-		keys.Text("name", &args.Name).Is(certified).Required().Example("shop.example.org").
+		keys.Text("name", &args.Name).Is(certified).RequiredIf(!args.forPreviewsAlone()).Otherwise("required, except with previews alone").Example("shop.example.org").
 			Doc("The app's own name: url is https://name. It gets an ACM certificate, and nginx redirects HTTP to HTTPS."),
 		keys.Text("zone", &args.Zone).Match(dnsName, "the name of a public hosted zone, like example.org").
 			Otherwise("none: the output dnsRecords lists the records that you make").Example("example.org").
@@ -46,19 +49,37 @@ func (args *DomainArgs) Keys() keys.Table {
 			Doc("More names that the app answers for."),
 		keys.Texts("redirectFrom", &args.RedirectFrom).Each(certified).Once("each name once").Example("[www.shop.example.org]").
 			Doc("Names that nginx redirects to name, with path and query."),
+		keys.Flag("previews", &args.Previews).Example("true").
+			Doc("Lets previews of pull requests in: pr-123.name leads to the preview pr-123. *.name gets a certificate and a record too. " +
+				"Without name, a preview is found by any host that begins with pr-123. [Previews](how-to/previews.md) are for a disposable database of PostgreSQL 16 or later."),
 	}
 }
 
-// Names are all names, the app's own first.
-func (args DomainArgs) Names() []string {
-	return slices.Concat([]string{args.Name}, args.Aliases, args.RedirectFrom)
+func (args DomainArgs) forPreviewsAlone() bool {
+	return args.Previews && args.Zone == "" && len(args.Aliases)+len(args.RedirectFrom) == 0
 }
+
+// Names are all names, the app's own first, and that of the previews last.
+func (args DomainArgs) Names() []string {
+	names := slices.Concat([]string{args.Name}, args.Aliases, args.RedirectFrom)
+	if args.Previews {
+		names = append(names, "*."+args.Name)
+	}
+	return names
+}
+
+// provenBy is the name whose record proves a name to ACM: that of a wildcard is the name's below it.
+// https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
+func provenBy(host string) string { return strings.TrimPrefix(host, "*.") }
 
 // Complete returns every mistake in the args.
 func (args *DomainArgs) Complete() problems.List {
 	ps := args.Keys().Complete()
-	if len(ps) > 0 {
+	if len(ps) > 0 || args.Name == "" {
 		return ps
+	}
+	if wildcard := "*." + args.Name; args.Previews && len(wildcard) > maxCertified {
+		ps = append(ps, problems.Problem{Path: "name", Value: strconv.Quote(args.Name), Want: fmt.Sprintf("at most %d characters with previews: ACM takes %d, and *. is before it", maxCertified-2, maxCertified)})
 	}
 	seen := map[string]bool{}
 	check := func(path, name string) {

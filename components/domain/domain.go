@@ -36,6 +36,8 @@ type Domain struct {
 
 	args   DomainArgs
 	zoneID string
+	// proofs are the records in the zone that prove a name, by name.
+	proofs map[string]*route53.Record
 	// validations are the records that prove to ACM whose the names are, in the order of the names.
 	validations []pulumi.MapInput
 }
@@ -44,7 +46,7 @@ type Domain struct {
 // is to be issued by somebody's own records is used once ACM has issued it: a lookup tells, so that preview and up see the
 // same, whatever the state remembers.
 func NewDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulumi.ResourceOption) (*Domain, error) {
-	domain := &Domain{}
+	domain := &Domain{proofs: map[string]*route53.Record{}}
 	issued, err := domain.find(ctx, args, opts...)
 	if err != nil {
 		return nil, component.Wrap(domain, name, err)
@@ -149,16 +151,19 @@ func (d *Domain) certify(ctx *pulumi.Context, name, host, issued string) error {
 	case d.zoneID == "":
 		return nil
 	}
-	validation, err := route53.NewRecord(ctx, logical+"-validation", &route53.RecordArgs{
-		ZoneId: pulumi.String(d.zoneID), Name: recordName, Type: cname, Records: pulumi.StringArray{value}, Ttl: pulumi.Int(recordTTL),
-		// All certificates that the account has for a name share one record, with the same value.
-		AllowOverwrite: pulumi.Bool(true),
-	}, pulumi.Parent(d))
-	if err != nil {
-		return fmt.Errorf("create validation record of %s: %w", host, err)
+	proof := provenBy(host)
+	if proof == host {
+		d.proofs[host], err = route53.NewRecord(ctx, logical+"-validation", &route53.RecordArgs{
+			ZoneId: pulumi.String(d.zoneID), Name: recordName, Type: cname, Records: pulumi.StringArray{value}, Ttl: pulumi.Int(recordTTL),
+			// All certificates that the account has for a name share one record, with the same value.
+			AllowOverwrite: pulumi.Bool(true),
+		}, pulumi.Parent(d))
+		if err != nil {
+			return fmt.Errorf("create validation record of %s: %w", host, err)
+		}
 	}
 	validated, err := acm.NewCertificateValidation(ctx, logical, &acm.CertificateValidationArgs{
-		CertificateArn: certificate.Arn, ValidationRecordFqdns: pulumi.StringArray{validation.Fqdn},
+		CertificateArn: certificate.Arn, ValidationRecordFqdns: pulumi.StringArray{d.proofs[proof].Fqdn},
 	}, pulumi.Parent(d), pulumi.Timeouts(&pulumi.CustomTimeouts{Create: validationTimeout}))
 	if err != nil {
 		return fmt.Errorf("create validation of %s: %w", host, err)

@@ -55,7 +55,10 @@ func NewRecords(ctx *pulumi.Context, name string, args *RecordsArgs, opts ...pul
 		byHand, target := pulumi.Array{}, args.LoadBalancer.ToStringOutput()
 		for i, host := range args.Domain.args.Names() {
 			if balancersZone == "" {
-				byHand = append(byHand, args.Domain.validations[i], record(pulumi.String(host), target.ApplyT(typeTo), target))
+				if provenBy(host) == host {
+					byHand = append(byHand, args.Domain.validations[i])
+				}
+				byHand = append(byHand, record(pulumi.String(host), target.ApplyT(typeTo), target))
 				continue
 			}
 			if err := records.point(ctx, name+"-"+host, host, balancersZone, *args); err != nil {

@@ -86,7 +86,7 @@ func StackProblems(stack string) problems.List {
 type Access struct {
 	pulumi.ResourceState
 
-	// Roles are the ARNs of the roles, by job: deploy, preview, drill, images.
+	// Roles are the ARNs of the roles, by job: deploy, preview, previews, drill, images.
 	Roles pulumi.StringMapOutput `pulumi:"roles"`
 }
 
@@ -174,6 +174,16 @@ func (b *accessBuilder) workflows() error {
 		return err
 	}
 	read := []*role{preview, deploy}
+	if b.documents.has("trust-previews-" + stack + ".json") {
+		previews, err := b.workflow("previews", stack, "threetier:"+stack+"-previews", b.documents.read("previews.json"))
+		if err != nil {
+			return err
+		}
+		if err := b.apply("previews.yaml"); err != nil {
+			return err
+		}
+		read = append(read, previews)
+	}
 	if b.documents.has("trust-drill-" + stack + ".json") {
 		drill, err := b.drill(stack)
 		if err != nil {

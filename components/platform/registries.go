@@ -34,7 +34,7 @@ func (args *RegistriesArgs) Keys() keys.Table {
 		keys.Texts("repositories", &args.Repositories).AtLeast(1, "at least one repository").Once("each repository once").
 			Each(constraint.Text{Pattern: "^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$", Want: "the name of a repository, as acme/backend"}).
 			Required().Example("[acme/backend, acme/frontend]").
-			Doc("Repositories in Amazon ECR. A tag can't move, each image is scanned as it is pushed, and images without a tag go after two weeks."),
+			Doc("Repositories in Amazon ECR. A tag can't move, each image is scanned as it is pushed, images without a tag go after two weeks, and those of pull requests after 60 days."),
 		keys.Flag("deleteImages", &args.DeleteImages).
 			Doc("Whether a repository is deleted with its images. Otherwise ECR refuses to delete one that has images."),
 	}
@@ -52,8 +52,10 @@ type Registries struct {
 }
 
 // ECR keeps images that another one names: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
-const untagged = `{"rules": [{"rulePriority": 1, "description": "no tag names them", "action": {"type": "expire"},
-	"selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}}]}`
+const lifecycle = `{"rules": [{"rulePriority": 1, "description": "no tag names them", "action": {"type": "expire"},
+	"selection": {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}},
+	{"rulePriority": 2, "description": "of pull requests", "action": {"type": "expire"},
+	"selection": {"tagStatus": "tagged", "tagPrefixList": ["pr-"], "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 60}}]}`
 
 // NewRegistries creates the repositories.
 func NewRegistries(ctx *pulumi.Context, name string, args *RegistriesArgs, opts ...pulumi.ResourceOption) (*Registries, error) {
@@ -76,7 +78,7 @@ func NewRegistries(ctx *pulumi.Context, name string, args *RegistriesArgs, opts 
 			if err != nil {
 				return fmt.Errorf("create repository %s: %w", repository, err)
 			}
-			_, err = ecr.NewLifecyclePolicy(ctx, logical, &ecr.LifecyclePolicyArgs{Repository: made.Name, Policy: pulumi.String(untagged)}, pulumi.Parent(registries))
+			_, err = ecr.NewLifecyclePolicy(ctx, logical, &ecr.LifecyclePolicyArgs{Repository: made.Name, Policy: pulumi.String(lifecycle)}, pulumi.Parent(registries))
 			if err != nil {
 				return fmt.Errorf("create lifecycle policy of %s: %w", repository, err)
 			}

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,15 +11,16 @@ import (
 	"threetier/components/database"
 	"threetier/gate/project"
 	"threetier/gate/recorder"
+	"threetier/internal/stack"
 )
 
 // Input is what the stack in the folder is planned from.
-func Input(root, stack string) (recorder.Options, error) {
+func Input(root, stackName string) (recorder.Options, error) {
 	name, err := project.Name(root)
 	if err != nil {
 		return recorder.Options{}, err
 	}
-	config, err := project.Read(root, stack)
+	config, err := project.Read(root, stackName)
 	if err != nil {
 		return recorder.Options{}, err
 	}
@@ -26,7 +28,28 @@ func Input(root, stack string) (recorder.Options, error) {
 	if config.Decode("threetier:database", &there) != nil {
 		there = existing{} // what is wrong is the program's to say, in its own words
 	}
-	return recorder.Options{Project: name, Stack: stack, Config: config, Network: there.network(), RDS: there.rds(name, stack)}, nil
+	options := recorder.Options{Project: name, Stack: stackName, Config: config, Network: there.network(), RDS: there.rds(name, stackName)}
+	if of, err := config.Text("threetier:previewOf"); err == nil && of != "" {
+		options.Others, err = previewsOf(root, of)
+		if err != nil {
+			return recorder.Options{}, fmt.Errorf("plan the stack that %s is a preview of: %w", stackName, err)
+		}
+	}
+	return options, nil
+}
+
+// previewsOf are the outputs of a stack that lets previews in: a preview is planned beside one, whether that does by now or not.
+func previewsOf(root, host string) (map[string]map[string]any, error) {
+	options, err := Input(root, host)
+	if err != nil {
+		return nil, err
+	}
+	if err := options.Config.Put("threetier:domain.previews", true); err != nil {
+		return nil, err
+	}
+	options.ID, options.Answer = reference, references
+	outputs, _, err := recorder.Outputs(stack.Deploy, options)
+	return map[string]map[string]any{host: outputs}, err
 }
 
 // existing is what threetier:database names of an account.

@@ -28,6 +28,8 @@ type Plan struct {
 	Stack string `yaml:"stack"`
 	// Connections is the sum of the database connections that the pods may open.
 	Connections string `yaml:"connections,omitempty"`
+	// Costs are what a preview costs.
+	Costs string `yaml:"costs,omitempty"`
 	// Resources are the stack's: each component, then what is in it.
 	Resources []Resource `yaml:"resources"`
 
@@ -99,14 +101,32 @@ func Build(root, name string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: %w", plan.Stack, err)
 	}
-	plan.Resources = append(plan.Resources, Resource{
-		Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": region},
-	})
+	plan.Costs = costsOfPreview(recording)
+	if region != "" { // which a preview has none of: it registers nothing in AWS
+		plan.Resources = append(plan.Resources, Resource{
+			Type: replacement.AWS, Name: "default", Inputs: map[string]any{"region": region},
+		})
+	}
 	flow := newFlow(recording.Resources)
 	for _, res := range flow.inOrder() {
 		plan.Resources = append(plan.Resources, flow.planned(res))
 	}
 	return plan, nil
+}
+
+// costsOfPreview are empty of a stack that is none. It has a quota, and nothing in AWS: others pay for what it uses there.
+func costsOfPreview(recording *recorder.Recording) string {
+	for _, res := range recording.Resources {
+		if strings.HasPrefix(res.Type, "aws:") {
+			return ""
+		}
+	}
+	for _, quota := range recording.All("kubernetes:core/v1:ResourceQuota") {
+		hard := quota.Inputs["spec"].ObjectValue()["hard"].ObjectValue()
+		return fmt.Sprintf("0.00 dollars a day, and its pods' part of the nodes: at most %s of CPU and %s of memory",
+			hard["requests.cpu"].StringValue(), hard["limits.memory"].StringValue())
+	}
+	return ""
 }
 
 func (f *flow) planned(res recorder.Resource) Resource {

@@ -140,14 +140,21 @@ func (c *Config) Text(key string) (string, error) {
 // Set sets a value by path, as `pulumi config set --path` does, and returns the config.
 func (c *Config) Set(t Test, path string, value any) *Config {
 	t.Helper()
+	Must(t, c.Put(path, value))
+	return c
+}
+
+// Put is Set for others than tests.
+func (c *Config) Put(path string, value any) error {
 	text, err := json.Marshal(value)
-	Must(t, err)
+	if err != nil {
+		return err
+	}
 	set := config.NewObjectValue(string(text))
 	if plain, isText := value.(string); isText {
 		set = config.NewTypedValue(plain, config.TypeString)
 	}
-	Must(t, c.values.Set(config.MustParseKey(path), set, true))
-	return c
+	return c.values.Set(config.MustParseKey(path), set, true)
 }
 
 // SetSecret sets a secret value by path, as `pulumi config set --path --secret` does, and returns the config.

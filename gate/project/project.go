@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,7 +64,11 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// Stacks are the stacks that have a config in the folder, or in testStacks, sorted.
+// ofPreviews are the template of previews, and what is made from it.
+var ofPreviews = regexp.MustCompile(`^pr(-\d+)?$`)
+
+// Stacks are the stacks that have a config in the folder, or in testStacks, sorted. Previews come and go, and are no part of
+// the project.
 func Stacks(root string) ([]string, error) {
 	var stacks []string
 	for _, folder := range []string{root, filepath.Join(root, testStacks)} {
@@ -72,8 +77,11 @@ func Stacks(root string) ([]string, error) {
 			return nil, fmt.Errorf("list stack configs: %w", err)
 		}
 		for _, file := range files {
-			name := strings.TrimPrefix(filepath.Base(file), "Pulumi.")
-			stacks = append(stacks, strings.TrimSuffix(name, ".yaml"))
+			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
+			if folder == root && ofPreviews.MatchString(name) {
+				continue
+			}
+			stacks = append(stacks, name)
 		}
 	}
 	slices.Sort(stacks)

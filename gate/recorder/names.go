@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -24,11 +25,12 @@ type Names struct {
 	Denied bool
 }
 
-// certificate is what ACM answers to a request: its validation is the same for all certificates of a name.
+// certificate is what ACM answers to a request: its validation is the same for all certificates of a name, and for its wildcard.
 func certificate(arn, name string) fields {
+	proven := strings.TrimPrefix(name, "*.")
 	return fields{"arn": arn, "domainValidationOptions": []any{fields{
-		"domainName": name, "resourceRecordName": "_" + short(name) + "." + name + ".", "resourceRecordType": "CNAME",
-		"resourceRecordValue": "_" + short(name+"value") + ".acm-validations.aws.",
+		"domainName": name, "resourceRecordName": "_" + short(proven) + "." + proven + ".", "resourceRecordType": "CNAME",
+		"resourceRecordValue": "_" + short(proven+"value") + ".acm-validations.aws.",
 	}}}
 }
 

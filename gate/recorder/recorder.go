@@ -75,6 +75,8 @@ type Options struct {
 	Specs map[string]any
 	// Outputs are those of the stack's last up. Default: it has had none.
 	Outputs map[string]any
+	// Others are the outputs of other stacks, by their names. Default: there are no others.
+	Others map[string]map[string]any
 	// RDS is what is there of databases. Default: nothing.
 	RDS RDS
 	// Names are what is there of public names. Default: zones of all names, and no pending certificate.
@@ -131,6 +133,27 @@ func Run(program pulumi.RunFunc, options Options) (*Recording, error) {
 		ctx.Log = listener{ctx.Log, recording}
 		return program(ctx)
 	}), ctx.Close())
+}
+
+// Outputs are those that a run of the program exports, secrets among them, and its recording.
+func Outputs(program pulumi.RunFunc, options Options) (map[string]any, *Recording, error) {
+	var mutex sync.Mutex
+	found := map[string]any{}
+	recording, err := Run(func(ctx *pulumi.Context) error {
+		if err := program(ctx); err != nil {
+			return err
+		}
+		for name, value := range ctx.GetCurrentExportMap() {
+			ctx.Export(name, pulumi.ToOutput(value).ApplyT(func(value any) any {
+				mutex.Lock()
+				defer mutex.Unlock()
+				found[name] = value
+				return value
+			}))
+		}
+		return nil
+	}, options)
+	return found, recording, err
 }
 
 // listener keeps the warnings, which would go to the engine.
@@ -209,10 +232,15 @@ func (r *Recording) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error)
 	defer r.mutex.Unlock()
 	r.Lookups = append(r.Lookups, Lookup{Token: args.Token, Provider: args.Provider})
 	if args.Token == "pulumi:pulumi:readStackOutputs" {
-		if name := args.Args["name"]; name != resource.NewProperty(r.options.Stack) {
-			return nil, fmt.Errorf("the program is to read its own stack's outputs, not those of %v", name)
+		name := args.Args["name"].StringValue()
+		if name == r.options.Stack {
+			return properties(fields{"outputs": r.options.Outputs}), nil
 		}
-		return properties(fields{"outputs": r.options.Outputs}), nil
+		outputs, there := r.options.Others[name]
+		if !there {
+			return nil, fmt.Errorf("unknown stack %q", name)
+		}
+		return properties(fields{"outputs": outputs}), nil
 	}
 	if strings.HasPrefix(args.Token, "aws:rds/") {
 		return r.options.RDS.answer(args.Token, args.Args)

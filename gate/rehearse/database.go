@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"threetier/components/app/logins"
-	"threetier/gate/node"
+	"threetier/gate/seed"
 )
 
 //go:embed locks.sql
@@ -117,29 +117,20 @@ func (n localNode) rows(ctx context.Context, into *map[string]int) error {
 	return nil
 }
 
-func (n localNode) seed(ctx context.Context, s Seed) error {
-	if s.SQL != "" {
-		// As the owner, by a login of its own: triggers and defaults of the tables run, and aren't the administrator's.
-		cmd := n.Inside(ctx, filepath.Join(n.Root, "bin/psql"), n.stack,
-			"--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
-		cmd.Env = append(cmd.Env, "NS="+n.Namespace, "WRITE=1", "WHO=rehearsal")
-		cmd.Stdin = strings.NewReader("SET statement_timeout = 0;\n" + s.SQL)
-		if _, err := node.Output(cmd); err != nil {
-			return fmt.Errorf("seed.sql: %w", err)
+func (n localNode) seed(ctx context.Context, rows seed.Seed) error {
+	psql := func(args ...string) *exec.Cmd {
+		cmd := n.Inside(ctx, append([]string{filepath.Join(n.Root, "bin/psql"), n.stack}, args...)...)
+		cmd.Env = append(cmd.Env, "NS="+n.Namespace, "WHO=rehearsal")
+		return cmd
+	}
+	return rows.Put(psql, func(command []string) (*exec.Cmd, error) {
+		pod, err := n.backendPod(ctx)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(s.Command) == 0 {
-		return nil
-	}
-	pod, err := n.backendPod(ctx)
-	if err != nil {
-		return err
-	}
-	metadata, _ := pod["metadata"].(map[string]any)
-	if _, err := node.Output(n.Kubectl(ctx, append([]string{"exec", fmt.Sprint(metadata["name"]), "--"}, s.Command...)...)); err != nil {
-		return fmt.Errorf("seed.command: %w", err)
-	}
-	return nil
+		metadata, _ := pod["metadata"].(map[string]any)
+		return n.Kubectl(ctx, append([]string{"exec", fmt.Sprint(metadata["name"]), "--"}, command...)...), nil
+	})
 }
 
 // sample is the state of the locks at a moment.

@@ -15,18 +15,19 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"threetier/gate/seed"
 	"threetier/internal/allow"
 	"threetier/internal/constraint"
 	"threetier/internal/keys"
 )
 
 // FileName is where a project says how it is rehearsed.
-const FileName = "rehearsal.yaml"
+const FileName = seed.FileName
 
 // File is the content of a rehearsal.yaml. All of it is optional.
 type File struct {
 	// Seed are the rows that are there before the load begins.
-	Seed Seed `yaml:"seed"`
+	Seed seed.Seed `yaml:"seed"`
 	// Load is what the clients send.
 	Load Load `yaml:"load"`
 	// Limits are what the gate accepts.
@@ -35,14 +36,6 @@ type File struct {
 	Allow allow.List `yaml:"allow"`
 	// Secrets are stand-ins for secret values of the stack config, by path: threetier:backend.secretEnv.KEY.
 	Secrets map[string]string `yaml:"secrets"`
-}
-
-// Seed is how the rows get in: both ways run where both are given, the SQL first.
-type Seed struct {
-	// SQL runs as the database's administrator.
-	SQL string `yaml:"sql"`
-	// Command runs in a pod of the backend.
-	Command []string `yaml:"command"`
 }
 
 // Load is what the clients send, and for how long. Its keys, like those of Request and Limits, say what the fields mean.
@@ -119,7 +112,7 @@ func ParseFile(text []byte) (File, error) {
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		// The decoder names the line, and then a type of this package.
-		return File{}, fmt.Errorf("read %s: %s", FileName, strings.ReplaceAll(err.Error(), " not found in type rehearse.", " is not a key of "))
+		return File{}, fmt.Errorf("read %s: %s", FileName, strings.NewReplacer(" not found in type rehearse.", " is not a key of ", " not found in type seed.", " is not a key of ").Replace(err.Error()))
 	}
 	if err := file.keys().Complete().Err(); err != nil {
 		return File{}, fmt.Errorf("%s: %w", FileName, err)

@@ -60,4 +60,6 @@ allow is "lost", want names like lost forward, slow back, rollback, rows items, 
 func TestUnknownKeyIsRefusedWithItsLine(t *testing.T) {
 	_, err := ParseFile([]byte("load:\n  rates: 5\n"))
 	assert.ErrorContains(t, err, "line 2: field rates is not a key of Load")
+	_, err = ParseFile([]byte("seed:\n  rows: 5\n"))
+	assert.ErrorContains(t, err, "line 2: field rows is not a key of Seed")
 }

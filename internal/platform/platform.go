@@ -97,7 +97,10 @@ func variables(stack string, config *settings, access *platform.Access, registry
 	if document, err := iam.Documents.ReadFile("state-bucket.json"); err == nil {
 		all["PULUMI_BACKEND_URL"] = pulumi.String("s3://" + string(stateBucket.FindSubmatch(document)[1]) + "?region=" + config.Region)
 	}
-	if stack == "prod" {
+	switch stack {
+	case "dev":
+		all["PREVIEWS_ROLE_ARN"] = access.Roles.MapIndex(pulumi.String("previews"))
+	case "prod":
 		all["DRILL_PROD_ROLE_ARN"] = access.Roles.MapIndex(pulumi.String("drill"))
 	}
 	if config.hasRegistries {

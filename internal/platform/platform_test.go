@@ -40,7 +40,7 @@ func TestPlatformsTellTheVariablesOfTheRepository(t *testing.T) {
 		"AWS_REGION": "eu-west-1", "PULUMI_BACKEND_URL": "s3://acme-pulumi-state?region=eu-west-1",
 		"PREVIEW_ROLE_ARN": roles + "threetier-preview-dev", "PREVIEW_PROD_ROLE_ARN": roles + "threetier-preview-prod",
 		"dev/DEPLOY_ROLE_ARN": roles + "threetier-deploy-dev", "prod/DEPLOY_ROLE_ARN": roles + "threetier-deploy-prod",
-		"DRILL_PROD_ROLE_ARN": roles + "threetier-drill-prod", "IMAGES_ROLE_ARN": roles + "threetier-images",
+		"PREVIEWS_ROLE_ARN": roles + "threetier-previews-dev", "DRILL_PROD_ROLE_ARN": roles + "threetier-drill-prod", "IMAGES_ROLE_ARN": roles + "threetier-images",
 		"IMAGE_REGISTRY": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme",
 	}, all)
 	files, err := filepath.Glob(filepath.Join(project.Root(), ".github/*/*.yml"))

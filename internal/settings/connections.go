@@ -10,6 +10,9 @@ import (
 // Connections is the sum of the database connections that the pods may open, beside the database's own number.
 func (s *Settings) Connections() string {
 	pods, sum := s.App.Connections()
+	if s.PreviewOf != "" {
+		return fmt.Sprintf("%s = %d, as far as %s has them", sum, pods, s.PreviewOf)
+	}
 	return fmt.Sprintf("%s = %d of %d", sum, pods, s.Database.Connections())
 }
 

@@ -3,6 +3,7 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -28,6 +29,9 @@ func Schema() ([]byte, error) { return SchemaOf(Keys(), Namespace, "Stack config
 // SchemaOf is a JSON schema of a Pulumi.<stack>.yaml with these keys, whose own begin with the namespace.
 func SchemaOf(table keys.Table, namespace, title string) ([]byte, error) {
 	config := table.Schema()
+	if slices.Contains(table.Names(), previewOf) {
+		unlessPreview(config)
+	}
 	// Other providers' keys stand in the same file.
 	config["additionalProperties"] = true
 	config["propertyNames"] = keys.Schema{"anyOf": []any{

@@ -43,6 +43,8 @@ type Settings struct {
 	Domain *domain.DomainArgs
 	// Allow are the exceptions of the stack as a whole. Default: none.
 	Allow allow.List
+	// PreviewOf is the stack whose cluster, database instance and nginx a preview uses. Default: the stack is no preview.
+	PreviewOf string
 }
 
 // Source is where the keys of a stack are given.
@@ -102,7 +104,11 @@ func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	}
 	ps = append(ps, credentials(ConfigNames(ctx), settings.Cluster.EKS)...)
 	settings.complete(ctx)
-	ps = slices.Concat(ps, without(settings.problems(source), ps))
+	if settings.PreviewOf == "" {
+		ps = append(ps, without(settings.problems(source), ps)...)
+	} else {
+		ps = append(ps, without(settings.previewProblems(ctx.Stack(), source), ps)...)
+	}
 	if len(ps) == 0 {
 		settings.Cluster.Autoscales = settings.App.Autoscales()
 		return settings, nil
@@ -121,8 +127,14 @@ func (s *Settings) complete(ctx *pulumi.Context) {
 	if s.Domain != nil {
 		s.App.Nginx.Domain = nginx.DomainArgs{Name: s.Domain.Name, Aliases: s.Domain.Aliases, RedirectFrom: s.Domain.RedirectFrom}
 	}
+	if s.Domain != nil && s.Domain.Previews {
+		s.Database.Previews, s.App.Nginx.Domain.Previews = true, strings.TrimSuffix(DefaultNamespace(ctx.Project(), aPreview), aPreview)
+	}
 	if s.App.Namespace == "" {
 		s.App.Namespace = DefaultNamespace(ctx.Project(), ctx.Stack())
+	}
+	if s.PreviewOf != "" {
+		s.completePreview()
 	}
 	s.Alarms.TopicARN, s.Alarms.Region, s.Alarms.EKS = s.Database.AlarmTopicARN, s.Region, s.Cluster.EKS
 	s.Alarms.Namespace, s.Alarms.Internal, s.Alarms.Jobs = s.App.Namespace, s.App.Nginx.Internal, s.App.Jobs
@@ -169,7 +181,11 @@ func (s *Settings) domainProblems() problems.List {
 	if s.Domain == nil {
 		return nil
 	}
-	return s.Domain.Complete().Under("domain")
+	ps := s.Domain.Complete().Under("domain")
+	if s.Domain.Previews {
+		ps = append(ps, s.hostProblems()...)
+	}
+	return ps
 }
 
 // whole names a component's problem by the key in the stack config, and hides what may be secret: of a key that holds
@@ -215,7 +231,7 @@ func (s *Settings) keys() keys.Table {
 	for _, key := range own {
 		key.Name = Namespace + ":" + key.Name
 	}
-	return append(keys.Table{s.regionKey()}, own...)
+	return append(keys.Table{s.regionKey(), s.previewKey()}, own...)
 }
 
 // ownKeys are those of the program itself, without its namespace.

@@ -21,29 +21,30 @@ type last struct {
 // diyOrganization is what Pulumi calls the organization of a backend that has none.
 const diyOrganization = "organization"
 
-// lookUpLast asks the engine, as a StackReference does, which would stand among the stack's resources.
-func lookUpLast(ctx *pulumi.Context) (last, error) {
-	name := ctx.Stack()
+// readOutputs asks the engine, as a StackReference does, which would stand among the stack's resources. A secret output is read
+// as it is: the reader makes it a secret again.
+func readOutputs[T any](ctx *pulumi.Context, name string, into *T) error {
 	if ctx.Organization() != diyOrganization {
 		name = ctx.Organization() + "/" + ctx.Project() + "/" + name
 	}
 	var found struct {
-		Outputs last `pulumi:"outputs"`
+		Outputs T `pulumi:"outputs"`
 	}
 	args := struct {
 		Name string `pulumi:"name"`
 	}{name}
-	if err := ctx.Invoke("pulumi:pulumi:readStackOutputs", &args, &found); err != nil {
-		return last{}, fmt.Errorf("look up the outputs of stack %s: %w", name, err)
+	if _, err := ctx.InvokePackageRaw("pulumi:pulumi:readStackOutputs", &args, &found, ""); err != nil {
+		return fmt.Errorf("look up the outputs of stack %s: %w", name, err)
 	}
-	return found.Outputs, nil
+	*into = found.Outputs
+	return nil
 }
 
 // checkNames refuses what would be taken over, or replaced, by its name: before anything is registered in the cluster or
 // in the account.
 func checkNames(ctx *pulumi.Context, cluster *cluster.Cluster, config *settings.Settings) error {
-	last, err := lookUpLast(ctx)
-	if err != nil {
+	var last last
+	if err := readOutputs(ctx, ctx.Stack(), &last); err != nil {
 		return err
 	}
 	identifier := database.Identifier(ctx.Project(), ctx.Stack(), databaseName)

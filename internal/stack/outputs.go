@@ -6,6 +6,8 @@ type Output struct {
 	Name string
 	// Doc says what it is.
 	Doc string
+	// Optional tells that not every stack has it.
+	Optional bool
 	// Records tells that it is a list of DNS records, which not every stack has. Default: it is a string.
 	Records bool
 }
@@ -18,5 +20,6 @@ var Outputs = []Output{
 	{Name: "namespace", Doc: "the namespace of the app"},
 	{Name: "version", Doc: "the version of threetier that made the last `up`"},
 	{Name: "kubectl", Doc: "a command that lists the pods"},
+	{Name: "previews", Doc: "the facts that previews need of a stack that lets them in, as a secret", Optional: true},
 	{Name: "dnsRecords", Doc: "the records to make by hand at your DNS provider", Records: true},
 }

@@ -22,7 +22,10 @@ const databaseName = "database"
 // Deploy registers a stack, and exports its outputs.
 func Deploy(ctx *pulumi.Context) error {
 	config, err := settings.Load(ctx) // complete: nothing below writes into it
-	if err := errors.Join(err, database.IdentifierProblems(ctx.Project(), ctx.Stack(), databaseName).Err()); err != nil {
+	if config == nil || config.PreviewOf == "" {
+		err = errors.Join(err, database.IdentifierProblems(ctx.Project(), ctx.Stack(), databaseName).Err())
+	}
+	if err != nil {
 		return err
 	}
 	outputs, err := create(ctx, config, fromComponent(ctx))
@@ -35,6 +38,9 @@ func Deploy(ctx *pulumi.Context) error {
 // create registers certificates and the database first, then what runs on Kubernetes, and the names that lead to it. The
 // options are for the outermost components.
 func create(ctx *pulumi.Context, config *settings.Settings, opts ...pulumi.ResourceOption) (pulumi.Map, error) {
+	if config.PreviewOf != "" {
+		return createPreview(ctx, config, opts...)
+	}
 	place, err := cluster.NewCluster(ctx, "cluster", &config.Cluster, opts...)
 	if err != nil {
 		return nil, err
@@ -69,12 +75,19 @@ func create(ctx *pulumi.Context, config *settings.Settings, opts ...pulumi.Resou
 		"databaseIdentifier": data.Identifier,
 		"namespace":          pulumi.String(config.App.Namespace),
 		"version":            pulumi.String(version.Number),
-		"kubectl":            pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace)),
+		"kubectl":            kubectl(config),
+	}
+	if config.Database.Previews {
+		outputs["previews"] = tell(config, place, data, web)
 	}
 	if records != nil && config.Domain.Zone == "" {
 		outputs["dnsRecords"] = records.ByHand
 	}
 	return outputs, nil
+}
+
+func kubectl(config *settings.Settings) pulumi.String {
+	return pulumi.String(fmt.Sprintf("kubectl --namespace %s get pods", config.App.Namespace))
 }
 
 // watch makes the app's alarms where there is somebody to tell.
@@ -99,7 +112,7 @@ type names struct {
 }
 
 func newDomain(ctx *pulumi.Context, args *domain.DomainArgs, opts ...pulumi.ResourceOption) (names, error) {
-	if args == nil {
+	if args == nil || args.Name == "" { // which lets previews in by any name
 		return names{}, nil
 	}
 	made, err := domain.NewDomain(ctx, "domain", args, opts...)

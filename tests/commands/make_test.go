@@ -30,7 +30,7 @@ func TestMakeRunsNoPartOfAValue(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, folder), 0o700))
 	}
 	for _, program := range []string{
-		"bin/local", "bin/psql", "bin/images", "bin/status", "bin/logs", "bin/drill", "bin/after-upgrade", "bin/github", "bin/scan", "bin/names", "bin/upgrade", "bin/pictures", "tests/first-up", "apps/backend/test",
+		"bin/local", "bin/psql", "bin/images", "bin/status", "bin/logs", "bin/drill", "bin/after-upgrade", "bin/github", "bin/scan", "bin/names", "bin/upgrade", "bin/pictures", "bin/preview", "tests/first-up", "apps/backend/test",
 		"apps/frontend/test", ".local/bin/golangci-lint", ".local/bin/actionlint", ".local/bin/vale", "path/go", "path/git", "path/apt-get", "path/shellcheck",
 	} {
 		require.NoError(t, os.Symlink(stub, filepath.Join(dir, program)))

@@ -201,6 +201,15 @@ func TestSumsOfTheCostsAddUp(t *testing.T) {
 	}
 }
 
+// make previews reckons with the node of the page of the costs.
+func TestPriceOfANodeIsThatOfThePage(t *testing.T) {
+	month, err := strconv.ParseFloat(first(t, "docs/explanation/costs.md", `\| a node \| ([\d.]+) \|`), 64)
+	require.NoError(t, err)
+	day := fmt.Sprintf("%.2f", month*24/730)
+	assert.Equal(t, day, first(t, "bin/preview", `node_day=([\d.]+)`))
+	assert.Contains(t, pages(t)["docs/explanation/costs.md"], "costs "+day+" a day")
+}
+
 // An address that the program, a script or a workflow prints leads to a page, and to a heading of it.
 func TestAddressesInTheCodeLeadToAPage(t *testing.T) {
 	said, err := exec.Command("git", "-C", project.Root(), "grep", "--untracked", "-hoIE", `(^|[^/a-z]|"[A-Z][a-z ]+" in )docs/[a-z/-]+\.md(#[a-z0-9-]*)?`, "--", ":!tests", ":!docs/iam").Output()

@@ -188,6 +188,7 @@ func request(method, url string, body any, header map[string]string) (answer, er
 	for k, v := range header {
 		req.Header.Set(k, v)
 	}
+	req.Host = header["Host"] // empty: the URL's
 	// A connection for each request: the load balancer chooses again.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Who is in the groups of docs/iam writes in the namespace of the stack, and the drill in its own: RBAC and the admission
-// policy decide, and nothing is kept.
+// Who is in the groups of docs/iam writes in the namespace of the stack, the drill in its own, and previews in theirs: RBAC and
+// the admission policies decide, and nothing is kept.
 func TestGroupsOfDocsIAMWriteInTheirNamespaceAlone(t *testing.T) {
 	t.Parallel()
 	const fill = "sed s/STACK/roles/g docs/iam/%s | .local/bin/local exec -- kubectl %s --filename -"
-	for _, file := range []string{"cluster-role.yaml", "namespace.yaml", "drill.yaml"} {
+	for _, file := range []string{"cluster-role.yaml", "namespace.yaml", "drill.yaml", "previews.yaml"} {
 		must(t, fill, file, "apply")
 		t.Cleanup(func() { must(t, fill, file, "delete --ignore-not-found") })
 	}
@@ -28,6 +28,8 @@ func TestGroupsOfDocsIAMWriteInTheirNamespaceAlone(t *testing.T) {
 	if said, err := as("roles-drill", "create namespace "+drills); err != nil {
 		t.Fatal(said)
 	}
+	preview := namespace("pr-4711")
+	must(t, "sed 's/STACK/roles/g; s/NUMBER/4711/g' docs/iam/previews-namespace.yaml | .local/bin/local exec -- kubectl --as somebody --as-group threetier:roles-previews apply --filename -")
 	for _, row := range []struct {
 		group, args string
 		allowed     bool
@@ -46,6 +48,16 @@ func TestGroupsOfDocsIAMWriteInTheirNamespaceAlone(t *testing.T) {
 		{"roles-drill", "create namespace tried --dry-run=server", false},
 		{"roles-drill", "delete namespace " + own + " --dry-run=server", false},
 		{"roles-drill", "delete namespace " + drills, true},
+		{"roles-previews", "create namespace tried --dry-run=server", false},
+		{"roles-previews", "create rolebinding tried --clusterrole=threetier --group=threetier:roles-previews --dry-run=server --namespace " + own, false},
+		{"roles-previews", "create rolebinding tried --clusterrole=cluster-admin --group=threetier:roles-previews --dry-run=server --namespace " + preview, false},
+		{"roles-previews", "create configmap tried --dry-run=server --namespace " + preview, true},
+		{"roles-previews", "get secrets --namespace " + preview, true},
+		{"roles-previews", "get secrets --namespace " + own, false},
+		{"roles-previews", "create configmap tried --dry-run=server --namespace " + own, false},
+		{"roles-previews", "label namespace " + own + " tried=yes --dry-run=server", false},
+		{"roles-previews", "delete namespace " + own + " --dry-run=server", false},
+		{"roles-previews", "delete namespace " + preview, true},
 	} {
 		if said, err := as(row.group, row.args); (err == nil) != row.allowed {
 			t.Errorf("the group %s: %s: allowed is %t, want %t: %s", row.group, row.args, err == nil, row.allowed, said)

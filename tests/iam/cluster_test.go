@@ -10,6 +10,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/encoding"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"threetier/gate/plan"
+	"threetier/gate/project"
 )
 
 // object is what the files for a cluster have.
@@ -22,6 +25,7 @@ type object struct {
 	Rules []struct {
 		APIGroups        []string `yaml:"apiGroups"`
 		Resources, Verbs []string
+		ResourceNames    []string `yaml:"resourceNames"`
 	}
 	RoleRef  struct{ Kind, Name string } `yaml:"roleRef"`
 	Subjects []struct{ Kind, Name string }
@@ -52,7 +56,7 @@ func objects(t testing.TB, text string) (all []object) {
 }
 
 // may is RBAC's decision: https://kubernetes.io/docs/reference/access-authn-authz/rbac/. The namespace of a Namespace is
-// itself, but where it is created or listed.
+// itself, but where it is created or listed. A rule for named objects alone is none for all.
 func may(all []object, group, namespace, verb, apiGroup, resource string) bool {
 	return slices.ContainsFunc(all, func(binding object) bool {
 		isBound := binding.Kind == "ClusterRoleBinding" || binding.Kind == "RoleBinding" && binding.Metadata.Namespace == namespace
@@ -62,7 +66,7 @@ func may(all []object, group, namespace, verb, apiGroup, resource string) bool {
 				return false
 			}
 			for _, rule := range role.Rules {
-				if slices.Contains(rule.Verbs, verb) && slices.Contains(rule.APIGroups, apiGroup) && slices.Contains(rule.Resources, resource) {
+				if rule.ResourceNames == nil && slices.Contains(rule.Verbs, verb) && slices.Contains(rule.APIGroups, apiGroup) && slices.Contains(rule.Resources, resource) {
 					return true
 				}
 			}
@@ -101,8 +105,12 @@ const (
 // kinds are the plurals of what the stacks register, by API group.
 func kinds(t testing.TB) map[[2]string]bool {
 	t.Helper()
+	return kindsOf(recordings(t)...)
+}
+
+func kindsOf(stacks ...*recording) map[[2]string]bool {
 	all := map[[2]string]bool{}
-	for _, stack := range recordings(t) {
+	for _, stack := range stacks {
 		for _, res := range stack.resources {
 			path, found := strings.CutPrefix(res.Type, "kubernetes:")
 			if !found {
@@ -128,7 +136,7 @@ func kinds(t testing.TB) map[[2]string]bool {
 func TestRolesOfAStackWriteInItsNamespaceAlone(t *testing.T) {
 	all, groups := inCluster(t)
 	assert.Equal(t, map[string]string{"preview-dev": "threetier:dev", "deploy-dev": "threetier:dev", "preview-prod": "threetier:prod",
-		"deploy-prod": "threetier:prod", "drill-prod": "threetier:prod-drill", "reader-dev": "", "reader-prod": "",
+		"deploy-prod": "threetier:prod", "drill-prod": "threetier:prod-drill", "previews-dev": "threetier:dev-previews", "reader-dev": "", "reader-prod": "",
 		"on-call-dev": "threetier:dev threetier:dev-on-call", "on-call-prod": "threetier:prod threetier:prod-on-call"}, groups)
 	wanted := map[string]bool{}
 	for of := range kinds(t) {
@@ -198,40 +206,90 @@ func TestNamespaceIsTheStacksOwn(t *testing.T) {
 	}
 }
 
-// RBAC lets the drill write everywhere; the admission policy has to ask about each kind that RBAC lets it write. The test of
-// the live system tries the policy's expressions.
+// admission is the admission policy of that name, whose one expression each of its own kind has. It has to ask about each
+// kind that RBAC lets the group write. The test of the live system tries the expressions.
+func admission(t testing.TB, all []object, name, group string) (asks string) {
+	t.Helper()
+	var policy, binding object
+	for _, each := range all {
+		switch {
+		case each.Kind == "ValidatingAdmissionPolicy" && each.Metadata.Name == name:
+			policy = each
+		case each.Kind == "ValidatingAdmissionPolicyBinding" && each.Spec.PolicyName == name:
+			binding = each
+		}
+	}
+	assert.Equal(t, []string{"Deny"}, binding.Spec.ValidationActions)
+	assert.Equal(t, "Fail", policy.Spec.FailurePolicy)
+	require.Len(t, policy.Spec.MatchConditions, 1)
+	require.Len(t, policy.Spec.Validations, 1)
+	assert.Equal(t, "'"+group+"' in request.userInfo.groups", policy.Spec.MatchConditions[0].Expression)
+	require.Len(t, policy.Spec.MatchConstraints.ResourceRules, 1)
+	rule := policy.Spec.MatchConstraints.ResourceRules[0]
+	assert.Equal(t, [][]string{{"*"}, {"*"}, {"*/*"}}, [][]string{rule.APIVersions, rule.Operations, rule.Resources})
+	for _, role := range all {
+		isBound := slices.ContainsFunc(all, func(binding object) bool {
+			return binding.RoleRef.Name == role.Metadata.Name && slices.ContainsFunc(binding.Subjects, func(s struct{ Kind, Name string }) bool { return s.Name == group })
+		})
+		for _, written := range role.Rules {
+			if isBound && slices.ContainsFunc(written.Verbs, func(verb string) bool { return !strings.Contains(toRead+" bind", verb) }) {
+				assert.Subset(t, rule.APIGroups, written.APIGroups, "the admission policy doesn't ask about %v", written.Resources)
+			}
+		}
+	}
+	return policy.Spec.Validations[0].Expression
+}
+
+// RBAC lets the drill write everywhere.
 func TestDrillIsHeldToItsNamespaceWhateverItWrites(t *testing.T) {
 	all, _ := inCluster(t)
 	const group = "threetier:prod-drill"
 	own := projectName(t) + "-prod-drill"
 	assert.True(t, may(all, group, "", "create", "", "namespaces"))
-	var policy, binding object
-	for _, each := range all {
-		switch each.Kind {
-		case "ValidatingAdmissionPolicy":
-			policy = each
-		case "ValidatingAdmissionPolicyBinding":
-			binding = each
-		}
-	}
-	assert.Equal(t, []string{"Deny"}, binding.Spec.ValidationActions)
-	assert.Equal(t, policy.Metadata.Name, binding.Spec.PolicyName)
-	assert.Equal(t, "Fail", policy.Spec.FailurePolicy)
-	require.Len(t, policy.Spec.MatchConditions, 1)
-	require.Len(t, policy.Spec.Validations, 1)
-	assert.Equal(t, "'"+group+"' in request.userInfo.groups", policy.Spec.MatchConditions[0].Expression)
-	assert.Equal(t, "(request.resource.resource == 'namespaces' ? request.name : request.namespace) == '"+own+"'", policy.Spec.Validations[0].Expression)
-	require.Len(t, policy.Spec.MatchConstraints.ResourceRules, 1)
-	rule := policy.Spec.MatchConstraints.ResourceRules[0]
-	assert.Equal(t, [][]string{{"*"}, {"*"}, {"*/*"}}, [][]string{rule.APIVersions, rule.Operations, rule.Resources})
+	assert.Equal(t, "(request.resource.resource == 'namespaces' ? request.name : request.namespace) == '"+own+"'", admission(t, all, "threetier-drill", group))
 	for of := range kinds(t) {
 		assert.True(t, may(all, group, own, "patch", of[0], of[1]), of)
 	}
+}
+
+// What a preview registers is in its namespace, where bin/preview binds the group. RBAC lets it into no other one, and the
+// admission policy keeps the bindings that it makes in those of previews.
+func TestPreviewsReachTheirOwnNamespacesAlone(t *testing.T) {
+	all, _ := inCluster(t)
+	name := projectName(t)
+	const group = "threetier:dev-previews"
+	assert.Equal(t, "(request.resource.resource == 'namespaces' ? request.name : request.namespace).matches('^"+name+"-pr-[0-9]+$')",
+		admission(t, all, "threetier-previews", group))
+	own := objects(t, strings.NewReplacer("STACK", "dev", "NUMBER", "7").Replace(read(t, "previews-namespace.yaml")))
+	assert.Equal(t, map[string]string{"threetier/project": name, "threetier/stack": "pr-7"}, own[0].Metadata.Labels)
+	bindable := []string{}
 	for _, role := range all {
-		for _, written := range role.Rules {
-			if slices.ContainsFunc(written.Verbs, func(verb string) bool { return !strings.Contains(toRead, verb) }) {
-				assert.Subset(t, rule.APIGroups, written.APIGroups, "the admission policy doesn't ask about %v", written.Resources)
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Verbs, "bind") {
+				bindable = append(bindable, rule.ResourceNames...)
 			}
 		}
 	}
+	for _, binding := range own[1:] {
+		assert.Equal(t, own[0].Metadata.Name, binding.Metadata.Namespace)
+		assert.Contains(t, bindable, binding.RoleRef.Name, "Kubernetes lets a role bind no other ones")
+	}
+	assert.Len(t, bindable, len(own)-1)
+	bound := slices.Concat(all, own)
+	options, err := plan.Input(project.Root(), "pr-1")
+	require.NoError(t, err)
+	registers := kindsOf(record(t, name, "pr-7", options))
+	require.True(t, registers[[2]string{"", "resourcequotas"}])
+	for of := range registers {
+		for verb := range strings.FieldsSeq(toChange) {
+			isNamespace := of == [2]string{"", "namespaces"}
+			assert.True(t, may(bound, group, own[0].Metadata.Name, verb, of[0], of[1]), "%s %v", verb, of)
+			elsewhere := isNamespace && (verb == "create" || strings.Contains(toRead, verb))
+			for _, other := range []string{"", "kube-system", name + "-dev", name + "-prod", name + "-pr-70"} {
+				assert.Equal(t, elsewhere, may(bound, group, other, verb, of[0], of[1]), "%s %v in %q", verb, of, other)
+			}
+		}
+	}
+	assert.True(t, may(bound, group, own[0].Metadata.Name, "create", "", "pods/exec"))
+	assert.False(t, may(bound, group, name+"-dev", "create", "", "pods/exec"))
 }

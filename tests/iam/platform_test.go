@@ -147,6 +147,38 @@ func TestDrillsRoleChangesTheScratchStackAlone(t *testing.T) {
 	}
 }
 
+// A preview registers nothing in AWS. It finds dev's cluster and database in the outputs of dev's state, so the role reads
+// that state, with dev's key, and writes the state of previews.
+func TestPreviewsRoleWritesNothingButTheStateOfPreviews(t *testing.T) {
+	documents, trust := made(t)
+	const name = "threetier-previews-dev"
+	require.Len(t, documents[name], 1)
+	assert.NotContains(t, documents[name][0], "STACK")
+	assert.JSONEq(t, read(t, "trust-previews-dev.json"), trust[name])
+	role, dev := parse(t, documents[name][0]), recordings(t)[0]
+	preview := &recording{owner: owner{dev.project, "pr-7"}, cluster: dev.cluster, zone: dev.zone, names: dev.names}
+	wanted := slices.Concat(calls("kms: Decrypt", key(dev.owner)), calls("s3: GetObject", state(dev.owner, "stacks/%s/%s.json")),
+		ofLookups(dev.cluster)["aws:eks/getCluster:getCluster"])
+	for _, call := range toDeploy(preview.owner) {
+		if call.action != "kms:Decrypt" { // previews have dev's key
+			wanted = append(wanted, call)
+		}
+	}
+	isWanted := map[string]bool{}
+	for _, call := range wanted {
+		isWanted[call.String()] = true
+		assert.True(t, call.allowed(t, role), "the previews' role may not %s", call)
+	}
+	attacks := preview.attacks(t)
+	for _, attack := range attacks {
+		isPreviews := strings.Contains(attack.String(), "/"+dev.project+"/pr-") // one role is for all of them
+		assert.True(t, isPreviews || isWanted[attack.String()] || !attack.allowed(t, role), "the previews' role may %s", attack)
+	}
+	for _, part := range parts(role, nil) {
+		assert.True(t, part.isNeeded(t, wanted, attacks), "previews.json: %s isn't needed", part.name)
+	}
+}
+
 // AWS's own ReadOnlyAccess reads every bucket. People look at all but secrets and the state; those on call restart the
 // database of their stack.
 func TestPeopleReadNoSecretAndActOnTheirStackAlone(t *testing.T) {

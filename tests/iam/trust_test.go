@@ -12,7 +12,7 @@ import (
 var subjects = map[string]string{
 	"preview-dev": "pull_request", "preview-prod": "environment:preview-prod",
 	"deploy-dev": "environment:dev", "deploy-prod": "environment:prod",
-	"drill-prod": "environment:drill-prod", "images": "environment:images",
+	"drill-prod": "environment:drill-prod", "images": "environment:images", "previews-dev": "environment:previews-dev",
 }
 
 // The subject begins with the repository, whose numbers make names fills in. A branch's own workflow may name any

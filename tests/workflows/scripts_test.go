@@ -58,6 +58,7 @@ func (s *stage) says(script string, args ...string) (int, string) {
 		"PATH=" + s.path + ":/usr/bin:/bin", "TMPDIR=" + s.dir,
 		"GITHUB_STEP_SUMMARY=" + s.file("step-summary"), "GITHUB_OUTPUT=" + s.file("output"), "GH_REPO=acme/shop",
 		"RUNNER_TEMP=" + s.dir, "GITHUB_ACTOR=ada", "HOME=" + s.dir,
+		"GITHUB_SERVER_URL=https://github.com", "GITHUB_REPOSITORY=acme/shop", "GITHUB_RUN_ID=5",
 	}
 	cmd.Env = append(cmd.Env, s.env...)
 	out, err := cmd.CombinedOutput()

@@ -91,6 +91,9 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 		`cat drill-prod.md >>"$GITHUB_STEP_SUMMARY"`,
 		`.github/scripts/push "$FOLDER" "$REPOSITORY" image/image.tar`, `.github/scripts/propose dev pinned "$BACKEND" "$FRONTEND"`,
 		`.github/scripts/comment "$HEAD_OWNER" "$HEAD_BRANCH" "$HEAD_SHA"`, ".github/scripts/release",
+		`gh api --silent --method DELETE "repos/$GH_REPO/issues/$NUMBER/labels/preview"`, `.github/scripts/push-preview "$NUMBER" "$SHA" "$RUN"`,
+		`aws eks update-kubeconfig --name "$(pulumi config get --stack dev --path threetier:cluster.eks)"`, `.github/scripts/preview-up "$SHA"`,
+		"make preview-down", ".github/scripts/sweep", `.github/scripts/tell "$HEAD_SHA" "$URL"`,
 	}
 	var judged []string
 	for name, each := range workflows(t) {
@@ -116,9 +119,10 @@ func TestAJobThatMayWriteRunsNothingElseThanItsTask(t *testing.T) {
 	assert.ElementsMatch(t, []string{
 		"comment.yml, comment", "deploy.yml, dev", "deploy.yml, preview-prod", "deploy.yml, prod", "drill.yml, prod",
 		"image.yml, push", "images.yml, propose", "preview.yml, preview",
+		"previews.yml, unlabel", "previews.yml, push", "previews.yml, up", "previews.yml, tell", "previews.yml, down", "previews.yml, sweep",
 		"release.yml, tag",
 	}, judged)
-	for _, script := range []string{"push", "propose", "comment", "release"} {
+	for _, script := range []string{"push", "propose", "comment", "release", "push-preview", "tell"} {
 		text, err := os.ReadFile(folder("scripts", script))
 		require.NoError(t, err)
 		code := regexp.MustCompile(`(?m)^\s*#.*$`).ReplaceAllString(string(text), "")
@@ -150,7 +154,7 @@ func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
 		roleOf[match[1]] = match[2]
 	}
 	listed := regexp.MustCompile("(?m)^\\| `threetier-([a-z-]+)` \\|[^|]*\\| \\[trust-([a-z-]+)\\.json\\]").FindAllStringSubmatch(page, -1)
-	assert.Len(t, listed, 6)
+	assert.Len(t, listed, 7)
 	for _, match := range listed {
 		assert.Equal(t, match[1], match[2], "the role and its trust policy")
 	}
@@ -175,7 +179,8 @@ func TestEveryRoleIsAssumedByTheJobWhoseSubjectItTrusts(t *testing.T) {
 			}
 		}
 	}
-	assert.ElementsMatch(t, []string{"deploy-dev", "deploy-prod", "drill-prod", "images", "preview-dev", "preview-prod"}, assumed)
+	slices.Sort(assumed)
+	assert.Equal(t, []string{"deploy-dev", "deploy-prod", "drill-prod", "images", "preview-dev", "preview-prod", "previews-dev"}, slices.Compact(assumed))
 }
 
 const token = "the-token-of-somebody"
@@ -226,26 +231,28 @@ func (s *stage) runner(each workflow, job job, run step) []string {
 
 // A package of the page, or one that the Dockerfile installs, looks for what it can take.
 func TestPackagesOfTheAppsFindNoToken(t *testing.T) {
-	s := apps(t)
-	s.write("apps/backend/package.json", "{}")
-	s.git("add . && git -c user.name=a -c user.email=a@localhost commit --quiet --message page")
-	look := `{ env; cat .git/config "$HOME"/.docker/* "$HOME"/.aws/* "$HOME"/.npmrc "$HOME"/.netrc "$XDG_RUNTIME_DIR"/containers/*; } >>` + s.file("loot") + ` 2>/dev/null; true`
-	s.command("npm", look)
-	s.command("docker", look)
-	image := read(t, "image.yml")
-	build := image.Jobs["build"]
-	step := build.script(t, "build")
-	assert.Equal(t, `build "$FOLDER" "$REPOSITORY" dev image`, step.called())
-	s.env = s.runner(image, build, step)
-	require.Zero(t, s.run("build", "apps/backend", backend, "dev", "image"))
-	assert.Contains(t, s.text("calls"), "npm --prefix apps/backend run build\n")
-	assert.Contains(t, s.text("calls"), "docker buildx build ")
-	loot := s.text("loot")
-	assert.Contains(t, loot, "REPOSITORY=", "it has looked")
-	assert.Contains(t, loot, "[core]", "also into the checkout")
-	assert.NotContains(t, loot, token)
-	assert.NotRegexp(t, `(?m)^(AWS_|ACTIONS_|GH_TOKEN|GITHUB_TOKEN|NODE_AUTH_TOKEN)`, loot)
-	assert.Empty(t, build.Environment, "an environment's secrets and subject are for jobs that run no packages")
+	for name, id := range map[string]string{"image.yml": "build", "build.yml": "image"} {
+		s := apps(t)
+		s.write("apps/backend/package.json", "{}")
+		s.git("add . && git -c user.name=a -c user.email=a@localhost commit --quiet --message page")
+		look := `{ env; cat .git/config "$HOME"/.docker/* "$HOME"/.aws/* "$HOME"/.npmrc "$HOME"/.netrc "$XDG_RUNTIME_DIR"/containers/*; } >>` + s.file("loot") + ` 2>/dev/null; true`
+		s.command("npm", look)
+		s.command("docker", look)
+		file := read(t, name)
+		build := file.Jobs[id]
+		step := build.script(t, "build")
+		assert.Equal(t, `build "$FOLDER" "$REPOSITORY" dev image`, step.called(), name)
+		s.env = s.runner(file, build, step)
+		require.Zero(t, s.run("build", "apps/backend", backend, "dev", "image"))
+		assert.Contains(t, s.text("calls"), "npm --prefix apps/backend run build\n")
+		assert.Contains(t, s.text("calls"), "docker buildx build ")
+		loot := s.text("loot")
+		assert.Contains(t, loot, "REPOSITORY=", "it has looked")
+		assert.Contains(t, loot, "[core]", "also into the checkout")
+		assert.NotContains(t, loot, token)
+		assert.NotRegexp(t, `(?m)^(AWS_|ACTIONS_|GH_TOKEN|GITHUB_TOKEN|NODE_AUTH_TOKEN)`, loot)
+		assert.Empty(t, build.Environment, "an environment's secrets and subject are for jobs that run no packages")
+	}
 }
 
 // Any job of a run may give its artifact any name, so the name proves nothing.

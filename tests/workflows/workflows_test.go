@@ -107,7 +107,7 @@ func TestActionsArePinnedByCommit(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, "uses:") {
+			if strings.Contains(line, " uses: ") {
 				assert.Regexp(t, pinned, strings.TrimRight(line, "\n"), file)
 			}
 		}
@@ -148,7 +148,7 @@ func TestEveryTargetOfTestsIsRunByAWorkflow(t *testing.T) {
 }
 
 func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
-	for _, name := range []string{"check.yml", "nightly.yml", "preview.yml", "rehearse.yml"} {
+	for _, name := range []string{"build.yml", "check.yml", "nightly.yml", "preview.yml", "rehearse.yml"} {
 		parsed := read(t, name)
 		assert.NotContains(t, parsed.On, "pull_request_target", name)
 		for scope, right := range parsed.Permissions {
@@ -166,7 +166,7 @@ func TestCodeOfAPullRequestNeverHasTheRightToWrite(t *testing.T) {
 }
 
 func TestWorkflowsHoldNoLongLivedKey(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml", "nightly.yml", "rehearse.yml"} {
+	for _, name := range []string{"build.yml", "check.yml", "preview.yml", "previews.yml", "comment.yml", "deploy.yml", "drill.yml", "images.yml", "nightly.yml", "rehearse.yml"} {
 		text, err := os.ReadFile(folder("workflows", name))
 		require.NoError(t, err)
 		assert.NotContains(t, string(text), "secrets.", name)
@@ -230,7 +230,7 @@ func TestNothingIsDeployedThatHasNotPassedCheck(t *testing.T) {
 
 // Whoever may push a branch runs code with the rights of a pull request's jobs.
 func TestCodeThatIsNotOnMainGetsNoRoleButDevsForPreviews(t *testing.T) {
-	for _, name := range []string{"check.yml", "preview.yml", "comment.yml", "deploy.yml", "nightly.yml", "rehearse.yml"} {
+	for _, name := range []string{"build.yml", "check.yml", "preview.yml", "comment.yml", "deploy.yml", "nightly.yml", "rehearse.yml"} {
 		for id, job := range read(t, name).Jobs {
 			switch {
 			case name == "deploy.yml":
@@ -260,7 +260,7 @@ func TestCredentialsOutliveEveryJob(t *testing.T) {
 	require.NotNil(t, match)
 	seconds, err := strconv.Atoi(match[1])
 	require.NoError(t, err)
-	for _, name := range []string{"preview.yml", "deploy.yml"} {
+	for _, name := range []string{"preview.yml", "previews.yml", "deploy.yml"} {
 		for id, job := range read(t, name).Jobs {
 			if job.role() != "" {
 				assert.Positive(t, job.Minutes, id)

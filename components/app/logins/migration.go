@@ -85,6 +85,6 @@ func HardenedLock(t pods.Set, lock corev1.ContainerArgs) corev1.ContainerInput {
 
 // hardened has resources of its own.
 func hardened(t pods.Set, container corev1.ContainerArgs, name string) corev1.ContainerInput {
-	t.Resources, t.FileCapabilities = pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, false
+	t.Resources, t.FileCapabilities = Resources, false
 	return t.Hardened(container, name)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
@@ -36,7 +37,7 @@ func (r *Logins) LetPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name s
 	scripts, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
 		Metadata:  pods.Metadata(r.Namespace, PsqlName),
 		Immutable: pulumi.Bool(true),
-		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(psqlSQL)},
+		Data:      pulumi.StringMap{"administrator.sql": pulumi.String(administratorSQL), "psql.sql": pulumi.String(r.inPsql(psqlSQL))},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create SQL config map: %w", err)
@@ -44,28 +45,41 @@ func (r *Logins) LetPeopleIn(ctx *pulumi.Context, parent pulumi.Resource, name s
 	for suffix, writes := range map[string]bool{"": false, WritesSuffix: true} {
 		metadata := pods.Metadata(r.Namespace, PsqlName)
 		metadata.Name = pulumi.String(PsqlName + suffix)
-		_, err := batchv1.NewCronJob(ctx, name+suffix, &batchv1.CronJobArgs{
-			Metadata: metadata,
-			Spec: batchv1.CronJobSpecArgs{
-				Suspend:                 pulumi.Bool(true),
-				Schedule:                pulumi.String(pods.NeverSchedule),
-				StartingDeadlineSeconds: pulumi.Int(60),
-				JobTemplate: batchv1.JobTemplateSpecArgs{Spec: batchv1.JobSpecArgs{
-					BackoffLimit:            pulumi.Int(0),
-					ActiveDeadlineSeconds:   pulumi.Int(psqlMinutes * 60),
-					TtlSecondsAfterFinished: pulumi.Int(60),
-					Template: corev1.PodTemplateSpecArgs{
-						Metadata: metav1.ObjectMetaArgs{Labels: metadata.Labels},
-						Spec:     r.psqlPod(scripts, writes),
-					},
-				}},
+		_, err := newTemplate(ctx, parent, name+suffix, metadata, batchv1.JobSpecArgs{
+			BackoffLimit:            pulumi.Int(0),
+			ActiveDeadlineSeconds:   pulumi.Int(psqlMinutes * 60),
+			TtlSecondsAfterFinished: pulumi.Int(60),
+			Template: corev1.PodTemplateSpecArgs{
+				Metadata: metav1.ObjectMetaArgs{Labels: metadata.Labels},
+				Spec:     r.psqlPod(scripts, writes),
 			},
-		}, pulumi.Parent(parent))
+		})
 		if err != nil {
 			return fmt.Errorf("create cron job %s%s: %w", PsqlName, suffix, err)
 		}
 	}
 	return nil
+}
+
+// newTemplate is a CronJob that never runs by itself: kubectl makes a Job of it.
+func newTemplate(ctx *pulumi.Context, parent pulumi.Resource, name string, metadata metav1.ObjectMetaArgs, job batchv1.JobSpecArgs) (*batchv1.CronJob, error) {
+	return batchv1.NewCronJob(ctx, name, &batchv1.CronJobArgs{
+		Metadata: metadata,
+		Spec: batchv1.CronJobSpecArgs{
+			Suspend:                 pulumi.Bool(true),
+			Schedule:                pulumi.String(pods.NeverSchedule),
+			StartingDeadlineSeconds: pulumi.Int(60),
+			JobTemplate:             batchv1.JobTemplateSpecArgs{Spec: job},
+		},
+	}, pulumi.Parent(parent))
+}
+
+// inPsql also tells the logins of people in a preview from those in others: all are the instance's.
+func (r *Logins) inPsql(sql string) string {
+	if r.of.Preview == nil {
+		return sql
+	}
+	return strings.ReplaceAll(r.of.In(sql), "'psql-", "'"+r.of.Preview.Name+"_psql-")
 }
 
 // psqlPod has two containers that share a login: the first makes it as the administrator, and is gone when a person
@@ -83,7 +97,7 @@ func (r *Logins) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecA
 	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
 		Command: pods.Strings([]string{"sleep", strconv.Itoa(psqlMinutes * 60)}),
-		Env: slices.Concat(r.env, corev1.EnvVarArray{jobName("PGUSER")}, pods.PlainEnv(map[string]pulumi.StringInput{
+		Env: slices.Concat(r.env, r.personsLogin("PGUSER"), pods.PlainEnv(map[string]pulumi.StringInput{
 			"PGAPPNAME": pulumi.String("psql"), "PGPASSFILE": pulumi.String(loginDir + "/pgpass"),
 		})),
 	}
@@ -94,13 +108,24 @@ func (r *Logins) psqlPod(scripts *corev1.ConfigMap, writes bool) corev1.PodSpecA
 password=$(head -c 24 /dev/urandom | base64 | tr +/ ab)
 printf '%s\n%s\n' "$password" "$password" | psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file=` + sqlDir + `/psql.sql
 echo "*:*:*:*:$password" >` + loginDir + `/pgpass`}),
-		Env: slices.Concat(r.env, r.administrator, corev1.EnvVarArray{jobName("LOGIN")}, pods.PlainEnv(map[string]pulumi.StringInput{
+		Env: slices.Concat(r.env, r.administrator, r.personsLogin("LOGIN"), pods.PlainEnv(map[string]pulumi.StringInput{
 			"MINUTES": pulumi.String(strconv.Itoa(psqlMinutes)), "WRITES": pulumi.String(strconv.FormatBool(writes)),
 		})),
 	}
 	pod.InitContainers = corev1.ContainerArray{t.Hardened(first, "login")}
 	pod.TerminationGracePeriodSeconds = pulumi.Int(1)
 	return pod
+}
+
+// personsLogin has the name of the Job.
+func (r *Logins) personsLogin(variable string) corev1.EnvVarArray {
+	if r.of.Preview == nil {
+		return corev1.EnvVarArray{jobName(variable)}
+	}
+	const job = "JOB"
+	return corev1.EnvVarArray{jobName(job), corev1.EnvVarArgs{
+		Name: pulumi.String(variable), Value: pulumi.String(r.of.Preview.Name + "_$(" + job + ")"),
+	}}
 }
 
 func jobName(variable string) corev1.EnvVarArgs {

@@ -25,6 +25,7 @@ BEGIN
                 EXECUTE format('REASSIGN OWNED BY %I TO threetier_owner', old);
                 EXECUTE format('DROP OWNED BY %I', old);
             END IF;
+            EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM %I', current_database(), old);
             EXECUTE format('DROP ROLE %I', old);
         EXCEPTION WHEN OTHERS THEN
             RAISE WARNING 'the login % of before stays: %', old, SQLERRM;
@@ -37,6 +38,9 @@ BEGIN;
 CREATE ROLE :"login" NOINHERIT VALID UNTIL :'until';
 -- Or nobody could drop it after an upgrade to 16.
 SELECT format('GRANT %I TO CURRENT_USER WITH ADMIN OPTION', :'login') WHERE current_setting('server_version_num')::int < 160000 \gexec
+-- Beside previews not everybody may connect, and this login inherits nothing.
+SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), :'login')
+WHERE NOT has_database_privilege(:'login', current_database(), 'CONNECT') \gexec
 ALTER ROLE :"login" SET idle_in_transaction_session_timeout = '60s';
 ALTER ROLE :"login" SET idle_session_timeout = '15min';
 ALTER ROLE :"login" SET statement_timeout = '5min';

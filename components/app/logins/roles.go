@@ -21,9 +21,10 @@ const (
 	sqlDir = "/etc/sql"
 	// rolesSeconds is for a database that fails over meanwhile, and for busy tables that change hands.
 	rolesSeconds = 600
-	rolesCPU     = "50m"
-	rolesMemory  = "64Mi"
 )
+
+// Resources are those of each pod.
+var Resources = pods.ResourceArgs{CPU: "50m", Memory: "64Mi"}
 
 // AdministratorOptions are how each connection of the administrator is made. A connection's own options beat what whoever
 // acts as the database's owner has set for it (ALTER DATABASE … SET), from the first moment; administrator.sql resets all
@@ -42,6 +43,12 @@ var rolesSQL string
 //go:embed lock.sql
 var lockSQL string
 
+//go:embed previews.sql
+var previewsSQL string
+
+//go:embed create.sql
+var createSQL string
+
 // Needs are what the logins have of their stack.
 type Needs struct {
 	pods.Place
@@ -50,7 +57,12 @@ type Needs struct {
 	Image string
 	// AppOwns is for an app that creates its tables itself.
 	AppOwns bool
+	// Connections are what the logins may open. Required for a preview.
+	Connections Connections
 }
+
+// Connections are the most that the pods open, by login.
+type Connections struct{ App, Owner, Migration int }
 
 // Logins are the database's logins, made by psql in the cluster: nothing else has a way to the database.
 type Logins struct {
@@ -65,6 +77,9 @@ type Logins struct {
 	administrator corev1.EnvVarArray
 	verifiers     corev1.EnvVarArray
 	ca            corev1.VolumeArgs
+	connections   Connections
+	// outside is env in the database that is there before a preview's own.
+	outside corev1.EnvVarArray
 }
 
 // New is nil where the connection's login is there already.
@@ -75,41 +90,65 @@ func New(ctx *pulumi.Context, parent pulumi.Resource, name string, needs Needs) 
 	r := &Logins{
 		resource: name, image: needs.Image, of: *needs.Database.Roles,
 		app: database.Login{Username: needs.Database.Username, Password: needs.Database.Password}, appOwns: needs.AppOwns,
+		connections: needs.Connections,
 		Set: pods.Set{
 			Name: name + "-roles", Label: Label, Place: needs.Place, UID: pods.DefaultRunAsUser,
-			Resources: pods.ResourceArgs{CPU: rolesCPU, Memory: rolesMemory}, Writable: []string{pods.WritableTmp},
+			Resources: Resources, Writable: []string{pods.WritableTmp},
 		},
 	}
 	scripts, err := corev1.NewConfigMap(ctx, r.Name, &corev1.ConfigMapArgs{
 		Metadata:  r.Metadata(),
 		Immutable: pulumi.Bool(true),
-		Data: pulumi.StringMap{
-			"administrator.sql": pulumi.String(administratorSQL), "roles.sql": pulumi.String(rolesSQL), "lock.sql": pulumi.String(lockSQL),
-		},
+		Data:      r.scripts(),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create SQL config map: %w", err)
 	}
-	secret, err := pods.NewSecret(ctx, parent, r.Name, r.Metadata(), map[string]pulumi.StringInput{
+	data := map[string]pulumi.StringInput{
 		CAKey:                needs.Database.CABundle,
 		"PGPASSWORD":         r.of.Administrator.Password,
 		"APP_VERIFIER":       verifier(r.of.App, needs.Database.Password),
-		"MIGRATION_VERIFIER": verifier(database.MigrationLogin, r.of.Migration.Password),
+		"MIGRATION_VERIFIER": verifier(r.of.In(database.MigrationLogin), r.of.Migration.Password),
 		"OWNER_VERIFIER":     verifier(r.of.Owner, r.of.Migration.Password),
-	})
+	}
+	verifiers := []string{"APP_VERIFIER", "MIGRATION_VERIFIER", "OWNER_VERIFIER"}
+	if r.of.Previews != nil {
+		data["PREVIEWS_VERIFIER"] = verifier(database.PreviewsLogin, r.of.Previews.Password)
+		verifiers = append(verifiers, "PREVIEWS_VERIFIER")
+	}
+	secret, err := pods.NewSecret(ctx, parent, r.Name, r.Metadata(), data)
 	if err != nil {
 		return nil, fmt.Errorf("create secret: %w", err)
 	}
 	r.env = clientEnv(needs.Database)
+	if r.of.Preview != nil {
+		needs.Database.Name = pulumi.String("postgres")
+		r.outside = clientEnv(needs.Database)
+	}
 	r.administrator = append(pods.PlainEnv(map[string]pulumi.StringInput{
 		"PGOPTIONS": pulumi.String(AdministratorOptions), "PGUSER": r.of.Administrator.Username,
 	}),
 		pods.SecretEnv(secret, []string{"PGPASSWORD"})...)
-	r.verifiers = pods.SecretEnv(secret, []string{"APP_VERIFIER", "MIGRATION_VERIFIER", "OWNER_VERIFIER"})
+	r.verifiers = pods.SecretEnv(secret, verifiers)
 	r.Mount("sql", sqlDir, corev1.VolumeArgs{ConfigMap: corev1.ConfigMapVolumeSourceArgs{Name: scripts.Metadata.Name()}})
 	r.ca = CAVolume(secret)
 	r.Mount("database-ca", CADir, r.ca)
 	return r, nil
+}
+
+// scripts are the Job's SQL files.
+func (r *Logins) scripts() pulumi.StringMap {
+	scripts := pulumi.StringMap{
+		"administrator.sql": pulumi.String(administratorSQL),
+		"roles.sql":         pulumi.String(r.of.In(rolesSQL)), "lock.sql": pulumi.String(lockSQL),
+	}
+	if r.of.Previews != nil {
+		scripts["previews.sql"] = pulumi.String(previewsSQL)
+	}
+	if r.of.Preview != nil {
+		scripts["create.sql"] = pulumi.String(r.of.In(createSQL))
+	}
+	return scripts
 }
 
 func verifier(login string, password pulumi.StringInput) pulumi.StringOutput {
@@ -131,9 +170,13 @@ func clientEnv(c database.Connection) corev1.EnvVarArray {
 	})
 }
 
-// Make comes before the migration.
+// Make comes before the migration. What drops a preview's logins is there before it makes them.
 func (r *Logins) Make(ctx *pulumi.Context, parent pulumi.Resource) (pulumi.Resource, error) {
-	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, Uses{})
+	drop, err := r.letDrop(ctx, parent)
+	if err != nil {
+		return nil, err
+	}
+	return r.job(ctx, parent, r.resource+"-roles", []string{"roles.sql"}, Uses{}, drop...)
 }
 
 // Lock comes after the rollout: pods that served before it do so for some seconds. What they created meanwhile becomes
@@ -160,11 +203,26 @@ func (r *Logins) job(ctx *pulumi.Context, parent pulumi.Resource, name string, s
 		"OWNER_LOGIN":      pulumi.String(r.of.Owner),
 		"RESTING_LOGINS":   pulumi.String(strings.Join(r.of.Resting, ",")),
 	})
+	env := r.env
+	if preview := r.of.Preview; preview != nil {
+		env, scripts = r.outside, append([]string{"create.sql"}, scripts...)
+		own = append(own, pods.PlainEnv(map[string]pulumi.StringInput{
+			"PREVIEW":               pulumi.String(preview.Name),
+			"TAKEN_CONNECTIONS":     pulumi.String(strconv.Itoa(preview.Taken)),
+			"APP_CONNECTIONS":       pulumi.String(strconv.Itoa(r.connections.App)),
+			"OWNER_CONNECTIONS":     pulumi.String(strconv.Itoa(r.connections.Owner)),
+			"MIGRATION_CONNECTIONS": pulumi.String(strconv.Itoa(r.connections.Migration)),
+		})...)
+	}
+	if r.of.Previews != nil {
+		scripts = append(scripts, "previews.sql")
+		own = append(own, corev1.EnvVarArgs{Name: pulumi.String("PREVIEWS_CONNECTIONS"), Value: pulumi.String(strconv.Itoa(database.PreviewsConnections))})
+	}
 	t := r.Set
 	t.Container = corev1.ContainerArgs{
 		Image:   pulumi.String(r.image),
 		Command: pods.Strings([]string{"sh", "-ec", psqlOnceReachable(scripts)}),
-		Env:     slices.Concat(r.env, r.administrator, r.verifiers, own),
+		Env:     slices.Concat(env, r.administrator, r.verifiers, own),
 	}
 	// Another database at the same address has none of the roles.
 	instance := pulumi.StringMap{"database-instance": r.of.Instance.ToStringOutput()}

@@ -49,6 +49,8 @@ func DefaultRoutes() []RouteArgs {
 type Args struct {
 	// Domain has the app's public names, with certificates of the stack's own. Default: none.
 	Domain DomainArgs
+	// Behind is for an nginx that another stack's leads to, instead of a load balancer. Default: false.
+	Behind bool
 	// StopSeconds is what the tiers' pods have for running requests when they stop. Default: LongestRequest.
 	StopSeconds int
 
@@ -81,6 +83,8 @@ type DomainArgs struct {
 	Aliases []string
 	// RedirectFrom are names from which nginx redirects to Name.
 	RedirectFrom []string
+	// Previews begins the namespaces of the previews that nginx leads to, before their names. Default: it leads to none.
+	Previews string
 	// CertificateARNs are ACM certificates of the names, the load balancer's default first. Default: none, no TLS yet.
 	CertificateARNs []pulumi.StringInput
 }

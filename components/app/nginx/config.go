@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// plainPort is where the load balancer's port 80 leads, with a certificate as without: another
+	// PlainPort is where the load balancer's port 80 leads, with a certificate as without: another
 	// one would leave a load balancer of AWS without targets until it has checked the new ones.
-	plainPort = 8080
+	PlainPort = 8080
 	// tlsPort is where what came through the load balancer's TLS arrives.
 	tlsPort = 8081
 
@@ -68,6 +68,11 @@ type configView struct {
 	Stickies                 []stickyView
 	PodAddresses             []podAddress
 	MetricsPort              int
+	// Previews begins the namespaces of previews; PreviewHosts is a pattern of what follows their names in a host.
+	Previews, PreviewHosts   string
+	PreviewService, MostBody string
+	PlainPort                int
+	PreviewRequests          int
 }
 
 // headerView is a header of every response. Variable is its name inside nginx's, and Value is quoted.
@@ -120,14 +125,14 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
 	view := configView{
-		AppPorts: []int{plainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
+		AppPorts: []int{PlainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
 		StopSeconds:              args.stopSeconds(),
 		ClientKeepaliveSeconds:   max(1, args.DrainSeconds/2),
 		ClientIdleSeconds:        max(1, min(maxClientIdleSeconds, args.DrainSeconds/2)),
 		TLS:                      args.tls(),
 		Redirect:                 args.tls() && *args.Redirect,
-		TrustedProxies:           args.TrustedProxies,
+		TrustedProxies:           args.trustedProxies(),
 		Hosts:                    args.hosts(),
 		Name:                     args.Domain.Name,
 		RedirectFrom:             args.Domain.RedirectFrom,
@@ -145,6 +150,15 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		SourceRanges:             args.SourceRanges,
 		Stickies:                 args.stickies(),
 		PodAddresses:             podAddresses(),
+		Previews:                 args.Domain.Previews,
+		PreviewHosts:             ".+",
+		PreviewService:           ServiceName,
+		MostBody:                 fmt.Sprintf("%dm", maxBodyMebibytes),
+		PlainPort:                PlainPort,
+		PreviewRequests:          share(limits.Requests),
+	}
+	if args.Domain.Name != "" {
+		view.PreviewHosts = regexp.QuoteMeta(args.Domain.Name)
 	}
 	if args.Metrics {
 		view.MetricsPort = MetricsPort

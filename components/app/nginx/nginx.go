@@ -33,7 +33,8 @@ const (
 type Nginx struct {
 	pulumi.ResourceState
 
-	// URL is the domain's where it has a certificate, else the load balancer's, https where that has one.
+	// URL is the domain's where it has a certificate, else the load balancer's, https where that has one. Behind another nginx
+	// it is the Service's.
 	URL pulumi.StringOutput `pulumi:"url"`
 	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
 	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
@@ -78,6 +79,16 @@ func New(ctx *pulumi.Context, name string, args Args, needs Needs, opts ...pulum
 		pods, err := t.Deploy(ctx, nginx)
 		if err != nil {
 			return err
+		}
+		if args.Behind {
+			service, err := newService(ctx, nginx, t)
+			if err != nil {
+				return fmt.Errorf("create service: %w", err)
+			}
+			nginx.Tier, nginx.Serves = t.Tier(pods), []pulumi.Resource{service, pods.Complete}
+			nginx.LoadBalancer = pulumi.Sprintf("%s.%s", ServiceName, needs.Namespace)
+			nginx.URL = pulumi.Sprintf("http://%s:%d", nginx.LoadBalancer, PlainPort)
+			return nil
 		}
 		service, err := newLoadBalancer(ctx, nginx, t, args)
 		if err != nil {
@@ -133,7 +144,7 @@ func (args Args) timeout(route RouteArgs) int {
 
 // PodPorts are where the load balancer reaches the pods.
 func (args Args) PodPorts() []pulumi.IntInput {
-	ports := []pulumi.IntInput{pulumi.Int(plainPort)}
+	ports := []pulumi.IntInput{pulumi.Int(PlainPort)}
 	if args.tls() {
 		ports = append(ports, pulumi.Int(tlsPort))
 	}
@@ -142,7 +153,7 @@ func (args Args) PodPorts() []pulumi.IntInput {
 
 func (args Args) tier(name string, place pods.Place) pods.Set {
 	ports := corev1.ContainerPortArray{
-		corev1.ContainerPortArgs{Name: pulumi.String(pods.PortName), ContainerPort: pulumi.Int(plainPort)},
+		corev1.ContainerPortArgs{Name: pulumi.String(pods.PortName), ContainerPort: pulumi.Int(PlainPort)},
 	}
 	if args.tls() {
 		ports = append(ports, corev1.ContainerPortArgs{Name: pulumi.String(tlsPortName), ContainerPort: pulumi.Int(tlsPort)})
@@ -179,7 +190,7 @@ func (args Args) tier(name string, place pods.Place) pods.Set {
 // command isn't the image's entrypoint, which edits configs; -e is for what is said before the config is read.
 func (args Args) command() []string {
 	start := []string{"nginx", "-e", "stderr", "-c", configFile}
-	if len(args.stickies()) == 0 {
+	if len(args.stickies()) == 0 && args.Domain.Previews == "" {
 		return start
 	}
 	return []string{"sh", "-c", findResolvers + "exec " + strings.Join(start, " ")}

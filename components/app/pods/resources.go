@@ -36,7 +36,8 @@ func DiskKey(into *int) *keys.Key {
 		Doc("Limit of the disk of one pod, in GiB: writable directories and logs. A pod that writes more is evicted. The nodes must have the room.")
 }
 
-func milliCPU(cpu string) int {
+// MilliCPU reads a value that the key accepts.
+func MilliCPU(cpu string) int {
 	if milli, ok := strings.CutSuffix(cpu, "m"); ok {
 		n, _ := strconv.Atoi(milli)
 		return n
@@ -46,7 +47,7 @@ func milliCPU(cpu string) int {
 }
 
 // WholeCores is the CPU limit: the request, rounded up.
-func WholeCores(cpu string) int { return (milliCPU(cpu) + 999) / 1000 }
+func WholeCores(cpu string) int { return (MilliCPU(cpu) + 999) / 1000 }
 
 // MemoryMiB reads a value that the key accepts.
 func MemoryMiB(memory string) int {

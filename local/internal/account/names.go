@@ -57,8 +57,9 @@ func hashed(name string, length int) string {
 	return hex.EncodeToString(sum[:])[:length]
 }
 
-// validation is the record that proves to ACM whose a name is: it is the same for all certificates of the name.
+// validation is the record that proves to ACM whose a name is: it is the same for all certificates of the name, and for its wildcard.
 func validation(name string) (record, value string) {
+	name = strings.TrimPrefix(name, "*.")
 	return "_" + hashed(name, 32) + "." + name + ".", "_" + hashed(name+"value", 32) + "." + hashed(name+"zone", 10) + ".acm-validations.aws."
 }
 

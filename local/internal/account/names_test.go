@@ -100,10 +100,14 @@ func TestCertificateIsIssuedOnceItsRecordIsInTheZone(t *testing.T) {
 		{kindCertificate, props{"domainName": "x.org", "validationMethod": "EMAIL"}, "ValidationException", "DNS"},
 		{kindCertificate, props{"domainName": strings.Repeat("a", 61) + ".org", "validationMethod": "DNS"}, "ValidationException", "64 characters"},
 	})
+	wildcard := f.certificate("*.shop.example.org")
 	f.create(kindRecordSet, validationOf(certificate))
-	if f.status(certificate.ID) != "ISSUED" {
-		t.Fatalf("with its record: %v", f.status(certificate.ID))
+	for _, id := range []string{certificate.ID, wildcard.ID} { // the name's own record proves both
+		if f.status(id) != "ISSUED" {
+			t.Fatalf("with its record: %v", f.status(id))
+		}
 	}
+	f.shown(wildcard.ID, "pr-1.shop.example.org")
 	f.create(kindValidation, props{"certificateArn": certificate.ID})
 	if err := lookUp(nil); err != nil {
 		t.Fatal(err)
