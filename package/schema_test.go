@@ -26,12 +26,12 @@ func TestThePackagesSchemaHasTheKeysOfTheEditors(t *testing.T) {
 	config := editor.at("properties").at("config")
 	own := fields{"properties": fields{}}
 	for name, key := range config.at("properties") {
-		if name, isOwn := strings.CutPrefix(name, "threetier:"); isOwn {
+		if name, isOwn := strings.CutPrefix(name, "threetier:"); isOwn && name != "previewOf" { // no component is a preview
 			own.at("properties")[name] = key
 		}
 	}
 	var required []any
-	for _, name := range config["required"].([]any) {
+	for _, name := range append(config["required"].([]any), config.at("else")["required"].([]any)...) { // else is what is no preview
 		if name, isOwn := strings.CutPrefix(name.(string), "threetier:"); isOwn {
 			required = append(required, name)
 		}
