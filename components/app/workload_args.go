@@ -99,7 +99,7 @@ func (args *WorkloadArgs) keys(d workloadDefaults) keys.Table {
 			Doc("User and group id of the container, for images that need a specific one."),
 		keys.Texts("writablePaths", &args.WritablePaths).Once("each directory once").Each(directory).
 			Otherwise("[" + pods.WritableTmp + "]").Example("[/etc/nginx/conf.d, /var/cache/app]").
-			Doc("Writable directories. Each begins with what the image has there and runAsUser can read; " + pods.WritableTmp + " is always writable, and empty. " +
+			Doc("Writable directories. Each begins with the image's files that runAsUser can read; " + pods.WritableTmp + " is always writable, and empty. " +
 				"The rest of the file system is read-only. The image must have a shell and cp: without them the pod fails with \"sh\": executable file not found, and emptyPaths is the key."),
 		keys.Texts("emptyPaths", &args.EmptyPaths).Once("each directory once").Each(directory).
 			Refuse(twice != "", strconv.Quote(twice)+", which is in writablePaths too", "it in one of the two").Otherwise("none").Example("[/var/spool/app]").

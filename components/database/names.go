@@ -26,7 +26,7 @@ var notInIdentifiers = regexp.MustCompile(`[^a-z0-9]+`)
 const longestIdentifier = 52
 
 // IdentifierProblems are those of names that are chosen outside of the args. A stack can't be renamed once it has a database, so they
-// are told before its first resource.
+// come before its first resource.
 func IdentifierProblems(project, stack, name string) problems.List {
 	identifier := Identifier(project, stack, name)
 	switch tooLong := len(identifier) - longestIdentifier; {

@@ -22,14 +22,14 @@ var previewName = regexp.MustCompile("^pr-[1-9][0-9]{0,8}$")
 // ofTheOther are the keys that a preview has from the other stack.
 var ofTheOther = []string{"cluster", "namespace", "adopt", "database", "alarms", "domain"}
 
-// previewDrainSeconds is the least: no load balancer has to forget a preview's nginx.
+// previewDrainSeconds is the minimum: no load balancer has to forget a preview's nginx.
 const previewDrainSeconds = 5
 
 // previewKey is no input of a component: a preview is a stack of the program.
 func (s *Settings) previewKey() *keys.Key {
 	return keys.Text(previewOf, &s.PreviewOf).Match("^[A-Za-z0-9._-]{1,100}$", "the name of a stack").
 		Otherwise("none: the stack is no preview").Example("dev").
-		Doc("Makes the stack, whose name is pr- and a number, a [preview](how-to/previews.md): it runs in the cluster, in the database instance and behind the NGINX of the stack that is named here, which has domain.previews. " +
+		Doc("Makes the stack, whose name is pr- and a number, a [preview](how-to/previews.md): it runs in the cluster, in the database instance and behind the NGINX of the stack with this name. That one has domain.previews. " +
 			"It has no cluster, database, domain, alarms, namespace and adopt of its own. By default it has one pod of each tier. Its jobs run by hand.")
 }
 

@@ -29,7 +29,7 @@ func ConfigNames(ctx *pulumi.Context) []string {
 	return slices.Sorted(maps.Keys(config))
 }
 
-// Unknown are the top-level keys that are meant for the program of a namespace, and that it doesn't know. Other namespaces
+// Unknown are the top-level keys in the namespace of the program that it doesn't know. Other namespaces
 // are other programs' affair, except one that is nearly the program's own, and the project's with one of the program's
 // keys: Pulumi puts a key without a namespace there.
 func Unknown(ours string, table keys.Table, project string, given []string) problems.List {

@@ -11,7 +11,7 @@ import (
 // ComponentType is the type token of Component.
 const ComponentType = "threetier:index:Stack"
 
-// Component is all that Deploy registers, for programs of other languages. Its logical names are Deploy's, so a Pulumi stack
+// Component has everything that Deploy registers, for programs of other languages. Its logical names are Deploy's, so a Pulumi stack
 // has one of it.
 type Component struct {
 	pulumi.ResourceState

@@ -12,7 +12,7 @@ type Output struct {
 	Records bool
 }
 
-// Outputs are all that a stack can have.
+// Outputs are those that a stack can have.
 var Outputs = []Output{
 	{Name: "url", Doc: "where a browser finds the site: the domain's name, or the load balancer's"},
 	{Name: "databaseEndpoint", Doc: "host and port of the database"},

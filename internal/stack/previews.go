@@ -15,7 +15,7 @@ import (
 	"threetier/internal/version"
 )
 
-// host is what a stack tells its previews, in its output previews: all that they have of it.
+// host is what a stack tells its previews, in its output previews.
 type host struct {
 	Kubeconfig, Context    string
 	EKS                    app.EKSArgs

@@ -43,7 +43,7 @@ func TestWhatOneKeyGives(t *testing.T) {
 		"], single: true, stopSeconds: 20, resources: { cpu: 20m, memory: 64Mi } }\n")
 	s.up(t)
 	t.Run("a client meets the same pod again, and another once that is gone", s.sticks)
-	t.Run("one namespace gets in, and another doesn't", s.letsIn)
+	t.Run("one namespace gets in and another doesn't", s.letsIn)
 	t.Run("a secret is a file, whose change rolls the pods", s.hasFiles)
 	t.Run("a worker never runs twice", s.runsOnce)
 }

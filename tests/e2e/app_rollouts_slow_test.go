@@ -72,7 +72,7 @@ func keepsItsScripts(t *testing.T, s *testStack) {
 	page := load.Request{Method: http.MethodGet, Path: "/", Status: http.StatusOK, Page: true}
 	l := load.Start(load.Options{
 		Site: s.site, Rate: rate, Next: func(int) load.Request { return page },
-		// A connection for each: a browser that comes anew.
+		// A connection for each: a browser that comes again.
 		Client: func() *http.Client {
 			return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: load.Seconds * time.Second}
 		},

@@ -36,7 +36,7 @@ func (s *testStack) left(t *testing.T) string {
 .local/bin/local exec -- kubectl get namespaces,clusterroles,clusterrolebindings -o name | grep -E '%[3]s|-%[2]s$' || true`, home, s.name, namespace(s.name))
 }
 
-// The commands of the page, in its order, but for those that ask AWS itself: the platform, the stack with no more rights
+// The commands of the page, in its order, without those that ask AWS itself: the platform, the stack with no more rights
 // than the platform gives it, and both away again.
 func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
 	const page = "tutorials/first-deploy-to-aws.md"

@@ -41,7 +41,7 @@ func TestSlowPreviewsComeAndGo(t *testing.T) {
 	t.Logf("from make preview-up to an answer: median %.0f s, longest %.0f s; dev answered %d requests", seconds[len(seconds)/2], seconds[len(seconds)-1], load.sent())
 }
 
-// killedUp ends an up, and all that it has started, after a while.
+// killedUp ends an up, and the processes that it has started, after a while.
 func killedUp(t *testing.T, number int, after time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), after)

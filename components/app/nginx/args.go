@@ -259,7 +259,7 @@ func (args Args) DualStack() bool {
 	return args.LoadBalancer.Annotations[awsLoadBalancer+"ip-address-type"] == "dualstack"
 }
 
-// loadBalancerNameProblems hold a name that an annotation gives to the limit of Elastic Load Balancing, which is told late.
+// loadBalancerNameProblems hold a name that an annotation gives to the limit of Elastic Load Balancing, which AWS reports late.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
 func (args Args) loadBalancerNameProblems() problems.List {
 	const annotation, most = awsLoadBalancer + "name", 32

@@ -59,7 +59,7 @@ func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deploymen
 		pulumi.RetainOnDelete(true))
 }
 
-// RolloutKey is how long the pods that start together may take. The least time leaves Kubernetes some to notice a failed
+// RolloutKey is how long the pods that start together may take. The minimum leaves Kubernetes some to notice a failed
 // rollout before Pulumi stops waiting.
 func RolloutKey(into *int, byDefault int) *keys.Key {
 	return keys.Number("rolloutSeconds", into).Between(20, MaxTimeoutSeconds).Default(byDefault).Example("120").
