@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +15,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"threetier/internal/keys"
 	"threetier/internal/stack"
 	"threetier/internal/version"
 )
@@ -65,11 +65,6 @@ func (s server) Construct(ctx context.Context, request *pulumirpc.ConstructReque
 	if err != nil {
 		return nil, fmt.Errorf("read the inputs: %w", err)
 	}
-	// The program's own process has the stack config in a variable.
-	config, err := json.Marshal(request.GetConfig())
-	if err != nil {
-		return nil, fmt.Errorf("read the stack config: %w", err)
-	}
 	return provider.Construct(ctx, request, s.host.EngineConn(), func(ctx *pulumi.Context, token, name string, given provider.ConstructInputs, option pulumi.ResourceOption) (*provider.ConstructResult, error) {
 		if token != stack.ComponentType {
 			return nil, fmt.Errorf("the type of %s is %s, want %s", name, token, stack.ComponentType)
@@ -78,7 +73,7 @@ func (s server) Construct(ctx context.Context, request *pulumirpc.ConstructReque
 		if err != nil {
 			return nil, fmt.Errorf("read the inputs: %w", err)
 		}
-		return construct(ctx.WithValue(pulumi.EnvConfig, string(config)), name, values, outputs, option)
+		return construct(ctx, name, values, outputs, option)
 	})
 }
 
@@ -90,9 +85,9 @@ func construct(ctx *pulumi.Context, name string, values resource.PropertyMap, ou
 	if len(options.Providers) > 0 {
 		return nil, errors.New("providers of " + name + " is given, want none: the region and the credentials are those of the stack config")
 	}
-	inputs := map[string]any{}
-	for key, value := range values {
-		inputs[string(key)] = input{outputs[string(key)].(pulumi.Output)}.decode(value, false, false)
+	inputs := map[string]keys.Input{}
+	for key, value := range resource.FromResourcePropertyMap(values).All {
+		inputs[key] = keys.Input{Value: value, Output: outputs[key].(pulumi.Output)}
 	}
 	component, err := stack.NewComponent(ctx, name, inputs, option)
 	if err != nil {

@@ -118,7 +118,7 @@ func (r *reader) refuseSecret(path string, value any) {
 func (r *reader) show(value any) string {
 	switch value.(type) {
 	case nil, bool, json.Number:
-	case Later:
+	case later:
 		return Hidden
 	default:
 		if r.secret {

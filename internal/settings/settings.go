@@ -77,16 +77,16 @@ func Config(ctx *pulumi.Context) Source {
 }
 
 // Inputs are those of a component, by key. The aws provider's own key is in the stack config nevertheless.
-func Inputs(ctx *pulumi.Context, component string, inputs map[string]any) Source {
-	given := map[string]any{}
-	for name, value := range inputs {
-		given[Namespace+":"+name] = value
+func Inputs(ctx *pulumi.Context, component string, inputs map[string]keys.Input) Source {
+	given := map[string]keys.Input{}
+	for name, input := range inputs {
+		given[Namespace+":"+name] = input
 	}
 	return Source{
 		Name: "what is given to " + component, Names: slices.Sorted(maps.Keys(given)), Secret: func(string) bool { return false },
 		Read: func(key *keys.Key) problems.List {
 			if strings.HasPrefix(key.Name, Namespace+":") {
-				return key.ReadValue(given[key.Name], Keys().Secrets())
+				return key.ReadInput(given[key.Name], Keys().Secrets())
 			}
 			return Config(ctx).Read(key)
 		},
@@ -100,7 +100,7 @@ func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	for _, key := range settings.keys() {
 		ps = append(ps, source.Read(key)...)
 	}
-	ps = append(ps, credentials(ConfigNames(ctx), settings.Cluster.EKS)...)
+	ps = append(ps, credentials(ctx, settings.Cluster.EKS)...)
 	settings.complete(ctx)
 	ps = slices.Concat(ps, without(settings.problems(source), ps))
 	if len(ps) == 0 {
