@@ -102,7 +102,7 @@ func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	}
 	ps = append(ps, credentials(ctx, settings.Cluster.EKS)...)
 	settings.complete(ctx)
-	ps = slices.Concat(ps, without(settings.problems(source), ps))
+	ps = slices.Concat(ps, Without(settings.problems(source), ps))
 	if len(ps) == 0 {
 		settings.Cluster.Autoscales = settings.App.Autoscales()
 		return settings, nil
@@ -139,7 +139,7 @@ func DefaultNamespace(project, stack string) string {
 func (s *Settings) problems(source Source) problems.List {
 	mostPods := s.App.Backend.Replicas.Max
 	ps := slices.Concat(
-		keys.Table{s.regionKey(), s.allowKey()}.Problems(),
+		keys.Table{RegionKey(&s.Region), s.allowKey()}.Problems(),
 		s.Cluster.Complete().Under("cluster"),
 		s.Database.Complete().Under("database"),
 		s.domainProblems(),
@@ -193,9 +193,9 @@ func (source Source) whole(problem problems.Problem) problems.Problem {
 // plainValue is a small number or a boolean.
 var plainValue = regexp.MustCompile(`^(-?\d{1,6}|true|false)$`)
 
-// without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
+// Without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
 // reported as missing.
-func without(ps, known problems.List) problems.List {
+func Without(ps, known problems.List) problems.List {
 	var kept problems.List
 	for _, problem := range ps {
 		told := func(earlier problems.Problem) bool {
@@ -215,7 +215,7 @@ func (s *Settings) keys() keys.Table {
 	for _, key := range own {
 		key.Name = Namespace + ":" + key.Name
 	}
-	return append(keys.Table{s.regionKey()}, own...)
+	return append(keys.Table{RegionKey(&s.Region)}, own...)
 }
 
 // ownKeys are those of the program itself, without its namespace.
@@ -235,8 +235,9 @@ func (s *Settings) ownKeys() keys.Table {
 	}, s.App.PodKeys())
 }
 
-func (s *Settings) regionKey() *keys.Key {
-	return keys.Text("aws:region", &s.Region).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
+// RegionKey is the aws provider's.
+func RegionKey(into *string) *keys.Key {
+	return keys.Text("aws:region", into).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
 		Words("a region whose RDS root certificates are part of the program").Required().Example("eu-west-1").
 		Doc("The AWS region of all resources. The key belongs to the aws provider.")
 }
