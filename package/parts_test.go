@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -109,6 +111,19 @@ func TestThePasswordOfADatabaseAloneStaysSecret(t *testing.T) {
 	assert.True(t, instance.IsSecret(t, "password"))
 	for _, res := range recording.Resources {
 		assert.NotContains(t, inJSON(t, res.Plain()), "m4rk3d", res.Name)
+	}
+}
+
+func TestAProviderOfTheProgramsOwnIsRefused(t *testing.T) {
+	for _, part := range components() {
+		recording, err := recorder.Run(func(ctx *pulumi.Context) error {
+			other, err := aws.NewProvider(ctx, "other", &aws.ProviderArgs{})
+			require.NoError(t, err)
+			_, err = construct(ctx, part.token, "shop", nil, nil, pulumi.Providers(other))
+			return err
+		}, recorder.Options{Stack: "dev", Config: region(t)})
+		assert.ErrorContains(t, err, "providers of shop is given, want none: the region and the credentials are those of the stack config", part.token)
+		assert.Len(t, recording.Names(), 1, "the provider alone is registered")
 	}
 }
 
