@@ -1,10 +1,9 @@
-// Package main is the Pulumi package: the program's stack as a component, for programs in YAML, TypeScript, Python and
-// Pulumi's other languages.
+// Package main is the Pulumi package: the program's stack and parts of it as components, for programs in YAML, TypeScript,
+// Python and Pulumi's other languages.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,6 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"threetier/internal/stack"
 	"threetier/internal/version"
 )
 
@@ -54,10 +52,6 @@ func (s server) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulumi
 	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, AcceptOutputs: true, AcceptResources: true, SupportsPreview: true}, nil
 }
 
-func (s server) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
-	return &emptypb.Empty{}, nil
-}
-
 func (s server) Construct(ctx context.Context, request *pulumirpc.ConstructRequest) (*pulumirpc.ConstructResponse, error) {
 	values, err := plugin.UnmarshalProperties(request.GetInputs(), plugin.MarshalOptions{
 		KeepSecrets: true, KeepOutputValues: true, KeepUnknowns: true,
@@ -65,24 +59,16 @@ func (s server) Construct(ctx context.Context, request *pulumirpc.ConstructReque
 	if err != nil {
 		return nil, fmt.Errorf("read the inputs: %w", err)
 	}
-	// The program's own process has the stack config in a variable.
-	config, err := json.Marshal(request.GetConfig())
-	if err != nil {
-		return nil, fmt.Errorf("read the stack config: %w", err)
-	}
 	return provider.Construct(ctx, request, s.host.EngineConn(), func(ctx *pulumi.Context, token, name string, given provider.ConstructInputs, option pulumi.ResourceOption) (*provider.ConstructResult, error) {
-		if token != stack.ComponentType {
-			return nil, fmt.Errorf("the type of %s is %s, want %s", name, token, stack.ComponentType)
-		}
 		outputs, err := given.Map()
 		if err != nil {
 			return nil, fmt.Errorf("read the inputs: %w", err)
 		}
-		return construct(ctx.WithValue(pulumi.EnvConfig, string(config)), name, values, outputs, option)
+		return construct(ctx, token, name, values, outputs, option)
 	})
 }
 
-func construct(ctx *pulumi.Context, name string, values resource.PropertyMap, outputs pulumi.Map, option pulumi.ResourceOption) (*provider.ConstructResult, error) {
+func construct(ctx *pulumi.Context, token, name string, values resource.PropertyMap, outputs pulumi.Map, option pulumi.ResourceOption) (*provider.ConstructResult, error) {
 	options, err := pulumi.NewResourceOptions(option)
 	if err != nil {
 		return nil, err
@@ -90,13 +76,10 @@ func construct(ctx *pulumi.Context, name string, values resource.PropertyMap, ou
 	if len(options.Providers) > 0 {
 		return nil, errors.New("providers of " + name + " is given, want none: the region and the credentials are those of the stack config")
 	}
-	inputs := map[string]any{}
-	for key, value := range values {
-		inputs[string(key)] = input{outputs[string(key)].(pulumi.Output)}.decode(value, false, false)
+	for _, component := range components() {
+		if component.token == token {
+			return component.create(ctx, name, resource.FromResourcePropertyMap(values), outputs, option)
+		}
 	}
-	component, err := stack.NewComponent(ctx, name, inputs, option)
-	if err != nil {
-		return nil, err
-	}
-	return &provider.ConstructResult{URN: component.URN(), State: component.Outputs}, nil
+	return nil, fmt.Errorf("the type of %s is %s, want one of the package's", name, token)
 }

@@ -41,13 +41,13 @@ func inputs(t *testing.T, config string) resource.PropertyMap {
 	given := resource.PropertyMap{}
 	for key, value := range file.Config {
 		if key, own := strings.CutPrefix(key, "threetier:"); own {
-			given[resource.PropertyKey(key)] = property(t, value)
+			given[resource.PropertyKey(key)] = asProperty(t, value)
 		}
 	}
 	return given
 }
 
-func property(t *testing.T, value any) resource.PropertyValue {
+func asProperty(t *testing.T, value any) resource.PropertyValue {
 	t.Helper()
 	switch value := value.(type) {
 	case map[string]any:
@@ -58,13 +58,13 @@ func property(t *testing.T, value any) resource.PropertyValue {
 		}
 		object := resource.PropertyMap{}
 		for name, field := range value {
-			object[resource.PropertyKey(name)] = property(t, field)
+			object[resource.PropertyKey(name)] = asProperty(t, field)
 		}
 		return resource.NewProperty(object)
 	case []any:
 		var items []resource.PropertyValue
 		for _, item := range value {
-			items = append(items, property(t, item))
+			items = append(items, asProperty(t, item))
 		}
 		return resource.NewProperty(items)
 	}
@@ -73,22 +73,34 @@ func property(t *testing.T, value any) resource.PropertyValue {
 
 // run records the component shop of a stack that has no config but the provider's own.
 func run(name string, values resource.PropertyMap, config *project.Config) (*recorder.Recording, error) {
+	return record(stack.ComponentType, "shop", values, recorder.Options{Stack: name, Config: config})
+}
+
+func record(token, name string, values resource.PropertyMap, options recorder.Options) (*recorder.Recording, error) {
+	options.ID, options.Answer = id, named
 	return recorder.Run(func(ctx *pulumi.Context) error {
 		outputs := pulumi.Map{}
 		for key, value := range values {
 			outputs[string(key)] = pulumi.ToOutput(value.ContainsSecrets())
 		}
-		result, err := construct(ctx, "shop", values, outputs, pulumi.Composite())
+		result, err := construct(ctx, token, name, values, outputs, pulumi.Composite())
 		if err != nil {
 			return err
 		}
+		all := components()
+		properties, always := all[slices.IndexFunc(all, func(part component) bool { return part.token == token })].outputs()
 		for name := range result.State.(pulumi.Map) {
-			if !slices.ContainsFunc(stack.Outputs, func(output stack.Output) bool { return output.Name == name }) {
-				return fmt.Errorf("output %s is unknown, want it in stack.Outputs", name)
+			if properties[name] == nil {
+				return fmt.Errorf("output %s is unknown, want it in the schema", name)
+			}
+		}
+		for _, name := range always {
+			if result.State.(pulumi.Map)[name] == nil {
+				return fmt.Errorf("output %s is missing, want what the schema has", name)
 			}
 		}
 		return nil
-	}, recorder.Options{Stack: name, Config: config, ID: id, Answer: named})
+	}, options)
 }
 
 // id and automatic names are the same wherever the resource stands: rollouts have a sum of them.
@@ -223,17 +235,17 @@ func TestTheExampleInYAMLRegistersWhatTheStackDevDoes(t *testing.T) {
 	}
 }
 
-// Each program is short, and stands on the page as it is tested.
-func TestTheExamplesAreThoseOfThePage(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(project.Root(), "docs/how-to/package.md"))
-	require.NoError(t, err)
+// Each program is short, and stands on its page as it is tested.
+func TestTheExamplesAreThoseOfThePages(t *testing.T) {
 	tag := "github.com/OWNER/threetier/package@v" + version.Number
-	assert.Contains(t, string(page), "pulumi package add "+tag+"\n")
-	for _, file := range []string{"yaml/Pulumi.yaml", "typescript/index.ts", "python/__main__.py"} {
+	for file, page := range map[string]string{"yaml/Pulumi.yaml": "package", "typescript/index.ts": "package", "python/__main__.py": "package", "parts/Pulumi.yaml": "package-parts"} {
+		text, err := os.ReadFile(filepath.Join(project.Root(), "docs/how-to", page+".md"))
+		require.NoError(t, err)
 		program, err := os.ReadFile(filepath.Join("examples", file))
 		require.NoError(t, err)
 		assert.LessOrEqual(t, strings.Count(string(program), "\n"), 25, file)
-		assert.Contains(t, string(page), "\n"+strings.Replace(string(program), "../../", tag, 1)+"```\n", file)
+		assert.Contains(t, string(text), "\n"+strings.Replace(string(program), "../../", tag, 1)+"```\n", file)
+		assert.Equal(t, page == "package", strings.Contains(string(text), "pulumi package add "+tag+"\n"), "how it is added stands once")
 	}
 }
 

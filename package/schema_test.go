@@ -42,6 +42,35 @@ func TestThePackagesSchemaHasTheKeysOfTheEditors(t *testing.T) {
 	assert.Greater(t, compared, 150)
 }
 
+// A part has the keys of its object in a stack, but for those that the rest of the stack does for it.
+func TestAPartsSchemaHasTheKeysThatItHasInAStack(t *testing.T) {
+	text, err := schema()
+	require.NoError(t, err)
+	pack := fields{}
+	require.NoError(t, json.Unmarshal(text, &pack))
+	for part, differ := range map[string][]string{"Database": {"alarms", "clientImage", "extensions"}, "Domain": nil} {
+		alone, inStack := pack.at("resources").at("threetier:index:"+part), pack.at("types").at(stack.ComponentType+part)
+		var more []string
+		for name := range inStack.at("properties") {
+			if alone.at("inputProperties")[name] == nil {
+				more = append(more, name)
+			}
+		}
+		for name := range alone.at("inputProperties") {
+			if inStack.at("properties")[name] == nil {
+				more = append(more, name)
+			}
+		}
+		assert.ElementsMatch(t, differ, more, part)
+		assert.NotEmpty(t, alone.at("properties"), part)
+		for name, output := range alone.at("properties") {
+			assert.NotEmpty(t, output.(map[string]any)["type"], name)
+		}
+	}
+	assert.ElementsMatch(t, []any{"lifecycle", "network"}, pack.at("resources").at("threetier:index:Database")["requiredInputs"])
+	assert.ElementsMatch(t, []any{"vpcId", "subnetIds", "clientSecurityGroupIds"}, pack.at("types").at("threetier:index:DatabaseNetwork")["required"])
+}
+
 type fields map[string]any
 
 func (f fields) at(name string) fields {
@@ -110,6 +139,13 @@ func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
 	pack := fields{}
 	require.NoError(t, json.Unmarshal(text, &pack))
 	var secrets []string
+	for token := range pack.at("resources") {
+		for name, input := range pack.at("resources").at(token).at("inputProperties") {
+			if input.(map[string]any)["secret"] == true {
+				secrets = append(secrets, token+"."+name)
+			}
+		}
+	}
 	for token := range pack.at("types") {
 		for name := range pack.at("types").at(token).at("properties") {
 			if pack.at("types").at(token).at("properties").at(name)["secret"] == true {
@@ -118,6 +154,7 @@ func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, []string{
+		"threetier:index:Database.password",
 		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Backend.secretFiles", "Frontend.secretFiles", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
 	}, secrets)
 }

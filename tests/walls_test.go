@@ -66,7 +66,7 @@ var rooms = map[string][]string{
 	"gate/scorecard":        {"gate/recorder"},
 	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "gate/seed", "internal/settings"},
 	"gate/seed":             {"gate/node"},
-	"package":               {"internal/settings", "internal/stack", "internal/version"},
+	"package":               {"components/database", "components/domain", "internal/settings", "internal/stack", "internal/version"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/node", "gate/wrk", "tests/nginx"},
 	"cmd/images":            {"gate/images"},
 	"cmd/plan":              {"gate/plan"},

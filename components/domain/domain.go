@@ -30,6 +30,8 @@ type Domain struct {
 	// CertificateARNs are the certificates that are issued, that of the app's own name first. Without that one there is
 	// none: the app is to be served by plain HTTP.
 	CertificateARNs pulumi.StringArrayOutput `pulumi:"certificateArns"`
+	// ValidationRecords are validations, for programs of other languages.
+	ValidationRecords pulumi.MapArrayOutput `pulumi:"validationRecords"`
 
 	// Certificates are CertificateARNs, whose number is known without waiting.
 	Certificates []pulumi.StringInput
@@ -61,6 +63,7 @@ func NewDomain(ctx *pulumi.Context, name string, args *DomainArgs, opts ...pulum
 			domain.Certificates = nil
 		}
 		domain.Name = pulumi.String(args.Name).ToStringOutput()
+		domain.ValidationRecords = pulumi.MapArray(domain.validations).ToMapArrayOutput()
 		domain.CertificateARNs = pulumi.StringArray(domain.Certificates).ToStringArrayOutput()
 		return nil
 	})

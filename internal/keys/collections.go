@@ -328,8 +328,8 @@ func Environment(name string, into *map[string]pulumi.StringInput, secret bool) 
 			value = fields
 		}
 		for _, name := range sorted(fields) {
-			if later, waits := fields[name].(Later); waits {
-				(*into)[name] = pulumi.ToSecret(later.Text).(pulumi.StringOutput)
+			if later, waits := fields[name].(later); waits {
+				(*into)[name] = pulumi.ToSecret(later.text).(pulumi.StringOutput)
 				delete(fields, name)
 				continue
 			}

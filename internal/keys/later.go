@@ -4,74 +4,87 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/property"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"threetier/internal/problems"
 )
 
-// Later is what a program of another language gives in place of a plain value: a secret, or what a resource answers.
-type Later struct {
-	// Value is the value itself; nil in a preview that doesn't know it.
-	Value any
-	// Secret tells that nobody may see it.
-	Secret bool
-	// Text is the value for another resource, which waits for it.
-	Text pulumi.StringOutput
+// Input is what a program of another language gives for a key.
+type Input struct {
+	// Value tells of each value inside whether it is secret, known, or another resource's.
+	property.Value
+	// Output waits for the resources that the value is from.
+	Output pulumi.Output
 }
 
-// MarshalJSON keeps a secret out of messages.
-func (l Later) MarshalJSON() ([]byte, error) {
-	if l.Secret {
-		return json.Marshal(Hidden)
-	}
-	return json.Marshal(l.Value)
-}
+// later is a value that a resource waits for.
+type later struct{ text pulumi.StringOutput }
 
-// ReadValue is Read of a value that is no text: in it, a Later says of each value whether it is a secret.
-func (k *Key) ReadValue(value any, kept []string) problems.List {
+// MarshalJSON keeps it out of messages.
+func (later) MarshalJSON() ([]byte, error) { return json.Marshal(Hidden) }
+
+// ReadInput is Read of an input.
+func (k *Key) ReadInput(in Input, kept []string) problems.List {
 	r := &reader{kept: kept}
-	if settled := k.settle(r, k.Name, value); settled != nil {
-		k.read(r, k.Name, settled)
+	if value := k.settle(r, k.Name, in); value != nil {
+		k.read(r, k.Name, value)
 	}
 	return r.problems
 }
 
-// settle puts the value in the place of each Later, but where a resource is to wait for it. It leaves out what can't be a
-// secret, or isn't known although it decides what is registered.
-func (k *Key) settle(r *reader, path string, value any) any {
-	switch value := value.(type) {
-	case Later:
-		_, isText := value.Value.(string)
-		switch {
-		case value.Secret && !k.Secret:
-			r.refuseSecret(path, value)
-		case k.waits:
-			return value
-		case value.Value == nil:
-			r.problems = append(r.problems, problems.Problem{
-				Path: path, Value: "not known in this preview", Want: "a value that is known before the stack's resources are registered",
-			})
-		case value.Secret && !isText:
-			r.refuse(path, value, "a string")
-		default:
-			return value.Value
-		}
-		return nil
-	case map[string]any:
-		settled := map[string]any{}
-		for _, name := range sorted(value) {
-			settled[name] = k.below(name).settle(r, path+"."+name, value[name])
-		}
-		return settled
-	case []any:
-		settled := make([]any, len(value))
-		for i, item := range value {
-			settled[i] = k.below("").settle(r, fmt.Sprintf("%s[%d]", path, i), item)
-		}
-		return settled
+// settle is the input as in the stack config, with a later in the place of what a resource is to wait for: a secret, or what
+// another resource answers. It leaves out what can't be a secret, or isn't known although it decides what is registered.
+func (k *Key) settle(r *reader, path string, in Input) any {
+	inside := func(path string, k *Key, value property.Value) any {
+		value = value.WithSecret(value.Secret() || in.Secret()).WithDependencies(append(value.Dependencies(), in.Dependencies()...))
+		return k.settle(r, path, Input{value, in.Output})
 	}
-	return value
+	switch {
+	case in.IsNull():
+		return nil
+	case in.IsMap():
+		fields := map[string]any{}
+		for name, field := range in.AsMap().AllStable {
+			fields[name] = inside(path+"."+name, k.below(name), field)
+		}
+		return fields
+	case in.IsArray():
+		items := make([]any, in.AsArray().Len())
+		for i, item := range in.AsArray().All {
+			items[i] = inside(fmt.Sprintf("%s[%d]", path, i), k.below(""), item)
+		}
+		return items
+	case in.Secret() && !k.Secret:
+		r.refuseSecret(path, later{})
+	case k.waits && (in.Secret() || in.IsComputed() || len(in.Dependencies()) > 0):
+		value := in.Value
+		return later{in.Output.ApplyT(func(any) string { return fmt.Sprint(written(value)) }).(pulumi.StringOutput)}
+	case in.IsComputed():
+		r.problems = append(r.problems, problems.Problem{
+			Path: path, Value: "not known in this preview", Want: "a value that is known before the stack's resources are registered",
+		})
+	case in.Secret() && !in.IsString():
+		r.refuse(path, later{}, "a string")
+	default:
+		return written(in.Value)
+	}
+	return nil
+}
+
+// written is a scalar as it stands in the stack config, where there is no asset and no resource.
+func written(value property.Value) any {
+	switch {
+	case value.IsBool():
+		return value.AsBool()
+	case value.IsString():
+		return value.AsString()
+	case value.IsNumber():
+		return json.Number(strconv.FormatFloat(value.AsNumber(), 'f', -1, 64))
+	}
+	return struct{}{}
 }
 
 // below is the row of a value inside of this one's; this one itself, where the values are no objects.

@@ -111,14 +111,18 @@ func (r *reader) refuse(path string, value any, want string) {
 }
 
 func (r *reader) refuseSecret(path string, value any) {
-	r.refuse(path, value, "no secret value here: only "+strings.Join(r.kept, ", ")+" are kept secret")
+	want := "no secret value here"
+	if len(r.kept) > 0 {
+		want += ": only " + strings.Join(r.kept, ", ") + " are kept secret"
+	}
+	r.refuse(path, value, want)
 }
 
 // show is the value as in JSON, without what may be secret: a secret value is always a string, or holds strings.
 func (r *reader) show(value any) string {
 	switch value.(type) {
 	case nil, bool, json.Number:
-	case Later:
+	case later:
 		return Hidden
 	default:
 		if r.secret {

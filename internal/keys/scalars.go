@@ -289,8 +289,8 @@ func SecretText(name string, into *pulumi.StringInput) *row {
 		return nil
 	}
 	s.key.read = func(r *reader, path string, value any) {
-		if later, waits := value.(Later); waits {
-			*into = pulumi.ToSecret(later.Text).(pulumi.StringOutput)
+		if later, waits := value.(later); waits {
+			*into = pulumi.ToSecret(later.text).(pulumi.StringOutput)
 			return
 		}
 		if text, isText := asWritten(value); isText {

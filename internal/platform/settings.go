@@ -3,7 +3,6 @@ package platform
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -49,11 +48,7 @@ func load(ctx *pulumi.Context) (*settings, error) {
 	s.Network.Region, s.Cluster.Region = s.Region, s.Region
 	s.Network.Protect, s.Cluster.Protect, s.Registries.Protect = s.Protect, s.Protect, s.Protect
 	ps = append(ps, platform.StackProblems(ctx.Stack())...)
-	for _, problem := range s.problems() {
-		if !ps.Has(problem.Path) && !slices.ContainsFunc(ps, func(known problems.Problem) bool { return strings.HasPrefix(problem.Path, known.Path+".") }) {
-			ps = append(ps, problem)
-		}
-	}
+	ps = append(ps, program.Without(s.problems(), ps)...)
 	if len(ps) > 0 {
 		return nil, fmt.Errorf("the config of platform %s can't be used:\n%w", ctx.Stack(), ps.Err())
 	}

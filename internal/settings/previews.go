@@ -29,7 +29,8 @@ const previewDrainSeconds = 5
 func (s *Settings) previewKey() *keys.Key {
 	return keys.Text(previewOf, &s.PreviewOf).Match("^[A-Za-z0-9._-]{1,100}$", "the name of a stack").
 		Otherwise("none: the stack is no preview").Example("dev").
-		Doc("Makes the stack, whose name is pr- and a number, a [preview](how-to/previews.md): it runs in the cluster, in the database instance and behind the NGINX of the stack with this name. That one has domain.previews. " +
+		Doc("Makes the stack, whose name is pr- and a number, a [preview](how-to/previews.md) of the stack with this name, which has domain.previews. " +
+			"It runs in that stack's cluster, in its database instance and behind its NGINX. " +
 			"It has no cluster, database, domain, alarms, namespace and adopt of its own. By default it has one pod of each tier. Its jobs run by hand.")
 }
 

@@ -79,16 +79,16 @@ func Config(ctx *pulumi.Context) Source {
 }
 
 // Inputs are those of a component, by key. The aws provider's own key is in the stack config nevertheless.
-func Inputs(ctx *pulumi.Context, component string, inputs map[string]any) Source {
-	given := map[string]any{}
-	for name, value := range inputs {
-		given[Namespace+":"+name] = value
+func Inputs(ctx *pulumi.Context, component string, inputs map[string]keys.Input) Source {
+	given := map[string]keys.Input{}
+	for name, input := range inputs {
+		given[Namespace+":"+name] = input
 	}
 	return Source{
 		Name: "what is given to " + component, Names: slices.Sorted(maps.Keys(given)), Secret: func(string) bool { return false },
 		Read: func(key *keys.Key) problems.List {
 			if strings.HasPrefix(key.Name, Namespace+":") {
-				return key.ReadValue(given[key.Name], Keys().Secrets())
+				return key.ReadInput(given[key.Name], Keys().Secrets())
 			}
 			return Config(ctx).Read(key)
 		},
@@ -102,12 +102,12 @@ func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	for _, key := range settings.keys() {
 		ps = append(ps, source.Read(key)...)
 	}
-	ps = append(ps, credentials(ConfigNames(ctx), settings.Cluster.EKS)...)
+	ps = append(ps, credentials(ctx, settings.Cluster.EKS)...)
 	settings.complete(ctx)
 	if settings.PreviewOf == "" {
-		ps = append(ps, without(settings.problems(source), ps)...)
+		ps = append(ps, Without(settings.problems(source), ps)...)
 	} else {
-		ps = append(ps, without(settings.previewProblems(ctx.Stack(), source), ps)...)
+		ps = append(ps, Without(settings.previewProblems(ctx.Stack(), source), ps)...)
 	}
 	if len(ps) == 0 {
 		settings.Cluster.Autoscales = settings.App.Autoscales()
@@ -151,7 +151,7 @@ func DefaultNamespace(project, stack string) string {
 func (s *Settings) problems(source Source) problems.List {
 	mostPods := s.App.Backend.Replicas.Max
 	ps := slices.Concat(
-		keys.Table{s.regionKey(), s.allowKey()}.Problems(),
+		keys.Table{RegionKey(&s.Region), s.allowKey()}.Problems(),
 		s.Cluster.Complete().Under("cluster"),
 		s.Database.Complete().Under("database"),
 		s.domainProblems(),
@@ -209,9 +209,9 @@ func (source Source) whole(problem problems.Problem) problems.Problem {
 // plainValue is a small number or a boolean.
 var plainValue = regexp.MustCompile(`^(-?\d{1,6}|true|false)$`)
 
-// without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
+// Without drops the problems of keys that something is known to be wrong with: what wasn't read would only be
 // reported as missing.
-func without(ps, known problems.List) problems.List {
+func Without(ps, known problems.List) problems.List {
 	var kept problems.List
 	for _, problem := range ps {
 		told := func(earlier problems.Problem) bool {
@@ -231,7 +231,7 @@ func (s *Settings) keys() keys.Table {
 	for _, key := range own {
 		key.Name = Namespace + ":" + key.Name
 	}
-	return append(keys.Table{s.regionKey(), s.previewKey()}, own...)
+	return append(keys.Table{RegionKey(&s.Region), s.previewKey()}, own...)
 }
 
 // ownKeys are those of the program itself, without its namespace.
@@ -251,8 +251,9 @@ func (s *Settings) ownKeys() keys.Table {
 	}, s.App.PodKeys())
 }
 
-func (s *Settings) regionKey() *keys.Key {
-	return keys.Text("aws:region", &s.Region).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
+// RegionKey is the aws provider's.
+func RegionKey(into *string) *keys.Key {
+	return keys.Text("aws:region", into).OneOf(rdsca.Regions()...).Want("one of " + strings.Join(rdsca.Regions(), ", ")).
 		Words("a region whose RDS root certificates are part of the program").Required().Example("eu-west-1").
 		Doc("The AWS region of all resources. The key belongs to the aws provider.")
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -72,14 +71,17 @@ func flow(path string) string {
 
 // otherCredentials are the aws provider's keys that make it act as somebody else than the AWS CLI in the same place. The
 // kubeconfig of an EKS cluster gets its token from that. https://github.com/pulumi/pulumi-eks/issues/669
-var otherCredentials = regexp.MustCompile(`^aws:(profile|assumeRoles?|assumeRoleWithWebIdentity|accessKey|secretKey|token|shared(Config|Credentials)Files?)$`)
+var otherCredentials = strings.Fields(`
+	accessKey assumeRole assumeRoles assumeRoleWithWebIdentity profile secretKey sharedConfigFile sharedConfigFiles
+	sharedCredentialsFile sharedCredentialsFiles token
+`)
 
 // credentials refuses them where an EKS cluster is looked up.
-func credentials(given []string, eks string) problems.List {
+func credentials(ctx *pulumi.Context, eks string) problems.List {
 	var ps problems.List
-	for _, name := range given {
-		if eks != "" && otherCredentials.MatchString(name) {
-			ps = append(ps, problems.Problem{Path: name, Value: "given",
+	for _, name := range otherCredentials {
+		if _, given := ctx.GetConfig("aws:" + name); given && eks != "" {
+			ps = append(ps, problems.Problem{Path: "aws:" + name, Value: "given",
 				Want: "none: the AWS CLI, which gets the cluster's token, doesn't read it. Set AWS_PROFILE instead, to a profile that may have a role_arn"})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"threetier/internal/keys"
 	"threetier/internal/settings"
 )
 
@@ -21,7 +22,7 @@ type Component struct {
 }
 
 // NewComponent registers a stack below a component.
-func NewComponent(ctx *pulumi.Context, name string, inputs map[string]any, opts ...pulumi.ResourceOption) (*Component, error) {
+func NewComponent(ctx *pulumi.Context, name string, inputs map[string]keys.Input, opts ...pulumi.ResourceOption) (*Component, error) {
 	config, err := settings.Inputs(ctx, ComponentType+" "+name, inputs).Load(ctx)
 	if err != nil {
 		return nil, err
