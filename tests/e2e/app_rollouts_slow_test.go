@@ -64,7 +64,7 @@ exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"`
 // keepsItsScripts loads pages with the script that each names, as a browser does. Both versions have pods for a while, and
 // each has its own script alone.
 func keepsItsScripts(t *testing.T, s *testStack) {
-	const rate, pages, mostInThousand = 30, 2000, 1
+	const rate, pages, mostInThousand = 15, 2000, 1
 	s.set(t, "frontend", "replicas: { min: 2, max: 2 }")
 	s.set(t, "frontend", "command: [sh, -c, "+strconv.Quote(anotherPage)+"]")
 	s.set(t, "frontend", `env: { RELEASE: "0" }`)
