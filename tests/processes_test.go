@@ -166,7 +166,7 @@ func TestSingleWorkerNeverRunsTwiceAtOnce(t *testing.T) {
 	looks := regexp.MustCompile(`\\watch (\d+)\n`).FindStringSubmatch(script)
 	require.Len(t, looks, 2)
 	require.Contains(t, []string{"5", "10", "20", "30"}, looks[1], "a lock that is lost is taken again soon")
-	migration := scriptOf(r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers[0]").(map[string]any))
+	migration := scriptOf(containerNamed(r.Named(t, jobType, "shop-backend-migrate").Input(t, "spec.template.spec.initContainers"), "lock"))
 	key := regexp.MustCompile(`pg_advisory_lock\((-?\d+)\)`)
 	require.NotEqual(t, key.FindString(migration), key.FindString(script), "a migration waits for no worker")
 	require.Equal(t, key.ReplaceAllString(migration, ""), key.ReplaceAllString(script, ""))
@@ -259,7 +259,7 @@ func TestWorkerAndJobProblems(t *testing.T) {
 	}
 	for want, given := range map[string]app.AppArgs{
 		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
-		`jobs is "psql-report", want another name: those of make psql`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
+		`jobs is "psql-report", want another name: the program's own CronJobs have it`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
 		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
 		`jobs.j.login is "admin", want app or owner`:                    job(func(a *app.JobArgs) { a.Login = "admin" }),
 		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
