@@ -87,8 +87,8 @@ func TestDocumentedEditsOfAConfigAreTakenByTheProgram(t *testing.T) {
 			}
 		})
 	}
-	const want = 10
-	if all != want {
-		t.Errorf("%d commands that edit a config were found, want %d", all, want)
+	const least = 10
+	if all < least {
+		t.Errorf("%d commands that edit a config were found, want %d or more", all, least)
 	}
 }
