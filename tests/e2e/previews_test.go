@@ -94,7 +94,7 @@ func answersByHost(t *testing.T) {
 			t.Errorf("pr-%d answers %s", number, body)
 		}
 	}
-	if slices.ContainsFunc(titles(t, dev), func(title string) bool { return strings.HasPrefix(title, "only in ") }) {
+	if slices.ContainsFunc(titles(t, dev), func(title string) bool { return strings.HasPrefix(title, "only in pr-") }) {
 		t.Error("dev has the items of a preview")
 	}
 	gone := call(t, http.StatusNotFound, http.MethodGet, dev+"/", nil, ofPreview(999))

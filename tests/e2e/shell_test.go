@@ -56,10 +56,9 @@ func TestShellRunsTheCommandsOfThePages(t *testing.T) {
 	eventually(t, time.Minute, "the request in nginx's log", func() bool {
 		return strings.Contains(kubectl(t, "dev", "logs --selector app.kubernetes.io/name=nginx --tail=-1"), id)
 	})
-	runbook := must(t, "cat docs/operate/README.md")
-	namespace := regexp.MustCompile("`(NS=.*)`").FindStringSubmatch(runbook)[1]
+	names := strings.ReplaceAll(s.block(t, "operate/README.md", "export NS="), "-prod", "-dev")
 	look := strings.ReplaceAll(s.block(t, "operate/README.md", "pulumi stack output --stack prod"), "REQUEST-ID", id)
-	said := s.shell(t, strings.ReplaceAll(namespace, "--stack prod", "--stack dev")+"\n"+look)
+	said := s.shell(t, names+look)
 	for _, want := range []string{output(t, "dev", "databaseEndpoint"), "horizontalpodautoscaler.autoscaling/app-backend", id} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in what a look shows:\n%s", want, said)
