@@ -258,17 +258,17 @@ func TestWorkerAndJobProblems(t *testing.T) {
 		return app.AppArgs{Workers: map[string]app.WorkerArgs{"w": args}}
 	}
 	for want, given := range map[string]app.AppArgs{
-		`jobs is "", want names of 1 to 40`:                             {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
-		`jobs is "psql-report", want another name: the program's own CronJobs have it`:  {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
-		`workers.w.command is missing, want a command`:                  worker(func(a *app.WorkerArgs) { a.Command = nil }),
-		`jobs.j.login is "admin", want app or owner`:                    job(func(a *app.JobArgs) { a.Login = "admin" }),
-		`workers.w.healthCommand is empty, want a command`:              worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
-		`workers.w.single is true, want false with replicas of more`:    worker(func(a *app.WorkerArgs) { a.Single, a.Replicas = true, pods.ReplicaArgs{Max: 2} }),
-		`workers.w.replicas.max is 1, want min (2) or more`:             worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),
-		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:         job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),
-		`jobs.j.schedule is "0 3 31 2 *", want one that comes`:          job(func(a *app.JobArgs) { a.Schedule = "0 3 31 2 *" }),
-		`jobs.j.timeZone is "Europe/Berlni", want an IANA time zone`:    job(func(a *app.JobArgs) { a.Schedule, a.TimeZone = "@daily", "Europe/Berlni" }),
-		`jobs.j.timeZone is "Europe/Berlin", want a schedule beside it`: job(func(a *app.JobArgs) { a.TimeZone = "Europe/Berlin" }),
+		`jobs is "", want names of 1 to 40`:                                            {Jobs: map[string]app.JobArgs{"": {ProcessArgs: command}}},
+		`jobs is "psql-report", want another name: the program's own CronJobs have it`: {Jobs: map[string]app.JobArgs{"psql-report": {ProcessArgs: command}}},
+		`workers.w.command is missing, want a command`:                                 worker(func(a *app.WorkerArgs) { a.Command = nil }),
+		`jobs.j.login is "admin", want app or owner`:                                   job(func(a *app.JobArgs) { a.Login = "admin" }),
+		`workers.w.healthCommand is empty, want a command`:                             worker(func(a *app.WorkerArgs) { a.HealthCommand = []string{""} }),
+		`workers.w.single is true, want false with replicas of more`:                   worker(func(a *app.WorkerArgs) { a.Single, a.Replicas = true, pods.ReplicaArgs{Max: 2} }),
+		`workers.w.replicas.max is 1, want min (2) or more`:                            worker(func(a *app.WorkerArgs) { a.Replicas = pods.ReplicaArgs{Min: 2, Max: 1} }),
+		`jobs.j.schedule is "0 3 * * 5-1", want one that comes`:                        job(func(a *app.JobArgs) { a.Schedule = "0 3 * * 5-1" }),
+		`jobs.j.schedule is "0 3 31 2 *", want one that comes`:                         job(func(a *app.JobArgs) { a.Schedule = "0 3 31 2 *" }),
+		`jobs.j.timeZone is "Europe/Berlni", want an IANA time zone`:                   job(func(a *app.JobArgs) { a.Schedule, a.TimeZone = "@daily", "Europe/Berlni" }),
+		`jobs.j.timeZone is "Europe/Berlin", want a schedule beside it`:                job(func(a *app.JobArgs) { a.TimeZone = "Europe/Berlin" }),
 	} {
 		t.Run(want, func(t *testing.T) {
 			args := appArgs()
