@@ -123,7 +123,7 @@ func TestTopLevelKeyThatIsNoObjectIsRefused(t *testing.T) {
 		`threetier:nginx is "small", want an object with the keys image, …`)
 }
 
-const topLevelKeys = "one of aws:region, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
+const topLevelKeys = "one of aws:region, threetier:previewOf, threetier:cluster, threetier:namespace, threetier:adopt, threetier:database, " +
 	"threetier:alarms, threetier:backend, threetier:frontend, threetier:workers, threetier:jobs, threetier:nginx, threetier:domain, threetier:allow, " +
 	"threetier:registry, threetier:placement"
 

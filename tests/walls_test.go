@@ -68,6 +68,7 @@ var rooms = map[string][]string{
 	"gate/seed":             {"gate/node"},
 	"package":               {"components/database", "components/domain", "internal/settings", "internal/stack", "internal/version"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/node", "gate/wrk", "tests/nginx"},
+	"tests/e2e/drivers/pgx": nil,
 	"cmd/images":            {"gate/images"},
 	"cmd/plan":              {"gate/plan"},
 	"cmd/reference":         {"internal/platform", "internal/settings"},

@@ -88,7 +88,7 @@ func (s *Settings) completePreview() {
 
 // previewProblems are those of a preview, with whole keys as paths.
 func (s *Settings) previewProblems(stack string, source Source) problems.List {
-	var ps problems.List
+	ps := slices.Concat(keys.Table{s.previewKey()}.Required().Problems(), keys.Table{s.allowKey()}.Problems())
 	if !previewName.MatchString(stack) {
 		ps = append(ps, problems.Problem{Path: "stack", Value: strconv.Quote(stack), Want: "pr- and a number, as " + aPreview + ", beside " + previewOf})
 	}

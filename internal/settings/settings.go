@@ -104,7 +104,7 @@ func (source Source) Load(ctx *pulumi.Context) (*Settings, error) {
 	}
 	ps = append(ps, credentials(ctx, settings.Cluster.EKS)...)
 	settings.complete(ctx)
-	if settings.PreviewOf == "" {
+	if settings.PreviewOf == "" && !slices.Contains(source.Names, previewOf) {
 		ps = append(ps, Without(settings.problems(source), ps)...)
 	} else {
 		ps = append(ps, Without(settings.previewProblems(ctx.Stack(), source), ps)...)
@@ -194,6 +194,8 @@ func (source Source) whole(problem problems.Problem) problems.Problem {
 	switch problem.Path {
 	case "aws:region", "database.region":
 		problem.Path = "aws:region"
+		return problem
+	case previewOf:
 		return problem
 	case "database.alarms.topicArn":
 		problem.Path = "alarms.topicArn"
