@@ -59,14 +59,11 @@ func (args DatabaseArgs) maxConnections() int {
 	return maxConnections(classMemory(args.InstanceClass))
 }
 
-// reservedConnections are kept for administrators: three by PostgreSQL (superuser_reserved_connections), two by RDS
+// ReservedConnections are kept for administrators: three by PostgreSQL (superuser_reserved_connections), two by RDS
 // (rds.rds_superuser_reserved_connections).
-const reservedConnections = 5
-
-// Reserved is how many of the instance's connections no app gets.
-func (args DatabaseArgs) Reserved() int { return reservedConnections }
+const ReservedConnections = 5
 
 // Connections is how many of the instance's connections are left to the app. The args are complete.
 func (args DatabaseArgs) Connections() int {
-	return args.maxConnections() - reservedConnections
+	return args.maxConnections() - ReservedConnections
 }

@@ -37,7 +37,7 @@ func tell(config *settings.Settings, place *cluster.Cluster, data *database.Data
 			Database: database.Instance{
 				Host: text(2), ReaderHost: text(3), Port: v[4].(int), CABundle: text(5), Resource: text(6), Password: text(7),
 				PasswordVersion: connection.Roles.PasswordVersion, Networks: connection.Networks, Extensions: connection.Roles.Extensions,
-				Taken: pods + config.Database.Reserved() + database.PreviewsConnections,
+				Taken: pods + database.ReservedConnections + database.PreviewsConnections,
 			},
 		})
 		return string(told), err

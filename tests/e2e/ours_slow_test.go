@@ -25,11 +25,17 @@ func kubeconfig(t *testing.T) string {
 	return string(text)
 }
 
+// reachBy lets a stack reach its cluster by a kubeconfig, which doesn't say where the database's subnets are.
+func (s *testStack) reachBy(t *testing.T, kubeconfig string) {
+	t.Helper()
+	edit(t, s.config, "    eks: acme-dev", "    kubeconfig: '"+kubeconfig+"'")
+	s.set(t, "database", "network: { vpcId: vpc-0local0000000001, subnetIds: [subnet-0local000000000a2, subnet-0local000000000b3], clientSecurityGroupIds: [sg-0local0000cluster] }")
+}
+
 func TestSlowKubeconfigStackKeepsItsObjectsWhateverItsContextAndItsName(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "contexts", "dev")
-	edit(t, s.config, "    eks: acme-dev", "    kubeconfig: '"+kubeconfig(t)+"'")
-	s.set(t, "database", "network: { vpcId: vpc-0local0000000001, subnetIds: [subnet-0local000000000a2, subnet-0local000000000b3], clientSecurityGroupIds: [sg-0local0000cluster] }")
+	s.reachBy(t, kubeconfig(t))
 	s.up(t)
 
 	before := kubectl(t, s.name, "get services,deployments,pods -o jsonpath='{.items[*].metadata.uid}'")

@@ -25,8 +25,7 @@ func (s *testStack) asGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit(t, s.config, "    eks: acme-dev", "    kubeconfig: '"+string(text)+"'")
-	s.set(t, "database", "network: { vpcId: vpc-0local0000000001, subnetIds: [subnet-0local000000000a2, subnet-0local000000000b3], clientSecurityGroupIds: [sg-0local0000cluster] }")
+	s.reachBy(t, string(text))
 }
 
 // left are the account's resources of platforms, and the cluster's objects of a stack.
