@@ -74,8 +74,8 @@ func databaseURL(t *testing.T, stack string) string {
 func TestPreviews(t *testing.T) {
 	letPreviewsIn(t)
 	start := time.Now()
-	previewUp(t, 1, 2)
-	t.Logf("two previews at once are up after %.0f s", time.Since(start).Seconds())
+	previewUp(t, 1, 2, 3)
+	t.Logf("three previews at once are up after %.0f s", time.Since(start).Seconds())
 
 	t.Run("EachAnswersByItsHost", answersByHost)
 	t.Run("LoginsConnectToTheirOwnDatabaseAlone", connectToTheirOwn)
@@ -84,7 +84,7 @@ func TestPreviews(t *testing.T) {
 }
 
 func answersByHost(t *testing.T) {
-	for _, number := range []int{1, 2} {
+	for _, number := range []int{1, 2, 3} {
 		call(t, http.StatusOK, http.MethodGet, dev+"/", nil, ofPreview(number))
 		call(t, http.StatusCreated, http.MethodPost, dev+"/api/items", map[string]string{"title": fmt.Sprintf("only in pr-%d", number)}, ofPreview(number))
 	}
@@ -156,7 +156,7 @@ func reachNoOther(t *testing.T) {
 }
 
 func leavesNothing(t *testing.T) {
-	previewDown(t, 1, 2)
+	previewDown(t, 1, 2, 3)
 	previewDown(t, 1) // also twice
 	call(t, http.StatusNotFound, http.MethodGet, dev+"/", nil, ofPreview(1))
 	if left := previewsLeft(t); left != "" {
