@@ -60,7 +60,7 @@ func TestEveryDriverVerifiesTheDatabaseByTheDefaultEnvironment(t *testing.T) {
 			t.Errorf("with certificates that aren't the database's: %s", line)
 		}
 	}
-	if len(lines) != 14 {
-		t.Errorf("%d ways to connect, want 14", len(lines))
+	if len(lines) != 15 {
+		t.Errorf("%d ways to connect, want 15", len(lines))
 	}
 }

@@ -1,5 +1,6 @@
 // Connects as the rows of Node's drivers in docs/reference/app.md say. Prints each name and whether TLS is used.
 import { readFileSync } from "node:fs";
+import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import postgres from "postgres";
 
@@ -27,9 +28,19 @@ async function withPostgres(options) {
   }
 }
 
+async function withPrisma(options) {
+  const adapter = await new PrismaPg(options).connect();
+  try {
+    return (await adapter.queryRaw({ sql: SQL, args: [], argTypes: [] })).rows[0][0];
+  } finally {
+    await adapter.dispose();
+  }
+}
+
 const ways = {
   "node-postgres": () => withPg({ connectionString: env.DATABASE_URL }),
   "node-postgres, without a URL": () => withPg({ ...parts, ssl }),
+  "Prisma 7": () => withPrisma({ connectionString: env.DATABASE_URL }),
   "postgres.js": () => withPostgres({ ...parts, ssl }),
 };
 
@@ -37,6 +48,6 @@ for (const [name, connect] of Object.entries(ways)) {
   try {
     console.log(`${name}: TLS ${(await connect()) ? "True" : "False"}`);
   } catch (error) {
-    console.log(`${name}: refused, ${error.code} ${error.message}`.slice(0, 200));
+    console.log(`${name}: refused, ${error.code} ${error.message} ${JSON.stringify(error.cause)}`.slice(0, 200));
   }
 }
