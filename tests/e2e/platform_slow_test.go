@@ -40,9 +40,9 @@ func (s *testStack) left(t *testing.T) string {
 func TestSlowPlatformComesBeforeItsStackAndGoesAfterIt(t *testing.T) {
 	const page = "tutorials/first-deploy-to-aws.md"
 	unchanged := regexp.MustCompile(`(?m)^ +\d+ unchanged\n\n`)
+	t.Cleanup(func() { must(t, "make up PORT=%d", devPort) }) // after the stack's own cleanup, which deletes this namespace
 	must(t, "make destroy")
 	s := newTestStack(t, "dev", "dev")
-	t.Cleanup(func() { must(t, "make up PORT=%d", devPort) })
 	before := s.left(t)
 	s.asGroup(t)
 	s.shell(t, "pulumi -C platform stack init --no-select dev")
