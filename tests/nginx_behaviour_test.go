@@ -130,6 +130,30 @@ func ask(t *testing.T, base, method, uri, body string, header map[string]string)
 	return answer{status: response.StatusCode, header: response.Header, body: string(content)}
 }
 
+func TestAHostWithRoutesOfItsOwnHasNoOthers(t *testing.T) {
+	args := nginx.Args{Hosts: []string{"shop.example.org", "*.shop.example.org"}, Routes: []nginx.RouteArgs{
+		{Path: "/", To: nginx.ToFrontend},
+		{Path: "/api", To: nginx.ToBackend},
+		{Path: "/", To: nginx.ToBackend, Host: "api.shop.example.org"},
+		{Path: "/files", To: nginx.ToFrontend, Host: "*.files.shop.example.org"},
+	}}
+	require.Contains(t, renderNginx(t, args), "limit_conn_zone all zone=requests:64k;", "all hosts share the limit of requests")
+	s := startSite(t, args, nil)
+	for address, want := range map[string]string{
+		"shop.example.org/x": nginx.ToFrontend, "shop.example.org/api": nginx.ToBackend, "shop.example.org/files": nginx.ToFrontend, "www.shop.example.org/api": nginx.ToBackend,
+		"api.shop.example.org/": nginx.ToBackend, "API.shop.example.org:80/files": nginx.ToBackend, "a.files.shop.example.org/files/x": nginx.ToFrontend,
+		"a.files.shop.example.org/api": "404", "api.example.org/": "421",
+	} {
+		host, path, _ := strings.Cut(address, "/")
+		got := ask(t, s.URL, http.MethodGet, "/"+path, "", map[string]string{"Host": host})
+		if got.status == http.StatusOK {
+			require.Equal(t, want, got.seen(t).Upstream, address)
+			continue
+		}
+		require.Equal(t, want, strconv.Itoa(got.status), address)
+	}
+}
+
 func TestNginxSendsEachPathWhereItsLongestRouteLeads(t *testing.T) {
 	s := startSite(t, nginx.Args{Routes: []nginx.RouteArgs{
 		{Path: "/", To: nginx.ToFrontend},

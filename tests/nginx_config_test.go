@@ -89,6 +89,7 @@ func generatedRoutes(random *rand.Rand) []nginx.RouteArgs {
 	segments := []string{"api", "v1", "v2", "apix", "a.b", "~me", "files", "_x", "0", strings.Repeat("long", 20)}
 	to := []string{nginx.ToBackend, nginx.ToFrontend}
 	sizes := []string{"", "1", "512k", "25M", "1g"}
+	hosts := []string{"", "", "", "", "api.shop.example.org", "*.shop.example.org"}
 	byPath := map[string]nginx.RouteArgs{}
 	for range 1 + random.IntN(12) {
 		path := ""
@@ -103,7 +104,8 @@ func generatedRoutes(random *rand.Rand) []nginx.RouteArgs {
 		if random.IntN(2) == 0 {
 			route.TimeoutSeconds = seconds
 		}
-		byPath[path] = route
+		route.Host = hosts[random.IntN(len(hosts))]
+		byPath[route.Host+path] = route
 	}
 	var routes []nginx.RouteArgs
 	for _, route := range byPath {
@@ -147,6 +149,14 @@ func TestNginxRefusesWhatItCannotServe(t *testing.T) {
 		`routes[1].path is "/", want each path once`: {Routes: []nginx.RouteArgs{
 			{Path: "/", To: "backend"}, {Path: "/", To: "frontend"},
 		}},
+		`routes[0].host is "api.shop.example", want one of shop.example.org, *.shop.example.org: add others to nginx.hosts`: {
+			Hosts:  []string{"shop.example.org", "*.shop.example.org"},
+			Routes: []nginx.RouteArgs{{Path: "/", To: "backend", Host: "api.shop.example"}, {Path: "/", To: "backend"}, {Path: "/", To: "backend", Host: "a.b.shop.example.org"}},
+		},
+		`routes[0].host is "www.example.org", want one of shop.example.org, store.example.org: add`: {
+			Domain: nginx.DomainArgs{Name: "shop.example.org", Aliases: []string{"store.example.org"}, RedirectFrom: []string{"www.example.org"}},
+			Routes: []nginx.RouteArgs{{Path: "/", To: "backend", Host: "www.example.org"}, {Path: "/", To: "backend", Host: "store.example.org"}},
+		},
 		`limits.requests is 500, want 12 to `:            {Limits: nginx.LimitArgs{Requests: 500}},
 		`limits.requestsPerClient is 90, want 1 to 80`:   {Limits: nginx.LimitArgs{Requests: 80, RequestsPerClient: 90}},
 		`resources.memory is "32Mi", want at least 42Mi`: {Resources: pods.ResourceArgs{Memory: "32Mi"}},

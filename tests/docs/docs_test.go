@@ -151,6 +151,7 @@ func TestExampleOfEachShapeIsPlanned(t *testing.T) {
 	// What each plan shows of its shape.
 	for title, want := range map[string][]string{
 		"One image for pages and API":         {"location / {", "proxy_pass http://backend;"},
+		"The API on a host of its own":        {"server_name api.shop.example.org;", "value: https://shop.example.org"},
 		"Calls to other services":             {"name: app-worker-mailer-egress", "name: app-frontend-egress", "s3:PutObject", "cidr: 10.20.0.0/16"},
 		"Workers":                             {"type: threetier:index:Worker", "value: mails", "terminationGracePeriodSeconds: 130"},
 		"Jobs":                                {"timeZone: Europe/Berlin", "suspend: false", "suspend: true", "backoffLimit: 2"},

@@ -38,11 +38,12 @@ func TestWhatOneKeyGives(t *testing.T) {
 	s.set(t, "backend", "secretFiles: { "+keyFile+": "+s.encrypt(t, "the first key")+" }")
 	s.set(t, "nginx", "metrics: true")
 	s.set(t, "nginx", "ingress: [{ from: { namespace: "+s.watchers()+" }, ports: [8082] }]")
-	s.set(t, "nginx", "routes: [{ path: /api, to: backend, sticky: cookie }, { path: /, to: frontend }]")
+	s.set(t, "nginx", "routes: [{ path: /api, to: backend, sticky: cookie }, { path: /, to: frontend }, { host: api.shop.example.org, path: /, to: backend }]")
 	s.write(t, s.read(t)+"\n  threetier:workers:\n    bot: { command: [python3, -c, "+strconv.Quote(botScript)+
 		"], single: true, stopSeconds: 20, resources: { cpu: 20m, memory: 64Mi } }\n")
 	s.up(t)
 	t.Run("a client meets the same pod again, and another once that is gone", s.sticks)
+	t.Run("a host has routes of its own", s.hasAHost)
 	t.Run("one namespace gets in and another doesn't", s.letsIn)
 	t.Run("a secret is a file, whose change rolls the pods", s.hasFiles)
 	t.Run("a worker never runs twice", s.runsOnce)
@@ -80,6 +81,16 @@ func (s *testStack) sticks(t *testing.T) {
 			return met != pod && told != "" && told != cookie
 		})
 		break
+	}
+}
+
+// hasAHost asks for a path of the backend that no route of the other hosts leads to: they get the page.
+func (s *testStack) hasAHost(t *testing.T) {
+	for host, want := range map[string]bool{"api.shop.example.org": true, "shop.example.org": false} {
+		a := call(t, http.StatusOK, http.MethodGet, s.site+"/healthz", nil, map[string]string{"Host": host})
+		if got := a.header.Get("X-Served-By") != ""; got != want {
+			t.Errorf("%s: the backend answers: %v, want %v", host, got, want)
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ type DomainArgs struct {
 
 // RouteArgs lead one path, and all below it, to a workload.
 type RouteArgs struct {
-	Path, To       string
+	Host, Path, To string
 	StripPrefix    bool
 	TimeoutSeconds int
 	MaxBodySize    string
@@ -144,6 +144,12 @@ var network = constraint.Text{
 	Words:   "networks in CIDR notation",
 }
 
+var hostName = constraint.Text{
+	Pattern: `^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`,
+	Want:    "a name in lowercase letters, like shop.example.org or *.example.org",
+	Words:   "host names in lowercase letters, *. in front for all below one",
+}
+
 func (args *Args) clientKeys() keys.Table {
 	return keys.Table{
 		keys.Text("certificateArn", &args.CertificateArn).
@@ -155,11 +161,7 @@ func (args *Args) clientKeys() keys.Table {
 			Doc("Redirects HTTP to HTTPS if there is a certificate. Set it to false while you add a certificate to an app in use: HTTP is served until HTTPS works."),
 		keys.Texts("trustedProxies", &args.TrustedProxies).Each(network).Example("[10.0.0.0/16]").
 			Doc("Networks of proxies in front of the load balancer. nginx takes the client's address and scheme from their X-Forwarded-For and X-Forwarded-Proto. What they got by HTTPS isn't redirected."),
-		keys.Texts("hosts", &args.Hosts).Each(constraint.Text{
-			Pattern: `^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`,
-			Want:    "a name in lowercase letters, like shop.example.org or *.example.org",
-			Words:   "host names in lowercase letters, *. in front for all below one",
-		}).Otherwise("the names of threetier:domain once they have certificates, else any host").Example("[shop.example.org]").
+		keys.Texts("hosts", &args.Hosts).Each(hostName).Otherwise("the names of threetier:domain once they have certificates, else any host").Example("[shop.example.org]").
 			Doc("Host names that nginx answers for, besides those of threetier:domain. Requests for another host get 421."),
 		keys.Object("limits", args.Limits.keys()).
 			Doc("Limits of what clients can use of one nginx pod. A request above a limit gets 503, above a rate 429."),
@@ -206,6 +208,8 @@ func (args *RouteArgs) keys(certified bool) keys.Table {
 			Doc("Path prefix. /api matches /api and /api/x, but not /apix."),
 		keys.Text("to", &args.To).OneOf(ToBackend, ToFrontend).Required().Example("backend").
 			Doc("Target of the route."),
+		keys.Text("host", &args.Host).Is(hostName).Otherwise("every host without routes of its own").Example("api.shop.example.org").
+			Doc("Host name of the route, one of threetier:domain or nginx.hosts if they name any. A host that a route names has only the routes that name it."),
 		keys.Flag("stripPrefix", &args.StripPrefix).Example("true").
 			Doc("Removes the prefix from the forwarded request."),
 		timeoutKey(&args.TimeoutSeconds, certified).Otherwise(fmt.Sprintf("nginx.timeoutSeconds; at least %d with stream", defaultStreamSeconds)).Example("300").
@@ -236,7 +240,7 @@ var bodySize = constraint.Text{
 
 // Complete fills in the defaults, and returns what the args can't run with.
 func (args *Args) Complete() problems.List {
-	ps := slices.Concat(args.Keys().Complete(), routesProblems(args.Routes), args.headerProblems(), args.ingressProblems(), args.loadBalancerNameProblems())
+	ps := slices.Concat(args.Keys().Complete(), args.routesProblems(), args.headerProblems(), args.ingressProblems(), args.loadBalancerNameProblems())
 	if args.Routes == nil {
 		args.Routes = DefaultRoutes()
 	}
@@ -269,14 +273,23 @@ func (args Args) loadBalancerNameProblems() problems.List {
 	return nil
 }
 
-func routesProblems(routes []RouteArgs) problems.List {
+func (args Args) routesProblems() problems.List {
 	var ps problems.List
 	seen := map[string]bool{}
-	for i, route := range routes {
-		if seen[route.Path] {
-			ps = append(ps, problems.Problem{Path: fmt.Sprintf("routes[%d].path", i), Value: strconv.Quote(route.Path), Want: "each path once"})
+	names := args.names()
+	for i, route := range args.Routes {
+		path := fmt.Sprintf("routes[%d].", i)
+		if seen[route.Host+route.Path] {
+			ps = append(ps, problems.Problem{Path: path + "path", Value: strconv.Quote(route.Path), Want: "each path once"})
 		}
-		seen[route.Path] = true
+		seen[route.Host+route.Path] = true
+		answers := func(name string) bool {
+			return name == route.Host || strings.HasPrefix(name, "*") && strings.HasSuffix(route.Host, name[1:])
+		}
+		if route.Host != "" && len(names) > 0 && !slices.ContainsFunc(names, answers) {
+			ps = append(ps, problems.Problem{Path: path + "host", Value: strconv.Quote(route.Host),
+				Want: "one of " + strings.Join(names, ", ") + ": add others to nginx.hosts, or to the aliases of threetier:domain"})
+		}
 	}
 	return ps
 }

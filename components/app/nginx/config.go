@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,7 +60,8 @@ type configView struct {
 	Upstreams                []upstreamView
 	UpstreamIdleSeconds      int
 	UpstreamKeepaliveSeconds int
-	Locations                []locationView
+	Servers                  []serverView
+	HostRoutes               bool
 	MaxBodySize              string
 	Disguised                []string
 	Defaults, Headers        []headerView
@@ -86,6 +88,12 @@ type upstreamView struct {
 	Servers []string
 }
 
+// serverView has the routes of a host, or those of all hosts without routes of their own.
+type serverView struct {
+	Host, Options string
+	Locations     []locationView
+}
+
 type locationView struct {
 	Match          string // what follows the word location
 	Literal        string // the path as a pattern; empty for /
@@ -103,7 +111,7 @@ type locationView struct {
 }
 
 // HasRoot tells whether a path without a route of its own leads anywhere.
-func (v configView) HasRoot() bool {
+func (v serverView) HasRoot() bool {
 	return slices.ContainsFunc(v.Locations, func(l locationView) bool { return l.Match == "/" })
 }
 
@@ -124,6 +132,7 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 	if frontend != "" {
 		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
+	servers := serverViews(args, limits, map[string]string{ToBackend: portOf(backend), ToFrontend: portOf(frontend)})
 	view := configView{
 		AppPorts: []int{PlainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
@@ -141,7 +150,8 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      UpstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: UpstreamKeepaliveSeconds,
-		Locations:                locationViews(args, limits, map[string]string{ToBackend: portOf(backend), ToFrontend: portOf(frontend)}),
+		Servers:                  servers,
+		HostRoutes:               len(servers) > 1,
 		MaxBodySize:              args.MaxBodySize,
 		Disguised:                disguisedHeaders(),
 		Defaults:                 args.defaultHeaders(),
@@ -173,10 +183,23 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 	return text.String(), nil
 }
 
+func serverViews(args Args, limits bounds, ports map[string]string) []serverView {
+	routes := map[string][]RouteArgs{"": nil}
+	for _, route := range args.Routes {
+		routes[route.Host] = append(routes[route.Host], route)
+	}
+	var servers []serverView
+	for _, host := range slices.Sorted(maps.Keys(routes)) {
+		servers = append(servers, serverView{Host: host, Locations: locationViews(args, routes[host], limits, ports)})
+	}
+	servers[0].Options = " default_server backlog=4096"
+	return servers
+}
+
 // locationViews are sorted for the reader; nginx itself takes the longest prefix. A route
 // needs two of them, since /api must match /api and /api/x but not /apix.
-func locationViews(args Args, limits bounds, ports map[string]string) []locationView {
-	routes := slices.SortedFunc(slices.Values(args.Routes), func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
+func locationViews(args Args, routes []RouteArgs, limits bounds, ports map[string]string) []locationView {
+	slices.SortFunc(routes, func(x, y RouteArgs) int { return strings.Compare(y.Path, x.Path) })
 	var locations []locationView
 	for _, route := range routes {
 		location := locationView{

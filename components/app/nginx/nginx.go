@@ -106,7 +106,15 @@ func (args Args) hosts() []string {
 	if args.Domain.Name == "" || len(args.Hosts) == 0 && !args.tls() {
 		return args.Hosts
 	}
-	return slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases, args.Domain.RedirectFrom)
+	return append(args.names(), args.Domain.RedirectFrom...)
+}
+
+// names are what the app is asked for: none where any host is.
+func (args Args) names() []string {
+	if args.Domain.Name == "" {
+		return args.Hosts
+	}
+	return slices.Concat(args.Hosts, []string{args.Domain.Name}, args.Domain.Aliases)
 }
 
 // Host is a name that the app is asked for: the domain's, else the first whole one of Hosts; empty where any is.
