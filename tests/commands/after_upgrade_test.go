@@ -37,7 +37,7 @@ case "$*" in
 "--namespace shops create job psql-after-upgrade --from=cronjob/psql-write --dry-run=client --output json")
 	echo '{"spec": {"activeDeadlineSeconds": 3600, "template": {"spec": {"initContainers": [{"command": ["sh", "-ec", "login"], "env": []}], "containers": [{"env": []}]}}}}' ;;
 "create --filename -") cat >job ;;
-"get --namespace shops job/psql-after-upgrade --output json") echo '{"status": {"conditions": [{"type": "` + ended + `", "status": "True"}]}}' ;;
+"--namespace shops get job psql-after-upgrade --output json") echo '{"status": {"conditions": [{"type": "` + ended + `", "status": "True"}]}}' ;;
 "logs --namespace shops job/psql-after-upgrade --all-containers") echo 'statistics: 3 tables analyzed' ;;
 *) exit 9 ;;
 esac`,

@@ -26,6 +26,7 @@ type fakeGitHub struct {
 	Workflow                 workflowPermissions
 	Permissions              permissions
 	Rulesets                 map[int]*ruleset
+	Labels                   map[string]label
 	OwnersErrors             []map[string]any
 	NoOwners                 bool
 	Writes                   []string
@@ -72,6 +73,12 @@ type variable struct {
 	Value *string `json:"value"`
 }
 
+type label struct {
+	Name        string `json:"name"`
+	Color       string `json:"color"`
+	Description string `json:"description"`
+}
+
 type ruleset struct {
 	ID          int              `json:"id,omitempty"`
 	Name        string           `json:"name"`
@@ -112,7 +119,7 @@ func newGitHub() *fakeGitHub {
 		Name: "acme/shop", Visibility: "public", Branch: "main", Admin: true, Owner: "Organization", Plan: "free", TellsPlan: true,
 		Teams: []string{"maintainers"}, Variables: map[string]string{}, Environments: map[string]*environment{},
 		Workflow: workflowPermissions{Default: "write", Approve: &no}, Permissions: permissions{Enabled: &yes, Allowed: "all", Pinned: &no},
-		Rulesets: map[int]*ruleset{},
+		Rulesets: map[int]*ruleset{}, Labels: map[string]label{"bug": {Name: "bug", Color: "d73a4a"}},
 	}
 }
 
@@ -215,6 +222,8 @@ func (g *fakeGitHub) answer(method, path string, body []byte) (int, any) {
 		return 200, map[string]any{"total_count": len(list), "environments": list}
 	case words[0] == "environments":
 		return g.environment(method, words[1], words[2:], body)
+	case words[0] == "labels":
+		return g.label(method, words[1:], body)
 	case words[0] == "rulesets":
 		return g.ruleset(method, words[1:], body)
 	case rest == "codeowners/errors":
@@ -363,6 +372,25 @@ func (g *fakeGitHub) putEnvironment(name string, body []byte) (int, any) {
 	at := g.Environments[name]
 	at.Wait, at.PreventOwn, at.Reviewers, at.Branches = given.Wait, given.PreventOwn, given.Reviewers, given.Branches
 	return 200, at.shown(name)
+}
+
+func (g *fakeGitHub) label(method string, words []string, body []byte) (int, any) {
+	if len(words) > 0 {
+		found, exists := g.Labels[words[0]]
+		if method != "GET" || !exists {
+			return 404, "Not Found"
+		}
+		return 200, found
+	}
+	var given label
+	if status, problem := strictly(body, &given); status != 0 {
+		return status, problem
+	}
+	if _, exists := g.Labels[given.Name]; exists || given.Name == "" || len(given.Color) != 6 || len(given.Description) > 100 {
+		return 422, "Validation Failed"
+	}
+	g.Labels[given.Name] = given
+	return 201, given
 }
 
 func (g *fakeGitHub) ruleset(method string, words []string, body []byte) (int, any) {

@@ -72,6 +72,7 @@ func TestRepositoryIsSetUpOnceAndChecked(t *testing.T) {
 			assert.Equal(t, "arn:deploy-prod", g.Variables["prod/DEPLOY_ROLE_ARN"])
 			assert.Equal(t, "arn:preview-prod", g.Variables["/PREVIEW_PROD_ROLE_ARN"])
 			assert.Len(t, g.Variables, len(values))
+			assert.Contains(t, g.Labels, "preview")
 			assert.Equal(t, "read", g.Workflow.Default)
 			assert.False(t, *g.Workflow.Approve)
 			assert.Equal(t, knowsPinning, g.Permissions.Pinned != nil && *g.Permissions.Pinned)
@@ -151,6 +152,7 @@ func TestCheckNamesEachDifferenceAndSetupEndsIt(t *testing.T) {
 		}},
 		"gone": {change: func(g *fakeGitHub) {
 			delete(g.Environments, "images")
+			delete(g.Labels, "preview")
 			g.Environments["dev"].Branches = &branchPolicy{Protected: true}
 			g.Rulesets = map[int]*ruleset{}
 			g.NoOwners = true
@@ -158,6 +160,7 @@ func TestCheckNamesEachDifferenceAndSetupEndsIt(t *testing.T) {
 			"environment dev is for all branches, want main alone",
 			"environment images is missing",
 			"environment images isn't open to the branch main",
+			"label preview is missing",
 			"ruleset threetier is missing: main takes pushes that nobody reviewed",
 		}, left: []string{"main has no .github/CODEOWNERS, want the one of this folder: merge it"}},
 	} {

@@ -31,8 +31,8 @@ func (p previews) text(name string) string {
 	return string(text)
 }
 
-// run runs bin/preview. Files: stack, pending (its operations), namespace, phase, template (of the Job), seeded, others (other
-// previews), databases, fails (the Job), locked (nobody may enter).
+// run runs bin/preview. Files: stack, pending (its operations), namespace, phase, template (of the Job), seeded, dev (its psql lets
+// one in), others (other previews), databases, fails (the Job), locked (nobody may enter).
 func (p previews) run(env []string, args ...string) (string, error) {
 	p.t.Helper()
 	const namespace = "threetier-pr-7"
@@ -47,6 +47,7 @@ func (p previews) run(env []string, args ...string) (string, error) {
 "stack import --stack pr-7 --file "*) echo pulumi stack import >>calls; rm pending ;;
 "refresh --stack pr-7") note "$@" ;;
 "up --stack pr-7 --skip-preview --suppress-outputs") note "$@"; rm -f rotated; cp "$at/Pulumi.pr-7.yaml" config; touch namespace template; [ ! -e breaks ] ;;
+"stack output namespace --stack dev") echo shop ;;
 "stack output url --stack pr-7") echo http://pr-7.dev.example.org ;;
 "stack rm --stack pr-7 --force --remove-backups") note "$@"; rm stack ;;
 *) echo "pulumi $*: not known" >&2; exit 9 ;;
@@ -69,10 +70,14 @@ case "$*" in
 	[ -e fails ] || [ -e rotated ] && ended=Failed || { ended=Complete; : >databases; }
 	echo '{"status": {"conditions": [{"type": "'$ended'", "status": "True"}]}}' ;;
 "--namespace ` + namespace + ` logs job/drop-database --all-containers") echo 'ERROR:  database "pr_7" is being accessed' ;;
-"delete namespace ` + namespace + ` --ignore-not-found") note "$@"; rm -f namespace template ;;
-"get namespaces --selector threetier/project=threetier,threetier/preview-of --output jsonpath={.items[0].metadata.name}") [ -e others ] && printf threetier-pr-9 ;;
-"--namespace threetier-pr-9 create job psql-previews --from=cronjob/psql"|"--namespace threetier-pr-9 delete job psql-previews --cascade=foreground"|*" wait "*) ;;
-"--namespace threetier-pr-9 exec --stdin job/psql-previews --container psql -- psql "*) cat databases ;;
+"delete namespace ` + namespace + ` --ignore-not-found --wait=false") note "$@"; echo Terminating >phase ;;
+"--namespace ` + namespace + ` delete pods --all --now --wait=false") note "$@"; [ ! -e slow ] ;;
+"wait --for=delete namespace/` + namespace + ` --timeout=15m") rm -f namespace template ;;
+"get namespaces --selector threetier/project=threetier,threetier/preview-of --output jsonpath={.items[*].metadata.name}") [ ! -e others ] || printf 'threetier-pr-8 threetier-pr-9' ;;
+"--namespace shop create job psql-previews"*" --from=cronjob/psql") [ -e dev ] ;;
+"--namespace threetier-pr-8 create job psql-previews"*" --from=cronjob/psql") exit 1 ;; # it is about to go
+"--namespace threetier-pr-9 create job psql-previews"*" --from=cronjob/psql"|*" delete job psql-previews"*" --cascade=foreground"|*" wait "*) ;;
+"--namespace "*" exec --stdin job/psql-previews"*" --container psql -- psql "*) cat databases ;;
 "get namespaces --selector threetier/project=threetier --output json") cat namespaces ;;
 "--namespace threetier-pr-9 get resourcequotas preview --ignore-not-found --output json") cat quota ;;
 "--namespace "*" get resourcequotas preview --ignore-not-found --output json") echo forbidden >&2; exit 1 ;; # it is about to go
@@ -137,7 +142,7 @@ func TestPreviewUpBeginsAnewWhereTheStateIsGone(t *testing.T) {
 	p := newPreviews(t, "namespace", "template")
 	said, err := p.run([]string{"PR=7", "WHO=ada"}, "up")
 	require.NoError(t, err, said)
-	assert.True(t, strings.HasPrefix(p.text("calls"), dropped+"kubectl delete namespace threetier-pr-7 --ignore-not-found\n"), p.text("calls"))
+	assert.True(t, strings.HasPrefix(p.text("calls"), dropped+deleted), p.text("calls"))
 	assert.True(t, strings.HasSuffix(said, "\nhttp://pr-7.dev.example.org\n"), said)
 }
 
@@ -149,6 +154,10 @@ func TestPreviewUpSaysThatTheRightsAreMissing(t *testing.T) {
 	assert.NotContains(t, p.text("calls"), "pulumi")
 }
 
+const deleted = `kubectl delete namespace threetier-pr-7 --ignore-not-found --wait=false
+kubectl --namespace threetier-pr-7 delete pods --all --now --wait=false
+`
+
 const dropped = `kubectl --namespace threetier-pr-7 delete jobs --all --cascade=foreground
 kubectl --namespace threetier-pr-7 create job drop-database --from=cronjob/drop-database
 `
@@ -156,7 +165,6 @@ kubectl --namespace threetier-pr-7 create job drop-database --from=cronjob/drop-
 // Whatever was killed, and whatever somebody has deleted by hand, nothing stays.
 func TestPreviewDownLeavesNothingWhateverIsThere(t *testing.T) {
 	const forgotten = "pulumi cancel --stack pr-7\npulumi stack rm --stack pr-7 --force --remove-backups\n"
-	const deleted = "kubectl delete namespace threetier-pr-7 --ignore-not-found\n"
 	for name, c := range map[string]struct {
 		exists []string
 		want   string
@@ -169,6 +177,7 @@ func TestPreviewDownLeavesNothingWhateverIsThere(t *testing.T) {
 		"a database whose stack is gone":       {[]string{"namespace", "template"}, dropped + deleted},
 		"nothing":                              {nil, ""},
 		"nothing, and another preview is here": {[]string{"others"}, ""},
+		"pods that nobody may delete":          {[]string{"stack", "namespace", "template", "slow"}, dropped + deleted + forgotten},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPreviews(t, append(c.exists, "databases")...)
@@ -193,15 +202,25 @@ func TestPreviewDownWaitsForANamespaceThatIsAboutToGo(t *testing.T) {
 }
 
 func TestPreviewDownBringsAnOrphanBackToDropIt(t *testing.T) {
-	p := newPreviews(t, "others", "breaks") // also where the app doesn't come up
-	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "databases"), []byte("7\n9\n"), 0o600))
+	for _, seenBy := range []string{"dev", "others"} {
+		p := newPreviews(t, seenBy, "breaks") // also where the app doesn't come up
+		require.NoError(t, os.WriteFile(filepath.Join(p.dir, "databases"), []byte("7\n9\n"), 0o600))
+		said, err := p.run([]string{"PR=7"}, "down")
+		require.NoError(t, err, said)
+		calls := p.text("calls")
+		assert.Contains(t, calls, "pulumi up", seenBy)
+		assert.NotContains(t, calls, "go run", "the rows would be there twice")
+		assert.Less(t, strings.Index(calls, "pulumi up"), strings.Index(calls, dropped))
+		assert.NoFileExists(t, filepath.Join(p.dir, "stack"))
+	}
+}
+
+// The workflow has no rights in the namespace of the other stack.
+func TestPreviewDownSaysThatNobodyLooksForADatabase(t *testing.T) {
+	p := newPreviews(t)
 	said, err := p.run([]string{"PR=7"}, "down")
 	require.NoError(t, err, said)
-	calls := p.text("calls")
-	assert.Contains(t, calls, "pulumi up")
-	assert.NotContains(t, calls, "go run", "the rows would be there twice")
-	assert.Less(t, strings.Index(calls, "pulumi up"), strings.Index(calls, dropped))
-	assert.NoFileExists(t, filepath.Join(p.dir, "stack"))
+	assert.Equal(t, "• no psql says which previews have a database: a database without a preview is not seen\npr-7 is gone\n", said)
 }
 
 func TestPreviewDownKeepsTheNamespaceOfADatabaseThatIsNotDropped(t *testing.T) {

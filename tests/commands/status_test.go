@@ -119,6 +119,34 @@ func TestStatusIsAlsoJSON(t *testing.T) {
 	}, status)
 }
 
+// A preview has no instance, no alarm and no stack config of its own.
+func TestStatusOfAPreviewNamesTheInstanceOfTheOtherStack(t *testing.T) {
+	commands := onAWS("http://lb")
+	commands["pulumi"] = `case "$*" in
+"stack output --stack pr-7 --json") echo '{"url": "http://pr-7.lb", "version": "0.9.0", "namespace": "shop", "databaseEndpoint": "x:5432"}' ;;
+"stack output databaseIdentifier --stack dev") echo shop-database ;;
+"config get --stack dev aws:region") echo eu-west-1 ;;
+"stack export --stack pr-7") echo '{"deployment": {"resources": []}}' ;;
+*) exit 9 ;;
+esac`
+	said, err := run(t, "status", nil, commands, "pr-7")
+	require.NoError(t, err, said)
+	assert.True(t, strings.HasPrefix(said, "pr-7         http://pr-7.lb\nversion      0.9.0\n"), said)
+	assert.Regexp(t, `(?m)^backend        1 of 2 `, said)
+	assert.Contains(t, said, "\ndatabase     pr_7 in the instance of dev: shop-database, available, db.t4g.small,")
+	assert.True(t, strings.HasSuffix(said, "\ncertificate  none: the URL is no https\nalarms       none: a preview has none\n"), said)
+
+	said, err = run(t, "status", []string{`NODE_STATUS={"urls": {"dev": "http://localhost:8080"}}`}, commands, "pr-7", "--json")
+	require.NoError(t, err, said)
+	var status struct {
+		Here     string
+		Database map[string]any
+	}
+	require.NoError(t, json.Unmarshal([]byte(said), &status))
+	assert.Equal(t, "http://pr-7.localhost:8080", status.Here)
+	assert.Equal(t, []any{"pr_7", "dev", "shop-database"}, []any{status.Database["name"], status.Database["of"], status.Database["identifier"]})
+}
+
 func TestStatusSaysThatAnHTTPSSiteServesNoCertificate(t *testing.T) {
 	site := httptest.NewTLSServer(http.NotFoundHandler())
 	site.Close()

@@ -290,6 +290,8 @@ func TestPreviewsReachTheirOwnNamespacesAlone(t *testing.T) {
 			}
 		}
 	}
-	assert.True(t, may(bound, group, own[0].Metadata.Name, "create", "", "pods/exec"))
-	assert.False(t, may(bound, group, name+"-dev", "create", "", "pods/exec"))
+	for resource, verb := range map[string]string{"pods/exec": "create", "pods": "delete"} {
+		assert.True(t, may(bound, group, own[0].Metadata.Name, verb, "", resource), resource)
+		assert.False(t, may(bound, group, name+"-dev", verb, "", resource), resource)
+	}
 }
