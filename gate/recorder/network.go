@@ -24,6 +24,8 @@ type Network struct {
 	Peered []string
 	// Version and Status are the cluster's: 1.35 and ACTIVE where empty.
 	Version, Status string
+	// New is a cluster that has no certificate authority yet.
+	New bool
 	// AutoMode is EKS Auto Mode's.
 	AutoMode bool
 	// Addons are the configurations of the add-ons that EKS manages. TwoZones has vpc-cni, which enforces network policies.
@@ -175,11 +177,15 @@ func (n *Network) cluster(name string) fields {
 	for _, subnet := range n.Subnets {
 		ids = append(ids, subnet.ID)
 	}
+	authorities := []any{fields{"data": "Y2VydGlmaWNhdGU="}}
+	if n.New {
+		authorities = nil
+	}
 	return fields{
 		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": cmp.Or(n.Status, "ACTIVE"),
 		"version": cmp.Or(n.Version, "1.35"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
 		"kubernetesNetworkConfigs": []any{fields{"ipFamily": "ipv4", "elasticLoadBalancings": []any{fields{"enabled": n.AutoMode}}}},
-		"certificateAuthorities":   []any{fields{"data": "Y2VydGlmaWNhdGU="}},
+		"certificateAuthorities":   authorities,
 		"vpcConfig":                fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
 	}
 }
