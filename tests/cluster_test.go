@@ -62,6 +62,7 @@ func TestKubeconfigOfEKSHoldsNoCredentialButACommandForOne(t *testing.T) {
 				APIVersion string   `json:"apiVersion"`
 				Command    string   `json:"command"`
 				Args       []string `json:"args"`
+				Asks       string   `json:"interactiveMode"`
 			} `json:"user"`
 		} `json:"users"`
 	}
@@ -74,6 +75,7 @@ func TestKubeconfigOfEKSHoldsNoCredentialButACommandForOne(t *testing.T) {
 	assert.Equal(t, "client.authentication.k8s.io/v1beta1", exec.APIVersion)
 	assert.Equal(t, "aws", exec.Command)
 	assert.Equal(t, []string{"eks", "get-token", "--cluster-name", "acme", "--region", "eu-west-1", "--output", "json"}, exec.Args)
+	assert.Equal(t, "Never", exec.Asks, "a deployment has nobody who answers")
 }
 
 func TestClusterIsIdentifiedByItsARN(t *testing.T) {
@@ -280,12 +282,18 @@ func TestEachNeedOfAClusterIsMetByOneChange(t *testing.T) {
 		network func(*recorder.Network)
 		want    string
 	}{
-		"while it is updated":                      {eksArgs, func(n *recorder.Network) { n.Status = "UPDATING" }, ""},
-		"an unknown version":                       {eksArgs, func(n *recorder.Network) { n.Version = "2" }, "version of EKS cluster acme is 2, want"},
-		"no nodes yet":                             {eksArgs, func(n *recorder.Network) { n.NodeGroups = nil }, ""},
-		"one node of two":                          {eksArgs, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes", "sg-cluster"} }, ""},
-		"nodes let in by name":                     {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", ClientSecurityGroupIDs: []string{"sg-nodes"}}, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes"} }, ""},
-		"no tag, but a controller that needs none": {eksArgs, func(n *recorder.Network) { n.Untagged = true }, ""},
+		"while EKS makes it":                               {eksArgs, func(n *recorder.Network) { n.Status, n.New = "CREATING", true }, "EKS cluster acme has no certificate authority yet: it is CREATING"},
+		"while it is updated":                              {eksArgs, func(n *recorder.Network) { n.Status = "UPDATING" }, ""},
+		"an unknown version":                               {eksArgs, func(n *recorder.Network) { n.Version = "2" }, "version of EKS cluster acme is 2, want"},
+		"no nodes yet":                                     {eksArgs, func(n *recorder.Network) { n.NodeGroups = nil }, ""},
+		"one node of two":                                  {eksArgs, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes", "sg-cluster"} }, ""},
+		"the nodes are of a cluster that shares them":      {eksArgs, func(n *recorder.Network) { n.NodeTag, n.NodeGroups = "shared", []string{"sg-nodes"} }, "number of nodes in sg-cluster of EKS cluster acme is 0 of 1"},
+		"nodes that are no cluster's":                      {eksArgs, func(n *recorder.Network) { n.NodeTag, n.NodeGroups = "none", []string{"sg-nodes"} }, ""},
+		"nodes let in by name":                             {cluster.ClusterArgs{EKS: "acme", Region: "eu-west-1", ClientSecurityGroupIDs: []string{"sg-nodes"}}, func(n *recorder.Network) { n.NodeGroups = []string{"sg-nodes"} }, ""},
+		"no tag, but a controller that needs none":         {eksArgs, func(n *recorder.Network) { n.Untagged = true }, ""},
+		"the tag with the value of AWS's own tools":        {eksArgs, func(n *recorder.Network) { n.AutoMode = true }, ""},
+		"the tag without a value":                          {eksArgs, func(n *recorder.Network) { n.AutoMode, n.SubnetTag = true, "" }, ""},
+		"the tag with a value that Auto Mode doesn't take": {eksArgs, func(n *recorder.Network) { n.AutoMode, n.SubnetTag = true, "true" }, "number of subnets with the tag kubernetes.io/role/elb of EKS cluster acme is 0, want 1 or more"},
 		"no tag and no public subnet": {eksArgs, func(n *recorder.Network) {
 			n.Untagged, n.Subnets = true, n.Subnets[2:]
 		}, "in VPC vpc-0123, which has no public subnet at all"},

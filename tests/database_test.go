@@ -773,6 +773,8 @@ func TestAlarmsWatchTheInstanceAndTellTheTopic(t *testing.T) {
 	}
 	availability := recording.Named(t, subscriptionType, "database-events-availability")
 	assert.Subset(t, availability.Input(t, "eventCategories"), []any{"availability", "failover", "low storage"})
+	parameters := recording.Named(t, subscriptionType, "database-events-parameters")
+	assert.Equal(t, []any{recording.Named(t, instanceType, "database").Input(t, "parameterGroupName")}, parameters.Input(t, "sourceIds"), "the other databases of the account tell their own people")
 	assert.Equal(t, []any{identifier, identifier + "-replica-1"}, availability.Input(t, "sourceIds"))
 }
 

@@ -63,6 +63,7 @@ func TestDomainHasACertificateOfEachNameWhichIsValidatedInTheZone(t *testing.T) 
 		assert.Equal(t, "CNAME", record.Input(t, "type"))
 		assert.Contains(t, record.Input(t, "name"), "."+name)
 		assert.Equal(t, true, record.Input(t, "allowOverwrite"), "certificates of one name share it")
+		assertBetween(t, 60, 300, record.Input(t, "ttl").(float64), "%s: resolvers forget a wrong one within minutes", name)
 		validation := r.Named(t, validationType, "domain-"+name)
 		assert.Equal(t, []any{strings.TrimSuffix(record.Input(t, "name").(string), ".")}, validation.Input(t, "validationRecordFqdns"))
 	}

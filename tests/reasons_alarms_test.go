@@ -93,3 +93,14 @@ func TestTheCheckFromOutsideIsPatientAndQuick(t *testing.T) {
 	assert.Nil(t, check.Input(t, "invertHealthcheck"))
 	assert.Nil(t, check.Input(t, "disabled"))
 }
+
+func TestACountOfNothingIsZero(t *testing.T) {
+	counted := 0
+	for _, res := range watched(t).All(filterType) {
+		if to := res.Input(t, "metricTransformation").(object); to["value"] == "1" {
+			counted++
+			assert.Equal(t, "0", to["defaultValue"], "%s: the dashboard tells no failure from no log", res.Name)
+		}
+	}
+	require.Equal(t, 3, counted, "errors, failed runs, runs of nightly")
+}

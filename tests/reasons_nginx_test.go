@@ -1,10 +1,12 @@
 package tests
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -102,6 +104,30 @@ func TestConnectionsAreGivenUpByWhoOpenedThem(t *testing.T) {
 		require.NoError(t, err)
 		assert.GreaterOrEqual(t, number, 1000, "a new connection for each hundred requests costs more than it is worth")
 	}
+}
+
+// A new connection for each request costs a round trip, and a port until a minute after its end.
+func TestConnectionsToPodsAreKept(t *testing.T) {
+	var lock sync.Mutex
+	opened := map[string]bool{}
+	s := startSite(t, nginx.Args{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		opened[r.RemoteAddr] = true
+	}))
+	for range 20 {
+		require.Equal(t, http.StatusOK, ask(t, s.URL, http.MethodGet, "/api", "", nil).status)
+	}
+	config := renderNginx(t, nginx.Args{})
+	assert.LessOrEqual(t, len(opened), directive(t, config, "worker_processes")[0], "each worker keeps its own")
+	kept := 0
+	for _, connections := range values(config, "keepalive") {
+		connections, err := strconv.Atoi(connections)
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, connections, 16, "requests at the same time, each of which needs one")
+		kept += connections
+	}
+	assert.LessOrEqual(t, kept, directive(t, config, "worker_connections")[0]/4, "the most of a worker's connections are for clients")
 }
 
 func TestARefusedClientKeepsNothing(t *testing.T) {

@@ -246,6 +246,14 @@ func TestPodsAreSpreadAndScaledByTheirOwnRollout(t *testing.T) {
 			assertBetween(t, 50, 80, number(metric["target"], "averageUtilization"), "%s: a third is for the load that comes while a pod starts", scaler.Name)
 			assert.EqualValues(t, 0, scaler.Input(t, "spec.behavior.scaleUp.stabilizationWindowSeconds"), "%s: up at once", scaler.Name)
 			assertBetween(t, 60, 600, scaler.Input(t, "spec.behavior.scaleDown.stabilizationWindowSeconds").(float64), "%s: down after a while", scaler.Name)
+			assert.Equal(t, "Max", scaler.Input(t, "spec.behavior.scaleUp.selectPolicy"), "%s: the larger step, whichever that is", scaler.Name)
+			up := map[string]float64{}
+			for _, policy := range scaler.Input(t, "spec.behavior.scaleUp.policies").([]any) {
+				up[text(policy.(object), "type")] = number(policy, "value")
+				assertBetween(t, 15, 30, number(policy, "periodSeconds"), "%s: again once the metrics, of each 15 s, know the new pods", scaler.Name)
+			}
+			assertBetween(t, 100, 200, up["Percent"], "%s: ten times the load is met in four steps, and a wrong metric isn't followed to the limit at once", scaler.Name)
+			assertBetween(t, 2, 4, up["Pods"], "%s: of one pod, the double is too little", scaler.Name)
 			for _, policy := range scaler.Input(t, "spec.behavior.scaleDown.policies").([]any) {
 				assert.LessOrEqual(t, number(policy, "value"), 25.0, "%s: a quarter a minute", scaler.Name)
 				assert.GreaterOrEqual(t, number(policy, "periodSeconds"), 60.0, "%s: a quarter a minute", scaler.Name)

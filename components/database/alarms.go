@@ -17,10 +17,9 @@ const (
 	// cpuPercent leaves the room that a failover or a nightly job takes.
 	cpuPercent = 80
 	// storagePercent is below the tenth at which RDS grows the volume, so that growing in time pages nobody: what is
-	// paged is a volume at its ceiling, or one that fills within the six hours for which RDS grows it but once.
+	// paged is a volume at its ceiling, or one that fills within the six hours for which RDS grows it but once. Of the smallest
+	// volume it is 1 GiB, which a burst of the write-ahead log may need.
 	storagePercent = 5
-	// leastFreeStorage is what PostgreSQL may need for a burst of its write-ahead log on a small volume.
-	leastFreeStorage = 1 * gib
 	// memoryPercent: below, the page cache is gone and the next step is swapping.
 	memoryPercent = 10
 	// connectionPercent leaves a rollout, which doubles a tier's pools for a while, its connections.
@@ -51,7 +50,7 @@ type alarm struct {
 // alarms are those of every instance, with thresholds from its memory and storage.
 func (args DatabaseArgs) alarms() []alarm {
 	memory := classMemory(args.InstanceClass)
-	storage := max(args.StorageGiB*gib*storagePercent/100, leastFreeStorage)
+	storage := args.StorageGiB * gib * storagePercent / 100
 	return []alarm{
 		{
 			// No CPU is below zero: what makes this alarm is that there is nothing to measure.

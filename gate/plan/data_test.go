@@ -305,6 +305,23 @@ func TestUpgradeIsToldOfAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestASecretOfTheAppThatGoesIsToldOfAndLosesNothing(t *testing.T) {
+	planned := build(t, project.Root(), "prod")
+	after := without(t, planned, "Secret app-backend-database")
+	changes := plan.Compare(planned, after)
+	require.NoError(t, plan.Gate(after, changes))
+	assert.Contains(t, plan.Markdown("main", []plan.Comparison{{Stack: "prod", Changes: changes}}), "> - **prod**: `Secret app-backend-database` is **deleted**")
+}
+
+// Only an instance that is deleted says of its logs that they go.
+func TestLogsThatGoBesideANewInstanceAreToldOf(t *testing.T) {
+	planned := rich(t)
+	losesOnly(t, planned, without(t, with(t, planned, "Instance database", "another", "dbName"), "LogGroup database-log-postgresql"), map[string]string{
+		"database":                "Instance database is replaced, and the database goes with it",
+		"database-log-postgresql": "LogGroup database-log-postgresql is deleted, and its log lines go with it",
+	})
+}
+
 func TestAnotherSubnetGroupReplacesTheInstance(t *testing.T) {
 	planned := rich(t)
 	after := with(t, planned, "Instance database", "another", "dbSubnetGroupName")

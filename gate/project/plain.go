@@ -120,18 +120,20 @@ var harmless = regexp.MustCompile(`^(|true|false|[{$].*|[/.].*|arn:.*)$`)
 
 var innerCapital = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// isSecretName tells by the last word, or the last two: DB_PASSWORD, stripeApiKey; not PASSWORD_FILE, TOKEN_SECONDS.
+// isSecretName tells by the last word, or the last two, without a number: PGPASSWORD, DB_PASSWORD_2, stripeApiKey; not
+// PASSWORD_FILE, TOKEN_SECONDS.
 func isSecretName(name string) bool {
-	all := strings.FieldsFunc(strings.ToLower(innerCapital.ReplaceAllString(name, "${1}_$2")), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
+	words := strings.ToLower(innerCapital.ReplaceAllString(strings.TrimRight(name, "0123456789"), "${1}_$2"))
+	all := strings.FieldsFunc(words, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if len(all) == 0 {
 		return false
 	}
-	last := strings.TrimRight(all[len(all)-1], "0123456789")
-	if slices.Contains([]string{"password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "credentials", "apikey", "secretkey", "privatekey", "accesskey"}, last) {
+	last := all[len(all)-1]
+	if last == "pass" || secretWord.MatchString(last) {
 		return true
 	}
 	return last == "key" && len(all) > 1 &&
 		slices.Contains([]string{"api", "secret", "private", "access", "signing", "encryption", "master", "auth", "jwt", "account"}, all[len(all)-2])
 }
+
+var secretWord = regexp.MustCompile(`(password|passwd|passphrase|pwd|secret|token|credentials?|(api|secret|private|access)key)$`)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -25,6 +24,8 @@ type Network struct {
 	Peered []string
 	// Version and Status are the cluster's: 1.35 and ACTIVE where empty.
 	Version, Status string
+	// New is a cluster that has no certificate authority yet.
+	New bool
 	// AutoMode is EKS Auto Mode's.
 	AutoMode bool
 	// Addons are the configurations of the add-ons that EKS manages. TwoZones has vpc-cni, which enforces network policies.
@@ -33,10 +34,15 @@ type Network struct {
 	AddonsDenied bool
 	// Untagged takes the load balancers' tags off the subnets.
 	Untagged bool
+	// SubnetTag is the value of those tags, NodeTag that of the cluster's tag on its nodes.
+	SubnetTag, NodeTag string
 	// NodeGroups are the security groups of each node: with none, the cluster has no nodes yet.
 	NodeGroups []string
 	// MainIsPublic gives the VPC's main route table a route to its internet gateway.
 	MainIsPublic bool
+
+	// lookedUp is the name of the cluster, which is the stack config's.
+	lookedUp string
 }
 
 // Subnet is one of the VPC's.
@@ -50,7 +56,7 @@ type Subnet struct {
 // TwoZones is a VPC as it should be: in each of two zones a private and a public subnet.
 func TwoZones() *Network {
 	addons := map[string]string{"vpc-cni": `{"enableNetworkPolicy": "true"}`}
-	return &Network{VPC: "vpc-0123", NodeGroups: []string{ClusterSecurityGroup}, Addons: addons, Subnets: []Subnet{
+	return &Network{VPC: "vpc-0123", NodeGroups: []string{ClusterSecurityGroup}, Addons: addons, SubnetTag: "1", NodeTag: "owned", Subnets: []Subnet{
 		{ID: "subnet-publica", Zone: "eu-west-1a", Public: true},
 		{ID: "subnet-publicb", Zone: "eu-west-1b", Public: true},
 		{ID: "subnet-privatea", Zone: "eu-west-1a"},
@@ -73,7 +79,8 @@ func (n *Network) All() []Subnet { return slices.Concat(n.Subnets, n.Others) }
 func (n *Network) answer(token string, args resource.PropertyMap) (resource.PropertyMap, error) {
 	switch token {
 	case "aws:eks/getCluster:getCluster":
-		return properties(n.cluster(args["name"].StringValue())), nil
+		n.lookedUp = args["name"].StringValue()
+		return properties(n.cluster(n.lookedUp)), nil
 	case "aws:eks/getAddon:getAddon":
 		if n.AddonsDenied {
 			return nil, errors.New("AccessDeniedException: not authorized to perform: eks:DescribeAddon")
@@ -123,27 +130,30 @@ func (n *Network) answer(token string, args resource.PropertyMap) (resource.Prop
 	return nil, fmt.Errorf("the program is not known to look %s up", token)
 }
 
-// filterValues are those of a lookup's filter; nil where it has no such filter.
-func filterValues(filters resource.PropertyValue, prefix string) (name string, values []string) {
-	for _, filter := range filters.ArrayValue() {
-		name := filter.ObjectValue()["name"].StringValue()
-		if !strings.HasPrefix(name, prefix) {
-			continue
+// matches tells whether all filters of a lookup find what has these values: none finds what isn't there.
+func matches(filters resource.PropertyValue, have map[string]string) bool {
+	for _, each := range filters.ArrayValue() {
+		filter := each.ObjectValue()
+		value, has := have[filter["name"].StringValue()]
+		if !has || !slices.ContainsFunc(filter["values"].ArrayValue(), func(wanted resource.PropertyValue) bool { return wanted.StringValue() == value }) {
+			return false
 		}
-		for _, value := range filter.ObjectValue()["values"].ArrayValue() {
-			values = append(values, value.StringValue())
-		}
-		return name, values
 	}
-	return "", nil
+	return true
 }
 
 func (n *Network) subnetsWith(filters resource.PropertyValue) []any {
-	tag, _ := filterValues(filters, "tag:")
 	ids := []any{}
 	for _, subnet := range n.All() {
-		public := subnet.Public || subnet.Main && n.MainIsPublic
-		if tag == "" || !n.Untagged && public == (tag == "tag:kubernetes.io/role/elb") {
+		have := map[string]string{"vpc-id": n.vpcOf(subnet.ID)}
+		switch public := subnet.Public || subnet.Main && n.MainIsPublic; {
+		case n.Untagged:
+		case public:
+			have["tag:kubernetes.io/role/elb"] = n.SubnetTag
+		default:
+			have["tag:kubernetes.io/role/internal-elb"] = n.SubnetTag
+		}
+		if matches(filters, have) {
 			ids = append(ids, subnet.ID)
 		}
 	}
@@ -151,10 +161,9 @@ func (n *Network) subnetsWith(filters resource.PropertyValue) []any {
 }
 
 func (n *Network) nodesWith(filters resource.PropertyValue) []any {
-	name, groups := filterValues(filters, "instance.group-id")
 	ids := []any{}
 	for i, group := range n.NodeGroups {
-		if name == "" || slices.Contains(groups, group) {
+		if matches(filters, map[string]string{"instance.group-id": group, "tag:kubernetes.io/cluster/" + n.lookedUp: n.NodeTag}) {
 			ids = append(ids, fmt.Sprintf("i-%d", i))
 		}
 	}
@@ -168,11 +177,15 @@ func (n *Network) cluster(name string) fields {
 	for _, subnet := range n.Subnets {
 		ids = append(ids, subnet.ID)
 	}
+	authorities := []any{fields{"data": "Y2VydGlmaWNhdGU="}}
+	if n.New {
+		authorities = nil
+	}
 	return fields{
 		"name": name, "arn": arn("eks", "cluster/"+name), "endpoint": "https://" + name + ".eks.amazonaws.com", "status": cmp.Or(n.Status, "ACTIVE"),
 		"version": cmp.Or(n.Version, "1.35"), "computeConfigs": []any{fields{"enabled": n.AutoMode}},
 		"kubernetesNetworkConfigs": []any{fields{"ipFamily": "ipv4", "elasticLoadBalancings": []any{fields{"enabled": n.AutoMode}}}},
-		"certificateAuthorities":   []any{fields{"data": "Y2VydGlmaWNhdGU="}},
+		"certificateAuthorities":   authorities,
 		"vpcConfig":                fields{"vpcId": n.VPC, "subnetIds": ids, "clusterSecurityGroupId": ClusterSecurityGroup},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,6 +52,41 @@ esac`,
 		}, args...)
 		require.Error(t, err)
 		assert.Contains(t, said, want, "SNAPSHOT=%s", asked)
+	}
+}
+
+// What is left of a drill is a copy of the data.
+func TestDrillPassesWithTheWantedRowsAloneAndLeavesNothing(t *testing.T) {
+	const gone = "exit 254"
+	for _, c := range []struct{ rows, instance, want string }{
+		{`{"table": "orders", "rows": 1000}`, gone, "# Restore drill of prod: passed"},
+		{`{"table": "orders", "rows": 999}`, gone, "orders has 999 rows, want 1000"},
+		{`{"table": "items", "rows": 5}`, gone, "orders has no rows, want 1000"},
+		{`{"table": "orders", "rows": 1000}`, "exit 0", "aws rds delete-db-instance --db-instance-identifier shop-prod-drill-database --skip-final-snapshot"},
+	} {
+		t.Chdir(t.TempDir())
+		require.NoError(t, os.WriteFile("Pulumi.prod.yaml", []byte("config: {}\n"), 0o600))
+		said, err := run(t, "drill", []string{"REPORT=report.md"}, map[string]string{
+			"pulumi": `case "$*" in
+"config get --stack prod aws:region") echo eu-west-1 ;;
+"stack output databaseIdentifier --stack prod") echo shop-prod-database ;;
+"config get --stack prod drill:rows") echo '{"orders": 1000}' ;;
+"stack output namespace --stack prod-drill") echo shop ;;
+"stack export --stack prod-drill") exit 1 ;;
+esac`,
+			"aws": `case "$*" in
+*describe-db-snapshots*) echo '{"DBSnapshots": [{"DBSnapshotIdentifier": "s", "SnapshotCreateTime": "2026-01-01T02:00:00+00:00", "Status": "available"}]}' ;;
+*describe-db-instances*) ` + c.instance + ` ;;
+esac`,
+			"kubectl": `case "$*" in
+*--dry-run=client*) echo '{"spec": {"template": {"spec": {"containers": [{}]}}}}' ;;
+"get --namespace shop job/psql-drill"*) echo '{"status": {"conditions": [{"status": "True", "type": "Complete"}]}}' ;;
+logs*) echo '` + c.rows + `' ;;
+*) cat >/dev/null ;;
+esac`,
+		}, "prod")
+		assert.Equal(t, strings.HasSuffix(c.want, ": passed"), err == nil, said)
+		assert.Contains(t, said, c.want)
 	}
 }
 

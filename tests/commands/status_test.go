@@ -51,6 +51,7 @@ func onAWS(url string) map[string]string {
 	items := strings.Join([]string{
 		deployment("backend", "ghcr.io/acme/backend:2"+digest, `"reason": "NewReplicaSetAvailable", "lastUpdateTime": "`+rolled+`"`),
 		deployment("worker-mailer", "ghcr.io/acme/backend:2", `"reason": "ReplicaSetUpdated", "lastUpdateTime": "`+rolled+`"`),
+		deployment("worker-bot", "ghcr.io/acme/bot:3", `"reason": "ProgressDeadlineExceeded", "lastUpdateTime": "`+rolled+`"`),
 		pod("backend", 2), pod("backend", 1), pod("worker-mailer", 0),
 	}, ",")
 	return map[string]string{
@@ -84,12 +85,14 @@ func TestStatusOfAStackOnAWSIsOneScreen(t *testing.T) {
 		"tier           pods    restarts  last rollout  image",
 		"backend        1 of 2  3         3 h ago       ghcr.io/acme/backend:2@sha256:0123456789ab…",
 		"worker-mailer  1 of 2  0         under way     ghcr.io/acme/backend:2",
+		"worker-bot     1 of 2  0         failed        ghcr.io/acme/bot:3",
 		`database     shop-database, available, db.t4g.small, PostgreSQL 17.4, 20 GiB, Multi-AZ, parameters: pending-reboot, pending: {"DBInstanceClass":"db.t4g.medium"}`,
 		"alarms       1 ALARM, 2 OK",
 		"             cpu-1: Threshold Crossed",
 	} {
 		assert.Contains(t, lines, want)
 	}
+	assert.NotContains(t, said, "lag-1", "an alarm that doesn't ring has no line")
 	ends := site.Certificate().NotAfter
 	left := int(time.Until(ends).Hours() / 24)
 	assert.Contains(t, lines, fmt.Sprintf("certificate  %d days left, until %s", left, ends.UTC().Format(time.DateOnly)))
@@ -106,6 +109,7 @@ func TestStatusIsAlsoJSON(t *testing.T) {
 		"tiers": []any{
 			map[string]any{"name": "backend", "ready": 1.0, "pods": 2.0, "restarts": 3.0, "image": "ghcr.io/acme/backend:2@sha256:" + strings.Repeat("0123456789abcdef", 4)},
 			map[string]any{"name": "worker-mailer", "ready": 1.0, "pods": 2.0, "restarts": 0.0, "image": "ghcr.io/acme/backend:2", "rollout": map[string]any{"state": "under way"}},
+			map[string]any{"name": "worker-bot", "ready": 1.0, "pods": 2.0, "restarts": 0.0, "image": "ghcr.io/acme/bot:3", "rollout": map[string]any{"state": "failed"}},
 		},
 		"database": map[string]any{
 			"identifier": "shop-database", "status": "available", "class": "db.t4g.small", "version": "17.4", "storageGiB": 20.0, "multiAz": true,

@@ -178,7 +178,7 @@ func rotatesLazily(t *testing.T, s *testStack) {
 	if left := pods(t, s.name, "backend"); len(started(left, oldPods)) != len(left) {
 		t.Errorf("of the old pods %v some are left: %v", oldPods, left)
 	}
-	if out, err := psqlTo(s.instances(t)[0].Address, "shop", old.user, old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
+	if out, err := psqlTo(s.instances(t)[0].Address+":5432", "shop", "verify-full", old.user, old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
 		t.Errorf("the old login: %v: %s, want it locked", err, out)
 	}
 }

@@ -55,7 +55,7 @@ func TestSlowInterruptedRotationServesOn(t *testing.T) {
 	if now := loginOf(t, s); now.user != "threetier_b" {
 		t.Errorf("the app's login is %s", now.user)
 	}
-	if out, err := psqlTo(s.instances(t)[0].Address, "shop", "threetier_a", old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
+	if out, err := psqlTo(s.instances(t)[0].Address+":5432", "shop", "verify-full", "threetier_a", old.password, "select 1"); err == nil || !strings.Contains(out, "is not permitted to log in") {
 		t.Errorf("the old login: %v: %s, want it locked", err, out)
 	}
 	s.upChangesNothing(t)

@@ -302,13 +302,15 @@ func administratorsPassword(t *testing.T, stack string) string {
 
 // psqlAt is psql with an address, a user and a password that the test chooses.
 func psqlAt(address, user, password, sql string) (string, error) {
-	return psqlTo(address, "app", user, password, sql)
+	return psqlTo(address+":5433", "app", "verify-full", user, password, sql)
 }
 
-func psqlTo(address, database, user, password, sql string) (string, error) {
+// psqlTo runs inside the node.
+func psqlTo(endpoint, database, sslmode, user, password, sql string) (string, error) {
+	host, port, _ := strings.Cut(endpoint, ":")
 	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
-		fmt.Sprintf("host=%s port=%d dbname=%s user=%s sslmode=verify-full sslrootcert=%s connect_timeout=5",
-			address, map[string]int{"app": 5433, "shop": 5432}[database], database, user, filepath.Join(home, "account", "ca.pem")), "--command", sql)
+		fmt.Sprintf("host=%s port=%s dbname=%s user=%s sslmode=%s sslrootcert=%s connect_timeout=5",
+			host, port, database, user, sslmode, filepath.Join(home, "account", "ca.pem")), "--command", sql)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
 	out, err := cmd.CombinedOutput()

@@ -273,13 +273,5 @@ func output(t *testing.T, stack, name string) string {
 func psql(t *testing.T, stack, sslmode, sql string) (string, error) {
 	t.Helper()
 	user, password := login(t, stack)
-	endpoint := strings.Split(output(t, stack, "databaseEndpoint"), ":")
-	ca := filepath.Join(home, "account", "ca.pem")
-	cmd := exec.Command(".local/bin/local", "exec", "--", "psql", "--no-psqlrc", "--tuples-only", "--no-align",
-		fmt.Sprintf("host=%s port=%s dbname=app user=%s sslmode=%s sslrootcert=%s connect_timeout=5", endpoint[0], endpoint[1], user, sslmode, ca),
-		"--command", sql)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+password)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
+	return psqlTo(output(t, stack, "databaseEndpoint"), "app", sslmode, user, password, sql)
 }

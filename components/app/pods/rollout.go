@@ -44,7 +44,8 @@ const rolloutAnnotation = "threetier/rollout"
 
 // awaitRollout waits for a Deployment a second time. The provider takes the status that it sees first for that of the
 // new pods, even where Kubernetes hasn't looked at the change yet: then it says that the rollout is complete, and one
-// that fails would pass. By the time that this annotation is written, Kubernetes has.
+// that fails would pass. A patch is a second resource over the same Deployment, for which the provider waits alike: it
+// writes one annotation after the Deployment's own change, and by then Kubernetes has looked.
 func (t Set) awaitRollout(ctx *pulumi.Context, parent pulumi.Resource, deployment *appsv1.Deployment, spec appsv1.DeploymentSpecArgs) (*appsv1.DeploymentPatch, error) {
 	of := pulumi.JSONMarshal(spec.Template).ApplyT(func(template string) string {
 		return fmt.Sprintf("%x", sha256.Sum256([]byte(template)))[:16]
