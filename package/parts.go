@@ -67,7 +67,8 @@ func part[A any, C pulumi.ComponentResource](token, doc string, rows func(*A) ke
 			args, region := new(A), ""
 			regionKey, table := settings.RegionKey(&region), rows(args)
 			ps := append(settings.Config(ctx).Read(regionKey), keys.Table{regionKey}.Problems()...)
-			ps = append(ps, keys.Object(name, table).Doc(doc).ReadInput(keys.Input{Value: property.New(values), Output: outputs.ToMapOutput()}, table.Secrets())...)
+			object := keys.Object(name, table).Doc(doc)
+			ps = append(ps, object.ReadInput(keys.Input{Value: property.New(values), Output: outputs.ToMapOutput()}, keys.Table{object}.Secrets())...)
 			if region != "" {
 				ps = append(ps, settings.Without(complete(args, region).Under(name), ps)...)
 			}

@@ -86,7 +86,7 @@ func TestEveryMistakeInThePartsInputsIsALineOfOneErrorInTheProgramsWords(t *test
 	said := strings.Join(lines, "\n")
 	for _, line := range []string{
 		"shop.storageGiB is 5, want 20 to 65536", "shop.prot is 1, want one of the keys lifecycle, ", "shop.lifecycle is missing, want ",
-		"shop.network.vpcId is missing, want the id of a VPC", "shop.engineVersion is [secret], want no secret value here: only password are kept secret",
+		"shop.network.vpcId is missing, want the id of a VPC", "shop.engineVersion is [secret], want no secret value here: only shop.password are kept secret",
 		"shop.port is not known in this preview, want a value that is known ",
 	} {
 		assert.Contains(t, said, line)
