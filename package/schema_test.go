@@ -65,6 +65,7 @@ func TestAPartsSchemaHasTheKeysThatItHasInAStack(t *testing.T) {
 		assert.NotEmpty(t, alone.at("properties"), part)
 		for name, output := range alone.at("properties") {
 			assert.NotEmpty(t, output.(map[string]any)["type"], name)
+			assert.NotEmpty(t, output.(map[string]any)["description"], name)
 		}
 	}
 	assert.ElementsMatch(t, []any{"lifecycle", "network"}, pack.at("resources").at("threetier:index:Database")["requiredInputs"])

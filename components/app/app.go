@@ -143,12 +143,9 @@ func (args AppArgs) routeProblems() problems.List {
 type App struct {
 	pulumi.ResourceState
 
-	// URL is where a browser finds the app.
-	URL pulumi.StringOutput `pulumi:"url"`
-	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
-	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
-	// Namespace is the namespace's name.
-	Namespace pulumi.StringOutput `pulumi:"namespace"`
+	URL          pulumi.StringOutput `pulumi:"url" doc:"Where a browser finds the app."`
+	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer" doc:"The load balancer's DNS name, or its address where it has no name."`
+	Namespace    pulumi.StringOutput `pulumi:"namespace" doc:"The namespace's name."`
 
 	// Tiers are the Deployments, nginx first, as a request meets them.
 	Tiers []pods.Tier
