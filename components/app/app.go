@@ -84,7 +84,7 @@ type Wiring struct {
 	Owner pulumi.StringInput
 	// EKS is the cluster, where it is one. Required with permissions.
 	EKS EKSArgs
-	// Database is where the backend keeps its data. Required.
+	// Database is where the backend keeps its data. Default: the program doesn't know.
 	Database database.Connection
 	// PreviewOf is the namespace of the stack whose nginx leads to this one. Default: the app has a load balancer of its own.
 	PreviewOf string
