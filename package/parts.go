@@ -9,6 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi/provider"
 
+	"threetier/components/app"
 	"threetier/components/database"
 	"threetier/components/domain"
 	"threetier/internal/keys"
@@ -38,13 +39,21 @@ func components() []component {
 		part(database.DatabaseType, "The Amazon RDS PostgreSQL instance of a stack, with its network access, alarms and logs. "+
 			"Its one login is the administrator: your program makes those of the app.",
 			databaseKeys,
-			func(args *database.DatabaseArgs, region string) problems.List {
+			func(_ *pulumi.Context, name string, args *database.DatabaseArgs, region string) problems.List {
 				args.Region = region
-				return append(args.Complete(), args.Network.Problems().Under("network")...)
+				return append(args.Complete(), args.Network.Problems().Under("network")...).Under(name)
 			}, database.NewDatabase),
 		part(domain.DomainType, "The ACM certificates of public names. Without zone, certificateArns are empty until validationRecords are made and an up finds them.",
 			(*domain.DomainArgs).Keys,
-			func(args *domain.DomainArgs, _ string) problems.List { return args.Complete() }, domain.NewDomain),
+			func(_ *pulumi.Context, name string, args *domain.DomainArgs, _ string) problems.List {
+				return args.Complete().Under(name)
+			}, domain.NewDomain),
+		part(app.AppType, "What runs in the Kubernetes cluster of a stack: backend, frontend, workers, jobs and NGINX.",
+			(*settings.App).Keys,
+			func(ctx *pulumi.Context, name string, args *settings.App, region string) problems.List {
+				args.Region = region
+				return args.Complete(ctx, name)
+			}, stack.NewApp),
 	}
 }
 
@@ -57,7 +66,7 @@ func databaseKeys(args *database.DatabaseArgs) keys.Table {
 }
 
 // part is a component that takes the rows of its args.
-func part[A any, C pulumi.ComponentResource](token, doc string, rows func(*A) keys.Table, complete func(*A, string) problems.List,
+func part[A any, C pulumi.ComponentResource](token, doc string, rows func(*A) keys.Table, complete func(*pulumi.Context, string, *A, string) problems.List,
 	create func(*pulumi.Context, string, *A, ...pulumi.ResourceOption) (C, error),
 ) component {
 	return component{
@@ -67,9 +76,10 @@ func part[A any, C pulumi.ComponentResource](token, doc string, rows func(*A) ke
 			args, region := new(A), ""
 			regionKey, table := settings.RegionKey(&region), rows(args)
 			ps := append(settings.Config(ctx).Read(regionKey), keys.Table{regionKey}.Problems()...)
-			ps = append(ps, keys.Object(name, table).Doc(doc).ReadInput(keys.Input{Value: property.New(values), Output: outputs.ToMapOutput()}, table.Secrets())...)
+			object := keys.Object(name, table).Doc(doc)
+			ps = append(ps, object.ReadInput(keys.Input{Value: property.New(values), Output: outputs}, keys.Table{object}.Secrets())...)
 			if region != "" {
-				ps = append(ps, settings.Without(complete(args, region).Under(name), ps)...)
+				ps = append(ps, settings.Without(complete(ctx, name, args, region), ps)...)
 			}
 			if len(ps) > 0 {
 				return nil, fmt.Errorf("what is given to %s %s can't be used:\n%w", token, name, ps.Err())
@@ -86,7 +96,7 @@ func part[A any, C pulumi.ComponentResource](token, doc string, rows func(*A) ke
 func newStack(ctx *pulumi.Context, name string, values property.Map, outputs pulumi.Map, option pulumi.ResourceOption) (*provider.ConstructResult, error) {
 	inputs := map[string]keys.Input{}
 	for key, value := range values.All {
-		inputs[key] = keys.Input{Value: value, Output: outputs[key].(pulumi.Output)}
+		inputs[key] = keys.Input{Value: value, Output: outputs[key]}
 	}
 	made, err := stack.NewComponent(ctx, name, inputs, option)
 	if err != nil {

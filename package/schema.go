@@ -56,7 +56,9 @@ func tagged(made reflect.Type) (properties keys.Schema, always []string) {
 	properties = keys.Schema{}
 	for i := range made.NumField() {
 		if output := made.Field(i).Tag.Get("pulumi"); output != "" {
-			properties[output] = typeOf(reflect.Zero(made.Field(i).Type).Interface().(pulumi.Output).ElementType())
+			property := typeOf(reflect.Zero(made.Field(i).Type).Interface().(pulumi.Output).ElementType())
+			property["description"] = made.Field(i).Tag.Get("doc")
+			properties[output] = property
 			always = append(always, output)
 		}
 	}

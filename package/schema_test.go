@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"threetier/components/app"
+	"threetier/components/database"
 	"threetier/gate/project"
 	"threetier/internal/stack"
 )
@@ -65,8 +67,33 @@ func TestAPartsSchemaHasTheKeysThatItHasInAStack(t *testing.T) {
 		assert.NotEmpty(t, alone.at("properties"), part)
 		for name, output := range alone.at("properties") {
 			assert.NotEmpty(t, output.(map[string]any)["type"], name)
+			assert.NotEmpty(t, output.(map[string]any)["description"], name)
 		}
 	}
+	web, inStack := pack.at("resources").at(app.AppType).at("inputProperties"), pack.at("resources").at(stack.ComponentType).at("inputProperties")
+	asOfApp := func(of any) string { return strings.ReplaceAll(inJSON(t, of), stack.ComponentType, app.AppType) }
+	for name, input := range inStack {
+		switch name {
+		case "alarms", "allow":
+			assert.NotContains(t, web, name)
+		case "database", "domain": // of which it has outputs
+			assert.Contains(t, web, name)
+		default:
+			assert.Equal(t, asOfApp(input), inJSON(t, web[name]), name)
+		}
+	}
+	assert.Len(t, web, len(inStack)-2)
+	for token, of := range pack.at("types") {
+		name, isApps := strings.CutPrefix(token, app.AppType)
+		if isApps && name != "Database" && name != "Domain" {
+			assert.Equal(t, asOfApp(pack.at("types")[stack.ComponentType+name]), inJSON(t, of), token)
+		}
+	}
+	data := pack.at("types").at(app.AppType + "Database").at("properties")
+	for _, name := range databaseOutputs {
+		assert.Equal(t, pack.at("resources").at(database.DatabaseType).at("properties").at(name)["type"], data.at(name)["type"], name)
+	}
+	assert.Len(t, data, len(databaseOutputs)+2, "and extensions and clientImage")
 	assert.ElementsMatch(t, []any{"lifecycle", "network"}, pack.at("resources").at("threetier:index:Database")["requiredInputs"])
 	assert.ElementsMatch(t, []any{"vpcId", "subnetIds", "clientSecurityGroupIds"}, pack.at("types").at("threetier:index:DatabaseNetwork")["required"])
 }
@@ -149,12 +176,13 @@ func TestThePackagesSchemaSaysWhatIsASecret(t *testing.T) {
 	for token := range pack.at("types") {
 		for name := range pack.at("types").at(token).at("properties") {
 			if pack.at("types").at(token).at("properties").at(name)["secret"] == true {
-				secrets = append(secrets, strings.TrimPrefix(token, stack.ComponentType)+"."+name)
+				secrets = append(secrets, strings.Replace(strings.TrimPrefix(token, stack.ComponentType), app.AppType, "App", 1)+"."+name)
 			}
 		}
 	}
 	assert.ElementsMatch(t, []string{
-		"threetier:index:Database.password",
+		"threetier:index:Database.password", "AppDatabase.password", "AppDatabase.appPassword", "AppDatabase.migrationPassword",
+		"AppCluster.kubeconfig", "AppBackend.secretEnv", "AppFrontend.secretEnv", "AppBackend.secretFiles", "AppFrontend.secretFiles", "AppWorkers.secretEnv", "AppJobs.secretEnv", "AppRegistry.password",
 		"Cluster.kubeconfig", "Database.password", "Backend.secretEnv", "Frontend.secretEnv", "Backend.secretFiles", "Frontend.secretFiles", "Workers.secretEnv", "Jobs.secretEnv", "Registry.password",
 	}, secrets)
 }

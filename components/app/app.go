@@ -84,7 +84,7 @@ type Wiring struct {
 	Owner pulumi.StringInput
 	// EKS is the cluster, where it is one. Required with permissions.
 	EKS EKSArgs
-	// Database is where the backend keeps its data. Required.
+	// Database is where the backend keeps its data. Default: the program doesn't know.
 	Database database.Connection
 	// PreviewOf is the namespace of the stack whose nginx leads to this one. Default: the app has a load balancer of its own.
 	PreviewOf string
@@ -143,12 +143,9 @@ func (args AppArgs) routeProblems() problems.List {
 type App struct {
 	pulumi.ResourceState
 
-	// URL is where a browser finds the app.
-	URL pulumi.StringOutput `pulumi:"url"`
-	// LoadBalancer is the load balancer's DNS name, or its address where it has no name.
-	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer"`
-	// Namespace is the namespace's name.
-	Namespace pulumi.StringOutput `pulumi:"namespace"`
+	URL          pulumi.StringOutput `pulumi:"url" doc:"Where a browser finds the app."`
+	LoadBalancer pulumi.StringOutput `pulumi:"loadBalancer" doc:"The load balancer's DNS name, or its address where it has no name."`
+	Namespace    pulumi.StringOutput `pulumi:"namespace" doc:"The namespace's name."`
 
 	// Tiers are the Deployments, nginx first, as a request meets them.
 	Tiers []pods.Tier

@@ -77,10 +77,14 @@ func checkConnection(c database.Connection) error {
 		{"host", c.Host}, {"port", c.Port}, {"name", c.Name}, {"username", c.Username},
 		{"password", c.Password}, {"CA bundle", c.CABundle},
 	}
+	var missing []string
 	for _, g := range given {
 		if g.value == nil {
-			return fmt.Errorf("the database connection has no %s", g.field)
+			missing = append(missing, g.field)
 		}
+	}
+	if len(missing) > 0 && len(missing) < len(given) {
+		return fmt.Errorf("the database connection has no %s", missing[0])
 	}
 	return nil
 }
@@ -124,6 +128,9 @@ func fillTemplate(template string, parts map[string]any) string {
 // useDatabase gives the workload the filled-in templates. Values that hold the password go into one Secret, with the CA
 // bundle beside them: a change of either rolls the pods.
 func (w *workload) useDatabase(ctx *pulumi.Context, parent pulumi.Resource, suffix string, connection database.Connection, templates map[string]string, opts ...pulumi.ResourceOption) error {
+	if connection.None() {
+		return nil
+	}
 	env, secretName, err := databaseEnv(ctx, parent, w.Set, suffix, connection, templates, opts...)
 	if err != nil {
 		return err

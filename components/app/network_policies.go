@@ -37,7 +37,10 @@ type networkPolicy struct {
 func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs, to Wiring) ([]pulumi.Resource, error) {
 	connection, dns := to.Database, toDNS(to.EKS.Networks)
 	backendPorts := args.Backend.policyPorts()
-	toDatabase := egress(blocks(slices.Concat(private, connection.Networks)...), connection.Port)
+	toDatabase := networkingv1.NetworkPolicyEgressRuleArray{dns}
+	if !connection.None() {
+		toDatabase = networkingv1.NetworkPolicyEgressRuleArray{egress(blocks(slices.Concat(private, connection.Networks)...), connection.Port), dns}
+	}
 	toUpstreams := networkingv1.NetworkPolicyEgressRuleArray{egress(tierPeer(backendLabel), backendPorts...)}
 	var frontend []networkPolicy
 	if args.Frontend != nil {
@@ -58,13 +61,12 @@ func newNetworkPolicies(ctx *pulumi.Context, app *App, name string, args AppArgs
 		{"nginx-in", pods.Selector(nginx.Label), networkingv1.NetworkPolicyIngressRuleArray{ingress(clients, args.Nginx.PodPorts()...)}, nil},
 		{"nginx-out", pods.Selector(nginx.Label), nil, append(toUpstreams, dns)},
 		{"backend-in", pods.Selector(backendLabel), networkingv1.NetworkPolicyIngressRuleArray{ingress(backendClients(args), backendPorts...)}, nil},
-		{"backend-out", backendSelector(args.processLabels(true)), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}},
-		{"migration-out", pods.Selector(migrationLabel), nil, networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}},
+		{"backend-out", backendSelector(args.processLabels(true)), nil, toDatabase},
+		{"migration-out", pods.Selector(migrationLabel), nil, toDatabase},
 		{"deny", args.ownPods(), nil, nil},
 	}, frontend...)
 	if connection.Roles != nil {
-		out := networkingv1.NetworkPolicyEgressRuleArray{toDatabase, dns}
-		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, out}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, out})
+		policies = append(policies, networkPolicy{"roles-out", pods.Selector(logins.Label), nil, toDatabase}, networkPolicy{"psql-out", pods.Selector(logins.PsqlName), nil, toDatabase})
 	}
 	var created []pulumi.Resource
 	for _, p := range slices.Concat(policies, egressPolicies(args, to.EKS.Networks), ingressPolicies(args), identityPolicies(args)) {

@@ -26,18 +26,17 @@ type Connection struct {
 
 // Connection is how a client reaches this d.
 func (d *Database) Connection() Connection {
-	return Connection{
-		Host:       d.Address,
-		ReaderHost: d.ReaderAddress,
-		Port:       d.Port,
-		Name:       d.Name,
-		Username:   d.app.Username,
-		Password:   d.app.Password,
-		CABundle:   d.CABundle,
-		Networks:   d.networks,
-		Roles:      d.roles,
-	}
+	connection := Given{
+		Address: d.Address, ReaderAddress: d.ReaderAddress, Port: d.Port, Name: d.Name, CABundle: d.CABundle,
+		Username: d.Username, Password: d.Password, AppPassword: d.AppPassword, MigrationPassword: d.MigrationPassword,
+		PasswordVersion: d.args.PasswordVersion, ResourceID: d.ResourceID, Extensions: d.args.Extensions,
+	}.Connection()
+	connection.Networks, connection.Roles.Previews = d.networks, d.previews
+	return connection
 }
+
+// None tells that there is no database.
+func (c Connection) None() bool { return c.Host == nil }
 
 // As is the connection of another login.
 func (c Connection) As(login Login) Connection {

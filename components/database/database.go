@@ -19,26 +19,20 @@ const DatabaseType = "threetier:index:Database"
 type Database struct {
 	pulumi.ResourceState
 
-	// Address is the host name, without the port.
-	Address pulumi.StringOutput `pulumi:"address"`
-	// ReaderAddress is the host name for reads that may lag: the first read replica's, or Address where there is none.
-	ReaderAddress pulumi.StringOutput `pulumi:"readerAddress"`
-	// Port is the TCP port of Address and ReaderAddress.
-	Port pulumi.IntOutput `pulumi:"port"`
-	// Name is the database's name inside the instance.
-	Name pulumi.StringOutput `pulumi:"name"`
-	// Username is the administrator's name.
-	Username pulumi.StringOutput `pulumi:"username"`
-	// Password is the administrator's password, a secret.
-	Password pulumi.StringOutput `pulumi:"password"`
-	// CABundle are the certificates, as PEM, that the instance's certificate is verified with.
-	CABundle pulumi.StringOutput `pulumi:"caBundle"`
-	// SecurityGroupID is the security group that lets clients in.
-	SecurityGroupID pulumi.IDOutput `pulumi:"securityGroupId"`
-	// Identifier is the instance's name in the RDS console, its metrics and its log groups.
-	Identifier pulumi.StringOutput `pulumi:"identifier"`
-	// ARN is the instance's Amazon resource name.
-	ARN pulumi.StringOutput `pulumi:"arn"`
+	Address           pulumi.StringOutput `pulumi:"address" doc:"The host name, without the port."`
+	ReaderAddress     pulumi.StringOutput `pulumi:"readerAddress" doc:"The host name for reads that may lag: the first read replica's, or address where there is none."`
+	Port              pulumi.IntOutput    `pulumi:"port" doc:"The TCP port of address and readerAddress."`
+	Name              pulumi.StringOutput `pulumi:"name" doc:"The database's name inside the instance."`
+	Username          pulumi.StringOutput `pulumi:"username" doc:"The administrator's name."`
+	Password          pulumi.StringOutput `pulumi:"password" doc:"The administrator's password, a secret."`
+	AppPassword       pulumi.StringOutput `pulumi:"appPassword" doc:"The password that is kept for the app's login, a secret."`
+	MigrationPassword pulumi.StringOutput `pulumi:"migrationPassword" doc:"The password that is kept for the logins that act as the owner of the database, a secret."`
+	PasswordVersion   pulumi.IntOutput    `pulumi:"passwordVersion" doc:"The number of the generated passwords."`
+	CABundle          pulumi.StringOutput `pulumi:"caBundle" doc:"The certificates, as PEM, that the instance's certificate is verified with."`
+	SecurityGroupID   pulumi.IDOutput     `pulumi:"securityGroupId" doc:"The security group that lets clients in."`
+	Identifier        pulumi.StringOutput `pulumi:"identifier" doc:"The instance's name in the RDS console, its metrics and its log groups."`
+	ResourceID        pulumi.StringOutput `pulumi:"resourceId" doc:"The instance's name that no other instance ever has."`
+	ARN               pulumi.StringOutput `pulumi:"arn" doc:"The instance's Amazon resource name."`
 
 	// Ready are the resources that a client needs before it can connect: instances and ingress rules. To depend on
 	// them is safer than to depend on the component, whose children the Go SDK only gets to know one after the other.
@@ -46,8 +40,8 @@ type Database struct {
 	// Alarms are the ARNs of its alarms.
 	Alarms pulumi.StringArray
 
-	app      Login
-	roles    *Roles
+	args     DatabaseArgs
+	previews *Login
 	networks []string
 }
 
@@ -115,13 +109,18 @@ func (d *Database) set(parts *builder) {
 	d.Name = instance.DbName
 	d.Username = instance.Username
 	d.Password = parts.password
+	d.AppPassword, d.MigrationPassword = parts.appPassword, parts.migrationPassword
+	d.PasswordVersion = pulumi.Int(parts.args.PasswordVersion).ToIntOutput()
 	d.CABundle = pulumi.String(parts.caBundle).ToStringOutput()
 	d.SecurityGroupID = parts.securityGroup.ID()
 	d.Identifier = instance.Identifier
+	d.ResourceID = instance.ResourceId
 	d.ARN = instance.Arn
 	d.Alarms = parts.alarms
-	d.app, d.roles = parts.logins()
-	d.networks = parts.networks
+	d.args, d.networks = parts.args, parts.networks
+	if parts.args.Previews {
+		d.previews = &Login{Username: pulumi.String(PreviewsLogin), Password: parts.previewsPassword}
+	}
 	d.Ready = append(slices.Clone(parts.before), instance)
 	for _, replica := range parts.replicas {
 		d.Ready = append(d.Ready, replica)

@@ -96,7 +96,7 @@ func (args *DatabaseArgs) accessKeys() keys.Table {
 			Match(`^[!#-.0-?A-~]{8,128}$`, `8 to 128 printable ASCII characters without space, /, @ and "`). // from ! to ~, without ", / and @
 			Hidden().Otherwise("generated").Example("{secure: …}").
 			Doc("Your own password of the administrator instead of the generated one."),
-		keys.Number("passwordVersion", &args.PasswordVersion).Between(1, 1_000_000).Default(1).Example("2").
+		passwordVersionKey(&args.PasswordVersion).Default(1).Example("2").
 			Doc("Number of the generated passwords. The next number generates new ones, for every login."),
 	}
 }
@@ -106,8 +106,7 @@ func (args *DatabaseArgs) dataKeys() keys.Table {
 		keys.TextMap("parameters", &args.Parameters).ShownAs(parameterConstraint).Example(`{log_min_duration_statement: "500"}`).
 			Doc("PostgreSQL settings. Static settings take effect at the next restart. rds.force_ssl is always 1. By default, " +
 				"client_connection_check_interval and tcp_keepalives_* end the statements of a client that is gone, within 30 seconds; 0 leaves one of them to RDS."),
-		keys.Texts("extensions", &args.Extensions).Each(extension).Once("each extension once").Example("[pgcrypto, vector]").
-			Doc("PostgreSQL extensions. The administrator creates them before the migration."),
+		extensionsKey(&args.Extensions),
 		keys.Number("readReplicas", &args.ReadReplicas).Between(0, maxReplicas).Example("1").
 			Doc("Number of read replicas. {readerHost} in databaseEnv is the first one."),
 		// RDS's own have one prefix, those of AWS Backup another.
@@ -129,6 +128,15 @@ func (args *DatabaseArgs) dataKeys() keys.Table {
 		keys.Object("network", args.Network.Keys()).
 			Doc("The network of the database. All its keys are required with a kubeconfig."),
 	}
+}
+
+func passwordVersionKey(into *int) *keys.NumberRow {
+	return keys.Number("passwordVersion", into).Between(1, 1_000_000)
+}
+
+func extensionsKey(into *[]string) *keys.Key {
+	return keys.Texts("extensions", into).Each(extension).Once("each extension once").Example("[pgcrypto, vector]").
+		Doc("PostgreSQL extensions. The administrator creates them before the migration.")
 }
 
 // TopicKey is that of the database's alarms and events, below threetier:alarms.

@@ -72,22 +72,3 @@ func logins(passwordVersion int) (app, owner string, resting []string) {
 	}
 	return loginB, ownerB, []string{loginA, ownerA}
 }
-
-// logins are the app's, and what it is made with.
-func (b *builder) logins() (Login, *Roles) {
-	active, owner, resting := logins(b.args.PasswordVersion)
-	roles := &Roles{
-		Administrator:   Login{Username: b.primary.Username, Password: b.password},
-		Migration:       Login{Username: pulumi.String(MigrationLogin), Password: b.migrationPassword},
-		Owner:           owner,
-		App:             active,
-		Resting:         resting,
-		PasswordVersion: b.args.PasswordVersion,
-		Extensions:      b.args.Extensions,
-		Instance:        b.primary.ResourceId,
-	}
-	if b.args.Previews {
-		roles.Previews = &Login{Username: pulumi.String(PreviewsLogin), Password: b.previewsPassword}
-	}
-	return Login{Username: pulumi.String(active), Password: b.appPassword}, roles
-}

@@ -25,13 +25,9 @@ const validationTimeout = "30m"
 type Domain struct {
 	pulumi.ResourceState
 
-	// Name is the app's own name.
-	Name pulumi.StringOutput `pulumi:"name"`
-	// CertificateARNs are the certificates that are issued, that of the app's own name first. Without that one there is
-	// none: the app is to be served by plain HTTP.
-	CertificateARNs pulumi.StringArrayOutput `pulumi:"certificateArns"`
-	// ValidationRecords are validations, for programs of other languages.
-	ValidationRecords pulumi.MapArrayOutput `pulumi:"validationRecords"`
+	Name              pulumi.StringOutput      `pulumi:"name" doc:"The app's own name."`
+	CertificateARNs   pulumi.StringArrayOutput `pulumi:"certificateArns" doc:"The certificates that are issued, that of the app's own name first. Without that one there is none: the app is to be served by plain HTTP."`
+	ValidationRecords pulumi.MapArrayOutput    `pulumi:"validationRecords" doc:"The records that prove to ACM whose the names are, in the order of the names."`
 
 	// Certificates are CertificateARNs, whose number is known without waiting.
 	Certificates []pulumi.StringInput

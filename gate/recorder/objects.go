@@ -19,7 +19,7 @@ func (r *Recording) RoundTrip(request *http.Request) (*http.Response, error) {
 	r.Reads = append(r.Reads, request.URL.Path)
 	// What is looked for comes before what is registered: resources register while the program goes on.
 	if slices.ContainsFunc(r.Resources, func(res Resource) bool {
-		return !strings.HasPrefix(res.Name, "cluster") && res.Type != "threetier:index:Stack" // which is only their parent
+		return !strings.Contains(res.URN, "threetier:index:Cluster") && res.Type != "threetier:index:Stack" // which is only their parent
 	}) {
 		r.mutex.Unlock()
 		return nil, fmt.Errorf("%s is read after %s", request.URL.Path, strings.Join(r.Names(), ", "))

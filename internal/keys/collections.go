@@ -167,6 +167,21 @@ func Texts(name string, into *[]string) *ListRow {
 	return l
 }
 
+// LateTexts is the row of a list of strings that may be another resource's.
+func LateTexts(name string, into *[]pulumi.StringInput) *row {
+	t := newRow(name, "list of strings")
+	t.key.waits, t.key.Default = true, "[]"
+	items := readList(into, "a list of strings", func(item *pulumi.StringInput) reading { return LateText("", item).key.read })
+	t.key.read = func(r *reader, path string, value any) {
+		if later, waits := value.(later); waits {
+			*into = []pulumi.StringInput{later.text} // how many there are isn't known yet
+			return
+		}
+		items(r, path, value)
+	}
+	return &t
+}
+
 // NumbersRow is the row of a list of whole numbers.
 type NumbersRow struct {
 	row

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -16,8 +17,8 @@ import (
 type Input struct {
 	// Value tells of each value inside whether it is secret, known, or another resource's.
 	property.Value
-	// Output waits for the resources that the value is from.
-	Output pulumi.Output
+	// Output waits for the resources that the value is from: a pulumi.Map of an object has one for each key.
+	Output pulumi.Input
 }
 
 // later is a value that a resource waits for.
@@ -38,30 +39,36 @@ func (k *Key) ReadInput(in Input, kept []string) problems.List {
 // settle is the input as in the stack config, with a later in the place of what a resource is to wait for: a secret, or what
 // another resource answers. It leaves out what can't be a secret, or isn't known although it decides what is registered.
 func (k *Key) settle(r *reader, path string, in Input) any {
-	inside := func(path string, k *Key, value property.Value) any {
+	inside := func(path string, k *Key, value property.Value, output pulumi.Input) any {
 		value = value.WithSecret(value.Secret() || in.Secret()).WithDependencies(append(value.Dependencies(), in.Dependencies()...))
-		return k.settle(r, path, Input{value, in.Output})
+		return k.settle(r, path, Input{value, output})
 	}
 	switch {
 	case in.IsNull():
 		return nil
 	case in.IsMap():
-		fields := map[string]any{}
+		fields, each := map[string]any{}, pulumi.Map{}
+		if all, isMap := in.Output.(pulumi.Map); isMap {
+			each = all
+		}
 		for name, field := range in.AsMap().AllStable {
-			fields[name] = inside(path+"."+name, k.below(name), field)
+			fields[name] = inside(path+"."+name, k.below(name), field, cmp.Or(each[name], in.Output))
 		}
 		return fields
 	case in.IsArray():
 		items := make([]any, in.AsArray().Len())
 		for i, item := range in.AsArray().All {
-			items[i] = inside(fmt.Sprintf("%s[%d]", path, i), k.below(""), item)
+			items[i] = inside(fmt.Sprintf("%s[%d]", path, i), k.below(""), item, in.Output)
 		}
 		return items
 	case in.Secret() && !k.Secret:
 		r.refuseSecret(path, later{})
 	case k.waits && (in.Secret() || in.IsComputed() || len(in.Dependencies()) > 0):
-		value := in.Value
-		return later{in.Output.ApplyT(func(any) string { return fmt.Sprint(written(value)) }).(pulumi.StringOutput)}
+		value, output := in.Value, pulumi.ToOutput(in.Output)
+		if !value.Secret() {
+			output = pulumi.Unsecret(output) // it is what stands beside the value that is secret
+		}
+		return later{output.ApplyT(func(any) string { return fmt.Sprint(written(value)) }).(pulumi.StringOutput)}
 	case in.IsComputed():
 		r.problems = append(r.problems, problems.Problem{
 			Path: path, Value: "not known in this preview", Want: "a value that is known before the stack's resources are registered",

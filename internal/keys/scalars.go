@@ -278,10 +278,10 @@ func (t *TextRow) Means(value string) *TextRow {
 	return t
 }
 
-// SecretText is the row of a string that becomes a secret output.
-func SecretText(name string, into *pulumi.StringInput) *row {
+// LateText is the row of a string that may be another resource's.
+func LateText(name string, into *pulumi.StringInput) *row {
 	s := newRow(name, "string")
-	s.key.Secret, s.key.Confidential, s.key.waits = true, true, true
+	s.key.waits = true
 	s.key.check = func(path string) problems.List {
 		if *into == nil {
 			return s.absent(path, "a string")
@@ -290,16 +290,52 @@ func SecretText(name string, into *pulumi.StringInput) *row {
 	}
 	s.key.read = func(r *reader, path string, value any) {
 		if later, waits := value.(later); waits {
-			*into = pulumi.ToSecret(later.text).(pulumi.StringOutput)
+			*into = later.text
 			return
 		}
 		if text, isText := asWritten(value); isText {
-			*into = secretString(text)
+			*into = pulumi.String(text)
 			return
 		}
 		r.refuseText(path, value)
 	}
 	return &s
+}
+
+// SecretText is LateText that becomes a secret output.
+func SecretText(name string, into *pulumi.StringInput) *row {
+	s := LateText(name, into)
+	s.key.Secret, s.key.Confidential = true, true
+	read := s.key.read
+	s.key.read = func(r *reader, path string, value any) {
+		if read(r, path, value); *into != nil {
+			*into = pulumi.ToSecret(*into).(pulumi.StringOutput)
+		}
+	}
+	return s
+}
+
+// LateNumber is the row of a whole number that may be another resource's.
+func LateNumber(name string, into *pulumi.IntInput) *row {
+	n := newRow(name, "integer")
+	n.key.waits = true
+	n.key.check = func(path string) problems.List {
+		if *into == nil {
+			return n.absent(path, "a whole number")
+		}
+		return nil
+	}
+	n.key.read = func(r *reader, path string, value any) {
+		if later, waits := value.(later); waits {
+			*into = later.text.ApplyT(strconv.Atoi).(pulumi.IntOutput)
+			return
+		}
+		Number(name, new(int)).key.read(r, path, value) // which refuses what is none
+		number, _ := value.(json.Number)
+		whole, _ := strconv.Atoi(number.String())
+		*into = pulumi.Int(whole)
+	}
+	return &n
 }
 
 // FlagRow is the row of true or false.

@@ -167,14 +167,19 @@ func (s *Settings) problems(source Source) problems.List {
 	}
 	if s.Cluster.Kubeconfig != nil {
 		ps = append(ps, s.Database.Network.Problems().Under("database.network")...)
-		if s.App.Backend.Permissions != nil {
-			ps = append(ps, problems.Problem{Path: "backend.permissions", Value: "given with cluster.kubeconfig", Want: "cluster.eks: only EKS hands out credentials"})
-		}
 	}
+	ps = append(ps, s.permissionsProblems()...)
 	for i, problem := range ps {
 		ps[i] = source.whole(problem)
 	}
 	return ps
+}
+
+func (s *Settings) permissionsProblems() problems.List {
+	if s.Cluster.Kubeconfig == nil || s.App.Backend.Permissions == nil {
+		return nil
+	}
+	return problems.List{{Path: "backend.permissions", Value: "given with cluster.kubeconfig", Want: "cluster.eks: only EKS hands out credentials"}}
 }
 
 func (s *Settings) domainProblems() problems.List {

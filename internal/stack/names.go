@@ -54,6 +54,11 @@ func checkNames(ctx *pulumi.Context, cluster *cluster.Cluster, config *settings.
 			Want: "its former name (pulumi stack rename), as its database is " + last.DatabaseIdentifier + ": another name would replace what is named after it",
 		}}.Err()
 	}
+	return checkTaken(ctx, cluster, config.App, last.Namespace)
+}
+
+// checkTaken refuses what the app would take over in the cluster, or another namespace than that of the last up.
+func checkTaken(ctx *pulumi.Context, cluster *cluster.Cluster, args app.AppArgs, namespace string) error {
 	reader, err := cluster.Reader(ctx.Context())
 	if err != nil || reader == nil {
 		return err
@@ -62,8 +67,8 @@ func checkNames(ctx *pulumi.Context, cluster *cluster.Cluster, config *settings.
 	if err != nil {
 		return err
 	}
-	taken, err := config.App.TakenNames(ctx.Context(), app.Before{
-		Find: reader.Find, Owner: owner, Namespace: last.Namespace, Project: ctx.Project(), Stack: ctx.Stack(),
+	taken, err := args.TakenNames(ctx.Context(), app.Before{
+		Find: reader.Find, Owner: owner, Namespace: namespace, Project: ctx.Project(), Stack: ctx.Stack(),
 	})
 	if err != nil {
 		return err
