@@ -65,6 +65,7 @@ exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"`
 // each has its own script alone.
 func keepsItsScripts(t *testing.T, s *testStack) {
 	const rate, pages, mostInThousand = 15, 2000, 1
+	s.set(t, "nginx", "limits: { requestsPerClient: 72 }") // all browsers of the load are one client
 	s.set(t, "frontend", "replicas: { min: 2, max: 2 }")
 	s.set(t, "frontend", "command: [sh, -c, "+strconv.Quote(anotherPage)+"]")
 	s.set(t, "frontend", `env: { RELEASE: "0" }`)
