@@ -28,7 +28,7 @@ func half(ctx *pulumi.Context, prefix string) error {
 	if prefix != "" {
 		config.App.Namespace, config.Alarms.Namespace = "second", "second"
 		config.Domain = &domain.DomainArgs{Name: "second.example.org", Zone: "example.org"}
-		config.App.Nginx.Domain = nginx.DomainArgs{Name: "second.example.org"}
+		config.App.Nginx.Domain, config.App.Nginx.Routes = nginx.DomainArgs{Name: "second.example.org"}, nil
 	}
 	place, err := cluster.NewCluster(ctx, prefix+"cluster", &config.Cluster)
 	if err != nil {

@@ -66,7 +66,7 @@ var rooms = map[string][]string{
 	"gate/scorecard":        {"gate/recorder"},
 	"gate/rehearse":         {"components/app", "components/app/logins", "components/app/nginx", "components/database", "gate/costs", "gate/load", "gate/node", "gate/project", "gate/seed", "internal/settings"},
 	"gate/seed":             {"gate/node"},
-	"package":               {"components/database", "components/domain", "internal/settings", "internal/stack", "internal/version"},
+	"package":               {"components/app", "components/database", "components/domain", "internal/settings", "internal/stack", "internal/version"},
 	"cmd/bench-nginx":       {"components/app/nginx", "gate/node", "gate/wrk", "tests/nginx"},
 	"tests/e2e/drivers/pgx": nil,
 	"cmd/images":            {"gate/images"},

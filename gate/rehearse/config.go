@@ -23,10 +23,10 @@ type stackConfig struct {
 	notes []string
 }
 
-// leftOut are keys, by path, that have no sense on the local node: names that lead to the real stack, what only exists in
-// the account, and how long a real load balancer takes.
+// leftOut are keys, by path, that have no sense on the local node: what belongs to the real stack or only exists in the
+// account, and how long a real load balancer takes.
 var leftOut = []string{
-	"threetier:namespace", "threetier:adopt", "threetier:domain", "threetier:nginx.hosts", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
+	"threetier:namespace", "threetier:adopt", "threetier:domain", "threetier:nginx.certificateArn", "threetier:nginx.redirect",
 	"threetier:database.restoreFrom", "threetier:backend.allow", // a migration that is skipped is that of another image
 }
 
@@ -39,6 +39,7 @@ func (c *stackConfig) note(format string, args ...any) {
 
 // rehearsable makes the config one of a stack that comes and goes.
 func (c *stackConfig) rehearsable(secrets map[string]string) {
+	c.keepNames()
 	for _, path := range leftOut {
 		if c.Remove(path) {
 			c.note("%s is left out.", path)
@@ -63,6 +64,45 @@ func (c *stackConfig) rehearsable(secrets map[string]string) {
 	if stoodIn > 0 {
 		c.note("%d secret values are stand-ins.", stoodIn)
 	}
+}
+
+// keepNames leaves the names of the domain to nginx.
+func (c *stackConfig) keepNames() {
+	domain := c.Part("domain")
+	var names []any
+	for _, of := range []any{domain["name"], domain["aliases"], domain["redirectFrom"], c.Part("nginx")["hosts"]} {
+		switch of := of.(type) {
+		case string:
+			names = append(names, of)
+		case []any:
+			names = append(names, of...)
+		}
+	}
+	if len(names) > 0 {
+		c.Set("threetier:nginx.hosts", names)
+	}
+}
+
+// commonName is a name that the app has in each version, for a load that asks for it: an app may know no other. Without one,
+// all versions answer to any name.
+func commonName(versions ...*stackConfig) string {
+	for _, name := range hosts(versions[0]) {
+		isCommon := !slices.ContainsFunc(versions, func(c *stackConfig) bool { return !slices.Contains(hosts(c), name) })
+		if host, isText := name.(string); isText && isCommon && !strings.HasPrefix(host, "*") {
+			return host
+		}
+	}
+	for _, c := range versions {
+		if c.Remove("threetier:nginx.hosts") {
+			c.note("threetier:nginx.hosts is left out.")
+		}
+	}
+	return ""
+}
+
+func hosts(c *stackConfig) []any {
+	all, _ := c.Part("nginx")["hosts"].([]any)
+	return all
 }
 
 func (c *stackConfig) version() string {

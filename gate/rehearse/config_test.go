@@ -1,7 +1,11 @@
 package rehearse
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,11 +60,40 @@ config:
 `)
 	c.rehearsable(nil)
 	assert.Nil(t, at(t, c, "threetier:namespace"))
-	assert.Nil(t, at(t, c, "threetier:nginx", "hosts"))
 	assert.Nil(t, at(t, c, "threetier:database", "restoreFrom"))
 	assert.Equal(t, []string{
-		"threetier:namespace is left out.", "threetier:nginx.hosts is left out.", "threetier:database.restoreFrom is left out.",
+		"threetier:namespace is left out.", "threetier:database.restoreFrom is left out.",
 	}, c.notes)
+}
+
+func TestTheLoadAsksForANameThatAllVersionsHave(t *testing.T) {
+	version := func(keys string) *stackConfig {
+		c := configOf(t, "config:\n  threetier:database: { lifecycle: disposable }\n"+keys)
+		c.rehearsable(nil)
+		return c
+	}
+	const named = "  threetier:domain: { name: shop.example.org, aliases: [store.example.org], redirectFrom: [www.example.org] }\n"
+	before := version(named + "  threetier:nginx: { hosts: ['*.example.org', admin.example.org] }\n")
+	assert.Equal(t, []any{"shop.example.org", "store.example.org", "www.example.org", "*.example.org", "admin.example.org"}, at(t, before, "threetier:nginx", "hosts"))
+	assert.Nil(t, at(t, before, "threetier:domain"))
+	assert.Equal(t, "shop.example.org", commonName(before))
+	assert.Equal(t, "admin.example.org", commonName(before, version("  threetier:nginx: { hosts: ['*.example.org', admin.example.org] }\n")))
+
+	// A first name: until now the app has answered to any.
+	before, after := version(""), version(named)
+	assert.Empty(t, commonName(before, after))
+	assert.Nil(t, at(t, after, "threetier:nginx", "hosts"))
+	assert.Contains(t, after.notes, "threetier:nginx.hosts is left out.")
+}
+
+func TestTheLoadAsksThisMachineForAnyName(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) }))
+	defer site.Close()
+	named := strings.Replace(site.URL, "127.0.0.1", "shop.example.org", 1)
+	status, body, err := get(named)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, strings.TrimPrefix(named, "http://"), string(body))
 }
 
 func TestSecretsBecomeTheSameStandInsInBothVersions(t *testing.T) {

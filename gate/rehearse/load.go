@@ -2,10 +2,12 @@ package rehearse
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,11 +26,18 @@ func startLoad(site string, rate int, requests []Request) (*load.Load, error) {
 	return load.Start(load.Options{Site: site, Rate: rate, Next: next, Client: client}), nil
 }
 
-// client keeps its connections, as browsers do, and follows no redirect.
+// client keeps its connections, as browsers do, and follows no redirect. Whatever name it asks for, it asks this machine.
 func client() *http.Client {
+	here := func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	}
 	return &http.Client{
 		Timeout:       load.Seconds * time.Second,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 100, DialContext: here},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,6 +58,8 @@ type rehearsal struct {
 	file       File
 	report     *Report
 
+	// name is what the load asks for, at this machine.
+	name  string
 	load  *load.Load
 	locks *locks
 	pods  *pods
@@ -147,6 +150,11 @@ func (r *rehearsal) ready(ctx context.Context) error {
 			return err
 		}
 	}
+	var configs []*stackConfig
+	for _, s := range r.sides() {
+		configs = append(configs, s.config)
+	}
+	r.name = commonName(configs...)
 	if r.head == nil {
 		r.base.config.Remove(r.base.config.upgradeKey())
 	} else {
@@ -260,6 +268,9 @@ func (r *rehearsal) underLoad(ctx context.Context, steps func(context.Context) e
 	site, err := r.node.url(ctx)
 	if err != nil {
 		return err
+	}
+	if r.name != "" {
+		site = strings.Replace(site, "127.0.0.1", r.name, 1)
 	}
 	requests, notes, err := choose(site, r.file.Load)
 	if err != nil {

@@ -64,13 +64,16 @@ func TestDrillPassesWithTheWantedRowsAloneAndLeavesNothing(t *testing.T) {
 		{`{"table": "items", "rows": 5}`, gone, "orders has no rows, want 1000"},
 		{`{"table": "orders", "rows": 1000}`, "exit 0", "aws rds delete-db-instance --db-instance-identifier shop-prod-drill-database --skip-final-snapshot"},
 	} {
-		t.Chdir(t.TempDir())
-		require.NoError(t, os.WriteFile("Pulumi.prod.yaml", []byte("config: {}\n"), 0o600))
-		said, err := run(t, "drill", []string{"REPORT=report.md"}, map[string]string{
+		edits := filepath.Join(t.TempDir(), "edits")
+		said, err := run(t, "drill", []string{"REPORT=" + edits + ".md"}, map[string]string{
 			"pulumi": `case "$*" in
 "config get --stack prod aws:region") echo eu-west-1 ;;
 "stack output databaseIdentifier --stack prod") echo shop-prod-database ;;
 "config get --stack prod drill:rows") echo '{"orders": 1000}' ;;
+"config get --stack prod --path threetier:domain.name") echo shop.example.org ;;
+"config get --stack prod --path threetier:frontend.healthHost") echo pages.internal ;;
+"config get "*) exit 1 ;;
+"config set-all "*) echo "$*" >` + edits + ` ;;
 "stack output namespace --stack prod-drill") echo shop ;;
 "stack export --stack prod-drill") exit 1 ;;
 esac`,
@@ -80,13 +83,17 @@ esac`,
 esac`,
 			"kubectl": `case "$*" in
 *--dry-run=client*) echo '{"spec": {"template": {"spec": {"containers": [{}]}}}}' ;;
-"get --namespace shop job/psql-drill"*) echo '{"status": {"conditions": [{"status": "True", "type": "Complete"}]}}' ;;
+"--namespace shop get job psql-drill"*) echo '{"status": {"conditions": [{"status": "True", "type": "Complete"}]}}' ;;
 logs*) echo '` + c.rows + `' ;;
 *) cat >/dev/null ;;
 esac`,
 		}, "prod")
 		assert.Equal(t, strings.HasSuffix(c.want, ": passed"), err == nil, said)
 		assert.Contains(t, said, c.want)
+		set, err := os.ReadFile(edits)
+		require.NoError(t, err)
+		assert.Contains(t, string(set), " threetier:backend.healthHost=shop.example.org", "the app may know no other name")
+		assert.Equal(t, 1, strings.Count(string(set), "healthHost"), "a name that the config has stays")
 	}
 }
 

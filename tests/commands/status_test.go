@@ -140,7 +140,9 @@ esac`
 	assert.Contains(t, said, "\ndatabase     pr_7 in the instance of dev: shop-database, available, db.t4g.small,")
 	assert.True(t, strings.HasSuffix(said, "\ncertificate  none: the URL is no https\nalarms       none: a preview has none\n"), said)
 
-	said, err = run(t, "status", []string{`NODE_STATUS={"urls": {"dev": "http://localhost:8080"}}`}, commands, "pr-7", "--json")
+	inside := t.TempDir() // the node
+	require.NoError(t, os.Mkdir(filepath.Join(inside, "project"), 0o700))
+	said, err = run(t, "status", []string{`NODE_STATUS={"urls": {"dev": "http://localhost:8080"}}`, "THREETIER_ACCOUNT_SOCKET=" + inside + "/run/account.sock"}, commands, "pr-7", "--json")
 	require.NoError(t, err, said)
 	var status struct {
 		Here     string
