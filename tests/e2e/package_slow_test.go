@@ -24,6 +24,30 @@ func (s inYAML) pulumi(t *testing.T, command string) string {
 	return must(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$THREETIER_ROOT/.local/bin:$PATH pulumi %[2]s --stack %[3]s --non-interactive'", s.dir, command, s.name)
 }
 
+// program is the file of an example, beside all that runs it.
+func (s inYAML) program(t *testing.T, example string) string {
+	t.Helper()
+	must(t, "go build -o %s/pulumi-resource-threetier ./package", s.dir)
+	must(t, "go build -C local/tools/pulumi-language-yaml -o %s/ github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml", s.dir)
+	text, err := os.ReadFile(filepath.Join(root, "package/examples", example, "Pulumi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.dir, "Pulumi.yaml")
+	named := strings.NewReplacer("../../", s.dir, "name: threetier\n", "name: "+projectName+"\n").Replace(string(text))
+	if err := os.WriteFile(file, []byte(named), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func (s inYAML) configure(t *testing.T, salt string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, "Pulumi."+s.name+".yaml"), []byte(salt+"\nconfig:\n  aws:region: eu-west-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // steps are how many of each kind the next up would take.
 func (s inYAML) steps(t *testing.T) map[string]int {
 	t.Helper()
@@ -58,22 +82,9 @@ func TestSlowAStackMovesToAProgramInYAMLAndBack(t *testing.T) {
 	}
 	s := inYAML{newStack(t, "packaged", "Pulumi.dev.yaml"), t.TempDir()}
 	s.up(t)
-	must(t, "go build -o %s/pulumi-resource-threetier ./package", s.dir)
-	must(t, "go build -C local/tools/pulumi-language-yaml -o %s/ github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml", s.dir)
-	example, err := os.ReadFile(filepath.Join(root, "package/examples/yaml/Pulumi.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(s.dir, "Pulumi.yaml")
-	text := strings.NewReplacer("../../", s.dir, "name: threetier\n", "name: "+projectName+"\n").Replace(string(example))
-	if err := os.WriteFile(program, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	program := s.program(t, "yaml")
 	// The salt of the stack's secrets is in the config that the first up was run with.
-	salt := must(t, "grep ^encryptionsalt: %s/project/Pulumi.%s.yaml", home, s.name)
-	if err := os.WriteFile(filepath.Join(s.dir, "Pulumi."+s.name+".yaml"), []byte(salt+"\nconfig:\n  aws:region: eu-west-1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.configure(t, must(t, "grep ^encryptionsalt: %s/project/Pulumi.%s.yaml", home, s.name))
 
 	l := startLoad(s.site, 20)
 	s.onlyMoves(t)
@@ -105,4 +116,31 @@ func TestSlowAStackMovesToAProgramInYAMLAndBack(t *testing.T) {
 	if rest := must(t, "%s", fmt.Sprintf(".local/bin/local exec -- kubectl get namespace %s --ignore-not-found -o name", namespace(s.name))); strings.TrimSpace(rest) != "" {
 		t.Errorf("%s is left", rest)
 	}
+}
+
+// The example of the parts, in the node's network: the app reads and writes by logins that were made with the database's
+// outputs, a second up changes nothing, and all of it goes.
+func TestSlowPartsAloneAreAnAppWithItsDatabase(t *testing.T) {
+	t.Parallel()
+	s := inYAML{&testStack{name: "parts"}, t.TempDir()}
+	endsWithTheTest(t, s.name)
+	program := s.program(t, "parts")
+	for old, node := range map[string]string{
+		"vpc-0123abcd": "vpc-0local0000000001", "subnet-0123abcd": "subnet-0local000000000a2", "subnet-4567cdef": "subnet-0local000000000b3", "sg-0123abcd": "sg-0local0000cluster",
+	} {
+		edit(t, program, old, node)
+	}
+	s.configure(t, "")
+	s.pulumi(t, "stack init")
+	s.pulumi(t, "up --yes --skip-preview")
+	if steps := s.steps(t); steps["same"] < 50 || steps["create"]+steps["update"]+steps["replace"]+steps["delete"] != 0 {
+		t.Errorf("a second up is %v, want all the same", steps)
+	}
+	const ask = `.local/bin/local exec -- curl --fail --silent --show-error --insecure --header "Host: shop.example.org" %s %s/api/items`
+	site := "https://" + strings.TrimSpace(s.pulumi(t, "stack output loadBalancer"))
+	must(t, ask, `--json '{"title": "by the parts"}'`, site)
+	if items := must(t, ask, "", site); !strings.Contains(items, "by the parts") {
+		t.Errorf("the items are %s", items)
+	}
+	s.pulumi(t, "destroy --yes")
 }
