@@ -147,10 +147,15 @@ func reachNoOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := kubectl(t, stack, fmt.Sprintf("exec deployment/%s -- python3 -c '%s' '%s'", deployment(t, stack, "backend"), connectScript, places))
-		if said != "[]" {
-			t.Errorf("the backend of %s reaches %s, want nothing", stack, said)
-		}
+		ask := fmt.Sprintf("exec deployment/%s -- python3 -c '%s' '%s'", deployment(t, stack, "backend"), connectScript, places)
+		// As in expectOpen: the policies of a new pod take a moment.
+		eventually(t, time.Minute, "the backend of "+stack+" reaches nothing", func() bool {
+			reached := kubectl(t, stack, ask)
+			if reached != "[]" {
+				t.Logf("the backend of %s reaches %s", stack, reached)
+			}
+			return reached == "[]"
+		})
 	}
 	expectOpen(t, elsewhere, "nginx", at, []string{"dev nginx"})
 }
