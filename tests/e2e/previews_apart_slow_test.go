@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -71,7 +71,7 @@ func databaseURL(t *testing.T, stack string) string {
 	return inPreview(t, stack, `import os; print(os.environ["DATABASE_URL"])`)
 }
 
-func TestPreviews(t *testing.T) {
+func TestSlowPreviewsAreApart(t *testing.T) {
 	letPreviewsIn(t)
 	start := time.Now()
 	previewUp(t, 1, 2, 3)

@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -9,7 +9,7 @@ import (
 )
 
 // A stranger's ConfigMap is in the namespace that the stack would make.
-func TestANamespaceOfOthersIsRefusedThenAdoptedByNameAndLeftBehind(t *testing.T) {
+func TestSlowANamespaceOfOthersIsRefusedThenAdoptedByNameAndLeftBehind(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "adopts", "dev")
 	shared := namespace(s.name)

@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -13,7 +13,7 @@ import (
 
 // What a database goes through while its stack serves. The changes build on one stack, for a stack of each would take
 // minutes; every one works without those before it.
-func TestDatabaseChangesUnderAServingStack(t *testing.T) {
+func TestSlowDatabaseChangesUnderAServingStack(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "changes", "dev")
 	for _, line := range []string{
