@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -29,7 +29,7 @@ func finalSnapshots(t *testing.T, stack string) []string {
 }
 
 // A durable database ends in two steps, and what it leaves begins another.
-func TestDurableDatabaseOutlivesItsStackAndComesBack(t *testing.T) {
+func TestSlowDurableDatabaseOutlivesItsStackAndComesBack(t *testing.T) {
 	t.Parallel()
 	durable := newTestStack(t, "durable", "prod")
 	durable.up(t)

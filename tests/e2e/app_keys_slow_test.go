@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && slow
 
 package e2e
 
@@ -30,7 +30,7 @@ while True:
 const keyFile = "/etc/shop/client.key"
 
 // What one key gives, on one stack: the same pod again, a way in, a secret as a file, a worker that never runs twice.
-func TestWhatOneKeyGives(t *testing.T) {
+func TestSlowWhatOneKeyGives(t *testing.T) {
 	t.Parallel()
 	s := newTestStack(t, "keys", "dev")
 	s.set(t, "backend", "replicas: { min: 2, max: 2 }")
