@@ -64,7 +64,7 @@ exec nginx -e stderr -c /tmp/nginx.conf -g "daemon off;"`
 // keepsItsScripts loads pages with the script that each names, as a browser does. Both versions have pods for a while, and
 // each has its own script alone.
 func keepsItsScripts(t *testing.T, s *testStack) {
-	const rate, pages, mostInThousand = 15, 2000, 1
+	const rate, pages = 15, 2000
 	s.set(t, "nginx", "limits: { requestsPerClient: 72 }") // all browsers of the load are one client
 	s.set(t, "frontend", "replicas: { min: 2, max: 2 }")
 	s.set(t, "frontend", "command: [sh, -c, "+strconv.Quote(anotherPage)+"]")
@@ -94,8 +94,9 @@ func keepsItsScripts(t *testing.T, s *testStack) {
 	hits := l.Hits()
 	broken := slices.DeleteFunc(slices.Clone(hits), func(h load.Hit) bool { return h.Lost == "" })
 	t.Logf("%d of %d pages are broken by %d rollouts: %s", len(broken), len(hits), release, broken)
-	if len(broken)*1000 > len(hits)*mostInThousand {
-		t.Errorf("%d of %d pages are broken, want at most %d in a thousand", len(broken), len(hits), mostInThousand)
+	// A page of the last old pod, in its last moment, asks for its script when no such pod is left.
+	if len(broken) > release {
+		t.Errorf("%d of %d pages are broken, want at most one for each of %d rollouts", len(broken), len(hits), release)
 	}
 }
 

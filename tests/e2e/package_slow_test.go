@@ -24,7 +24,7 @@ func (s inYAML) pulumi(t *testing.T, command string) string {
 	return must(t, ".local/bin/local exec -- sh -c 'cd %[1]s && PATH=%[1]s:$THREETIER_ROOT/.local/bin:$PATH pulumi %[2]s --stack %[3]s --non-interactive'", s.dir, command, s.name)
 }
 
-// program is the file of an example, beside all that runs it.
+// program is the file of an example, beside the package and the language host that run it.
 func (s inYAML) program(t *testing.T, example string) string {
 	t.Helper()
 	must(t, "go build -o %s/pulumi-resource-threetier ./package", s.dir)
@@ -130,6 +130,7 @@ func TestSlowPartsAloneAreAnAppWithItsDatabase(t *testing.T) {
 	} {
 		edit(t, program, old, node)
 	}
+	edit(t, program, "      frontend: {", "      nginx: { drainSeconds: 5 }\n      frontend: {")
 	s.configure(t, "")
 	s.pulumi(t, "stack init")
 	s.pulumi(t, "up --yes --skip-preview")
