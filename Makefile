@@ -117,7 +117,7 @@ test-apps: packages ## run the sample applications' own tests, and the package's
 test-live: ## test the whole system on this machine, as its users see it
 	go test -tags e2e -count=1 -parallel 3 -timeout 60m -v ./tests/e2e
 
-test-slow: ## what takes long on the live system: the restore drill, a kubeconfig stack, rotations of passwords, a wrong certificate, a second deletion, an edited template, rollouts, a killed migration, 20 previews
+test-slow: ## test what takes long on the live system: restores, rotations, deletions, rollouts, migrations, previews
 	go test -tags 'e2e slow' -count=1 -parallel 3 -timeout 90m -v -run '^TestSlow' ./tests/e2e
 
 test-faults: ## attacks and failures on the live system: bad clients, a silent pod, a database that is gone

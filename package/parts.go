@@ -57,7 +57,7 @@ func components() []component {
 	}
 }
 
-// databaseKeys are those of a stack, but for what a stack's cluster and app do for the database.
+// databaseKeys are those of a stack, except what a stack's cluster and app do for the database.
 func databaseKeys(args *database.DatabaseArgs) keys.Table {
 	own := slices.DeleteFunc(args.Keys(), func(key *keys.Key) bool { return key.Name == "extensions" || key.Name == "network" })
 	return append(own,

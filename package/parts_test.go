@@ -104,7 +104,7 @@ func ofAnApp(t *testing.T, config string) (resource.PropertyMap, pulumi.Map) {
 	return given, later
 }
 
-// Three parts by their names in the program are the stack, but for its records and alarms.
+// Three parts by their names in the program are the stack, except its records and alarms.
 func TestTheAppTheDatabaseAndTheDomainAloneAreTheStack(t *testing.T) {
 	for _, name := range []string{"dev", "full"} {
 		stackName, config := name, project.StackConfig(t, name)

@@ -44,7 +44,7 @@ func TestThePackagesSchemaHasTheKeysOfTheEditors(t *testing.T) {
 	assert.Greater(t, compared, 150)
 }
 
-// A part has the keys of its object in a stack, but for those that the rest of the stack does for it.
+// A part has the keys of its object in a stack, except those that the rest of the stack does for it.
 func TestAPartsSchemaHasTheKeysThatItHasInAStack(t *testing.T) {
 	text, err := schema()
 	require.NoError(t, err)
