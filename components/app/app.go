@@ -178,23 +178,16 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 			return fmt.Errorf("create namespace: %w", err)
 		}
 	}
-	policies, err := newNetworkPolicies(ctx, app, name, args, to)
+	bounds, err := app.bound(ctx, name, args, to)
 	if err != nil {
 		return err
-	}
-	if to.PreviewOf != "" {
-		quota, err := app.limitPreview(ctx, name, args)
-		if err != nil {
-			return err
-		}
-		policies = append(policies, quota)
 	}
 	pull, err := pods.NewPullSecret(ctx, app, name, app.Namespace, args.Registry)
 	if err != nil {
 		return fmt.Errorf("create registry secret: %w", err)
 	}
 	place := pods.Place{Namespace: app.Namespace, PullSecret: pull, Placement: args.Placement}
-	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(policies)}
+	inside := []pulumi.ResourceOption{pulumi.Parent(app), pulumi.DependsOn(bounds)}
 	backend, err := newBackend(ctx, name+"-backend", args.Backend, backendNeeds{
 		Place: place, Wiring: to, clientImage: args.ClientImage,
 		connections: args.connections(), requestSeconds: args.Nginx.LongestRequest(nginx.ToBackend), formerSecret: formerDatabaseSecret(app, name),
@@ -239,6 +232,16 @@ func (app *App) create(ctx *pulumi.Context, name string, args AppArgs, to Wiring
 	app.URL, app.LoadBalancer, app.Serves = front.URL, front.LoadBalancer, front.Serves
 	app.Tiers = append([]pods.Tier{front.Tier}, app.Tiers...)
 	return nil
+}
+
+// bound makes what the pods of the namespace are bounded by, before there are any.
+func (app *App) bound(ctx *pulumi.Context, name string, args AppArgs, to Wiring) ([]pulumi.Resource, error) {
+	policies, err := newNetworkPolicies(ctx, app, name, args, to)
+	if err != nil || to.PreviewOf == "" {
+		return policies, err
+	}
+	quota, err := app.limitPreview(ctx, name, args)
+	return append(policies, quota), err
 }
 
 // A pod behind a network load balancer is ready when that has taken it in: one label is the AWS Load Balancer Controller's,

@@ -62,25 +62,25 @@ type owned struct{ kind, name, path, key string }
 // named are all objects with fixed names inside of the namespace.
 func (args AppArgs) named() []owned {
 	at := "/namespaces/" + args.Namespace
-	service := func(name, key string) owned {
-		return owned{"service", name, "/api/v1" + at + "/services/" + name, key}
+	service := func(name string) owned {
+		return owned{"service", name, "/api/v1" + at + "/services/" + name, ""}
 	}
 	cronJob := func(name, key string) owned {
 		return owned{"cron job", name, "/apis/batch/v1" + at + "/cronjobs/" + name, key}
 	}
 	all := []owned{
-		service(BackendServiceName, ""), cronJob(logins.PsqlName, ""), cronJob(logins.PsqlName+logins.WritesSuffix, ""),
+		service(BackendServiceName), cronJob(logins.PsqlName, ""), cronJob(logins.PsqlName+logins.WritesSuffix, ""),
 	}
 	if args.Frontend != nil {
-		all = append(all, service(FrontendServiceName, ""))
+		all = append(all, service(FrontendServiceName))
 	}
 	if args.Nginx.Behind {
 		quota := owned{"resource quota", quotaName, "/api/v1" + at + "/resourcequotas/" + quotaName, ""}
-		all = append(all, service(nginx.ServiceName, ""), cronJob(logins.DropName, ""), quota)
+		all = append(all, service(nginx.ServiceName), cronJob(logins.DropName, ""), quota)
 	}
 	for _, tier := range []string{backendLabel, frontendLabel} {
 		if args.Nginx.Sticks(tier) {
-			all = append(all, service(nginx.PodsService(tier), ""))
+			all = append(all, service(nginx.PodsService(tier)))
 		}
 	}
 	if len(args.Backend.Permissions) > 0 {

@@ -77,6 +77,11 @@ func answer(res Resource, options Options) (string, resource.PropertyMap) {
 			add(fields{"status": fields{"loadBalancer": fields{"ingress": []any{fields{"hostname": "k8s-shop-nginx-0a1b2c3d4e-0123456789abcdef.elb.eu-west-1.amazonaws.com"}}}}})
 		}
 	}
+	return finish(res, options, id, state)
+}
+
+// finish names an object of Kubernetes without a name, and has the last word with the options.
+func finish(res Resource, options Options, id string, state resource.PropertyMap) (string, resource.PropertyMap) {
 	if metadata, given := state["metadata"]; given && metadata.IsObject() {
 		named := metadata.ObjectValue().Copy()
 		if _, hasName := named["name"]; !hasName {

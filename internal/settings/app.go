@@ -46,7 +46,7 @@ func (a *App) databaseKey() *keys.Key {
 
 func (names *Names) keys() keys.Table {
 	made := []string{"zone", "previews"}
-	return append(slices.DeleteFunc(names.DomainArgs.Keys(), func(key *keys.Key) bool { return slices.Contains(made, key.Name) }),
+	return append(slices.DeleteFunc(names.Keys(), func(key *keys.Key) bool { return slices.Contains(made, key.Name) }),
 		keys.LateTexts("certificateArns", &names.Certificates).Otherwise("none: the app is served by HTTP").
 			Doc("ACM certificates of the names, that of name first."))
 }

@@ -37,5 +37,5 @@ func NewApp(ctx *pulumi.Context, name string, config *settings.App, opts ...pulu
 	if config.Names != nil {
 		to.Certificates = config.Names.Certificates
 	}
-	return app.NewApp(ctx, name, &config.Settings.App, to, append(opts, pulumi.Providers(place.Provider))...)
+	return app.NewApp(ctx, name, &config.App, to, append(opts, pulumi.Providers(place.Provider))...)
 }

@@ -78,7 +78,7 @@ func keepsItsScripts(t *testing.T, s *testStack) {
 			return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: load.Seconds * time.Second}
 		},
 	})
-	defer l.End(0)
+	defer func() { _ = l.End(0) }()
 	release := 0
 	for release < 3 || len(l.Hits()) < pages {
 		release++

@@ -16,7 +16,8 @@ const TierLabel = "app.kubernetes.io/name"
 const (
 	// ManagedByLabel says who made an object: ManagedBy.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
-	ManagedBy      = "pulumi"
+	// ManagedBy is whose the program's objects are.
+	ManagedBy = "pulumi"
 )
 
 // Selector finds the pods of one tier.
