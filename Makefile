@@ -140,7 +140,7 @@ costs: ## change one key after the other under load, and write what each costs t
 
 ##@ Write and check the code
 
-pictures: ## take the pictures of README from the stack that runs on this machine (Debian package chromium)
+pictures: ## take the pictures of README from the stack that runs on this machine and the last rehearsal (Debian packages chromium, cmark-gfm)
 	@bin/pictures "$$STACK"
 
 reference: ## write the pages of the stack config and its JSON schema
