@@ -219,11 +219,11 @@ func (s *locks) add(sample sample, now time.Time) {
 			if was != nil {
 				s.held[fmt.Sprint(key, was.first)] = was
 			}
-			was = &seen{first: now}
+			// The first statement is the one that has taken it: later ones of the transaction hold it too.
+			was = &seen{first: now, lock: Lock{Table: l.Table, Mode: l.Mode, Who: l.Who, Query: l.Query}}
 			s.held[key] = was
 		}
 		was.last = now
-		was.lock = Lock{Table: l.Table, Mode: l.Mode, Who: l.Who, Query: l.Query}
 	}
 	for _, w := range sample.Waits {
 		key := fmt.Sprint(w.PID, w.Began)

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,10 @@ func TestLocksLastFromTheirFirstSampleToTheirLast(t *testing.T) {
 	for seconds := 2.0; seconds < 7; seconds += 0.2 {
 		l.add(held, at(seconds))
 	}
+	later := held
+	later.Locks = slices.Clone(held.Locks)
+	later.Locks[0].Query = "UPDATE alembic_version SET version_num = '2'"
+	l.add(later, at(7))
 	// The same connection has another transaction later, too short for a line.
 	l.add(held, at(20))
 
@@ -36,8 +41,9 @@ func TestLocksLastFromTheirFirstSampleToTheirLast(t *testing.T) {
 	assert.InDelta(t, 5, long[0].Seconds, 0.3)
 	assert.Equal(t, "items", long[0].Table)
 	assert.Equal(t, "migration", long[0].Who)
+	assert.Equal(t, "SELECT pg_sleep(5)", long[0].Query, "the statement that took it")
 	assert.Equal(t, Waits{Statements: 2, Longest: 4.1, Example: "SELECT 2"}, waits)
-	assert.InDelta(t, 25, samples, 1)
+	assert.InDelta(t, 26, samples, 1)
 	long, _, samples = l.within(at(10), at(30))
 	assert.Empty(t, long)
 	assert.Equal(t, 1, samples)
