@@ -114,7 +114,8 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer stop()
-	config, err := nginx.RenderConfig(nginx.Args{}, address, address)
+	// The load is one client.
+	config, err := nginx.RenderConfig(nginx.Args{Limits: nginx.LimitArgs{RequestsPerClient: connections}}, address, address)
 	if err != nil {
 		return err
 	}
