@@ -83,9 +83,9 @@ func (c *stackConfig) keepNames() {
 	}
 }
 
-// commonName is a name that the app has in each version, for a load that asks for it: an app may know no other. Without one,
-// all versions answer to any name.
-func commonName(versions ...*stackConfig) string {
+// agreeOnName finds a name that the app has in each version, for a load that asks for it: an app may know no other. Without
+// one, it has all versions answer to any name.
+func agreeOnName(versions ...*stackConfig) string {
 	for _, name := range hosts(versions[0]) {
 		isCommon := !slices.ContainsFunc(versions, func(c *stackConfig) bool { return !slices.Contains(hosts(c), name) })
 		if host, isText := name.(string); isText && isCommon && !strings.HasPrefix(host, "*") {

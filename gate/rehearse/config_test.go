@@ -76,12 +76,12 @@ func TestTheLoadAsksForANameThatAllVersionsHave(t *testing.T) {
 	before := version(named + "  threetier:nginx: { hosts: ['*.example.org', admin.example.org] }\n")
 	assert.Equal(t, []any{"shop.example.org", "store.example.org", "www.example.org", "*.example.org", "admin.example.org"}, at(t, before, "threetier:nginx", "hosts"))
 	assert.Nil(t, at(t, before, "threetier:domain"))
-	assert.Equal(t, "shop.example.org", commonName(before))
-	assert.Equal(t, "admin.example.org", commonName(before, version("  threetier:nginx: { hosts: ['*.example.org', admin.example.org] }\n")))
+	assert.Equal(t, "shop.example.org", agreeOnName(before))
+	assert.Equal(t, "admin.example.org", agreeOnName(before, version("  threetier:nginx: { hosts: ['*.example.org', admin.example.org] }\n")))
 
 	// A first name: until now the app has answered to any.
 	before, after := version(""), version(named)
-	assert.Empty(t, commonName(before, after))
+	assert.Empty(t, agreeOnName(before, after))
 	assert.Nil(t, at(t, after, "threetier:nginx", "hosts"))
 	assert.Contains(t, after.notes, "threetier:nginx.hosts is left out.")
 }

@@ -154,7 +154,7 @@ func (r *rehearsal) ready(ctx context.Context) error {
 	for _, s := range r.sides() {
 		configs = append(configs, s.config)
 	}
-	r.name = commonName(configs...)
+	r.name = agreeOnName(configs...)
 	if r.head == nil {
 		r.base.config.Remove(r.base.config.upgradeKey())
 	} else {

@@ -57,19 +57,18 @@ func (a *App) Complete(ctx *pulumi.Context, name string) problems.List {
 		a.Domain = &a.Names.DomainArgs
 	}
 	a.complete(ctx)
-	ps := slices.Concat(
-		a.Cluster.Complete().Under("cluster"), keys.Table{a.databaseKey()}.Problems(), a.unusedProblems(),
-		a.App.Complete(), a.domainProblems(), a.permissionsProblems(),
-	)
+	ps := append(a.Cluster.Complete().Under("cluster"), keys.Table{a.databaseKey()}.Problems()...)
+	if a.Given == nil {
+		ps = append(ps, a.unusedProblems()...)
+		a.App.Backend.DatabaseEnv = map[string]string{} // its names are the app's own
+	}
+	ps = slices.Concat(ps, a.App.Complete(), a.domainProblems(), a.permissionsProblems())
 	a.Cluster.Autoscales = a.App.Autoscales()
 	return append(credentials(ctx, a.Cluster.EKS), ps.Under(name)...)
 }
 
 // unusedProblems refuse what says how to use a database where none is given.
 func (a *App) unusedProblems() (ps problems.List) {
-	if a.Given != nil {
-		return nil
-	}
 	refuse := func(path, value string) {
 		ps = append(ps, problems.Problem{Path: path, Value: value, Want: "none without database"})
 	}
@@ -86,6 +85,5 @@ func (a *App) unusedProblems() (ps problems.List) {
 			refuse("jobs."+name+".login", strconv.Quote(job.Login))
 		}
 	}
-	a.App.Backend.DatabaseEnv = map[string]string{} // its names are the app's own
 	return ps.Sorted()
 }

@@ -61,7 +61,6 @@ type configView struct {
 	UpstreamIdleSeconds      int
 	UpstreamKeepaliveSeconds int
 	Servers                  []serverView
-	HostRoutes               bool
 	MaxBodySize              string
 	Disguised                []string
 	Defaults, Headers        []headerView
@@ -90,8 +89,8 @@ type upstreamView struct {
 
 // serverView has the routes of a host, or those of all hosts without routes of their own.
 type serverView struct {
-	Host, Options string
-	Locations     []locationView
+	Host      string
+	Locations []locationView
 }
 
 type locationView struct {
@@ -109,6 +108,9 @@ type locationView struct {
 	BodySize                  string
 	Uploads, UploadsPerClient int
 }
+
+// HostRoutes tells whether a host has routes of its own.
+func (v configView) HostRoutes() bool { return len(v.Servers) > 1 }
 
 // HasRoot tells whether a path without a route of its own leads anywhere.
 func (v serverView) HasRoot() bool {
@@ -132,7 +134,6 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 	if frontend != "" {
 		upstreams = append(upstreams, upstream(ToFrontend, frontend))
 	}
-	servers := serverViews(args, limits, map[string]string{ToBackend: portOf(backend), ToFrontend: portOf(frontend)})
 	view := configView{
 		AppPorts: []int{PlainPort}, TLSPort: tlsPort, HealthPath: HealthPath, OwnPath: OwnPath,
 		Workers:                  pods.WholeCores(args.Resources.CPU),
@@ -150,8 +151,7 @@ func renderConfig(args Args, backend, frontend string) (string, error) {
 		Upstreams:                upstreams,
 		UpstreamIdleSeconds:      UpstreamIdleSeconds,
 		UpstreamKeepaliveSeconds: UpstreamKeepaliveSeconds,
-		Servers:                  servers,
-		HostRoutes:               len(servers) > 1,
+		Servers:                  serverViews(args, limits, map[string]string{ToBackend: portOf(backend), ToFrontend: portOf(frontend)}),
 		MaxBodySize:              args.MaxBodySize,
 		Disguised:                disguisedHeaders(),
 		Defaults:                 args.defaultHeaders(),
@@ -192,7 +192,6 @@ func serverViews(args Args, limits bounds, ports map[string]string) []serverView
 	for _, host := range slices.Sorted(maps.Keys(routes)) {
 		servers = append(servers, serverView{Host: host, Locations: locationViews(args, routes[host], limits, ports)})
 	}
-	servers[0].Options = " default_server backlog=4096"
 	return servers
 }
 
